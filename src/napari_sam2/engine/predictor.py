@@ -1,0 +1,155 @@
+"""What the session asks of a video model: torch-free protocols and the values that cross the border."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.prompts import PromptSet
+
+Zoom = float | Literal["auto"] | None
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a frame that the model sees, in data pixels; pixel i spans i … i+1. May reach past the border."""
+
+    y0: float
+    x0: float
+    y1: float
+    x1: float
+
+    @property
+    def height(self) -> float:
+        """Rows covered."""
+        return self.y1 - self.y0
+
+    @property
+    def width(self) -> float:
+        """Columns covered."""
+        return self.x1 - self.x0
+
+
+@dataclass(frozen=True)
+class FrameScores:
+    """What the model says about its own mask: predicted IoU (0…1) and object score (logit; above 0: present)."""
+
+    iou: float
+    object_score: float
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One finished frame: the masks ``(Y, X) bool`` and the scores of its objects, by object id."""
+
+    frame: int
+    masks: dict[int, NDArray[np.bool_]]
+    scores: dict[int, FrameScores]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One object's mask on one frame.
+
+    ``logits`` is ``(Y, X) float32`` (above 0: inside), ``window`` what the model saw, ``state`` what the model
+    needs to condition on this frame later (opaque to the session).
+    """
+
+    logits: NDArray[np.float32]
+    scores: FrameScores
+    window: Window
+    state: Any = None
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """``(Y, X) bool``."""
+        return self.logits > 0
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """An accepted frame of an object, with the ``state`` that its prediction returned."""
+
+    frame: int
+    state: Any
+
+
+class FrameSource(Protocol):
+    """Frames read on demand: ``frames[i]`` is ``(Y, X, C) float32`` in 0…1, C one or three."""
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        ...
+
+    def __getitem__(self, frame: int, /) -> NDArray[np.float32]:
+        """Read one frame."""
+        ...
+
+
+class Track(Protocol):
+    """One object followed from one accepted frame in one direction; opaque but for the frame it stands on."""
+
+    frame: int
+    window: Window
+
+
+class VideoStream(Protocol):
+    """A model at work on one stack of frames, with its cache of embeddings."""
+
+    def predict(
+        self,
+        frame: int,
+        prompts: PromptSet,
+        *,
+        base: NDArray[np.bool_] | None = None,
+        window: Window | None = None,
+        context: Sequence[Conditioning] = (),
+    ) -> Prediction:
+        """Answer the prompts of one object on one frame.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        prompts
+            Its prompts, in data pixels.
+        base
+            ``(Y, X) bool``: the mask that the prompts correct, or None where there was none.
+        window
+            The window in which ``base`` was made.
+        context
+            Other accepted frames of the object.
+        """
+        ...
+
+    def track(self, owner: Conditioning, context: Sequence[Conditioning], step: Literal[1, -1]) -> Track:
+        """Make a track that starts at an accepted frame and goes up (1) or down (-1)."""
+        ...
+
+    def advance(self, tracks: Sequence[Any]) -> list[Prediction]:
+        """Move every track one frame on, in one batch."""
+        ...
+
+    def place(self, track: Any, frame: int, step: Literal[1, -1], state: Any) -> None:
+        """Exact mode only: make ``frame`` the next one of a track, whatever its order of frames."""
+        ...
+
+
+class VideoPredictor(Protocol):
+    """A loaded model."""
+
+    name: str
+
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> VideoStream:
+        """Begin work on a stack of frames."""
+        ...
+
+    def unload(self) -> None:
+        """Free the memory of the model; the predictor cannot be used any more."""
+        ...

@@ -1,0 +1,218 @@
+"""Finds checkpoints, reads them, and makes networks of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import platformdirs
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ..errors import CheckpointError, ModelNotDownloadedError
+from .registry import MODELS, ModelEntry, find_by_filename
+from .sam2.config import Sam2Config, infer_config
+from .sam2.model import Sam2Model
+
+logger = logging.getLogger(__name__)
+
+MODELS_VARIABLE = "NAPARI_SAM2_MODELS"
+"""Environment variable that moves the folder of downloaded models."""
+BUNDLED_DIR = Path(__file__).parent / "weights"
+SUFFIXES = (".pt", ".pth", ".safetensors")
+_LISTED = 4
+
+
+def models_dir() -> Path:
+    """Return the folder of downloaded models; it need not exist."""
+    moved = os.environ.get(MODELS_VARIABLE)
+    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False)) / "models"
+
+
+def path_of(entry: ModelEntry) -> Path:
+    """Return where a known model's file lies, or would lie once downloaded."""
+    return (BUNDLED_DIR if entry.bundled else models_dir()) / entry.filename
+
+
+def resolve(name_or_path: str | os.PathLike[str]) -> Path:
+    """Return the checkpoint file of a model.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        A name of `napari_sam2.engine.registry.MODELS`, or a ``.pt``, ``.pth`` or ``.safetensors`` file.
+
+    Raises
+    ------
+    ModelNotDownloadedError
+        Where the model is known but its file is not there. Nothing is ever downloaded here.
+    CheckpointError
+        Where it is neither a known name nor an existing file.
+    """
+    entry = MODELS.get(str(name_or_path))
+    if entry is not None:
+        path = path_of(entry)
+        if path.is_file():
+            return path
+        raise ModelNotDownloadedError(_how_to_download(entry, path))
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix.lower() in SUFFIXES or path.parent != Path():
+        raise CheckpointError(f"There is no checkpoint file {path}.")
+    raise CheckpointError(
+        f"There is no model called '{name_or_path}'. Known models are {', '.join(MODELS)}; "
+        "the path of a .pt or .safetensors file does as well."
+    )
+
+
+def _how_to_download(entry: ModelEntry, path: Path) -> str:
+    if entry.bundled:
+        return f"The bundled model '{entry.name}' is missing from the installation ({path}); reinstall napari-sam2."
+    accept, option = (", accept_licence=True", " --accept-licence") if entry.notice else ("", "")
+    terms = f" {entry.notice} (licence: {entry.licence})" if entry.notice else ""
+    return (
+        f"The model '{entry.name}' is not on this computer: there is no {path}. "
+        f"Download it with napari_sam2.download_model('{entry.name}'{accept}) "
+        f"or, in a terminal, napari-sam2 download {entry.name}{option}.{terms}"
+    )
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str, Tensor]]:
+    """Read a checkpoint's configuration and tensors.
+
+    Parameters
+    ----------
+    path : path
+        A ``.safetensors`` file, with the configuration as JSON in its metadata (key ``config``) or with the shapes of
+        a released network; or a torch file ``{"model": state_dict}``.
+
+    Returns
+    -------
+    config : Sam2Config
+    state_dict : dict of str to Tensor
+        In the file's own dtype, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        Where the file is missing, truncated, or no SAM 2 checkpoint.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint file {path}.")
+    metadata: Mapping[str, str] = {}
+    if path.suffix.lower() == ".safetensors":
+        state_dict, metadata = _read_safetensors(path)
+    else:
+        state_dict = _read_torch(path)
+    try:
+        if "config" in metadata:
+            config = Sam2Config.from_json(json.loads(metadata["config"]), name=path.stem)
+        else:
+            config = infer_config(state_dict)
+    except ValueError as error:  # JSON errors are ValueErrors, too
+        raise CheckpointError(f"{path} cannot be used: {error}.") from error
+    return config, state_dict
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{path} is truncated or not a safetensors file ({error}).") from error
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    # Only tensors and plain containers are read: a checkpoint from the internet must not run code, so a file that
+    # wants more is refused rather than read in the unsafe way.
+    try:
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} is not a torch checkpoint, or holds more than tensors, which is not read for safety."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path} is truncated or not a torch checkpoint.") from error
+    model = data.get("model") if isinstance(data, dict) else None
+    if not isinstance(model, dict) or not all(isinstance(value, Tensor) for value in model.values()):
+        raise CheckpointError(f"{path} is not a SAM 2 checkpoint: it has no tensors under the key 'model'.")
+    return {str(key): value for key, value in model.items()}
+
+
+def load_model(
+    path: str | os.PathLike[str], image_size: int | None = None, device: torch.device | str = "cpu"
+) -> Sam2Model:
+    """Load a network for inference.
+
+    Parameters
+    ----------
+    path : path
+        See `read_checkpoint`; `resolve` turns a name into a path.
+    image_size : int, optional
+        Side of the network's input in pixels, a multiple of 32. By default that of the file's configuration, or of
+        the known model with this file name: MedSAM2 has the tensors of sam2.1-tiny, but wants 512.
+    device : torch.device or str
+        Where the weights go; nothing is allocated elsewhere but on the CPU.
+
+    Returns
+    -------
+    Sam2Model
+        In float32 and evaluation mode, without gradients.
+
+    Raises
+    ------
+    CheckpointError
+        Where the file cannot be used; the text names the file and what is wrong.
+    """
+    path = Path(path)
+    config, state_dict = read_checkpoint(path)
+    entry = find_by_filename(path.name)
+    if image_size is None and entry is not None:
+        image_size = entry.input_size
+    if image_size is not None:
+        try:
+            config = config.with_image_size(image_size)
+        except ValueError as error:
+            raise CheckpointError(f"{path} cannot be loaded: {error}.") from error
+    # On the meta device no weights are made only to be overwritten.
+    with torch.device("meta"):
+        model = Sam2Model(config)
+    _check_tensors(path, model.state_dict(), state_dict)
+    weights = {key: value.to(device=device, dtype=torch.float32) for key, value in state_dict.items()}
+    model.load_state_dict(weights, assign=True)
+    logger.info("loaded %s (%s, input %d px)", path.name, config.name, config.image_size)
+    return model.eval().requires_grad_(False)
+
+
+def _check_tensors(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    missing = [key for key in wanted if key not in given]
+    unexpected = [key for key in given if key not in wanted]
+    misshapen = [
+        f"{key} is {tuple(given[key].shape)} instead of {tuple(wanted[key].shape)}"
+        for key in wanted
+        if key in given and given[key].shape != wanted[key].shape
+    ]
+    problems = [
+        f"{len(names)} {what} ({_few(names)})"
+        for what, names in (
+            ("missing tensors", missing),
+            ("unexpected tensors", unexpected),
+            ("tensors of a wrong shape", misshapen),
+        )
+        if names
+    ]
+    if problems:
+        raise CheckpointError(f"{path} does not fit the network: {'; '.join(problems)}.")
+
+
+def _few(names: list[str]) -> str:
+    shown = ", ".join(names[:_LISTED])
+    return f"{shown}, …" if len(names) > _LISTED else shown

@@ -1,0 +1,84 @@
+"""Window/level: one mapping of voxel values to 0…1 for the whole volume, applied frame by frame.
+
+The model sees exactly what the user sees: the window is the layer's contrast limits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.errors import VolumeError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.axes import FrameGrid
+    from napari_sam2.volume import ImageVolume
+
+SOFT_TISSUE = (-160.0, 240.0)
+_SAMPLED_FRAMES = 64
+
+
+def check_window(window: tuple[float, float]) -> tuple[float, float]:
+    """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
+    low, high = float(window[0]), float(window[1])
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
+    return low, high
+
+
+def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
+    """The window of a volume for which the user has chosen none.
+
+    Its own; for HU without one, soft tissue (level 40, width 400); otherwise the 0.5–99.5 percentiles of the
+    voxels above the volume's minimum and other than the declared padding value. NaN and infinities are left out.
+    """
+    if volume.window is not None:
+        return check_window(volume.window)
+    if volume.is_hu:
+        return SOFT_TISSUE
+    step = max(1, grid.frame_count // _SAMPLED_FRAMES)
+    values = np.concatenate([_sample(grid.read(volume.array, f)) for f in range(0, grid.frame_count, step)])
+    if volume.padding_value is not None:
+        values = values[values != volume.padding_value]
+    if values.size == 0:
+        return 0.0, 1.0
+    above = values[values > values.min()]
+    if above.size == 0:
+        level = float(values[0])
+        return level, level + 1.0
+    low, high = (float(v) for v in np.percentile(above, (0.5, 99.5)))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
+    values = plane.ravel()
+    values = values[:: max(1, values.size // 250_000)].astype(np.float64)
+    return values[np.isfinite(values)]
+
+
+@dataclass(frozen=True)
+class WindowedFrames:
+    """Lazy frames of a volume, mapped to 0…1: ``frames[i]`` is ``(Y, X, C) float32`` with C one or three."""
+
+    volume: ImageVolume
+    grid: FrameGrid
+    window: tuple[float, float]
+
+    def __len__(self) -> int:
+        return self.grid.frame_count
+
+    def __getitem__(self, frame: int) -> NDArray[np.float32]:
+        low, high = self.window
+        plane = self.grid.read(self.volume.array, frame).astype(np.float32)
+        scaled = (plane - np.float32(low)) / np.float32(high - low)
+        scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+        if scaled.ndim == 2:
+            scaled = scaled[..., None]
+        if scaled.shape[-1] == 2:
+            # Two channels have no place in RGB but red and green.
+            scaled = np.concatenate([scaled, np.zeros_like(scaled[..., :1])], axis=-1)
+        return np.ascontiguousarray(scaled)

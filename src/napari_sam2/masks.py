@@ -1,0 +1,113 @@
+"""Masks: run-length storage, and the overlap rule that turns the objects' masks into one label picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from napari_sam2.errors import NapariSam2Error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+Overlap = Literal["keep", "overwrite", "score"]
+OVERLAPS: tuple[Overlap, ...] = ("keep", "overwrite", "score")
+
+
+@dataclass(frozen=True, eq=False)
+class RunLengthMask:
+    """A ``(Y, X)`` mask stored as runs of the flattened picture: ``(n, 2) int32`` of start and stop."""
+
+    shape: tuple[int, int]
+    runs: NDArray[np.int32]
+
+    @classmethod
+    def encode(cls, mask: NDArray[np.bool_]) -> RunLengthMask:
+        """Store a ``(Y, X) bool`` mask."""
+        flat = np.ascontiguousarray(mask, dtype=bool).ravel()
+        edges = np.flatnonzero(np.diff(flat.view(np.int8), prepend=np.int8(0), append=np.int8(0)))
+        runs = edges.reshape(-1, 2).astype(np.int32)
+        runs.setflags(write=False)
+        return cls((int(mask.shape[0]), int(mask.shape[1])), runs)
+
+    def decode(self) -> NDArray[np.bool_]:
+        """The mask, ``(Y, X) bool``, a new array."""
+        steps = np.zeros(self.shape[0] * self.shape[1] + 1, dtype=np.int8)
+        steps[self.runs[:, 0]] = 1
+        steps[self.runs[:, 1]] = -1
+        return np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_).reshape(self.shape)
+
+    @property
+    def area(self) -> int:
+        """Number of pixels inside."""
+        return int((self.runs[:, 1] - self.runs[:, 0]).sum())
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, RunLengthMask) and self.shape == other.shape and np.array_equal(self.runs, other.runs)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.shape, self.runs.tobytes()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready description."""
+        return {"shape": list(self.shape), "runs": self.runs.tolist()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> RunLengthMask:
+        """The inverse of :meth:`to_dict`."""
+        height, width = data["shape"]
+        runs = np.asarray(data["runs"], dtype=np.int32).reshape(-1, 2)
+        return cls((int(height), int(width)), runs)
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
+    """The half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if rows.size == 0:
+        return None
+    columns = np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def check_overlap(rule: str) -> Overlap:
+    """The overlap rule, or an error that lists the rules."""
+    for known in OVERLAPS:
+        if rule == known:
+            return known
+    raise NapariSam2Error(f"There is no overlap rule {rule!r}; choose one of {', '.join(OVERLAPS)}.")
+
+
+def compose(
+    masks: Sequence[tuple[int, RunLengthMask]], shape: tuple[int, int], overlap: Overlap
+) -> NDArray[np.uint16]:
+    """One label picture from the objects' masks.
+
+    Parameters
+    ----------
+    masks
+        Object id and mask, in the order of the objects.
+    shape
+        ``(Y, X)``.
+    overlap
+        ``"overwrite"``: a later object takes pixels from an earlier one; otherwise the earlier keeps them.
+    """
+    out = np.zeros(shape[0] * shape[1], dtype=np.uint16)
+    # Painted last wins.
+    for obj_id, mask in masks if overlap == "overwrite" else reversed(masks):
+        for start, stop in mask.runs:
+            out[start:stop] = obj_id
+    return out.reshape(shape)
+
+
+def resolve_by_score(logits: Mapping[int, NDArray[np.float32]]) -> dict[int, NDArray[np.bool_]]:
+    """Masks of objects that were computed together: each pixel goes to the object with the highest positive logit."""
+    ids = list(logits)
+    stack = np.stack([logits[i] for i in ids])
+    winner = stack.argmax(axis=0)
+    return {i: (winner == k) & (stack[k] > 0) for k, i in enumerate(ids)}

@@ -1,0 +1,95 @@
+"""What a session keeps of an object on a frame, and which frames condition which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_sam2.engine.predictor import FrameScores
+
+if TYPE_CHECKING:
+    from napari_sam2.engine.predictor import Window
+    from napari_sam2.history import History
+    from napari_sam2.masks import RunLengthMask
+    from napari_sam2.prompts import PromptSet
+
+NO_SCORES = FrameScores(float("nan"), float("nan"))
+
+
+@dataclass(frozen=True)
+class ObjectRecord:
+    """Name and colour ``(r, g, b)`` in 0…1 of an object."""
+
+    name: str
+    color: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class MaskRecord:
+    """A mask, where it came from, and from which accepted frames it was computed."""
+
+    mask: RunLengthMask
+    source: Literal["prompt", "track", "edit"]
+    scores: FrameScores = NO_SCORES
+    window: Window | None = None
+    computed_from: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """An accepted (conditioning) frame: prompted, edited or locked.
+
+    ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask.
+    """
+
+    frame: int
+    prompts: PromptSet | None
+    mask: RunLengthMask | None
+    base: MaskRecord | None = None
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether its prompts stand on an earlier mask."""
+        return self.mask is None and self.base is not None
+
+
+def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
+    """The accepted frames of an object, in ascending order."""
+    prompts = history.frames("prompts", obj_id)
+    locks = history.frames("lock", obj_id)
+    masks = history.frames("mask", obj_id)
+    edited = {f for f, record in masks.items() if record.source == "edit"}
+    out: dict[int, Accepted] = {}
+    for frame in sorted({*prompts, *locks, *edited}):
+        if frame in locks or frame in edited:
+            record = masks.get(frame)
+            if record is not None:
+                out[frame] = Accepted(frame, None, record.mask)
+                continue
+        if frame in prompts:
+            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame))
+    return out
+
+
+def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
+    """The accepted frames nearest below and above a frame that is not accepted itself."""
+    below = max((f for f in accepted if f < frame), default=None)
+    above = min((f for f in accepted if f > frame), default=None)
+    return (None if below is None else accepted[below], None if above is None else accepted[above])
+
+
+def owner_of(
+    accepted: dict[int, Accepted], frame: int, direction: Literal["both", "forward", "backward"]
+) -> tuple[Accepted, Literal[1, -1]] | None:
+    """The accepted frame from which a frame is tracked, and in which direction; None if there is none.
+
+    In both directions the nearer one, the lower on a tie.
+    """
+    below, above = neighbours(accepted, frame)
+    if direction == "forward":
+        above = None
+    elif direction == "backward":
+        below = None
+    if below is not None and (above is None or frame - below.frame <= above.frame - frame):
+        return below, 1
+    return None if above is None else (above, -1)
