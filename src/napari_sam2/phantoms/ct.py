@@ -176,9 +176,9 @@ def _colon(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
     stool = -120 + 330 * np.clip(space.noise(rng, 3.2), -1.6, 0.45)
     courses: list[tuple[list[Triple], list[float], float]] = [
         ([(-20, 8, -92), (25, 10, -98), (62, 8, -96), (92, -2, -88)], [25, 24, 21, 17], -8.0),
-        ([(-20, 32, 104), (40, 34, 107), (90, 26, 105), (135, 10, 100)], [13, 14, 15, 16], 14.0),
+        ([(-20, 32, 104), (40, 34, 107), (90, 26, 105), (122, 4, 100)], [13, 14, 15, 14], 14.0),
         (
-            [(88, -10, -88), (72, -52, -62), (60, -66, -10), (74, -62, 40), (112, -40, 82), (138, 0, 100)],
+            [(88, -10, -88), (72, -52, -62), (60, -66, -10), (74, -62, 40), (108, -40, 82), (122, -4, 100)],
             [17, 18, 19, 18, 16, 15],
             -60.0,
         ),
@@ -228,8 +228,8 @@ def _stomach_and_spleen(canvas: Canvas, body: _Body, rng: np.random.Generator) -
         space.tube([(160, -28, 52), (132, -50, 34), (116, -52, 2), (114, -38, -24)], [31, 26, 19, 12]),
     )
     stomach = np.minimum(stomach + 1.8 * lobules, below)
-    spleen = space.ellipsoid((158, 38, 97), (52, 48, 27), power=2.2, turn=28)
-    dent = space.ellipsoid((156, 12, 58), (70, 44, 26), turn=28)
+    spleen = space.ellipsoid((162, 38, 95), (48, 52, 34), power=2.2, turn=28)
+    dent = space.ellipsoid((156, 14, 54), (70, 44, 26), turn=28)
     spleen = np.minimum(np.minimum(spleen + 1.5 * lobules, -dent - 2), below)
     canvas.paint(stomach, 84)
     food = 26 + 10 * fine + 40 * np.maximum(body.space.noise(rng, 5) - 0.6, 0) * (space.y > 0)

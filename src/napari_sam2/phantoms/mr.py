@@ -27,7 +27,7 @@ MR_NAMES = {1: "brain", 2: "lateral ventricles", 3: "tumour", 4: "cerebellum"}
 _LABEL = {name: value for value, name in MR_NAMES.items()}
 _SEED = 31415
 # Grey values of a T1-weighted picture; those of bone and air are the noise floor's.
-_WHITE, _GREY, _FLUID, _FAT, _MUSCLE, _BONE, _MARROW = 620, 440, 130, 850, 360, 35, 330
+_WHITE, _GREY, _FLUID, _FAT, _MUSCLE, _BONE, _MARROW = 630, 405, 130, 850, 360, 35, 330
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,9 @@ def make_mr() -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
 
 def _outline(space: Space, rng: np.random.Generator) -> _Head:
     """The brain: egg-shaped from above, flat below, a little asymmetric."""
-    z, y = (space.z - 40) / np.where(space.z > 40, 68, 62), space.y - 2
+    z, y = (space.z - 40) / np.where(space.z > 40, 68, 62), space.y + 1
     narrow = 1 + 0.0013 * np.clip(-y, 0, None)
-    across, along = np.abs(space.x) * narrow / 66, np.abs(y) / 81
+    across, along = np.abs(space.x) * narrow / 66, np.abs(y) / 77
     power = 2.25
     norm = (across**power + along**power + np.abs(z) ** 2.6) ** (1 / power)
     norm = norm + 0.012 * space.noise(rng, 16)
@@ -94,7 +94,7 @@ def _scalp_and_skull(canvas: Canvas, head: _Head, rng: np.random.Generator) -> N
     canvas.paint(outer + fat, _FAT + 50 * space.noise(rng, 4))
     # The temporal muscle widens the scalp at the sides, low down.
     temple = space.ellipsoid((16, -22, 0), (42, 36, 200), power=2.2)
-    muscle = np.minimum(np.minimum(outer + fat - 0.8, temple), np.abs(space.x) - 20)
+    muscle = np.minimum(np.minimum(outer + fat - 0.8, 0.3 * temple), np.abs(space.x) - 20)
     canvas.paint(muscle, _MUSCLE + 25 * space.noise(rng, 3))
     canvas.paint(outer, _BONE)
     marrow = thick / 2 - 1.7 - np.abs(outer - thick / 2) + 0.7 * space.noise(rng, 4)
@@ -108,8 +108,10 @@ def _face(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
     sinus = space.ellipsoid((18, -83, 3), (17, 6, 17), power=2.5) + 1.5 * space.noise(rng, 5)
     canvas.paint(sinus + 1.5, 150)
     canvas.paint(sinus, 15)
+    face = space.ellipsoid((-12, -78, 0), (26, 17, 52), power=2.5) + 1.5 * space.noise(rng, 6)
+    canvas.paint(np.minimum(face, -head.depth - 4), _MUSCLE + 60 * space.noise(rng, 4))
     for side in (-1, 1):
-        orbit = space.ellipsoid((-4, -66, side * 33), (17, 26, 19), turn=side * -12)
+        orbit = space.ellipsoid((-4, -66, side * 33), (15, 24, 17), turn=side * -12)
         canvas.paint(orbit + 2, _BONE)
         canvas.paint(orbit, _FAT - 60)
         canvas.paint(space.tube([(-2, -68, side * 34), (0, -48, side * 24)], 2.4), 400)
@@ -125,11 +127,11 @@ def _sulci(head: _Head, rng: np.random.Generator) -> Field:
     above each voxel, so that they dive straight into the brain.
     """
     space = head.space
-    field = space.noise(rng, 5.2)
-    centre = (40.0, 2.0, 0.0)
+    field = space.noise(rng, 4.3)
+    centre = (40.0, -1.0, 0.0)
     pull = 1 / np.maximum(head.radius, 0.25)
     # Less than the full way out: deep down a sulcus then bends, as a real one does.
-    pull = 1 + (pull - 1) * 0.8
+    pull = 1 + (pull - 1) * 0.62
     index = [
         (middle + (axis - middle) * pull - start) / step
         for axis, middle, start, step in zip(
@@ -139,8 +141,18 @@ def _sulci(head: _Head, rng: np.random.Generator) -> Field:
     along = ndimage.map_coordinates(field, index, order=1, mode="mirror")
     slope = np.sqrt(sum(g**2 for g in np.gradient(along, *MR_SPACING)))
     sheet = np.minimum(np.abs(along) / np.maximum(slope, 0.06), 12)
-    reach = 15 + 4.5 * space.noise(rng, 9)
+    reach = 16 + 5 * space.noise(rng, 9)
     return np.hypot(sheet, np.maximum(head.depth - reach, 0))
+
+
+def _sylvian_fissures(space: Space) -> Field:
+    """Distance from the clefts between temporal lobe and insula, mm."""
+    side, course = np.abs(space.x), space.y + 14 - 0.9 * (space.z - 20)
+    below = np.maximum(np.abs(space.z - 24) - 14, 0)
+    cleft = np.sqrt((0.8 * course) ** 2 + np.maximum(41 - side, 0) ** 2 + below**2)
+    insula = np.maximum(np.abs(space.y + 2) - 15, 0)
+    wall = np.sqrt((side - 41 + 0.02 * (space.y + 2) ** 2) ** 2 + insula**2 + below**2)
+    return np.minimum(cleft, wall)
 
 
 def _cerebrum(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
@@ -151,17 +163,14 @@ def _cerebrum(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
     # The corpus callosum and what lies below it bridge the fissure between the hemispheres.
     bridge = space.ellipsoid((42, 3, 0), (28, 34, 30), power=2.5)
     fissure = np.hypot(wave, np.maximum(bridge + 1, 0))
-    sylvian = np.full(MR_SHAPE, 12.0)
-    for side in (-1, 1):
-        course: list[Triple] = [(14, -26, side * 60), (20, -14, side * 40), (34, 8, side * 40), (44, 22, side * 52)]
-        sylvian = np.minimum(sylvian, np.maximum(-space.tube(course, 2.2), -2))
+    fold = _sylvian_fissures(space.warped(rng, 9, 1.5))
     width = 1.05 + 0.35 * space.noise(rng, 12)
-    fluid = np.minimum(np.minimum(sulcus - width * 0.9, fissure - 1.3), sylvian)
+    fluid = np.minimum(np.minimum(sulcus - width * 0.9, fissure - 1.3), fold - 1.6)
     fluid = np.minimum(fluid, head.depth - 0.6)
     canvas.paint(head.depth, _FLUID)
     texture = space.noise(rng, 3)
     canvas.paint(fluid, _GREY + 10 * texture, _LABEL["brain"])
-    ribbon = 2.7 + 0.35 * space.noise(rng, 8)
+    ribbon = 3.4 + 0.45 * space.noise(rng, 8)
     streaks = 16 * space.noise(rng, 8)
     canvas.paint((fluid - ribbon) * 0.8, _WHITE + 8 * texture + streaks, _LABEL["brain"])
     falx = np.minimum(0.7 - np.abs(wave), np.minimum(-bridge - 3, head.depth + 1))
@@ -210,7 +219,7 @@ def _ventricles(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
     canvas.paint(third, _FLUID)
     star = space.ellipsoid((12, -4, 0), (13, 13, 13)) + 3 * space.noise(rng, 4)
     canvas.paint(star, _FLUID)
-    ambient = np.minimum(2.2 - np.abs(np.hypot(space.x * 0.9, space.y - 12) - 19), space.ellipsoid((20, 26, 0), (14, 20, 26)))
+    ambient = np.minimum(2.2 - np.abs(np.hypot(space.x * 0.9, space.y - 12) - 19), space.ellipsoid((15, 26, 0), (9, 16, 24)))
     canvas.paint(ambient, _FLUID)
 
 
@@ -218,8 +227,9 @@ def _hindbrain(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
     """Brain stem, and a cerebellum with its leaves below the tent."""
     space = head.space.warped(rng, 14, 1.5)
     stem = space.tube([(-15, 22, 0), (0, 14, 0), (14, 10, 0), (28, 11, 0)], [11, 14, 13.5, 12])
-    canvas.paint(stem + 2, _FLUID)
-    canvas.paint(stem, 575 + 12 * space.noise(rng, 4), _LABEL["brain"])
+    # Higher up the stem runs into the hemispheres, with no fluid around it.
+    canvas.paint(np.minimum(stem + 2, 16 - space.z), _FLUID)
+    canvas.paint(np.minimum(stem, 30 - space.z) * 0.6, 575 + 12 * space.noise(rng, 4), _LABEL["brain"])
     canvas.paint(space.tube([(10, 21, 0), (22, 20, 0), (32, 18, 0)], 1.5), _FLUID)
     halves = np.maximum(
         space.ellipsoid((-2, 48, 22), (25, 26, 29), power=2.2),
@@ -243,11 +253,11 @@ def _hindbrain(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 def _vessels(canvas: Canvas, head: _Head) -> None:
     """Sinuses and large arteries, bright with contrast medium."""
     space = head.space
-    sagittal: list[Triple] = [(8, 85, 2), (30, 83, 1), (60, 77, 1), (85, 58, 0), (103, 25, 0), (106, -15, 0)]
+    sagittal: list[Triple] = [(8, 78, 2), (30, 77, 1), (60, 71, 1), (85, 53, 0), (103, 22, 0), (106, -15, 0)]
     canvas.paint(space.tube(sagittal, [4.5, 4.2, 4, 3.6, 3.2, 2.4]), 930)
-    canvas.paint(space.tube([(36, 32, 0), (34, 50, 1), (28, 70, 1)], [2, 2.2, 2.6]), 880)
+    canvas.paint(space.tube([(36, 32, 0), (34, 50, 1), (28, 68, 1)], [2, 2.2, 2.6]), 880)
     for side in (-1, 1):
-        canvas.paint(space.tube([(8, 84, side * 4), (4, 72, side * 38), (-2, 50, side * 56)], 3.6), 900)
+        canvas.paint(space.tube([(8, 77, side * 4), (4, 66, side * 38), (-2, 50, side * 56)], 3.6), 900)
         middle: list[Triple] = [(10, -10, side * 10), (12, -14, side * 24), (18, -12, side * 38)]
         canvas.paint(space.tube(middle, 1.7), 820)
         canvas.paint(space.tube([(12, -16, side * 6), (24, -36, side * 2), (46, -42, side * 1.5)], 1.3), 780)

@@ -189,7 +189,7 @@ class Sam2VideoStream:
             stops = [int(s) for s in stops if s > 0] or [2]
             stops = stops[-1:] if start is not None else stops
         else:
-            stops = list(range(first, len(labels) + 1))
+            stops = list(range(first, labels.shape[1] + 1))
         decoding: MaskDecoding | None = None
         for stop in stops:
             points, kinds = coordinates[:, :stop], labels[:, :stop]

@@ -1,0 +1,1 @@
+"""napari layers ⇄ the package's own types; no Qt, no model."""

@@ -1,0 +1,75 @@
+"""The place of a layer in the world, copied from one layer to another.
+
+Every layer that the package makes lies exactly on the image it belongs to: the same data-to-world
+transform, the same units and axis names. Data coordinates of one are then data coordinates of the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Layer
+
+_PLACE = ("scale", "translate", "rotate", "shear", "affine")
+GEOMETRY_EVENTS = (*_PLACE, "units", "axis_labels")
+
+
+def geometry_of(layer: Layer) -> dict[str, Any]:
+    """Keyword arguments that give a new layer the place of an existing one.
+
+    Parameters
+    ----------
+    layer
+        Any napari layer. The channel axis of an RGB image is no axis of the layer.
+
+    Returns
+    -------
+    dict
+        ``scale, translate, rotate, shear, affine, units, axis_labels``; arrays are copies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Image
+    >>> image = Image(np.zeros((4, 8, 9)), scale=(3, 0.7, 0.7), translate=(10, 0, 0))
+    >>> geometry_of(image)["scale"].tolist()
+    [3.0, 0.7, 0.7]
+    """
+    place: dict[str, Any] = {
+        "scale": np.array(layer.scale),
+        "translate": np.array(layer.translate),
+        "rotate": np.array(layer.rotate),
+        "shear": np.array(layer.shear),
+        "affine": np.array(layer.affine.affine_matrix),
+    }
+    return {**place, "units": tuple(layer.units), "axis_labels": tuple(layer.axis_labels)}
+
+
+def copy_geometry(source: Layer, target: Layer) -> None:
+    """Move a layer to the place of another one of the same number of axes."""
+    for name, value in geometry_of(source).items():
+        setattr(target, name, value)
+
+
+def same_place(first: Layer, second: Layer) -> bool:
+    """Whether a data coordinate means the same point of the world in both layers."""
+    if first.ndim != second.ndim:
+        return False
+    corners = np.vstack([np.zeros(first.ndim), np.eye(first.ndim)])
+    return all(np.allclose(first.data_to_world(c), second.data_to_world(c)) for c in corners)
+
+
+def on_geometry_change(layer: Layer, callback: Callable[..., None], *, connect: bool = True) -> None:
+    """Connect (or disconnect) a callback to everything that moves a layer in the world."""
+    for name in GEOMETRY_EVENTS:
+        emitter = getattr(layer.events, name, None)
+        if emitter is not None:
+            if connect:
+                emitter.connect(callback)
+            else:
+                emitter.disconnect(callback)

@@ -1,0 +1,137 @@
+"""An image layer as an ImageVolume, and the axes along which it can be propagated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.axes import default_frame_axis
+from napari_sam2.errors import VolumeError
+from napari_sam2.volume import ImageVolume
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Layer
+
+VOLUME_KEY = "napari_sam2_volume"
+_TIME_UNITS = ("second", "minute", "hour", "day", "week", "year")
+# How units are written in a combo box; anything else is written out.
+_SHORT_UNITS = {
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "second": "s",
+    "millisecond": "ms",
+    "minute": "min",
+    "hour": "h",
+}
+
+
+@dataclass(frozen=True)
+class AxisChoice:
+    """One line of the *Along* box: an axis letter of the volume, and how it is called."""
+
+    axis: str | None
+    text: str
+
+
+def volume_from_layer(layer: Image) -> ImageVolume:
+    """The volume that an image layer shows.
+
+    A volume that one of our readers left in ``layer.metadata`` is taken as it is, because it knows more
+    (Hounsfield units, the file's grid) than the layer; otherwise one is built from the layer.
+
+    Parameters
+    ----------
+    layer
+        An image layer of two to four axes, RGB or not; of a multiscale image the finest level counts.
+
+    Raises
+    ------
+    VolumeError
+        If the layer has fewer than two or more than four axes.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    known = layer.metadata.get(VOLUME_KEY)
+    if isinstance(known, ImageVolume) and known.shape == tuple(data.shape):
+        return known
+    axes = layer_axes(layer)
+    if layer.rgb:
+        axes += "c"
+    units = _length_unit(layer, axes)
+    spacing = [abs(float(s)) or 1.0 for s in layer.scale]
+    return ImageVolume(data, axes=axes, spacing=tuple(spacing), units=units, name=str(layer.name))
+
+
+def layer_axes(layer: Layer) -> str:
+    """One letter per axis of an image layer, without the channel of an RGB image.
+
+    Two axes are ``yx`` and four are ``tzyx``; three are ``zyx``, or ``tyx`` where the first one's name begins
+    with t or its unit is a time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari.layers import Image
+    >>> layer_axes(Image(np.zeros((9, 8, 8)), axis_labels=("time", "y", "x")))
+    'tyx'
+    """
+    if layer.ndim == 2:
+        return "yx"
+    if layer.ndim == 4:
+        return "tzyx"
+    if layer.ndim != 3:
+        raise VolumeError(
+            f"The image {layer.name!r} has {layer.ndim} axes; two to four can be segmented. "
+            "Take one channel or one position of it into its own layer."
+        )
+    name = str(layer.axis_labels[0]).strip().lower()
+    is_time = name.startswith("t") or unit_name(layer.units[0]) in _TIME_UNITS
+    return "tyx" if is_time else "zyx"
+
+
+def axis_choices(layer: Image) -> list[AxisChoice]:
+    """The axes along which an image can be propagated, the recommended one first.
+
+    A 2-D image has the single choice None: it is one frame.
+    """
+    volume = volume_from_layer(layer)
+    axes = volume.label_axes
+    if len(axes) == 2:
+        return [AxisChoice(None, "single image")]
+    spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
+    first = default_frame_axis(axes, spacing)
+    order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
+    # Along y or x of a time-lapse, a frame would mix time and space.
+    if "t" in order and len(axes) == 3:
+        order = ["t"]
+    return [AxisChoice(a, _axis_text(volume, layer, a)) for a in order]
+
+
+def unit_name(unit: Any) -> str:
+    """A unit of a layer as a word, e.g. ``"millimeter"``; units are pint objects in napari."""
+    return str(getattr(unit, "units", unit)).strip().lower()
+
+
+def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
+    index = volume.label_axes.index(axis)
+    count = volume.label_shape[index]
+    unit = unit_name(layer.units[index])
+    if axis == "t":
+        step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if unit in _TIME_UNITS else ""
+        return f"t{step}, {count} frames"
+    if unit in ("pixel", ""):
+        unit = (volume.units or "").strip()
+    step = f", {volume.spacing_of(axis):.3g} {_SHORT_UNITS.get(unit, unit)}" if unit and unit != "pixel" else ""
+    return f"{axis}{step}, {count} slices"
+
+
+def _length_unit(layer: Image, axes: str) -> str | None:
+    letters = axes.replace("c", "")
+    names = {unit_name(layer.units[i]) for i, a in enumerate(letters) if a != "t"}
+    # Mixed units cannot be one word; spacing then only means proportions.
+    if len(names) != 1:
+        return None
+    name = names.pop()
+    return None if name in ("pixel", "dimensionless", "") else name

@@ -1,0 +1,53 @@
+"""The labels layer that shows a session's masks, written in place frame by frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.layers.geometry import geometry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+LABELS_NAME = "SAM 2 labels"
+
+
+def make_labels(image: Image) -> Labels:
+    """An empty ``uint16`` labels layer that lies exactly on an image.
+
+    Its grid is the image's without the channel axis of an RGB image.
+    """
+    from napari.layers import Labels
+
+    data = image.data[0] if image.multiscale else image.data
+    shape = tuple(data.shape[:-1] if image.rgb else data.shape)
+    return Labels(np.zeros(shape, np.uint16), name=LABELS_NAME, opacity=0.5, **geometry_of(image))
+
+
+def write_frames(layer: Labels, frames: Mapping[tuple[int | slice, ...], NDArray[np.uint16]]) -> None:
+    """Put finished frames into the layer's array, without drawing it anew.
+
+    Parameters
+    ----------
+    layer
+        A labels layer on the volume's grid.
+    frames
+        ``(Y, X) uint16`` by the index tuple of the frame in the layer's array.
+    """
+    for index, frame in frames.items():
+        # In place: a new array would keep the layer's old paint history alive and cost a copy of the volume.
+        layer.data[index] = frame
+
+
+def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, float]]) -> None:
+    """Give each object its own colour; other labels are drawn grey, the background not at all."""
+    from napari.utils.colormaps import DirectLabelColormap
+
+    table: dict[int | None, Any] = {None: (0.6, 0.6, 0.6, 1.0), 0: (0.0, 0.0, 0.0, 0.0)}
+    table.update({k: (*rgb, 1.0) for k, rgb in colors.items()})
+    layer.colormap = DirectLabelColormap(color_dict=table)

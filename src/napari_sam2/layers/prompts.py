@@ -1,0 +1,244 @@
+"""Prompts in ordinary Points and Shapes layers ⇄ prompts by object and frame.
+
+A marker carries its object, and for a point its polarity, in the layer's feature table, so that moving,
+copying or deleting it with napari's own tools keeps its meaning. What changed is found by comparing two
+readings of the layers, never by following single events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_sam2.axes import rectangle_to_box
+from napari_sam2.layers.geometry import geometry_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points, Shapes
+    from numpy.typing import NDArray
+
+    from napari_sam2.axes import FrameGrid
+
+POINTS_NAME = "SAM 2 points"
+BOXES_NAME = "SAM 2 boxes"
+WINDOW_NAME = "SAM 2 window"
+POSITIVE, NEGATIVE = "positive", "negative"
+POLARITY_COLORS = {POSITIVE: "#2ecc40", NEGATIVE: "#ff4136"}
+BOX_COLOR = "#ffdc00"
+
+PromptKey = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FramePrompts:
+    """The markers of one object on one frame.
+
+    ``points`` are ``(y, x)`` voxel-centre indices, ``labels`` 1 inside and 0 outside, ``box`` is half-open
+    ``(y0, x0, y1, x1)`` in data pixels.
+    """
+
+    points: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.points) or self.box is not None
+
+
+PromptTable = Mapping[PromptKey, FramePrompts]
+
+
+def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
+    """An empty points layer on an image whose next click is for this object and polarity."""
+    from napari.layers import Points
+
+    return Points(
+        ndim=image.ndim,
+        name=POINTS_NAME,
+        features={"obj": np.zeros(0, int), "polarity": np.zeros(0, object)},
+        feature_defaults={"obj": obj, "polarity": polarity},
+        face_color="polarity",
+        face_color_cycle=POLARITY_COLORS,
+        border_color="white",
+        border_width=0.15,
+        size=marker_size(image),
+        **geometry_of(image),
+    )
+
+
+def make_boxes(image: Image, obj: int) -> Shapes:
+    """An empty shapes layer on an image whose next rectangle is for this object."""
+    from napari.layers import Shapes
+
+    return Shapes(
+        ndim=image.ndim,
+        name=BOXES_NAME,
+        features={"obj": np.zeros(0, int)},
+        feature_defaults={"obj": obj},
+        edge_color=BOX_COLOR,
+        face_color="transparent",
+        edge_width=marker_size(image) / 8,
+        opacity=0.9,
+        **geometry_of(image),
+    )
+
+
+def make_outline(image: Image) -> Shapes:
+    """The layer that shows faintly which part of a frame the model sees."""
+    from napari.layers import Shapes
+
+    return Shapes(
+        ndim=image.ndim,
+        name=WINDOW_NAME,
+        edge_color="white",
+        face_color="transparent",
+        edge_width=marker_size(image) / 12,
+        opacity=0.35,
+        **geometry_of(image),
+    )
+
+
+def marker_size(image: Image) -> float:
+    """Diameter of a point in data pixels: about one fiftieth of the picture, so that it can be grabbed."""
+    data = image.data[0] if image.multiscale else image.data
+    shape = data.shape[:-1] if image.rgb else data.shape
+    return max(1.5, max(shape[-2:]) / 50)
+
+
+def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str) -> None:
+    """Say for which object, and inside or outside of it, the next marker is."""
+    if points is not None:
+        points.feature_defaults = {"obj": obj, "polarity": polarity}
+    if boxes is not None:
+        boxes.feature_defaults = {"obj": obj}
+
+
+def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
+    """All markers on a grid, by ``(object, frame)``.
+
+    Markers outside the volume, on another index of a fixed axis, or rectangles that hold no voxel centre are
+    left out. Of several boxes of one object on one frame the last one drawn counts.
+    """
+    found: dict[PromptKey, tuple[list[tuple[float, float]], list[int], list[Any]]] = {}
+    if points is not None:
+        table = points.features
+        for point, obj, polarity in zip(points.data, table["obj"], table["polarity"], strict=True):
+            place = _frame_of(point, grid)
+            if place is not None:
+                entry = found.setdefault((int(obj), place[0]), ([], [], []))
+                entry[0].append(place[1:])
+                entry[1].append(int(polarity != NEGATIVE))
+    if boxes is not None:
+        for frame, obj, box, _ in box_rows(boxes, grid):
+            if box is not None:
+                found.setdefault((obj, frame), ([], [], []))[2].append(box)
+    return {k: FramePrompts(tuple(p), tuple(s), b[-1] if b else None) for k, (p, s, b) in found.items()}
+
+
+def box_rows(
+    boxes: Shapes, grid: FrameGrid
+) -> list[tuple[int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
+    """``(frame, object, box or None, vertices)`` of each shape; None where it cannot serve as a box."""
+    rows = []
+    for vertices, obj in zip(boxes.data, boxes.features["obj"], strict=False):
+        places = [grid.to_frame(v) for v in np.asarray(vertices, float)]
+        frame = grid.to_frame(np.mean(vertices, axis=0))[0]
+        rows.append((frame, int(obj), _box_of(places, grid), np.asarray(vertices, float)))
+    return rows
+
+
+def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
+    """What has to be told to the session: new prompts of a key, or None where the last one went."""
+    keys = sorted({*before, *after})
+    return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
+
+
+def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:
+    """Make the layers show exactly these prompts on the grid; markers on other fixed indices stay.
+
+    A rectangle that already stands for a box keeps its drawn corners, so that nothing jumps.
+    """
+    _write_points(points, grid, table)
+    drawn = {(o, f, b): v for f, o, b, v in box_rows(boxes, grid) if b is not None}
+    elsewhere = [(o, v) for _, o, _, v in box_rows(boxes, grid) if not _is_here(v.mean(axis=0), grid)]
+    wanted = [
+        (o, drawn.get((o, f, p.box), rectangle_of(p.box, f, grid)))
+        for (o, f), p in table.items()
+        if p.box is not None
+    ]
+    rows = elsewhere + wanted
+    if boxes.nshapes:
+        # Emptying through `data` would leave the rows of the feature table behind.
+        boxes.remove(list(range(boxes.nshapes)))
+    if rows:
+        boxes.add([v for _, v in rows], shape_type="rectangle")
+        boxes.features = {"obj": [o for o, _ in rows]}
+
+
+def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: FrameGrid) -> NDArray[np.float64]:
+    """``(4, D) float64`` corners around the pixels of a half-open box, in data coordinates of the layer."""
+    y0, x0, y1, x1 = (v - 0.5 for v in box)
+    return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
+
+
+def flip_polarity(points: Points, indices: list[int]) -> None:
+    """Turn inside into outside and back for some points."""
+    table = points.features.copy()
+    column = table["polarity"].to_numpy(dtype=object).copy()
+    for i in indices:
+        column[i] = POSITIVE if column[i] == NEGATIVE else NEGATIVE
+    table["polarity"] = column
+    points.features = table
+
+
+def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
+    keep = [i for i, p in enumerate(points.data) if not _is_here(p, grid)]
+    old = points.features.iloc[keep]
+    new = [
+        (grid.from_frame(f, y, x), o, POSITIVE if label else NEGATIVE)
+        for (o, f), p in table.items()
+        for (y, x), label in zip(p.points, p.labels, strict=True)
+    ]
+    data = np.array([*points.data[keep], *(place for place, _, _ in new)], float).reshape(-1, points.ndim)
+    features = pd.DataFrame(
+        {
+            "obj": np.array([*old["obj"], *(o for _, o, _ in new)], int),
+            "polarity": np.array([*old["polarity"], *(s for _, _, s in new)], object),
+        }
+    )
+    points.selected_data = set()
+    points.data = data
+    if len(data):
+        points.features = features
+
+
+def _frame_of(point: Any, grid: FrameGrid) -> tuple[int, float, float] | None:
+    if not _is_here(point, grid):
+        return None
+    frame, y, x = grid.to_frame(point)
+    height, width = grid.frame_shape
+    inside = 0 <= frame < grid.frame_count and -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
+    return (frame, y, x) if inside else None
+
+
+def _is_here(point: Any, grid: FrameGrid) -> bool:
+    fixed = dict(grid.at)
+    return all(
+        int(np.floor(value + 0.5)) == fixed[axis]
+        for axis, value in zip(grid.label_axes, point, strict=True)
+        if axis in fixed
+    )
+
+
+def _box_of(places: list[tuple[int, float, float]], grid: FrameGrid) -> tuple[float, float, float, float] | None:
+    frame = places[0][0]
+    if any(p[0] != frame for p in places) or not 0 <= frame < grid.frame_count:
+        return None
+    y0, x0, y1, x1 = rectangle_to_box([p[1:] for p in places])
+    height, width = grid.frame_shape
+    box = (max(y0, 0), max(x0, 0), min(y1, height), min(x1, width))
+    return (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if box[0] < box[2] and box[1] < box[3] else None
