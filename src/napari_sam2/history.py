@@ -56,7 +56,7 @@ class History:
         """Ids that have a value of a kind, in the order in which they came."""
         return [obj_id for obj_id, values in self._table.get(kind, {}).items() if values]
 
-    def begin(self, name: str, **arguments: Any) -> Step:
+    def begin(self, name: str, /, **arguments: Any) -> Step:
         """Open a step; whatever was undone can no longer be redone."""
         step = Step(name, arguments)
         self._done.append(step)

@@ -74,7 +74,10 @@ class Run:
         self._patience = patience
         self._progress = progress
         self._needs: dict[int, dict[int, Need]] = {}
-        self._waiting: dict[int, dict[int, Outcome]] = {}
+        if force:
+            session._waiting.clear()
+        # Kept in the session: a stopped run leaves what it computed beyond its last yield to the next one.
+        self._waiting = session._waiting
         self._finished: set[int] = set()
         self._planned_at = -1
         # How far each sweep has come; frames behind it belong to the next run.
@@ -89,17 +92,16 @@ class Run:
             with self.session._compute:
                 with self.session._lock:
                     self._plan()
-                    ready = self._collect(step)
-                    ticks = [] if ready else self._next_tick()
-                if not ready:
-                    if not ticks:
+                    result = self._collect(step)
+                    tick = [] if result else self._next_tick()
+                if result is None:
+                    if not tick:
                         return
-                    self._advance(ticks)
-                    with self.session._lock:
-                        ready = self._collect(step)
-            for result in ready:
-                self._report()
-                yield result
+                    self._advance(tick)
+                    continue
+            self._report()
+            # One frame at a time: what is left unasked for when the caller stops must not be in the session.
+            yield result
 
     # ------------------------------------------------------------------ planning
 
@@ -128,9 +130,22 @@ class Run:
                 elif not self._force and self._is_fresh(obj_id, frame, accepted):
                     continue
                 self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense)
-        for frame in [f for f in self._waiting if f not in self._needs]:
-            del self._waiting[frame]
+        self._drop_stale_outcomes()
         self._planned_at = session._history.revision
+
+    def _drop_stale_outcomes(self) -> None:
+        """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
+        for frame, found in list(self._waiting.items()):
+            for obj_id, outcome in list(found.items()):
+                need = self._needs.get(frame, {}).get(obj_id)
+                if need is None or outcome.record.computed_from != self._expected_sources(obj_id, frame):
+                    del found[obj_id]
+            if not found:
+                del self._waiting[frame]
+
+    def _expected_sources(self, obj_id: int, frame: int) -> tuple[Any, ...]:
+        accepted = accepted_frames(self.session._history, obj_id)
+        return (accepted[frame].prompts,) if frame in accepted else _sources(accepted, frame)
 
     def _is_fresh(self, obj_id: int, frame: int, accepted: dict[int, Accepted]) -> bool:
         record: MaskRecord | None = self.session._history.get("mask", obj_id, frame)
@@ -249,19 +264,16 @@ class Run:
         logits = prediction.logits if by_score and prediction is not None else None
         self._waiting.setdefault(frame, {})[obj_id] = Outcome(record, logits)
 
-    def _collect(self, step: Step) -> list[FrameResult]:
-        """Store the frames of which every object is there."""
-        self._plan()
-        ready = sorted(f for f, found in self._waiting.items() if set(self._needs.get(f, ())) <= set(found))
-        results = []
-        for frame in ready:
-            found = self._waiting.pop(frame)
-            self._store(step, frame, {i: o for i, o in found.items() if i in self._needs.get(frame, {})})
-            self._needs.pop(frame, None)
-            self._finished.add(frame)
-            results.append(self._result(frame))
+    def _collect(self, step: Step) -> FrameResult | None:
+        """Store the next frame of which every object is there; None if there is none."""
+        frame = next((f for f, found in self._waiting.items() if set(self._needs[f]) <= set(found)), None)
+        if frame is None:
+            return None
+        self._store(step, frame, self._waiting.pop(frame))
+        self._needs.pop(frame)
+        self._finished.add(frame)
         self._planned_at = self.session._history.revision
-        return results
+        return self._result(frame)
 
     def _store(self, step: Step, frame: int, outcomes: dict[int, Outcome]) -> None:
         history = self.session._history

@@ -19,7 +19,7 @@ from napari_sam2.history import History
 from napari_sam2.intensity import WindowedFrames, check_window, default_window
 from napari_sam2.masks import Overlap, RunLengthMask, check_overlap, compose
 from napari_sam2.prompts import PromptSet, make_box, make_mask, make_points
-from napari_sam2.propagation import Follower, Run
+from napari_sam2.propagation import Follower, Outcome, Run
 from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, accepted_frames
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class VideoSession:
         self._states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
         # Tracks of the last run, so that a run that was stopped goes on where it was.
         self._followers: dict[tuple[int, int, int], Follower] = {}
+        self._waiting: dict[int, dict[int, Outcome]] = {}
         self._lock = threading.RLock()
         # The network works for one caller at a time; the state stays free to be changed meanwhile.
         self._compute = threading.RLock()
@@ -133,6 +134,7 @@ class VideoSession:
                 self._stream = None
                 self._states.clear()
                 self._followers.clear()
+                self._waiting.clear()
 
     @property
     def overlap(self) -> Overlap:
@@ -555,6 +557,7 @@ class VideoSession:
             self._stream = None
             self._states.clear()
             self._followers.clear()
+            self._waiting.clear()
 
     # ------------------------------------------------------------------ checks
 

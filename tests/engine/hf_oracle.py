@@ -30,7 +30,9 @@ def randomise(model: nn.Module, seed: int) -> None:
             elif "embed" in name or "token" in name or tensor.ndim == 1 or min(tensor.shape[:1]) == 1:
                 tensor.copy_(0.5 * noise)
             else:
-                tensor.copy_(noise / max(tensor[0].numel(), 1) ** 0.5)
+                # Calmer than the usual scale where large values would sharpen a softmax until it magnifies rounding.
+                calm = 0.3 if "neck.convs" in name else 0.5 if re.search(r"[qk]_proj|qkv", name) else 1.0
+                tensor.copy_(calm * noise / max(tensor[0].numel(), 1) ** 0.5)
 
 
 def build_oracle(model: Sam2Model) -> nn.Module:

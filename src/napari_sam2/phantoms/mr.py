@@ -74,9 +74,9 @@ def make_mr() -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
 
 def _outline(space: Space, rng: np.random.Generator) -> _Head:
     """The brain: egg-shaped from above, flat below, a little asymmetric."""
-    z, y = (space.z - 40) / np.where(space.z > 40, 68, 62), space.y + 1
+    z, y = (space.z - 40) / np.where(space.z > 40, 68, 62), space.y + 3
     narrow = 1 + 0.0013 * np.clip(-y, 0, None)
-    across, along = np.abs(space.x) * narrow / 66, np.abs(y) / 77
+    across, along = np.abs(space.x) * narrow / 66, np.abs(y) / 74.5
     power = 2.25
     norm = (across**power + along**power + np.abs(z) ** 2.6) ** (1 / power)
     norm = norm + 0.012 * space.noise(rng, 16)
@@ -94,7 +94,9 @@ def _scalp_and_skull(canvas: Canvas, head: _Head, rng: np.random.Generator) -> N
     canvas.paint(outer + fat, _FAT + 50 * space.noise(rng, 4))
     # The temporal muscle widens the scalp at the sides, low down.
     temple = space.ellipsoid((16, -22, 0), (42, 36, 200), power=2.2)
-    muscle = np.minimum(np.minimum(outer + fat - 0.8, 0.3 * temple), np.abs(space.x) - 20)
+    # It thins out towards its edge instead of ending there.
+    cover = np.maximum(fat + 1 - 0.25 * temple, 0.8)
+    muscle = np.minimum(outer + fat - cover, np.abs(space.x) - 20)
     canvas.paint(muscle, _MUSCLE + 25 * space.noise(rng, 3))
     canvas.paint(outer, _BONE)
     marrow = thick / 2 - 1.7 - np.abs(outer - thick / 2) + 0.7 * space.noise(rng, 4)
@@ -128,7 +130,7 @@ def _sulci(head: _Head, rng: np.random.Generator) -> Field:
     """
     space = head.space
     field = space.noise(rng, 4.3)
-    centre = (40.0, -1.0, 0.0)
+    centre = (40.0, -3.0, 0.0)
     pull = 1 / np.maximum(head.radius, 0.25)
     # Less than the full way out: deep down a sulcus then bends, as a real one does.
     pull = 1 + (pull - 1) * 0.62
@@ -253,11 +255,11 @@ def _hindbrain(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 def _vessels(canvas: Canvas, head: _Head) -> None:
     """Sinuses and large arteries, bright with contrast medium."""
     space = head.space
-    sagittal: list[Triple] = [(8, 78, 2), (30, 77, 1), (60, 71, 1), (85, 53, 0), (103, 22, 0), (106, -15, 0)]
+    sagittal: list[Triple] = [(8, 73, 2), (30, 72, 1), (60, 67, 1), (85, 50, 0), (103, 22, 0), (106, -15, 0)]
     canvas.paint(space.tube(sagittal, [4.5, 4.2, 4, 3.6, 3.2, 2.4]), 930)
-    canvas.paint(space.tube([(36, 32, 0), (34, 50, 1), (28, 68, 1)], [2, 2.2, 2.6]), 880)
+    canvas.paint(space.tube([(36, 32, 0), (34, 50, 1), (28, 66, 1)], [2, 2.2, 2.6]), 880)
     for side in (-1, 1):
-        canvas.paint(space.tube([(8, 77, side * 4), (4, 66, side * 38), (-2, 50, side * 56)], 3.6), 900)
+        canvas.paint(space.tube([(8, 72, side * 4), (4, 63, side * 38), (-2, 48, side * 56)], 3.6), 900)
         middle: list[Triple] = [(10, -10, side * 10), (12, -14, side * 24), (18, -12, side * 38)]
         canvas.paint(space.tube(middle, 1.7), 820)
         canvas.paint(space.tube([(12, -16, side * 6), (24, -36, side * 2), (46, -42, side * 1.5)], 1.3), 780)

@@ -1,0 +1,200 @@
+"""Reading images and labels, and writing labels, by the suffix of the path.
+
+The formats' libraries are imported when a file of the format is opened, so that this package is light.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.errors import ReadError, WriteError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.io.dicom import SeriesInfo
+    from napari_sam2.volume import ImageVolume
+
+__all__ = ["list_series", "read_labels", "read_volume", "write_labels"]
+
+_log = logging.getLogger(__name__)
+
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+LABEL_SUFFIXES = (".nii", ".nii.gz", ".tif", ".tiff")
+# Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
+_FOREIGN = {
+    ".mnc": "MINC",
+    ".par": "Philips PAR/REC",
+    ".rec": "Philips PAR/REC",
+    ".head": "AFNI",
+    ".brik": "AFNI",
+    ".mgz": "FreeSurfer MGH",
+    ".mgh": "FreeSurfer MGH",
+    ".mha": "MetaImage",
+    ".mhd": "MetaImage",
+    ".nrrd": "NRRD",
+    ".nhdr": "NRRD",
+    ".npz": "NumPy",
+    ".npy": "NumPy",
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+}
+
+
+def read_volume(path: str | PathLike[str], series: str | int | None = None) -> ImageVolume:
+    """Read a DICOM folder or file, a NIfTI file or a TIFF / OME-TIFF file.
+
+    Parameters
+    ----------
+    path
+        A folder of DICOM files (read with its subfolders), or one file.
+    series
+        Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
+
+    Returns
+    -------
+    ImageVolume
+        Values in the unit of the image (HU for CT), axes and spacing in array order.
+
+    Raises
+    ------
+    SeveralSeriesError
+        If a folder holds several series and `series` is None.
+    ReadError
+        If the file is missing, damaged, of another format, or no regular volume.
+    """
+    path = Path(path).expanduser()
+    volume = _read_volume(path, series)
+    if volume.source is not None:
+        for note in volume.source.notes:
+            _log.info("%s: %s", path, note)
+        for name, reason in volume.source.skipped:
+            _log.info("%s: skipped %s (%s)", path, name, reason)
+    return volume
+
+
+def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
+    """The image series in a DICOM folder and its subfolders, in a stable order.
+
+    Parameters
+    ----------
+    folder
+        A folder, or one DICOM file.
+
+    Raises
+    ------
+    ReadError
+        If it does not exist or holds no DICOM image.
+    """
+    from napari_sam2.io.dicom import list_dicom_series
+
+    return list_dicom_series(_existing(Path(folder).expanduser()))
+
+
+def write_labels(
+    path: str | PathLike[str], labels: Any, volume: ImageVolume, names: Mapping[int, str] | None = None
+) -> None:
+    """Write labels as NIfTI or TIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.nii``, ``.nii.gz``, ``.tif`` or ``.tiff``; an existing file is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to. Labels of a volume read from NIfTI go back on that file's own
+        grid and orientation.
+    names
+        Names of the labels; kept as JSON in the file.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is unknown, the labels do not fit, or the disk refuses.
+    """
+    path = Path(path).expanduser()
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz")):
+        from napari_sam2.io.nifti import write_nifti_labels
+
+        write_nifti_labels(path, labels, volume, names)
+    elif name.endswith((".tif", ".tiff")):
+        from napari_sam2.io.tiff import write_tiff_labels
+
+        write_tiff_labels(path, labels, volume, names)
+    else:
+        raise WriteError(
+            f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
+            f"Use one of the suffixes {', '.join(LABEL_SUFFIXES)}."
+        )
+
+
+def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
+    """Read labels onto a volume's grid.
+
+    Parameters
+    ----------
+    path
+        A NIfTI or TIFF file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
+
+    Raises
+    ------
+    ReadError
+        If the file is unreadable, holds no labels, or lies on another grid.
+    """
+    path = _existing(Path(path).expanduser())
+    name = path.name.lower()
+    if name.endswith(NIFTI_SUFFIXES):
+        from napari_sam2.io.nifti import read_nifti_labels
+
+        return read_nifti_labels(path, volume)
+    if name.endswith(TIFF_SUFFIXES):
+        from napari_sam2.io.tiff import read_tiff_labels
+
+        return read_tiff_labels(path, volume)
+    raise ReadError(
+        f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
+        f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
+    )
+
+
+def _read_volume(path: Path, series: str | int | None) -> ImageVolume:
+    name = _existing(path).name.lower()
+    if path.is_file():
+        if name.endswith(NIFTI_SUFFIXES):
+            from napari_sam2.io.nifti import read_nifti
+
+            return read_nifti(path)
+        if name.endswith(TIFF_SUFFIXES):
+            from napari_sam2.io.tiff import read_tiff
+
+            return read_tiff(path)
+        foreign = _FOREIGN.get(Path(name.removesuffix(".gz")).suffix)
+        if foreign is not None:
+            raise ReadError(
+                f"{path} cannot be read: the format {foreign} is not supported.\n"
+                "Convert it to NIfTI, DICOM or TIFF, or wrap the array in ImageVolume."
+            )
+    from napari_sam2.io.dicom import read_dicom
+
+    return read_dicom(path, series)
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise ReadError(f"{path} does not exist.\nCheck the path.")
+    return path

@@ -1,0 +1,56 @@
+"""Files that are either whole or not there: write beside the target, sync, then rename over it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from napari_sam2.errors import WriteError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path in the target's folder that replaces the target when the block ends without an error.
+
+    Parameters
+    ----------
+    path
+        The target. Its whole name is kept at the end of the temporary one, because writers look at suffixes.
+
+    Raises
+    ------
+    WriteError
+        If the folder is missing, or the disk refuses. The target is then what it was before.
+    """
+    if not path.parent.is_dir():
+        raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
+    if path.is_dir():
+        raise WriteError(f"{path} cannot be written: it is a folder.\nGive the name of a file.")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
+    try:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(
+            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    # The rename itself must reach the disk too; not every system lets a folder be opened for that.
+    with suppress(OSError):
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    # Windows needs a writable handle to flush a file, and a folder allows only a read-only one.
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,63 @@
+"""Stored values → values in the unit of the image, in the smallest type that holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_INTEGERS = (np.int16, np.uint16, np.int32)
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in this computer's byte order; torch and most compiled code refuse the other one."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    """``slope * stored + intercept``; integers stay integers where the two numbers are whole.
+
+    Examples
+    --------
+    >>> rescaled(np.array([0, 1024], dtype=np.uint16), 1.0, -1024.0)
+    array([-1024,     0], dtype=int32)
+    """
+    stored = native(stored)
+    if slope == 1.0 and intercept == 0.0:
+        return stored
+    if stored.dtype.kind in "iub" and float(slope).is_integer() and float(intercept).is_integer():
+        wide = stored.astype(np.int64) * int(slope) + int(intercept)
+        limits = np.iinfo(np.int32)
+        if limits.min <= wide.min() and wide.max() <= limits.max:
+            return wide.astype(np.int32)
+    return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+
+
+def stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
+    """Planes of one shape as one array: their common type, or the smallest integer one that holds all values."""
+    dtypes = {p.dtype for p in planes}
+    dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes, *planes[:1])
+    if dtype == np.int32 or (dtype.kind in "iu" and dtype.itemsize == 8):
+        dtype = _smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
+    elif dtype == np.float64 and all(p.dtype != np.float64 for p in planes):
+        dtype = np.dtype(np.float32)
+    stack = np.empty((len(planes), *planes[0].shape), dtype=dtype)
+    for index, plane in enumerate(planes):
+        stack[index] = plane
+    return stack
+
+
+def compacted(array: NDArray[Any]) -> NDArray[Any]:
+    """An int32 array in 16 bits where its values fit."""
+    if array.dtype != np.int32:
+        return array
+    return array.astype(_smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
+
+
+def _smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
+    for candidate in _INTEGERS:
+        limits = np.iinfo(candidate)
+        if limits.min <= low and high <= limits.max:
+            return np.dtype(candidate)
+    return otherwise
