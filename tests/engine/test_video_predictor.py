@@ -1,0 +1,155 @@
+"""The bundled model at work on a synthetic stack: prompts, tracking, windows, bounded work."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.engine import load_predictor
+from napari_sam2.engine.sam2.video_predictor import fill_holes
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session import VideoSession
+from napari_sam2.volume import ImageVolume
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return load_predictor("starter", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def stack():
+    """A bright blob that drifts and shrinks on textured ground, and its truth."""
+    rng = np.random.default_rng(3)
+    yy, xx = np.mgrid[:160, :200]
+    image, truth = [], []
+    for t in range(14):
+        inside = ((yy - 80 - t) / (30 - t)) ** 2 + ((xx - 90 - 2 * t) / (38 - t)) ** 2 < 1
+        image.append(np.where(inside, 0.75, 0.3) + rng.normal(0, 0.04, yy.shape))
+        truth.append(inside)
+    return ImageVolume(np.array(image, np.float32), axes="zyx", window=(0, 1)), np.array(truth)
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / (a.sum() + b.sum())
+
+
+def box_of(mask):
+    ys, xs = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return ys[0], xs[0], ys[-1] + 1, xs[-1] + 1
+
+
+@pytest.mark.parametrize("kind", ["click", "box", "mask"])
+def test_object_is_found_and_followed_both_ways(predictor, stack, kind):
+    volume, truth = stack
+    session = VideoSession(predictor, volume)
+    if kind == "click":
+        session.add_points(1, 6, [(86, 102)])
+    elif kind == "box":
+        session.add_box(1, 6, box_of(truth[6]))
+    else:
+        session.add_mask(1, 6, truth[6])
+    list(session.propagate())
+    labels = session.labels() == 1
+    assert dice(labels, truth) > 0.85
+    if kind == "mask":
+        assert np.array_equal(labels[6], truth[6])
+
+
+def test_objects_in_one_batch_equal_objects_alone(predictor, stack):
+    volume, truth = stack
+    together = VideoSession(predictor, volume)
+    alone = VideoSession(predictor, volume)
+    other = (10, 10, 40, 50)
+    for session in (together, alone):
+        session.add_box(1, 6, box_of(truth[6]))
+    together.add_box(2, 6, other)
+    list(together.propagate())
+    list(alone.propagate())
+    for frame in range(14):
+        a, b = together.mask(1, frame), alone.mask(1, frame)
+        # Batched matrix products may round differently.
+        assert (a != b).sum() <= 2
+
+
+def test_correction_on_the_same_window_costs_no_encoder_pass(predictor, stack):
+    volume, truth = stack
+    session = VideoSession(predictor, volume)
+    session.add_box(1, 6, box_of(truth[6]))
+    list(session.propagate())
+    cache = session._open_stream().embeddings
+    before = cache.encoder_passes
+    session.add_points(1, 8, [(88, 106)])
+    session.predict_frame(8)
+    assert cache.encoder_passes == before
+
+
+def test_history_leaves_no_trace_in_an_answer(predictor, stack):
+    volume, truth = stack
+    wandering, direct = VideoSession(predictor, volume), VideoSession(predictor, volume)
+    for y in (60, 70, 80):
+        wandering.set_prompts(1, 6, points=[(y, 100)], labels=[1])
+        wandering.predict_frame(6)
+    wandering.set_prompts(1, 6, points=[(86, 102), (30, 30)], labels=[1, 0])
+    direct.set_prompts(1, 6, points=[(86, 102), (30, 30)], labels=[1, 0])
+    assert np.array_equal(wandering.predict_frame(6)[1], direct.predict_frame(6)[1])
+
+
+def test_negative_click_takes_away(predictor, stack):
+    volume, truth = stack
+    session = VideoSession(predictor, volume)
+    session.add_box(1, 6, box_of(truth[6]))
+    first = session.predict_frame(6)[1]
+    session.add_points(1, 6, [(86, 80)], [0])
+    second = session.predict_frame(6)[1]
+    assert first[86, 80]
+    assert not second[86, 80]
+
+
+def test_cache_keeps_to_its_budget(stack):
+    volume, truth = stack
+    small = load_predictor("starter", device="cpu")
+    small.cache_bytes = 1_000_000
+    session = VideoSession(small, volume)
+    session.add_box(1, 6, box_of(truth[6]))
+    list(session.propagate())
+    cache = session._open_stream().embeddings
+    assert cache._bytes <= 1_000_000
+    assert cache._bytes == sum(f.nbytes for f in cache._kept.values())
+
+
+@pytest.mark.parametrize("zoom", [None, 2.5])
+def test_zoom_can_be_set(predictor, stack, zoom):
+    volume, truth = stack
+    session = VideoSession(predictor, volume, zoom=zoom)
+    session.add_box(1, 6, box_of(truth[6]))
+    session.predict_frame(6)
+    window = session.prompt_window(1, 6)
+    if zoom is None:
+        assert window is None
+    else:
+        y0, _, y1, x1 = box_of(truth[6])
+        longest = max(y1 - y0, x1 - box_of(truth[6])[1])
+        assert window[2] - window[0] == pytest.approx(2.5 * longest)
+
+
+def test_bad_zoom_and_unloaded_model(stack):
+    volume, _ = stack
+    other = load_predictor("starter", device="cpu")
+    session = VideoSession(other, volume, zoom=0.5)
+    session.add_points(1, 6, [(86, 102)])
+    with pytest.raises(NapariSam2Error, match="zoom"):
+        session.predict_frame(6)
+    other.unload()
+    with pytest.raises(NapariSam2Error, match="unloaded"):
+        VideoSession(other, volume)._open_stream()
+
+
+def test_small_holes_are_filled_large_ones_stay():
+    logits = torch.full((1, 1, 32, 32), 5.0)
+    logits[..., 4:6, 4:6] = -5.0
+    logits[..., 12:20, 12:20] = -5.0
+    filled = fill_holes(logits, 8)[0, 0]
+    assert (filled[4:6, 4:6] > 0).all()
+    assert (filled[12:20, 12:20] < 0).all()

@@ -1,0 +1,79 @@
+"""The window the user sees is the window the model gets."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.axes import FrameGrid
+from napari_sam2.errors import VolumeError
+from napari_sam2.intensity import WindowedFrames, check_window, default_window
+from napari_sam2.volume import ImageVolume
+
+
+def frames(array, window, axes="zyx"):
+    volume = ImageVolume(array, axes=axes)
+    return WindowedFrames(volume, FrameGrid.of(volume), window)
+
+
+def test_one_mapping_for_the_whole_volume():
+    array = np.array([[[-1000, -160], [40, 240]], [[300, 40], [-100, 0]]], dtype=np.int16)
+    shown = frames(array, (-160, 240))
+    assert np.allclose(shown[0][..., 0], [[0, 0], [0.5, 1]])
+    assert np.allclose(shown[1][..., 0], [[1, 0.5], [0.15, 0.4]])
+    assert shown[0].dtype == np.float32
+
+
+def test_nan_and_infinity_never_reach_the_model():
+    array = np.array([[[np.nan, np.inf], [-np.inf, 5.0]]], dtype=np.float32)
+    assert np.allclose(frames(array, (0, 10))[0][..., 0], [[0, 1], [0, 0.5]])
+
+
+def test_big_endian_values():
+    array = np.array([[[0, 5], [10, 20]]], dtype=">i2")
+    assert np.allclose(frames(array, (0, 10))[0][..., 0], [[0, 0.5], [1, 1]])
+
+
+def test_two_channels_are_red_and_green():
+    volume = ImageVolume(np.ones((2, 2, 3, 3), np.float32), axes="zcyx")
+    shown = WindowedFrames(volume, FrameGrid.of(volume, channel=(0, 1)), (0, 1))[0]
+    assert shown.shape == (3, 3, 3)
+    assert not shown[..., 2].any()
+
+
+def default(array, **kwargs):
+    volume = ImageVolume(array, **kwargs)
+    return default_window(volume, FrameGrid.of(volume))
+
+
+def test_default_windows():
+    rng = np.random.default_rng(0)
+    array = rng.normal(100, 10, (5, 30, 30))
+    assert default(array, window=(1.0, 2.0)) == (1.0, 2.0)
+    assert default(array, is_hu=True) == (-160.0, 240.0)
+    low, high = default(array)
+    assert 65 < low < 80
+    assert 120 < high < 140
+
+
+def test_default_window_ignores_background_padding_and_nan():
+    rng = np.random.default_rng(0)
+    array = rng.normal(100, 10, (5, 30, 30))
+    array[:, :10] = 0
+    array[:, 10:15] = 5000
+    array[0, 20, 20] = np.nan
+    array[0, 21, 20] = np.inf
+    low, high = default(array, padding_value=5000)
+    assert 65 < low
+    assert high < 140
+
+
+def test_constant_and_all_nan_volumes_have_a_window():
+    assert default(np.full((2, 3, 3), 7.0)) == (7.0, 8.0)
+    assert default(np.full((2, 3, 3), np.nan)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("window", [(1, 1), (2, 1), (np.nan, 1), (0, np.inf)])
+def test_bad_window(window):
+    with pytest.raises(VolumeError, match="window"):
+        check_window(window)
