@@ -33,7 +33,7 @@ def check_window(window: tuple[float, float]) -> tuple[float, float]:
 def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
     """The window of a volume for which the user has chosen none.
 
-    Its own; for HU without one, soft tissue (level 40, width 400); otherwise the 0.5–99.5 percentiles of the
+    Its own; for HU without one, soft tissue (level 40, width 400); otherwise the 0.5 to 99.5 percentiles of the
     voxels above the volume's minimum and other than the declared padding value. NaN and infinities are left out.
     """
     if volume.window is not None:

@@ -47,9 +47,7 @@ class RunLengthMask:
         return int((self.runs[:, 1] - self.runs[:, 0]).sum())
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, RunLengthMask) and self.shape == other.shape and np.array_equal(self.runs, other.runs)
-        )
+        return isinstance(other, RunLengthMask) and self.shape == other.shape and np.array_equal(self.runs, other.runs)
 
     def __hash__(self) -> int:
         return hash((self.shape, self.runs.tobytes()))
@@ -83,9 +81,7 @@ def check_overlap(rule: str) -> Overlap:
     raise NapariSam2Error(f"There is no overlap rule {rule!r}; choose one of {', '.join(OVERLAPS)}.")
 
 
-def compose(
-    masks: Sequence[tuple[int, RunLengthMask]], shape: tuple[int, int], overlap: Overlap
-) -> NDArray[np.uint16]:
+def compose(masks: Sequence[tuple[int, RunLengthMask]], shape: tuple[int, int], overlap: Overlap) -> NDArray[np.uint16]:
     """One label picture from the objects' masks.
 
     Parameters

@@ -35,12 +35,8 @@ class _Files:
 
 
 _FILES = {
-    "ct_abdomen": _Files(
-        "CT abdomen", "ct_abdomen", "ct_abdomen_labels.nii.gz", "ct_abdomen_names.json"
-    ),
-    "brain_mr": _Files(
-        "Brain MR", "brain_mr.nii.gz", "brain_mr_labels.nii.gz", "brain_mr_names.json"
-    ),
+    "ct_abdomen": _Files("CT abdomen", "ct_abdomen", "ct_abdomen_labels.nii.gz", "ct_abdomen_names.json"),
+    "brain_mr": _Files("Brain MR", "brain_mr.nii.gz", "brain_mr_labels.nii.gz", "brain_mr_names.json"),
     "dividing_cells": _Files(
         "Dividing cells", "dividing_cells.tif", "dividing_cells_labels.tif", "dividing_cells_names.json"
     ),
@@ -198,10 +194,10 @@ def _unit(volume: ImageVolume, axis: str) -> str:
 
 
 def _contrast_limits(volume: ImageVolume) -> tuple[float, float]:
-    """The file's own window, else the one that the package gives such a volume."""
+    """Take the file's own window, else the one that the package gives such a volume."""
     if volume.window is not None:
         return volume.window
+    from napari_sam2.axes import FrameGrid
     from napari_sam2.intensity import default_window
 
-    low, high = default_window(volume)
-    return float(low), float(high)
+    return default_window(volume, FrameGrid.of(volume))

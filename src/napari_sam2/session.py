@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.predictor import Prediction, VideoPredictor, VideoStream, Window, Zoom
+    from napari_sam2.engine.predictor import Prediction, VideoPredictor, VideoStream, Zoom
     from napari_sam2.history import Step
     from napari_sam2.volume import ImageVolume
 
@@ -162,7 +162,7 @@ class VideoSession:
         new = make_box(box, self.frame_shape)
         with self._lock:
             old = self._prompts(obj_id, frame)
-            self._change_prompts("add_box", obj_id, frame, PromptSet(old.points, new, old.mask, old.calls))
+            self._change_prompts("add_box", obj_id, frame, PromptSet(old.points, new, old.mask, (0, *old.calls)))
 
     def add_mask(self, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
         """Set a mask ``(Y, X)`` that is taken as it is; it replaces points and box of that frame."""
@@ -435,9 +435,9 @@ class VideoSession:
     # ------------------------------------------------------------------ results
 
     def labels(self, out: Any | None = None) -> Any:
-        """All masks under the overlap rule, ``uint16`` on the volume's grid without channels; written to ``out`` if given.
+        """All masks under the overlap rule, ``uint16`` on the volume's grid without channels.
 
-        Only the part that the session works on (``at``) is written.
+        Written into ``out`` if given. Only the part that the session works on (``at``) is written.
         """
         if out is None:
             out = np.zeros(self.grid.label_shape, dtype=np.uint16)
@@ -482,7 +482,7 @@ class VideoSession:
             return out
 
     def scores(self, obj_id: int) -> pd.DataFrame:
-        """Per frame with a mask: ``iou``, ``object_score``, ``area_px``, ``locked``, ``doubtful``; the index is the frame.
+        """``iou``, ``object_score``, ``area_px``, ``locked``, ``doubtful`` of each frame with a mask, by frame.
 
         Doubtful: predicted IoU under 0.6, or an area that changes by more than the factor 1.8 from a neighbour.
         """

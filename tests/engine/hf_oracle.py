@@ -12,6 +12,9 @@ SIZE = 256
 """Input size of the parity tests: small enough for a laptop, large enough for windows with padding."""
 
 
+_EMBEDDING = re.compile(r"(_tokens?|_embed|embeddings\.\d|embed_spatial|embed_window|no_obj_ptr|pos_enc)(\.weight)?$")
+
+
 def randomise(model: nn.Module, seed: int) -> None:
     """Give every tensor random values, those that training starts at 0 or 1 included.
 
@@ -27,7 +30,7 @@ def randomise(model: nn.Module, seed: int) -> None:
                 tensor.copy_(0.1 * noise)
             elif "norm" in name or re.search(r"(encoder|output_upscaling|mask_downscaling)\.(1|4|7|10)\.weight", name):
                 tensor.copy_(1 + 0.2 * noise)
-            elif "embed" in name or "token" in name or tensor.ndim == 1 or min(tensor.shape[:1]) == 1:
+            elif tensor.ndim == 1 or _EMBEDDING.search(name):
                 tensor.copy_(0.5 * noise)
             else:
                 # Calmer than the usual scale where large values would sharpen a softmax until it magnifies rounding.

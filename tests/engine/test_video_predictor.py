@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.sam2.video_predictor import fill_holes
+from napari_sam2.engine.sam2.video_stream import fill_holes
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume

@@ -36,8 +36,7 @@ def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[An
 
 def stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
     """Planes of one shape as one array: their common type, or the smallest integer one that holds all values."""
-    dtypes = {p.dtype for p in planes}
-    dtype = dtypes.pop() if len(dtypes) == 1 else np.result_type(*dtypes, *planes[:1])
+    dtype = np.result_type(*(p.dtype for p in planes))
     if dtype == np.int32 or (dtype.kind in "iu" and dtype.itemsize == 8):
         dtype = _smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
     elif dtype == np.float64 and all(p.dtype != np.float64 for p in planes):

@@ -30,9 +30,7 @@ FAR_OUTSIDE = -1e3
 """Level of a voxel that is nowhere near a solid (mm)."""
 
 
-def smooth_noise(
-    rng: np.random.Generator, shape: Sequence[int], sigma: float | Sequence[float]
-) -> Field:
+def smooth_noise(rng: np.random.Generator, shape: Sequence[int], sigma: float | Sequence[float]) -> Field:
     """Gaussian noise of zero mean and unit deviation, smoothed.
 
     Parameters

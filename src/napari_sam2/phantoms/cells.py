@@ -198,7 +198,7 @@ def _draw(picture: Field, labels: NDArray[np.uint8], cells: list[_Cell], frame: 
 
 
 def _move(rng: np.random.Generator, cells: list[_Cell], frame: int) -> None:
-    """Persistent random walk, with elbows: cells push each other and keep away from the border."""
+    """Walk randomly but persistently, with elbows: cells push each other and keep away from the border."""
     for cell in cells:
         push = np.zeros(2)
         for other in cells:

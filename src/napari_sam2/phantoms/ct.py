@@ -128,7 +128,7 @@ def _chest(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
     canvas.paint(np.minimum(body.cavity - 1, -body.diaphragm - 1), lung)
     heart = space.ellipsoid((248, -38, 18), (46, 40, 58), turn=-15)
     canvas.paint(np.minimum(heart + 6, body.cavity), -95)
-    canvas.paint(np.minimum(heart, body.cavity - 3), 60 + 90 * (heart > 11))
+    canvas.paint(np.minimum(heart, body.cavity - 3), np.where(heart > 11, 150.0, 60.0))
 
 
 def _back(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
@@ -291,12 +291,13 @@ def _great_vessels(canvas: Canvas, body: _Body, rng: np.random.Generator) -> Non
     space = body.space
     cava = space.tube([(-20, 22, -20), (80, 19, -21), (150, 14, -23), (225, 2, -26)], [10, 11, 12, 13])
     canvas.paint(cava - 1.5 * np.abs(space.noise(rng, 20)), 132 + 4 * space.noise(rng, 5))
-    for points, radius in (
+    branches: list[tuple[list[Triple], float]] = [
         ([(138, 12, 6), (134, -4, 5), (110, -6, 4), (70, -12, 2), (30, -22, -4)], 3.4),
         ([(152, 12, 6), (153, -4, 4), (147, -10, 18)], 3.2),
         ([(70, 4, -9), (30, -20, -22), (0, -32, -34)], 4.0),
-    ):
-        canvas.paint(space.tube(points, radius), 186)  # type: ignore[arg-type]
+    ]
+    for points, radius in branches:
+        canvas.paint(space.tube(points, radius), 186)
     course: list[Triple] = [(-20, 19, 6), (70, 16, 8), (150, 15, 8), (205, 19, 12), (245, 24, 17)]
     aorta = space.tube(course, [8.5, 9.5, 10.5, 11.5, 12])
     canvas.paint(aorta + 1.4, 52)
@@ -356,7 +357,7 @@ def _ribs(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _couch(canvas: Canvas, space: Space) -> None:
-    """The curved table top, outside the patient."""
+    """Paint the curved table top, outside the patient."""
     arc = space.y - 116 + (space.x / 62) ** 2
     top = np.minimum(1.4 - np.abs(arc), 150 - np.abs(space.x))
     canvas.values += np.clip(top / 2 + 0.5, 0, 1) * np.where(canvas.values < -900, 620, 0)

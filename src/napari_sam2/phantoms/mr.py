@@ -73,7 +73,7 @@ def make_mr() -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
 
 
 def _outline(space: Space, rng: np.random.Generator) -> _Head:
-    """The brain: egg-shaped from above, flat below, a little asymmetric."""
+    """Shape the brain: egg-shaped from above, flat below, a little asymmetric."""
     z, y = (space.z - 40) / np.where(space.z > 40, 68, 62), space.y + 3
     narrow = 1 + 0.0013 * np.clip(-y, 0, None)
     across, along = np.abs(space.x) * narrow / 66, np.abs(y) / 74.5
@@ -144,7 +144,7 @@ def _sulci(head: _Head, rng: np.random.Generator) -> Field:
     slope = np.sqrt(sum(g**2 for g in np.gradient(along, *MR_SPACING)))
     sheet = np.minimum(np.abs(along) / np.maximum(slope, 0.06), 12)
     reach = 16 + 5 * space.noise(rng, 9)
-    return np.hypot(sheet, np.maximum(head.depth - reach, 0))
+    return np.asarray(np.hypot(sheet, np.maximum(head.depth - reach, 0)))
 
 
 def _sylvian_fissures(space: Space) -> Field:
@@ -154,7 +154,7 @@ def _sylvian_fissures(space: Space) -> Field:
     cleft = np.sqrt((0.8 * course) ** 2 + np.maximum(41 - side, 0) ** 2 + below**2)
     insula = np.maximum(np.abs(space.y + 2) - 15, 0)
     wall = np.sqrt((side - 41 + 0.02 * (space.y + 2) ** 2) ** 2 + insula**2 + below**2)
-    return np.minimum(cleft, wall)
+    return np.asarray(np.minimum(cleft, wall))
 
 
 def _cerebrum(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
@@ -221,7 +221,9 @@ def _ventricles(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
     canvas.paint(third, _FLUID)
     star = space.ellipsoid((12, -4, 0), (13, 13, 13)) + 3 * space.noise(rng, 4)
     canvas.paint(star, _FLUID)
-    ambient = np.minimum(2.2 - np.abs(np.hypot(space.x * 0.9, space.y - 12) - 19), space.ellipsoid((15, 26, 0), (9, 16, 24)))
+    ambient = np.minimum(
+        2.2 - np.abs(np.hypot(space.x * 0.9, space.y - 12) - 19), space.ellipsoid((15, 26, 0), (9, 16, 24))
+    )
     canvas.paint(ambient, _FLUID)
 
 
@@ -267,7 +269,7 @@ def _vessels(canvas: Canvas, head: _Head) -> None:
 
 
 def _tumour(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """A rim of enhancement around a dark core, in oedema that spares the cortex."""
+    """Paint a rim of enhancement around a dark core, in oedema that spares the cortex."""
     space = head.space.warped(rng, 9, 2.6)
     lumps = head.space.noise(rng, 4)
     centre: Triple = (62, 22, -34)

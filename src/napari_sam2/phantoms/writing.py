@@ -72,14 +72,12 @@ def _write_ct(folder: Path) -> list[Path]:
 
 
 def _uid(*parts: object) -> str:
-    """A UID below 2.25 (the branch for UUIDs) that depends on nothing but the parts."""
+    """Make a UID below 2.25 (the branch for UUIDs) that depends on nothing but the parts."""
     text = "/".join(["napari-sam2", "phantom", *map(str, parts)])
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, text).int}"
 
 
-def _write_slice(
-    path: Path, pixels: NDArray[np.int16], index: int, position: tuple[float, float, float]
-) -> None:
+def _write_slice(path: Path, pixels: NDArray[np.int16], index: int, position: tuple[float, float, float]) -> None:
     from pydicom.dataset import Dataset
 
     dataset = Dataset()
@@ -92,14 +90,14 @@ def _write_slice(
 
 def _file_meta(instance: str) -> FileMetaDataset:
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+    from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.MediaStorageSOPInstanceUID = instance
+    meta.MediaStorageSOPInstanceUID = UID(instance)
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     # Without these two pydicom writes its own version number, which would change the bytes.
-    meta.ImplementationClassUID = _uid("implementation")
+    meta.ImplementationClassUID = UID(_uid("implementation"))
     meta.ImplementationVersionName = "NAPARI_SAM2"
     return meta
 
@@ -187,7 +185,8 @@ def _write_mr(folder: Path) -> list[Path]:
     affine = np.diag([column, row, step, 1.0])
     affine[:3, 3] = (-column * (image.shape[2] - 1) / 2, -row * (image.shape[1] - 1) / 2, _MR_LOWEST)
     paths = [folder / "brain_mr.nii.gz", folder / "brain_mr_labels.nii.gz"]
-    for path, array in zip(paths, (image, labels), strict=True):
+    arrays: tuple[NDArray[Any], ...] = (image, labels)
+    for path, array in zip(paths, arrays, strict=True):
         _write_nifti(path, array.transpose(2, 1, 0)[::-1, ::-1], affine)
     return [*paths, _write_names(folder / "brain_mr_names.json", MR_NAMES)]
 
@@ -195,7 +194,8 @@ def _write_mr(folder: Path) -> list[Path]:
 def _write_nifti(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -> None:
     import nibabel
 
-    nifti = nibabel.Nifti1Image(np.ascontiguousarray(array), affine)  # type: ignore[no-untyped-call]
+    # nibabel is only half typed.
+    nifti: Any = nibabel.Nifti1Image(np.ascontiguousarray(array), affine)  # type: ignore[no-untyped-call]
     nifti.header.set_xyzt_units("mm")
     nifti.set_sform(affine, code=1)
     nifti.set_qform(affine, code=1)
@@ -208,7 +208,8 @@ def _write_cells(folder: Path) -> list[Path]:
 
     movie = make_cells()
     paths = [folder / "dividing_cells.tif", folder / "dividing_cells_labels.tif"]
-    for path, array in zip(paths, (movie.image, movie.labels), strict=True):
+    arrays: tuple[NDArray[Any], ...] = (movie.image, movie.labels)
+    for path, array in zip(paths, arrays, strict=True):
         tifffile.imwrite(
             path,
             array,

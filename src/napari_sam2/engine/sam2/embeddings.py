@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.windows import crop, whole_frame
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam2.engine.predictor import FrameSource, Window
-    from napari_sam2.engine.sam2.model import Sam2Model
+    from napari_sam2.engine.sam2.model import ImageFeatures, Sam2Model
 
 DEFAULT_BUDGET = 2 * 1024**3
 _BATCH = 8

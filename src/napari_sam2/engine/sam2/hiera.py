@@ -98,7 +98,7 @@ class MultiScaleAttention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, heads, H * W, C / heads)."""
-        return x.flatten(1, 2).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.num_heads, -1).transpose(1, 2)
 
 
 class HieraBlock(nn.Module):

@@ -53,4 +53,4 @@ def to_tokens(maps: Tensor) -> Tensor:
 
 def to_maps(tokens: Tensor, height: int, width: int) -> Tensor:
     """Turn (B, H * W, C) tokens back into (B, C, H, W) maps."""
-    return tokens.transpose(1, 2).unflatten(2, (height, width))
+    return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, height, width)

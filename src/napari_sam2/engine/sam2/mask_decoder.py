@@ -72,7 +72,7 @@ class MaskDecoder(nn.Module):
         logits = torch.stack(weights, dim=1) @ upscaled.flatten(2)
         iou = self.iou_prediction_head(tokens[:, 1]).float().sigmoid()
         score = self.pred_obj_score_head(tokens[:, 0]).float()
-        return logits.unflatten(2, (4 * height, 4 * width)).float(), iou, mask_tokens, score
+        return logits.reshape(batch, NUM_MASKS, 4 * height, 4 * width).float(), iou, mask_tokens, score
 
     def _upscale(self, image: Tensor, s8: Tensor, s4: Tensor) -> Tensor:
         up1, norm, act1, up2, act2 = self.output_upscaling

@@ -41,7 +41,8 @@ class ConvNextBlock(nn.Module):
         """Update a (B, C, H, W) map."""
         update = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
         update = self.gamma * self.pwconv2(F.gelu(self.pwconv1(update)))
-        return x + update.permute(0, 3, 1, 2)
+        out: Tensor = x + update.permute(0, 3, 1, 2)
+        return out
 
 
 class Fuser(nn.Module):

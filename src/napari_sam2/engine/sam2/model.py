@@ -342,7 +342,7 @@ class Sam2Model(nn.Module):
         tokens, pos : Tensor, (B, n * C / mem, mem)
         """
         mem = self.config.mem_dim
-        tokens = pointers.unflatten(2, (-1, mem)).flatten(1, 2)
+        tokens = pointers.reshape(pointers.shape[0], pointers.shape[1] * self.config.d_model // mem, mem)
         if not self.config.add_tpos_enc_to_obj_ptrs or pointers.shape[1] == 0:
             return tokens, torch.zeros_like(tokens)
         distances = distances.to(pointers.device)

@@ -106,7 +106,7 @@ def rotate(tokens: Tensor, table: Tensor) -> Tensor:
         Of `rope_table`.
     """
     cosine, sine = table[0], table[1]
-    even, odd = tokens.float().unflatten(-1, (-1, 2)).unbind(-1)
+    even, odd = tokens.float().reshape(*tokens.shape[:-1], -1, 2).unbind(-1)
     turned = torch.stack((even * cosine - odd * sine, even * sine + odd * cosine), dim=-1)
     return turned.flatten(-2).to(tokens.dtype)
 

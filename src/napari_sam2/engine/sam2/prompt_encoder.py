@@ -62,7 +62,8 @@ class PromptEncoder(nn.Module):
         points = torch.cat((points.float(), points.new_zeros(points.shape[0], 1, 2).float()), dim=1)
         labels = torch.cat((labels, labels.new_full((labels.shape[0], 1), PAD_LABEL)), dim=1)
         encoded = self.pe_layer((points + 0.5) / self.image_size)
-        table = torch.cat([self.not_a_point_embed.weight, *(e.weight for e in self.point_embeddings)])
+        weights = [self.get_parameter(f"point_embeddings.{label}.weight") for label in range(4)]
+        table = torch.cat([self.not_a_point_embed.weight, *weights])
         embedding = table[labels.long() + 1]
         is_point = (labels != PAD_LABEL)[..., None]
         return torch.where(is_point, encoded, 0.0).to(table.dtype) + embedding
@@ -90,6 +91,6 @@ class PromptEncoder(nn.Module):
         super()._load_from_state_dict(*args, **kwargs)
 
     def _apply(self, *args: Any, **kwargs: Any) -> PromptEncoder:
-        super()._apply(*args, **kwargs)
+        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
         self._grid = TableCache(self.pe_layer.grid)
         return self

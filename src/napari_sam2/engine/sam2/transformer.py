@@ -42,7 +42,7 @@ class Attention(nn.Module):
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, N, C) to (B, heads, N, C / heads)."""
-        return x.unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         out = F.scaled_dot_product_attention(query, key, value)
@@ -76,7 +76,7 @@ class RopeAttention(Attention):
         query, key, value = self._project(query, key, value)
         grid_tokens = key.shape[2] - unrotated
         # Every grid is rotated by the same table: give the grids an axis of their own to broadcast over.
-        grids = key[:, :, :grid_tokens].unflatten(2, (-1, table.shape[1]))
+        grids = key[:, :, :grid_tokens].reshape(*key.shape[:2], -1, table.shape[1], key.shape[-1])
         rotated = rotate(grids, table).flatten(2, 3)
         key = torch.cat((rotated, key[:, :, grid_tokens:]), dim=2) if unrotated else rotated
         return self._attend(rotate(query, table), key, value)

@@ -37,9 +37,7 @@ def square_around(box: tuple[float, float, float, float], factor: float, minimum
 def including(window: Window, points: Sequence[tuple[float, float]]) -> Window:
     """The window, widened to a larger square if a point ``(y, x)`` would fall outside or on its rim."""
     rim = _EDGE * window.height
-    inside = all(
-        window.y0 + rim <= y <= window.y1 - rim and window.x0 + rim <= x <= window.x1 - rim for y, x in points
-    )
+    inside = all(window.y0 + rim <= y <= window.y1 - rim and window.x0 + rim <= x <= window.x1 - rim for y, x in points)
     if inside:
         return window
     ys, xs = [y for y, _ in points], [x for _, x in points]
@@ -114,7 +112,7 @@ def resample_logits(logits: Tensor, source: Window, target: Window) -> Tensor:
 
 
 def paste_logits(logits: Tensor, window: Window, shape: tuple[int, int]) -> Tensor:
-    """Mask logits ``(1, 1, n, n)`` of a window → ``(Y, X)`` logits of the frame; outside the window clearly negative."""
+    """Mask logits ``(1, 1, n, n)`` of a window → ``(Y, X)`` logits of the frame, negative outside."""
     height, width = shape
     if window == whole_frame(shape):
         return F.interpolate(logits, size=shape, mode="bilinear", align_corners=False)[0, 0]

@@ -1,0 +1,322 @@
+"""A network at work on one stack of frames: prompts answered, objects tracked, memory bounded.
+
+Tracking follows Meta's ``sam2_base.py``; what differs from it is said where it differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+
+from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
+from napari_sam2.engine.sam2 import windows
+from napari_sam2.engine.sam2.embeddings import EmbeddingCache
+from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
+from napari_sam2.engine.sam2.model import ImageFeatures
+from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
+from napari_sam2.errors import PromptError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam2.engine.predictor import FrameSource
+    from napari_sam2.engine.sam2.config import ZoomPolicy
+    from napari_sam2.engine.sam2.model import MaskDecoding, Sam2Model
+    from napari_sam2.prompts import PromptSet
+
+_MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
+_MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """What an accepted frame leaves behind for tracking.
+
+    ``low_res_logits (1, 1, S/4, S/4)`` lie in ``window``; ``high_res_logits (1, 1, S, S)`` only where the memory is
+    not made from the low-resolution ones; ``from_prompts`` says whether the memory may be binarised.
+    """
+
+    window: Window
+    low_res_logits: Tensor
+    pointer: Tensor
+    object_score: Tensor
+    high_res_logits: Tensor | None = None
+    from_prompts: bool = True
+
+
+@dataclass
+class Sam2Track:
+    """One object followed in one direction. ``frame`` is the last frame that was answered."""
+
+    frame: int
+    step: Literal[1, -1]
+    window: Window
+    bank: MemoryBank
+    last_logits: Tensor
+
+
+class Sam2VideoStream:
+    """A network, a stack of frames, and the embeddings made so far."""
+
+    def __init__(
+        self, model: Sam2Model, frames: FrameSource, zoom: ZoomPolicy | None, exact: bool, cache_bytes: int
+    ) -> None:
+        self._model = model
+        self._zoom = zoom
+        self._exact = exact
+        self._count = len(frames)
+        first = frames[0]
+        self._shape = (int(first.shape[0]), int(first.shape[1]))
+        self.embeddings = EmbeddingCache(model, frames, cache_bytes)
+        self._prompting = Prompting(model, self.embeddings, self._shape, zoom, exact)
+
+    # ------------------------------------------------------------------ prompts
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        frame: int,
+        prompts: PromptSet,
+        *,
+        base: NDArray[np.bool_] | None = None,
+        window: Window | None = None,
+        context: Sequence[Conditioning] = (),
+    ) -> Prediction:
+        """Answer the prompts of one object on one frame; see :class:`~napari_sam2.engine.predictor.VideoStream`."""
+        if not prompts:
+            raise PromptError(f"Frame {frame} has no prompt to answer.")
+        if prompts.mask is not None:
+            return self._take_mask(frame, prompts, window)
+        if base is not None and not base.any():
+            base = None
+        window = self._prompting.window(frame, prompts, base, window)
+        features = self.embeddings.get([(frame, window)])[0]
+        start = None if base is None else self._prompting.mask_logits(base, window)
+        conditioned = self._model.condition_without_memory(features.s16)
+        if start is not None and context:
+            conditioned = self._condition_on(frame, features, window, context)
+        decoding = self._prompting.refine(features, conditioned, prompts, window, start)
+        return self._prediction(decoding, window, from_prompts=True)
+
+    def _take_mask(self, frame: int, prompts: PromptSet, window: Window | None) -> Prediction:
+        """A mask prompt is its own answer; the network only makes the memory and the pointer from it."""
+        assert prompts.mask is not None
+        mask = prompts.mask.mask.decode()
+        box = windows.box_in_window(torch.from_numpy(mask))
+        if self._zoom is None or (box is None and window is None):
+            window = windows.whole_frame(self._shape)
+        elif box is not None:
+            window = windows.square_around(box, self._zoom.factor, self._zoom.min_side_px)
+        assert window is not None
+        size = self._model.config.image_size
+        if self._zoom is None:
+            picture = torch.from_numpy(mask).to(self._model.device).float()[None, None]
+            if self._shape != (size, size):
+                picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
+            inside = (picture >= 0.5).float()
+        else:
+            inside = (windows.crop(mask_tensor(mask, self._model.device)[None], window, size) > 0.5).float()
+        features = self.embeddings.get([(frame, window)])[0]
+        decoding = self._model.mask_as_output(features, inside)
+        prediction = self._prediction(decoding, window, from_prompts=self._exact, mask_logits=inside * 20.0 - 10.0)
+        if self._exact:
+            return prediction
+        logits = np.where(mask, np.float32(BASE_LOGIT), np.float32(-BASE_LOGIT))
+        return Prediction(logits, prediction.scores, window, prediction.state)
+
+    # ------------------------------------------------------------------ tracking
+
+    @torch.inference_mode()
+    def track(self, owner: Conditioning, context: Sequence[Conditioning], step: Literal[1, -1]) -> Sam2Track:
+        """A track that starts at an accepted frame; ``context`` are other accepted frames of the object."""
+        state = cast("FrameState", owner.state)
+        bank = self._bank()
+        bank.conditioning[owner.frame] = self._remember_state(owner.frame, state, state.window)
+        for other in self._nearest(context, owner.frame):
+            memory = self._foreign_memory(other, state.window)
+            if memory is not None:
+                bank.conditioning[other.frame] = memory
+        return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits)
+
+    @torch.inference_mode()
+    def advance(self, tracks: Sequence[Any]) -> list[Prediction]:
+        """Move every track one frame on; tracks of the same number of memory tokens go through the network together."""
+        moved = cast("Sequence[Sam2Track]", tracks)
+        for track in moved:
+            self._follow_window(track)
+        features = self.embeddings.get([(t.frame + t.step, t.window) for t in moved])
+        span = min(self._count, self._model.config.max_obj_ptrs_in_encoder) if self._exact else None
+        inputs = [
+            t.bank.tokens(self._model, t.frame + t.step, t.step, span or self._model.config.max_obj_ptrs_in_encoder)
+            for t in moved
+        ]
+        groups: dict[tuple[int, int], list[int]] = {}
+        for i, (memory, _, pointers) in enumerate(inputs):
+            groups.setdefault((memory.shape[1], pointers), []).append(i)
+        results: dict[int, Prediction] = {}
+        for (_, pointers), members in groups.items():
+            batch = ImageFeatures.cat([features[i] for i in members])
+            memory = torch.cat([inputs[i][0] for i in members])
+            position = torch.cat([inputs[i][1] for i in members])
+            conditioned = self._model.condition_on_memory(batch.s16, memory, position, pointers)
+            last = torch.cat([moved[i].last_logits for i in members])
+            decoding = self._decode_tracked(batch, conditioned, last)
+            remembered = self._encode(batch.s16, decoding.low_res_logits, decoding.object_score, binarise=False)
+            for k, i in enumerate(members):
+                track = moved[i]
+                track.frame += track.step
+                track.last_logits = decoding.low_res_logits[k : k + 1]
+                memory_k = Memory(remembered[k : k + 1], decoding.object_pointer[k : k + 1])
+                track.bank.remember(track.frame, memory_k, track.step)
+                results[i] = self._prediction(_row(decoding, k), track.window, from_prompts=False)
+        return [results[i] for i in range(len(moved))]
+
+    def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor) -> MaskDecoding:
+        hint = self._model.config.prompt_hint
+        previous = None if hint is None else last.clamp(-hint.clamp, hint.clamp)
+        row = None if hint is None else 1
+        return self._model.decode(
+            conditioned, batch.s8, batch.s4, None, None, previous, multimask=True, residual_row=row
+        )
+
+    def place(self, track: Sam2Track, frame: int, step: Literal[1, -1], state: FrameState | None) -> None:
+        """Make ``frame`` the next one that a track answers; ``state``: the accepted frame that lies just before it."""
+        track.step, track.frame = step, frame - step
+        if state is not None:
+            track.last_logits = state.low_res_logits
+
+    def _follow_window(self, track: Sam2Track) -> None:
+        """Cut the window anew if the mask outgrew it; then its last mask, resampled, starts a fresh memory."""
+        if self._zoom is None:
+            return
+        box = windows.needs_new_window(track.last_logits[0, 0], track.window, self._zoom.min_side_px)
+        if box is None:
+            return
+        target = windows.square_around(box, self._zoom.factor, self._zoom.min_side_px)
+        logits = windows.resample_logits(track.last_logits.clamp(-16.0, 16.0), track.window, target)
+        size = self._model.config.image_size
+        inside = (F.interpolate(logits, size=(size, size), mode="bilinear", align_corners=False) > 0).float()
+        features = self.embeddings.get([(track.frame, target)])[0]
+        decoding = self._model.mask_as_output(features, inside)
+        memory = self._model.encode_memory(features.s16, inside * 20.0 - 10.0, decoding.object_score, binarise=False)
+        track.bank = self._bank()
+        track.bank.conditioning[track.frame] = Memory(memory, decoding.object_pointer)
+        track.window, track.last_logits = target, logits
+
+    def _bank(self) -> MemoryBank:
+        config = self._model.config
+        return MemoryBank(
+            recent_frames=config.num_maskmem - 1,
+            recent_pointers=config.max_obj_ptrs_in_encoder,
+            max_conditioning=None if self._exact else _MAX_CONDITIONING,
+            bounded=not self._exact,
+        )
+
+    def _nearest(self, context: Sequence[Conditioning], frame: int) -> list[Conditioning]:
+        ordered = sorted(context, key=lambda c: abs(c.frame - frame))
+        return ordered if self._exact else ordered[: _MAX_CONDITIONING - 1]
+
+    def _condition_on(
+        self, frame: int, features: ImageFeatures, window: Window, context: Sequence[Conditioning]
+    ) -> Tensor:
+        """Features of a corrected frame, conditioned on the object's other accepted frames."""
+        bank = self._bank()
+        for other in self._nearest(context, frame):
+            memory = self._foreign_memory(other, window)
+            if memory is not None:
+                bank.conditioning[other.frame] = memory
+        if not bank.conditioning:
+            return self._model.condition_without_memory(features.s16)
+        memory, position, pointers = bank.tokens(self._model, frame, 1, self._model.config.max_obj_ptrs_in_encoder)
+        return self._model.condition_on_memory(features.s16, memory, position, pointers)
+
+    # ------------------------------------------------------------------ memory of accepted frames
+
+    def _remember_state(self, frame: int, state: FrameState, window: Window) -> Memory:
+        features = self.embeddings.get([(frame, window)])[0]
+        binarise = state.from_prompts and self._model.config.binarize_mask_from_pts_for_mem_enc
+        if state.high_res_logits is not None and not binarise:
+            memory = self._model.encode_memory(features.s16, state.high_res_logits, state.object_score, binarise=False)
+        else:
+            memory = self._encode(features.s16, state.low_res_logits, state.object_score, binarise)
+        return Memory(memory, state.pointer)
+
+    def _foreign_memory(self, other: Conditioning, window: Window) -> Memory | None:
+        """The memory of another accepted frame, seen through this window; None if its mask does not fit in."""
+        state = cast("FrameState", other.state)
+        if state.window == window:
+            return self._remember_state(other.frame, state, window)
+        n = state.low_res_logits.shape[-1]
+        box = windows.box_in_window(state.low_res_logits[0, 0] > 0)
+        if box is not None:
+            y0, x0, y1, x1 = windows.to_frame_box(box, n, state.window)
+            if y0 < window.y0 or x0 < window.x0 or y1 > window.y1 or x1 > window.x1:
+                return None
+        logits = windows.resample_logits(state.low_res_logits, state.window, window)
+        moved = FrameState(window, logits, state.pointer, state.object_score, None, state.from_prompts)
+        return self._remember_state(other.frame, moved, window)
+
+    def _encode(self, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool) -> Tensor:
+        size = self._model.config.image_size
+        high = F.interpolate(low_res, size=(size, size), mode="bilinear", align_corners=False)
+        return self._model.encode_memory(s16, high, object_score, binarise=binarise)
+
+    # ------------------------------------------------------------------ results
+
+    def _prediction(
+        self, decoding: MaskDecoding, window: Window, *, from_prompts: bool, mask_logits: Tensor | None = None
+    ) -> Prediction:
+        logits = decoding.low_res_logits
+        if not self._exact and self._model.config.prompt_hint is None and mask_logits is None:
+            logits = fill_holes(logits, _MAX_HOLE_AREA)
+        pasted = windows.paste_logits(logits.float(), window, self._shape)
+        scores = FrameScores(float(decoding.iou.flatten()[0]), float(decoding.object_score.flatten()[0]))
+        keep_high = mask_logits is not None and not self._model.config.binarize_mask_from_pts_for_mem_enc
+        state = FrameState(
+            window,
+            logits,
+            decoding.object_pointer,
+            decoding.object_score,
+            mask_logits if keep_high else None,
+            from_prompts,
+        )
+        return Prediction(pasted.cpu().numpy(), scores, window, state)
+
+
+def fill_holes(logits: Tensor, max_area: int) -> Tensor:
+    """Low-resolution logits ``(1, 1, n, n)`` with background specks of at most ``max_area`` pixels set just above 0.
+
+    Meta fills them with a CUDA extension and skips it elsewhere; here every device gives the same.
+    """
+    outside = (logits[0, 0] <= 0).cpu().numpy()
+    labels, count = ndimage.label(outside, structure=np.ones((3, 3)))
+    if count == 0:
+        return logits
+    areas = np.bincount(labels.ravel())
+    small = (areas <= max_area)[labels] & outside
+    if not small.any() or small.all():
+        return logits
+    filled = logits.clone()
+    filled[0, 0][torch.from_numpy(small).to(logits.device)] = 0.1
+    return filled
+
+
+def _row(decoding: MaskDecoding, k: int) -> MaskDecoding:
+    """One object of a batch of decodings."""
+    part = slice(k, k + 1)
+    return type(decoding)(
+        all_logits=decoding.all_logits[part],
+        all_iou=decoding.all_iou[part],
+        low_res_logits=decoding.low_res_logits[part],
+        iou=decoding.iou[part],
+        object_score=decoding.object_score[part],
+        object_pointer=decoding.object_pointer[part],
+    )

@@ -1,0 +1,241 @@
+"""The layers that belong to one image while it is being segmented: prompts, labels, the model's window."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.layers import labels as labels_io
+from napari_sam2.layers import prompts as prompts_io
+from napari_sam2.layers.geometry import copy_geometry, on_geometry_change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels, Layer, Points, Shapes
+
+    from napari_sam2.axes import FrameGrid
+    from napari_sam2.layers.prompts import FramePrompts, PromptKey, PromptTable
+
+_FINISHED = ("added", "removed", "changed")
+
+
+class Workspace:
+    """Makes, watches and removes the layers around one image.
+
+    Parameters
+    ----------
+    viewer
+        The viewer that shows the image.
+    image
+        The image layer.
+    on_markers
+        Called without arguments whenever the user added, moved, changed or removed a marker.
+    on_tool
+        Called without arguments whenever the mode of a prompt layer changed.
+    """
+
+    def __init__(
+        self, viewer: ViewerModel, image: Image, on_markers: Callable[[], None], on_tool: Callable[[], None]
+    ) -> None:
+        self.viewer = viewer
+        self.image = image
+        self.points: Points | None = None
+        self.boxes: Shapes | None = None
+        self.outline: Shapes | None = None
+        self.labels: Labels | None = None
+        self.next_obj = 1
+        self.next_polarity = prompts_io.POSITIVE
+        self._on_markers = on_markers
+        self._on_tool = on_tool
+        self._quiet = 0
+        on_geometry_change(image, self._follow_image)
+
+    # ------------------------------------------------------------------ layers
+
+    def owned(self) -> list[Layer]:
+        """The layers of this workspace that are in the viewer."""
+        layers = (self.labels, self.outline, self.boxes, self.points)
+        return [layer for layer in layers if layer is not None and layer in self.viewer.layers]
+
+    def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
+        """The two prompt layers, made (again) where they are missing."""
+        if self.points is None or self.points not in self.viewer.layers:
+            self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity)
+            self.points.events.data.connect(self._marker_event)
+            self.points.events.features.connect(self._feature_event)
+            self.points.events.mode.connect(self._tool_event)
+            self._add(self.points)
+        if self.boxes is None or self.boxes not in self.viewer.layers:
+            self.boxes = prompts_io.make_boxes(self.image, self.next_obj)
+            self.boxes.events.data.connect(self._marker_event)
+            self.boxes.events.features.connect(self._feature_event)
+            self.boxes.events.mode.connect(self._tool_event)
+            self._add(self.boxes, below=self.points)
+        return self.points, self.boxes
+
+    def ensure_labels(self) -> Labels:
+        """The labels layer, made (again) where it is missing, just above the image."""
+        if self.labels is None or self.labels not in self.viewer.layers:
+            self.labels = labels_io.make_labels(self.image)
+            self._add(self.labels, above=self.image)
+        return self.labels
+
+    def remove_prompt_layers(self) -> None:
+        """Take prompts and outline out of the viewer; the labels layer is the user's and stays."""
+        on_geometry_change(self.image, self._follow_image, connect=False)
+        with self.quiet():
+            for layer in (self.points, self.boxes, self.outline):
+                if layer is not None and layer in self.viewer.layers:
+                    self.viewer.layers.remove(layer)
+        self.points = self.boxes = self.outline = None
+
+    def set_prompts_visible(self, visible: bool) -> None:
+        """Show or hide the markers, for instance while another image is worked on."""
+        for layer in (self.points, self.boxes, self.outline):
+            if layer is not None:
+                layer.visible = visible
+
+    # ------------------------------------------------------------------ markers
+
+    def set_next(self, obj: int, polarity: str) -> None:
+        """Say for which object, and inside or outside of it, the next marker is."""
+        self.next_obj, self.next_polarity = obj, polarity
+        with self.quiet():
+            prompts_io.set_next(self.points, self.boxes, obj, polarity)
+
+    def read(self, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
+        """All markers that stand on the grid."""
+        return prompts_io.read_prompts(self._live(self.points), self._live(self.boxes), grid)
+
+    def write(self, grid: FrameGrid, table: PromptTable) -> None:
+        """Make the markers on the grid exactly these, without reporting it as the user's doing."""
+        if not table and self._live(self.points) is None and self._live(self.boxes) is None:
+            return
+        points, boxes = self.ensure_prompt_layers()
+        with self.quiet():
+            prompts_io.write_prompts(points, boxes, grid, table)
+            prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity)
+
+    def tidy_boxes(self, grid: FrameGrid) -> bool:
+        """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
+
+        Returns
+        -------
+        bool
+            Whether a rectangle was removed because it cannot serve as a box.
+        """
+        boxes = self._live(self.boxes)
+        if boxes is None:
+            return False
+        newest: dict[tuple[int, int], int] = {}
+        useless = []
+        for i, (frame, obj, box, _) in enumerate(prompts_io.box_rows(boxes, grid)):
+            if box is None:
+                useless.append(i)
+            else:
+                newest[obj, frame] = i
+        doomed = sorted(set(range(boxes.nshapes)) - set(newest.values()))
+        if doomed:
+            with self.quiet():
+                boxes.remove(doomed)
+        return bool(useless)
+
+    def flip(self) -> bool:
+        """Flip the selected points; False where none is selected for editing."""
+        points = self._live(self.points)
+        if points is None or points.mode != "select" or not points.selected_data:
+            return False
+        prompts_io.flip_polarity(points, sorted(int(i) for i in points.selected_data))
+        return True
+
+    # ------------------------------------------------------------------ outline
+
+    def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
+        """Outline the part of a frame that the model sees; None takes the outline away.
+
+        Parameters
+        ----------
+        window
+            ``(y0, x0, y1, x1)`` with edges in pixels from the picture's corner; cut at the picture's border,
+            so that the extent of the scene does not grow.
+        """
+        outline = self._live(self.outline)
+        if outline is None:
+            if window is None:
+                return
+            outline = self.outline = prompts_io.make_outline(self.image)
+            self._add(outline, above=self.labels if self._live(self.labels) is not None else self.image)
+            outline.editable = False
+        if outline.nshapes:
+            outline.remove(list(range(outline.nshapes)))
+        if window is not None:
+            height, width = grid.frame_shape
+            low = np.maximum(window[:2], 0)
+            high = np.minimum(window[2:], (height, width))
+            box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+            outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
+            outline.editable = False
+
+    # ------------------------------------------------------------------ events
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Changes of the layers inside are ours, not the user's."""
+        self._quiet += 1
+        try:
+            yield
+        finally:
+            self._quiet -= 1
+
+    def _marker_event(self, event: Any) -> None:
+        action = str(getattr(event.action, "value", event.action))
+        if self._quiet or action not in _FINISHED:
+            return
+        if action == "added":
+            self._own_new_point(event.source)
+        self._on_markers()
+
+    def _feature_event(self, event: Any = None) -> None:
+        if not self._quiet:
+            self._on_markers()
+
+    def _tool_event(self, event: Any = None) -> None:
+        # Selecting a marker makes its features the next one's; taking up a tool gives them back.
+        self.set_next(self.next_obj, self.next_polarity)
+        self._on_tool()
+
+    def _own_new_point(self, layer: Layer) -> None:
+        points = self.points
+        if layer is not points or points is None or points.mode != "add" or not len(points.data):
+            return
+        table = points.features
+        last = len(table) - 1
+        if int(table["obj"].iloc[last]) == self.next_obj and table["polarity"].iloc[last] == self.next_polarity:
+            return
+        with self.quiet():
+            changed = table.copy()
+            changed.loc[changed.index[last], ["obj", "polarity"]] = [self.next_obj, self.next_polarity]
+            points.features = changed
+
+    def _follow_image(self, event: Any = None) -> None:
+        for layer in self.owned():
+            copy_geometry(self.image, layer)
+
+    def _live(self, layer: Any) -> Any:
+        return layer if layer is not None and layer in self.viewer.layers else None
+
+    def _add(self, layer: Layer, above: Layer | None = None, below: Layer | None = None) -> None:
+        active = self.viewer.layers.selection.active
+        self.viewer.add_layer(layer)
+        layers = self.viewer.layers
+        if above is not None and above in layers:
+            layers.move(layers.index(layer), layers.index(above) + 1)
+        elif below is not None and below in layers:
+            layers.move(layers.index(layer), layers.index(below))
+        # A layer of ours that appears must not take the tool out of the user's hand.
+        if active is not None and active in layers:
+            layers.selection.active = active

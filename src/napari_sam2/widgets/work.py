@@ -1,0 +1,153 @@
+"""Work off the main thread: a queue of short jobs, one after the other, and a run that yields frames."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Job = Callable[[], Any]
+
+
+class JobQueue(QObject):
+    """Runs jobs in a worker thread in the order in which they came; results arrive on the main thread.
+
+    A job with the key of one that still waits replaces it, which is how a burst of clicks becomes one answer.
+    """
+
+    busy_changed = Signal(str)
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: OrderedDict[Any, tuple[Job, Callable[[Any], None], str]] = OrderedDict()
+        self._current: Any = None
+        self._done: Callable[[Any], None] | None = None
+        self._closed = False
+        self._count = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether something runs or waits."""
+        return self._current is not None or bool(self._waiting)
+
+    def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
+        """Queue a job.
+
+        Parameters
+        ----------
+        job
+            Called in a worker thread.
+        done
+            Called on the main thread with its result.
+        text
+            What the status line says meanwhile.
+        key
+            Jobs of the same key that have not begun are replaced; None: never.
+        """
+        if self._closed:
+            return
+        self._count += 1
+        self._waiting[("job", self._count) if key is None else key] = (job, done, text)
+        self._start_next()
+
+    def close(self) -> None:
+        """Forget what waits; what runs ends by itself and is not reported."""
+        self._closed = True
+        self._waiting.clear()
+
+    def _start_next(self) -> None:
+        if self._current is not None or not self._waiting:
+            return
+        _, (job, done, text) = self._waiting.popitem(last=False)
+        self._current, self._done = create_worker(_outcome, job), done
+        self.busy_changed.emit(text)
+        # A method of a QObject, so that every Qt binding delivers it on the main thread.
+        self._current.returned.connect(self._finish)
+        self._current.start()
+
+    def _finish(self, outcome: tuple[Any, Exception | None]) -> None:
+        done, self._current, self._done = self._done, None, None
+        if self._closed or done is None:
+            return
+        value, error = outcome
+        try:
+            if error is not None:
+                self.failed.emit(error)
+            else:
+                done(value)
+        finally:
+            if not self._waiting:
+                self.busy_changed.emit("")
+            self._start_next()
+
+
+class FrameRun(QObject):
+    """A generator of finished frames in a worker thread, with a stop that lets the current frame finish."""
+
+    frame = Signal(object)
+    finished = Signal(bool, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.stop_requested = threading.Event()
+        self.progress: tuple[int, int, str] = (0, 0, "")
+        self._started = time.monotonic()
+        self._worker: Any = None
+        self._error: Exception | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the worker still lives."""
+        return self._worker is not None
+
+    def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
+        """Begin; ``make(stop, progress)`` is called in the worker and returns the generator."""
+
+        def frames() -> Iterator[Any]:
+            try:
+                yield from make(self.stop_requested, self._note)
+            except Exception as error:  # noqa: BLE001 - reported on the main thread, in finished
+                self._error = error
+
+        self._started = time.monotonic()
+        self._worker = create_worker(frames)
+        self._worker.yielded.connect(self._pass_on)
+        self._worker.finished.connect(self._end)
+        self._worker.start()
+
+    def stop(self) -> None:
+        """Ask the run to end after the frame it computes."""
+        self.stop_requested.set()
+
+    def seconds_left(self) -> float | None:
+        """Estimate from the frames done so far; None before there are any."""
+        done, total, _ = self.progress
+        if not done or total <= done:
+            return None
+        return (time.monotonic() - self._started) / done * (total - done)
+
+    def _note(self, done: int, total: int, stage: str) -> None:
+        # Called in the worker; the main thread looks at it when it redraws.
+        self.progress = (done, total, stage)
+
+    def _pass_on(self, value: Any) -> None:
+        self.frame.emit(value)
+
+    def _end(self) -> None:
+        self._worker = None
+        self.finished.emit(self.stop_requested.is_set(), self._error)
+
+
+def _outcome(job: Job) -> tuple[Any, Exception | None]:
+    try:
+        return job(), None
+    except Exception as error:  # noqa: BLE001 - carried to the main thread, where the queue reports it
+        return None, error
