@@ -6,8 +6,10 @@ sentence that stands alone in a status bar.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class NapariSam2Error(Exception):

@@ -174,30 +174,6 @@ def _existing(path: Path) -> Path:
 
 def _layer(name: str) -> LayerData:
     from napari_sam2.io import read_volume
+    from napari_sam2.io.napari_reader import layer_data
 
-    volume = read_volume(sample_path(name))
-    options: dict[str, Any] = {
-        "name": _FILES[name].title,
-        "scale": tuple(volume.spacing_of(axis) for axis in volume.axes),
-        "units": tuple(_unit(volume, axis) for axis in volume.axes),
-        "axis_labels": tuple(volume.axes),
-        "contrast_limits": _contrast_limits(volume),
-        "metadata": {"napari_sam2_volume": volume},
-    }
-    return np.asarray(volume.array), options, "image"
-
-
-def _unit(volume: ImageVolume, axis: str) -> str:
-    if axis == "t":
-        return "second" if volume.has_frame_interval else "pixel"
-    return volume.units or "pixel"
-
-
-def _contrast_limits(volume: ImageVolume) -> tuple[float, float]:
-    """Take the file's own window, else the one that the package gives such a volume."""
-    if volume.window is not None:
-        return volume.window
-    from napari_sam2.axes import FrameGrid
-    from napari_sam2.intensity import default_window
-
-    return default_window(volume, FrameGrid.of(volume))
+    return layer_data(read_volume(sample_path(name)), _FILES[name].title)

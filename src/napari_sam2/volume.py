@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.errors import VolumeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 AXIS_LETTERS = "tzyxc"
 SPATIAL_LETTERS = "zyx"
@@ -35,7 +38,9 @@ def millimetres_per_unit(units: str | None) -> float | None:
     >>> millimetres_per_unit("cm"), millimetres_per_unit("pixel")
     (10.0, None)
     """
-    return _MILLIMETRES.get((units or "").strip().rstrip("s") if len(units or "") > 2 else (units or ""))
+    name = (units or "").strip().lower()
+    # "micrometers", but not the "s" of a second.
+    return _MILLIMETRES.get(name.rstrip("s") if len(name) > 2 else name)
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,9 @@ class VolumeSource:
         SeriesInstanceUID of a DICOM series; None elsewhere.
     header
         Format-specific. NIfTI: ``header`` (nibabel), ``affine`` (4x4, file index (i, j, k) → RAS mm), ``shape``
-        (of the file) and ``orientation`` (how the file was turned). DICOM: ``datasets`` facts, see ``io.dicom``.
+        (of the file) and ``orientation`` (how the file was turned). DICOM: ``modality``, ``description``,
+        ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``, ``sop_instance_uids`` and ``positions`` (in the order of
+        `paths`), ``orientation``, ``slice_thickness`` (mm). TIFF: ``axes`` (tifffile's letters).
     skipped
         ``(name, reason)`` of each file of the folder that was not read.
     notes

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import torch
-from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 from torch import Tensor, nn
+
+from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 
 SIZE = 256
 """Input size of the parity tests: small enough for a laptop, large enough for windows with padding."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from napari_sam2.engine.sam2 import ImageFeatures, MaskDecoding, Sam2Model
 from torch import Tensor
+
+from napari_sam2.engine.sam2 import ImageFeatures, MaskDecoding, Sam2Model
 
 
 @dataclass
@@ -47,15 +48,22 @@ class ReferenceLoop:
     residual : bool
         Whether tracked frames get the previous frame's chosen logits as mask prompt, with row 1 of the network's
         ``prompt_residual``.
+    full_mask : bool
+        Whether the memory of a mask prompt is made of the mask itself, as in training, and not of the mask shrunk to
+        the low resolution and enlarged again, as in Meta's predictor.
+    conditioning, tracked, results, features
+        By frame: what has been computed so far. ``features`` may be shared between loops over the same clip.
     """
 
     model: Sam2Model
     pixels: Tensor
     store: Callable[[Tensor], Tensor] = field(default=lambda maps: maps.bfloat16().float())
     residual: bool = False
+    full_mask: bool = False
     conditioning: dict[int, Memory] = field(default_factory=dict)
     tracked: dict[int, Memory] = field(default_factory=dict)
     results: dict[int, MaskDecoding] = field(default_factory=dict)
+    features: dict[int, ImageFeatures] = field(default_factory=dict)
 
     def prompt(self, frame: int, prompt: Prompt) -> MaskDecoding:
         """Answer a prompt on a frame without memory, and let the frame condition all others."""
@@ -71,8 +79,10 @@ class ReferenceLoop:
                 conditioned, features.s8, features.s4, prompt.points, prompt.labels, prompt.hint, multimask, row
             )
         binarise = self.model.config.binarize_mask_from_pts_for_mem_enc
-        # Meta encodes prompted frames from the low-resolution mask, a mask prompt included.
-        self.conditioning[frame] = self._memory(features, result, binarise)
+        high_res = None
+        if prompt.mask is not None and self.full_mask:
+            high_res = prompt.mask * 20 - 10
+        self.conditioning[frame] = self._memory(features, result, binarise, high_res)
         self.results[frame] = result
         return result
 
@@ -92,11 +102,16 @@ class ReferenceLoop:
         return result
 
     def _features(self, frame: int) -> ImageFeatures:
-        return self.model.encode_image(self.pixels[frame : frame + 1])
+        if frame not in self.features:
+            self.features[frame] = self.model.encode_image(self.pixels[frame : frame + 1])
+        return self.features[frame]
 
-    def _memory(self, features: ImageFeatures, result: MaskDecoding, binarise: bool) -> Memory:
+    def _memory(
+        self, features: ImageFeatures, result: MaskDecoding, binarise: bool, high_res: Tensor | None = None
+    ) -> Memory:
         size = self.model.image_size
-        high_res = F.interpolate(result.low_res_logits, size=(size, size), mode="bilinear", align_corners=False)
+        if high_res is None:
+            high_res = F.interpolate(result.low_res_logits, size=(size, size), mode="bilinear", align_corners=False)
         maps = self.model.encode_memory(features.s16, high_res, result.object_score, binarise)
         return Memory(self.store(maps), result.object_pointer)
 

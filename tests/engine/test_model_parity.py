@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
-torch = pytest.importorskip("torch")
-pytest.importorskip("transformers")
-
+import torch
 from hf_oracle import SIZE, build_oracle, randomise
-from napari_sam2.engine.sam2 import ImageFeatures, MaskDecoding, Sam2Model, released_config
 from reference_loop import Prompt, ReferenceLoop
+
+from napari_sam2.engine.sam2 import ImageFeatures, MaskDecoding, Sam2Model, released_config
 
 Close = Callable[..., float]
 GRID = SIZE // 16
+SCORE_BIAS = -5.25
+"""With these weights the object is then seen on the prompted frame and the next few, and nowhere else."""
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +27,7 @@ def model() -> Sam2Model:
 
 @pytest.fixture(scope="module")
 def oracle(model: Sam2Model) -> Any:
+    pytest.importorskip("transformers")
     return build_oracle(model)
 
 
@@ -47,10 +48,13 @@ def features(model: Sam2Model, pixels: Any) -> ImageFeatures:
         return model.encode_image(pixels[:2])
 
 
-def test_image_encoder(model: Sam2Model, oracle: Any, pixels: Any, features: ImageFeatures, assert_close: Close) -> None:
+def test_image_encoder(
+    model: Sam2Model, oracle: Any, pixels: Any, features: ImageFeatures, assert_close: Close
+) -> None:
     with torch.inference_mode():
         expected = oracle.get_image_features(pixels[:2], return_dict=True).fpn_hidden_states
-    for name, actual, tokens in zip(("s4", "s8", "s16"), (features.s4, features.s8, features.s16), expected, strict=True):
+    ours = {"s4": features.s4, "s8": features.s8, "s16": features.s16}
+    for (name, actual), tokens in zip(ours.items(), expected, strict=True):
         assert_close(name, actual.flatten(2).permute(2, 0, 1), tokens)
 
 
@@ -78,10 +82,10 @@ def test_prompt_encoder_and_mask_decoder(
         conditioned = model.condition_without_memory(features.s16)
         ours = model.decode(conditioned, features.s8, features.s4, points, labels, mask, multimask)
         # transformers picks masks for a single image only; its answers are joined here.
-        theirs = [
-            _ask(oracle, features.select([i]), conditioned[i : i + 1], _at(points, i), _at(labels, i), _at(mask, i), multimask)
-            for i in range(2)
-        ]
+        theirs = []
+        for i in range(2):
+            prompt = (_at(points, i), _at(labels, i), _at(mask, i))
+            theirs.append(_ask(oracle, features.select([i]), conditioned[i : i + 1], *prompt, multimask))
     for name, actual in _answers(ours).items():
         assert_close(name, actual, torch.cat([answer[name] for answer in theirs]))
 
@@ -104,12 +108,12 @@ def _answers(ours: MaskDecoding) -> dict[str, Any]:
 def _ask(
     oracle: Any, features: ImageFeatures, conditioned: Any, points: Any, labels: Any, mask: Any, multimask: bool
 ) -> dict[str, Any]:
-    inputs = dict(
-        input_points=None if points is None else points[:, None],
-        input_labels=None if labels is None else labels[:, None],
-        input_masks=mask,
-        image_embeddings=[features.s4, features.s8, conditioned],
-    )
+    inputs = {
+        "input_points": None if points is None else points[:, None],
+        "input_labels": None if labels is None else labels[:, None],
+        "input_masks": mask,
+        "image_embeddings": [features.s4, features.s8, conditioned],
+    }
     answer = oracle._single_frame_forward(**inputs, multimask_output=multimask)
     # Asking for three masks shows raw logits and IoUs, whatever this prompt chooses.
     masks, ious, *_ = _raw_masks(oracle, inputs)
@@ -131,9 +135,7 @@ def _raw_masks(oracle: Any, inputs: dict[str, Any]) -> Any:
     return kept[0]
 
 
-def test_stability_fallback_takes_the_other_mask_but_not_its_pointer(
-    model: Sam2Model, features: ImageFeatures
-) -> None:
+def test_stability_fallback_takes_the_other_mask_but_not_its_pointer(model: Sam2Model, features: ImageFeatures) -> None:
     points, labels = torch.tensor([[[20.0, 60.0], [99.0, 139.0]]]), torch.tensor([[2, 3]])
     with torch.inference_mode():
         one = features.select([0])
@@ -182,7 +184,8 @@ def test_memory_encoder(
         theirs, positions = oracle.memory_encoder(features.s16, mask * 20 - 10)
         absent = (score <= 0).float()[..., None, None]
         theirs = theirs + absent * oracle.occlusion_spatial_embedding_parameter[..., None, None]
-        wrapped, _ = oracle._encode_new_memory(features.s16.flatten(2).permute(2, 0, 1), logits, score[:, None], binarise)
+        tokens = features.s16.flatten(2).permute(2, 0, 1)
+        wrapped, _ = oracle._encode_new_memory(tokens, logits, score[:, None], binarise)
     assert_close("memory", ours, theirs)
     assert_close("memory_positions", model.memory_position_encoding(GRID, GRID), positions[:1])
     # … but it shows that the object-gone embedding is added as we do it.
@@ -217,3 +220,117 @@ def test_memory_attention(
             num_object_pointer_tokens=tokens.shape[1],
         )
     assert_close("conditioned", ours.flatten(2).transpose(1, 2), theirs[0])
+
+
+START = 5
+"""The prompted frame of the propagation test; both directions start there."""
+
+
+@pytest.fixture(scope="module")
+def vanishing(model: Sam2Model) -> Any:
+    """Our network and the oracle, with a presence head that calls the object gone on some frames."""
+    pytest.importorskip("transformers")
+    changed = Sam2Model(model.config)
+    changed.load_state_dict(model.state_dict())
+    head = changed.sam_mask_decoder.pred_obj_score_head.layers[-1]
+    with torch.no_grad():
+        head.weight.mul_(8)
+        head.bias.fill_(SCORE_BIAS)
+    changed.eval().requires_grad_(False)
+    # Both keep their image features for all kinds of prompt: the encoders have a test of their own.
+    return changed, build_oracle(changed), {}, _new_session(torch.zeros(0)).cache
+
+
+@pytest.mark.parametrize("kind", ["one_click", "box", "mask"])
+def test_propagation_both_ways(vanishing: Any, pixels: Any, assert_close: Close, kind: str) -> None:
+    changed, oracle, features, cache = vanishing
+    with torch.inference_mode():
+        ours = _propagate(changed, pixels, kind, features)
+        theirs = _oracle_propagate(oracle, pixels, kind, cache)
+    assert set(ours) == set(theirs) == set(range(12))
+    scores = torch.stack([ours[frame][1].reshape(()) for frame in range(12)])
+    assert (scores > 0).any()
+    assert (scores < 0).any(), "the object never disappears: the gates are not tested"
+    assert_close("object_scores", scores, torch.stack([theirs[frame][1].reshape(()) for frame in range(12)]))
+    for frame in range(12):
+        assert_close(f"logits_{frame}", ours[frame][0], theirs[frame][0])
+
+
+def _propagate(
+    changed: Sam2Model, pixels: Any, kind: str, features: dict[int, ImageFeatures]
+) -> dict[int, tuple[Any, Any]]:
+    """Frame → chosen low-resolution logits and object score, forward from START and then in reverse."""
+    loop = ReferenceLoop(changed, pixels, features=features)
+    if kind == "mask":
+        loop.prompt(START, Prompt(mask=_square_mask()))
+    else:
+        coords, marks = PROMPTS[kind]
+        loop.prompt(START, Prompt(torch.tensor([coords]), torch.tensor([marks], dtype=torch.int32)))
+    for frame in range(START + 1, 12):
+        loop.track(frame)
+    for frame in range(START - 1, -1, -1):
+        loop.track(frame, reverse=True)
+    return {frame: (result.low_res_logits, result.object_score) for frame, result in loop.results.items()}
+
+
+def _square_mask() -> Any:
+    mask = torch.zeros(1, 1, SIZE, SIZE)
+    mask[:, :, 60:140, 100:180] = 1
+    return mask
+
+
+def _new_session(pixels: Any) -> Any:
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+    return Sam2VideoInferenceSession(pixels, SIZE, SIZE, dtype=torch.float32, max_vision_features_cache_size=12)
+
+
+def _oracle_propagate(oracle: Any, pixels: Any, kind: str, cache: Any) -> dict[int, tuple[Any, Any]]:
+    session = _new_session(pixels)
+    session.cache = cache
+    index = session.obj_id_to_idx(1)
+    if kind == "mask":
+        session.add_mask_inputs(index, START, _square_mask())
+    else:
+        coords, marks = PROMPTS[kind]
+        inputs = {
+            "point_coords": torch.tensor([[coords]]),
+            "point_labels": torch.tensor([[marks]], dtype=torch.int32),
+        }
+        session.add_point_inputs(index, START, inputs)
+    session.obj_with_new_inputs = [1]
+    oracle(session, frame_idx=START)
+    if kind == "mask":
+        _take_back_departures(oracle, session, index)
+    for reverse in (False, True):
+        for _ in oracle.propagate_in_video_iterator(session, start_frame_idx=START, reverse=reverse):
+            pass
+    stored = session.output_dict_per_obj[index]
+    outputs = {**stored["non_cond_frame_outputs"], **stored["cond_frame_outputs"]}
+    return {
+        frame: (output["pred_masks"].reshape(1, 1, SIZE // 4, SIZE // 4), output["object_score_logits"].reshape(1, 1))
+        for frame, output in outputs.items()
+    }
+
+
+def _take_back_departures(oracle: Any, session: Any, index: int) -> None:
+    """Redo the memory of a mask prompt as Meta makes it.
+
+    transformers departs twice: its pointer is that of the best of masks 1 to 3 where Meta takes mask 0, and it
+    encodes the mask itself where Meta first shrinks it to the low resolution (`add_new_mask` stores only that, and
+    the memory is made of it before the propagation).
+    """
+    output = session.output_dict_per_obj[index]["cond_frame_outputs"][START]
+    features, _ = oracle._prepare_vision_features(session, START, 1)
+    s4, s8, s16 = (
+        tokens.permute(1, 2, 0).reshape(1, -1, *size)
+        for tokens, size in zip(features, oracle.backbone_feature_sizes, strict=True)
+    )
+    answer = oracle._single_frame_forward(
+        input_masks=oracle.mask_downsample(_square_mask()), image_embeddings=[s4, s8, s16], multimask_output=False
+    )
+    output["object_pointer"] = answer.object_pointer
+    high_res = torch.nn.functional.interpolate(output["pred_masks"], size=(SIZE, SIZE), mode="bilinear")
+    output["maskmem_features"], output["maskmem_pos_enc"] = oracle._encode_new_memory(
+        features[-1], high_res, output["object_score_logits"], True
+    )

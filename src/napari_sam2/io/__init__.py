@@ -6,14 +6,15 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ReadError, WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom import SeriesInfo
@@ -122,7 +123,7 @@ def write_labels(
     path = Path(path).expanduser()
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):
-        from napari_sam2.io.nifti import write_nifti_labels
+        from napari_sam2.io._nifti_labels import write_nifti_labels
 
         write_nifti_labels(path, labels, volume, names)
     elif name.endswith((".tif", ".tiff")):
@@ -159,7 +160,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     path = _existing(Path(path).expanduser())
     name = path.name.lower()
     if name.endswith(NIFTI_SUFFIXES):
-        from napari_sam2.io.nifti import read_nifti_labels
+        from napari_sam2.io._nifti_labels import read_nifti_labels
 
         return read_nifti_labels(path, volume)
     if name.endswith(TIFF_SUFFIXES):

@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 import struct
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.io._values import native, rescaled
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
     from pydicom.dataset import FileDataset
 
 _log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ _DAMAGE: tuple[type[Exception], ...] = (
 _NO_PICTURES = ("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SR", "PR", "KO", "SEG", "REG", "RWV", "ECG", "FID")
 
 
-class SkipFile(Exception):  # noqa: N818 - not an error: the file is simply no slice
+class SkipFile(Exception):
     """The file is no slice of a volume; the text is the reason, for ``source.skipped``."""
 
 
@@ -114,7 +115,6 @@ def read_facts(path: Path) -> SliceFacts:
         If the file is not DICOM, is damaged, or holds no slice.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     if not looks_like_dicom(path):
         raise SkipFile("not DICOM")
@@ -122,14 +122,24 @@ def read_facts(path: Path) -> SliceFacts:
         with quiet():
             dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
             return _facts(path, dataset)
-    except (*_DAMAGE, InvalidDicomError) as error:
+    except _damage() as error:
         raise SkipFile(f"damaged header: {first_line(error)}") from error
 
 
+def _damage() -> tuple[type[Exception], ...]:
+    from pydicom.errors import InvalidDicomError
+
+    return (*_DAMAGE, InvalidDicomError)
+
+
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's text, or its type."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    """An exception's text in one line, without the details that follow, or its type."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    # pydicom announces a list of decoders with a colon; its first entry is the reason.
+    text = f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]
+    return text.rstrip(".:")
 
 
 def _facts(path: Path, ds: FileDataset) -> SliceFacts:
@@ -265,7 +275,6 @@ def read_pixels(path: Path) -> Pixels:
         If the file is truncated, damaged, or compressed in a way that nothing installed decodes.
     """
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     try:
         with quiet():
@@ -273,7 +282,7 @@ def read_pixels(path: Path) -> Pixels:
             if "PixelData" not in dataset and "FloatPixelData" not in dataset:
                 raise UndecodableError("it holds no pixel data")
             return _pixels(dataset)
-    except (*_DAMAGE, InvalidDicomError) as error:
+    except _damage() as error:
         install = _needs_decoder(error)
         raise UndecodableError(first_line(error), install=install) from error
 
@@ -284,7 +293,7 @@ def _needs_decoder(error: Exception) -> bool:
 
 
 def _pixels(ds: FileDataset) -> Pixels:
-    from pydicom.pixels import apply_modality_lut
+    from pydicom.pixels.processing import apply_modality_lut
 
     stored = native(np.asarray(ds.pixel_array))
     if stored.ndim != 2:
@@ -296,15 +305,15 @@ def _pixels(ds: FileDataset) -> Pixels:
         notes.append("values were mapped by the file's modality look-up table")
         ends = float(plane.min()), float(plane.max())
     else:
-        slope, intercept = _number(ds, "RescaleSlope"), _number(ds, "RescaleIntercept")
-        slope = 1.0 if slope is None or slope == 0.0 else slope
-        intercept = intercept or 0.0
+        slope, intercept = _number(ds, "RescaleSlope") or 1.0, _number(ds, "RescaleIntercept") or 0.0
         plane = rescaled(stored, slope, intercept)
         padding = _number(ds, "PixelPaddingValue")
         padding = None if padding is None else float(slope * padding + intercept)
         ends = _ends(ds, slope, intercept)
     if "VOILUTSequence" in ds and ds.VOILUTSequence:
         notes.append("the file's VOI look-up table (a display curve) was not applied")
+    if (0x6000, 0x3000) in ds:
+        notes.append("the file's overlay (drawings on the picture) is not shown")
     if _text(ds, "PhotometricInterpretation") != "MONOCHROME1":
         return Pixels(plane, padding, None, tuple(notes))
     mirror = ends[0] + ends[1]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_sam2.io._dicom_files import SliceFacts
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.io._dicom_files import SliceFacts
 
 # Gaps may differ from their median by 1.5 %. Resampled scans jitter by about 1 % because positions are stored
 # with few digits, which is harmless; a missing slice differs by 100 %, and nothing in between is in regular use.
@@ -140,7 +144,12 @@ def _time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
             f"it holds the same slice twice ({names} have one SOPInstanceUID)", "Remove the duplicate files."
         )
     timed = _time_key(groups)
-    if timed is None or len(counts) > 1:
+    if timed is not None and len(counts) > 1:
+        raise NoVolumeError(
+            f"its time points are incomplete: a position has from {counts[0]} to {counts[-1]} images",
+            "Export the series again with all its images.",
+        )
+    if timed is None:
         where = "all its slices lie" if len(groups) == 1 else f"{len(doubled)} slices lie"
         raise NoVolumeError(
             f"{where} at one position ({names}), and the headers do not say that they are time points",
@@ -150,22 +159,39 @@ def _time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
     return [[g[t] for g in by_time] for t in range(counts[0])]
 
 
-def _time_key(groups: list[list[SliceFacts]]):  # type: ignore[no-untyped-def]
+def _time_key(groups: list[list[SliceFacts]]) -> Callable[[SliceFacts], Any] | None:
     """What orders the files of one position in time; None where nothing says that time is what differs."""
 
-    def distinct(value):  # type: ignore[no-untyped-def]
-        return all(None not in v and len(set(v)) == len(v) for v in ([value(s) for s in g] for g in groups))
+    def distinct(key: Callable[[SliceFacts], Any]) -> bool:
+        values = [[key(s) for s in g] for g in groups]
+        return all(None not in v and len(set(v)) == len(v) for v in values)
 
-    count = len(groups[0])
-    for value in (lambda s: s.temporal_position, lambda s: s.trigger_time):
-        if distinct(value):
-            return value
-    if len(groups) > 1:
-        if distinct(lambda s: s.acquisition_time or None):
-            return lambda s: s.acquisition_time
-        if groups[0][0].temporal_positions == count and distinct(lambda s: s.instance_number):
-            return lambda s: s.instance_number
-    return None
+    for key in (_temporal_position, _trigger_time):
+        if distinct(key):
+            return key
+    # At one position alone, times and numbers differ too where a scanner repeats a picture for another reason.
+    if len(groups) == 1:
+        return None
+    if distinct(_acquisition_time):
+        return _acquisition_time
+    declared = groups[0][0].temporal_positions == len(groups[0])
+    return _instance_number if declared and distinct(_instance_number) else None
+
+
+def _temporal_position(facts: SliceFacts) -> int | None:
+    return facts.temporal_position
+
+
+def _trigger_time(facts: SliceFacts) -> float | None:
+    return facts.trigger_time
+
+
+def _acquisition_time(facts: SliceFacts) -> str | None:
+    return facts.acquisition_time or None
+
+
+def _instance_number(facts: SliceFacts) -> int:
+    return facts.instance_number
 
 
 def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
@@ -226,8 +252,10 @@ def _affine(
     assert facts.orientation is not None
     affine = np.eye(4)
     affine[:3, 0] = step
-    affine[:3, 1] = np.array(facts.orientation[3:]) * rows
-    affine[:3, 2] = np.array(facts.orientation[:3]) * columns
+    # Direction cosines are stored with few digits; unit length keeps the pixel spacing exact.
+    down, right = np.array(facts.orientation[3:]), np.array(facts.orientation[:3])
+    affine[:3, 1] = down / np.linalg.norm(down) * rows
+    affine[:3, 2] = right / np.linalg.norm(right) * columns
     affine[:3, 3] = origin
     return affine
 

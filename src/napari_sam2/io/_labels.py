@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_sam2.errors import ReadError, WriteError
-from napari_sam2.volume import ImageVolume
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.volume import ImageVolume
 
 # Both NIfTI and TIFF hold these as they are.
 _KEPT = {np.dtype(t) for t in (np.uint8, np.uint16, np.uint32, np.int16, np.int32)}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _INTEGERS = (np.int16, np.uint16, np.int32)
 
@@ -26,7 +28,9 @@ def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[An
     stored = native(stored)
     if slope == 1.0 and intercept == 0.0:
         return stored
-    if stored.dtype.kind in "iub" and float(slope).is_integer() and float(intercept).is_integer():
+    whole = float(slope).is_integer() and float(intercept).is_integer()
+    # Larger numbers come from damaged headers and would overflow.
+    if stored.dtype.kind in "iub" and whole and abs(slope) < 2**16 and abs(intercept) < 2**31:
         wide = stored.astype(np.int64) * int(slope) + int(intercept)
         limits = np.iinfo(np.int32)
         if limits.min <= wide.min() and wide.max() <= limits.max:

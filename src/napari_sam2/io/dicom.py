@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +20,9 @@ from napari_sam2.io._dicom_files import Pixels, SkipFile, SliceFacts, Undecodabl
 from napari_sam2.io._dicom_stack import NoVolumeError, StackPlan, heights, plan_stack, same_height
 from napari_sam2.io._values import stacked
 from napari_sam2.volume import ImageVolume, VolumeSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _log = logging.getLogger(__name__)
 
@@ -110,7 +112,10 @@ def read_dicom(path: Path, series: str | int | None = None) -> ImageVolume:
                 raise ReadError(f"{facts.path} cannot be decoded: {error}.\n{_INSTALL}") from error
             damaged.append((_relative(path, facts.path), f"damaged: {error}"))
     if not decoded:
-        raise ReadError(f"{slices[0].path} cannot be read: {damaged[0][1]}.\nGet a whole copy of it.")
+        raise ReadError(
+            f"{slices[0].path} cannot be read: {damaged[0][1]}.\n"
+            f"Get a whole copy of it. If other programs open it, a decoder may be missing. {_INSTALL}"
+        )
     if damaged:
         _log.warning("%s: left out damaged files: %s", path, "; ".join(f"{n} ({r})" for n, r in damaged))
         plan = _plan(path, [s for s in slices if s.path in decoded], damaged)

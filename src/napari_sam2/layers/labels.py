@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam2.layers.geometry import geometry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
@@ -29,7 +29,7 @@ def make_labels(image: Image) -> Labels:
     return Labels(np.zeros(shape, np.uint16), name=LABELS_NAME, opacity=0.5, **geometry_of(image))
 
 
-def write_frames(layer: Labels, frames: Mapping[tuple[int | slice, ...], NDArray[np.uint16]]) -> None:
+def write_frames(layer: Labels, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
     """Put finished frames into the layer's array, without drawing it anew.
 
     Parameters
@@ -37,9 +37,9 @@ def write_frames(layer: Labels, frames: Mapping[tuple[int | slice, ...], NDArray
     layer
         A labels layer on the volume's grid.
     frames
-        ``(Y, X) uint16`` by the index tuple of the frame in the layer's array.
+        The index tuple of each frame in the layer's array, and its labels ``(Y, X) uint16``.
     """
-    for index, frame in frames.items():
+    for index, frame in frames:
         # In place: a new array would keep the layer's old paint history alive and cost a copy of the volume.
         layer.data[index] = frame
 

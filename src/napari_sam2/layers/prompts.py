@@ -166,9 +166,7 @@ def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptT
     drawn = {(o, f, b): v for f, o, b, v in box_rows(boxes, grid) if b is not None}
     elsewhere = [(o, v) for _, o, _, v in box_rows(boxes, grid) if not _is_here(v.mean(axis=0), grid)]
     wanted = [
-        (o, drawn.get((o, f, p.box), rectangle_of(p.box, f, grid)))
-        for (o, f), p in table.items()
-        if p.box is not None
+        (o, drawn.get((o, f, p.box), rectangle_of(p.box, f, grid))) for (o, f), p in table.items() if p.box is not None
     ]
     rows = elsewhere + wanted
     if boxes.nshapes:

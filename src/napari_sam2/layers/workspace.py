@@ -49,6 +49,7 @@ class Workspace:
         self.labels: Labels | None = None
         self.next_obj = 1
         self.next_polarity = prompts_io.POSITIVE
+        self.colors: dict[int, tuple[float, float, float]] = {}
         self._on_markers = on_markers
         self._on_tool = on_tool
         self._quiet = 0

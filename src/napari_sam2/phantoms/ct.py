@@ -62,8 +62,8 @@ def make_ct() -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
 
     Examples
     --------
-    >>> image, labels = make_ct()
-    >>> image.shape == labels.shape == CT_SHAPE
+    >>> image, labels = make_ct()  # doctest: +SKIP
+    >>> image.shape == labels.shape == CT_SHAPE  # doctest: +SKIP
     True
     """
     rng = np.random.default_rng(_SEED)

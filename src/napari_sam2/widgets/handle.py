@@ -46,7 +46,7 @@ class Outline:
 class Update:
     """What the viewer has to draw after a call."""
 
-    frames: dict[Index, NDArray[np.uint16]] = field(default_factory=dict)
+    frames: list[tuple[Index, NDArray[np.uint16]]] = field(default_factory=list)
     objects: Mapping[int, ObjectInfo] = field(default_factory=dict)
     outline: Outline | None = None
     prompts: PromptTable | None = None
@@ -146,7 +146,7 @@ class SessionHandle:
             for frame in touched:
                 if any(session.prompts(obj, frame) for obj in session.objects):
                     session.predict_frame(frame)
-        update.frames = {session.frame_index(f): session.frame_labels(f) for f in touched}
+        update.frames = _frames(session, touched)
         update.objects = session.objects
         if changes:
             obj, frame = next(reversed(changes))
@@ -235,10 +235,14 @@ class SessionHandle:
         change()
         frames = before | _masked_frames(session)
         return Update(
-            {session.frame_index(f): session.frame_labels(f) for f in sorted(frames)},
+            _frames(session, frames),
             session.objects,
             prompts=self.table(),
         )
+
+
+def _frames(session: VideoSession, frames: set[int]) -> list[tuple[Index, NDArray[np.uint16]]]:
+    return [(session.frame_index(f), session.frame_labels(f)) for f in sorted(frames)]
 
 
 def _masked_frames(session: VideoSession) -> set[int]:

@@ -44,7 +44,7 @@ class ObjectsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.table = QTableWidget(0, 4)
-        self.table.setHorizontalHeaderLabels(["", "Object", "State", "Slices"])
+        self.table.setHorizontalHeaderLabels(["", "Object", "State", "Frames"])
         self.table.setToolTip("The objects. Click one to go on with it; double-click its name to change it.")
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -57,7 +57,8 @@ class ObjectsPanel(QWidget):
         vertical.setVisible(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        self.table.setMinimumHeight(90)
+        # Room for about four objects; more of them scroll.
+        self.table.setFixedHeight(130)
         self.next_button = QPushButton("Next object (M)")
         self.next_button.setToolTip("Begin a new object; the next marks belong to it. Key: M")
         self.reset_button = QPushButton("Reset object (R)")

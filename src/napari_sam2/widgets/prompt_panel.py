@@ -13,7 +13,6 @@ class PromptPanel(QWidget):
 
     tool_clicked = Signal(str)
     polarity_clicked = Signal(bool)
-    preview_toggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,18 +27,18 @@ class PromptPanel(QWidget):
         self.preview_box = QCheckBox("show each prompt's mask at once")
         self.preview_box.setChecked(True)
         self.preview_box.setToolTip("Off: masks come with the propagation only, for slow computers.")
-        row = QHBoxLayout()
-        for button in (self.point_button, self.box_button, self.inside_button, self.outside_button):
-            row.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row)
+        for pair in ((self.point_button, self.box_button), (self.inside_button, self.outside_button)):
+            row = QHBoxLayout()
+            for button in pair:
+                row.addWidget(button)
+            layout.addLayout(row)
         layout.addWidget(self.preview_box)
         self.point_button.clicked.connect(lambda: self.tool_clicked.emit("point"))
         self.box_button.clicked.connect(lambda: self.tool_clicked.emit("box"))
         self.inside_button.clicked.connect(lambda: self.polarity_clicked.emit(True))
         self.outside_button.clicked.connect(lambda: self.polarity_clicked.emit(False))
-        self.preview_box.toggled.connect(lambda on: self.preview_toggled.emit(on))
 
     def set_tool(self, tool: str) -> None:
         """Show which tool is in hand: ``"point"``, ``"box"`` or ``""``."""

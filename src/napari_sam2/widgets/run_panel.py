@@ -41,7 +41,8 @@ class RunPanel(QGroupBox):
         self.save_button = _button("Save labels…", "Write the labels to a file: NIfTI or TIFF.")
         layout = QVBoxLayout(self)
         layout.addLayout(_row(self.back_button, self.both_button, self.forward_button))
-        layout.addLayout(_row(QLabel("slices"), self.first_box, QLabel("to"), self.last_box))
+        self.range_label = QLabel("slices")
+        layout.addLayout(_row(self.range_label, self.first_box, QLabel("to"), self.last_box))
         layout.addLayout(_row(self.progress_bar, self.stop_button))
         layout.addLayout(_row(self.undo_button, self.redo_button, self.save_button))
         self.back_button.clicked.connect(lambda: self.run_clicked.emit("backward"))
@@ -58,8 +59,9 @@ class RunPanel(QGroupBox):
         first, last = sorted((self.first_box.value(), self.last_box.value()))
         return range(first, last + 1)
 
-    def set_frame_count(self, count: int) -> None:
-        """Offer frames 0 to ``count - 1``, all of them chosen."""
+    def set_frame_count(self, count: int, called: str = "slices") -> None:
+        """Offer frames 0 to ``count - 1``, all of them chosen; ``called`` is "slices" or "frames"."""
+        self.range_label.setText(called)
         for box in (self.first_box, self.last_box):
             box.setMaximum(max(0, count - 1))
         self.first_box.setValue(0)
@@ -78,7 +80,7 @@ class RunPanel(QGroupBox):
         """Show how far a run is; a total of 0 means that it is not known yet."""
         self.progress_bar.setMaximum(total)
         self.progress_bar.setValue(done)
-        self.progress_bar.setFormat(text.replace("%", "%%") if total else "")
+        self.progress_bar.setFormat(text if total else "")
         self.progress_bar.setTextVisible(bool(total))
 
     def clear_progress(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,6 @@ class SourcePanel(QGroupBox):
         self.axis_box = _combo("The axis along which the image is followed like a video, from slice to slice.")
         self.model_box = _combo("The model. The starter comes with the plugin and works offline on a CPU.")
         self.device_box = _combo("Where the model computes. auto: the graphics card if there is one, else the CPU.")
-        self.device_box.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Fixed)
         self.window_label = QLabel("–")
         self.window_label.setToolTip("The contrast limits of the image layer: what you see is what the model gets.")
         form = QFormLayout(self)
@@ -33,11 +32,8 @@ class SourcePanel(QGroupBox):
         form.addRow("Image", self.image_box)
         form.addRow("Along", self.axis_box)
         form.addRow("Window", self.window_label)
-        row = QHBoxLayout()
-        row.addWidget(self.model_box, 1)
-        row.addWidget(QLabel("on"))
-        row.addWidget(self.device_box)
-        form.addRow("Model", row)
+        form.addRow("Model", self.model_box)
+        form.addRow("Device", self.device_box)
         self.image_box.activated.connect(lambda i: self.image_chosen.emit(self.image_box.itemData(i)))
         self.axis_box.activated.connect(lambda i: self.axis_chosen.emit(self.axis_box.itemData(i)))
         self.model_box.activated.connect(lambda i: self.model_chosen.emit(self.model_box.itemData(i)))

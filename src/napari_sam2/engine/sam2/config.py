@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -383,4 +384,4 @@ def _stages(state_dict: Mapping[str, Any], prefix: str) -> tuple[int, ...]:
     blocks = {int(key[len(prefix) :].split(".")[0]) for key in state_dict if key.startswith(prefix)}
     starts = [index for index in sorted(blocks) if f"{prefix}{index}.proj.weight" in state_dict]
     edges = [0, *starts, len(blocks)]
-    return tuple(after - before for before, after in zip(edges, edges[1:], strict=False))
+    return tuple(after - before for before, after in pairwise(edges))

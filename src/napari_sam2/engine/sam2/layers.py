@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -23,8 +24,7 @@ class Mlp(nn.Module):
 
     def __init__(self, *widths: int, activation: Activation = F.relu) -> None:
         super().__init__()
-        pairs = zip(widths, widths[1:], strict=False)
-        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairs)
+        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(widths))
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:

@@ -168,9 +168,7 @@ class Sam2Model(nn.Module):
         """Mark features (B, C, h, w) as those of a frame without any memory."""
         return s16 + self.no_mem_embed.reshape(1, -1, 1, 1)
 
-    def condition_on_memory(
-        self, s16: Tensor, memory: Tensor, memory_pos: Tensor, num_pointer_tokens: int
-    ) -> Tensor:
+    def condition_on_memory(self, s16: Tensor, memory: Tensor, memory_pos: Tensor, num_pointer_tokens: int) -> Tensor:
         """Condition features on memories.
 
         Parameters
@@ -295,9 +293,7 @@ class Sam2Model(nn.Module):
             object_pointer=self._gate_pointer(decoded.object_pointer, present),
         )
 
-    def encode_memory(
-        self, s16: Tensor, mask_logits_high_res: Tensor, object_score: Tensor, binarise: bool
-    ) -> Tensor:
+    def encode_memory(self, s16: Tensor, mask_logits_high_res: Tensor, object_score: Tensor, binarise: bool) -> Tensor:
         """Encode frames and their masks as memories.
 
         Parameters

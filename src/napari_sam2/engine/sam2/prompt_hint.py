@@ -8,9 +8,7 @@ from torch import Tensor
 from .config import PromptHint
 
 
-def draw_hint(
-    points: Tensor, labels: Tensor, size: int, hint: PromptHint, base: Tensor | None = None
-) -> Tensor:
+def draw_hint(points: Tensor, labels: Tensor, size: int, hint: PromptHint, base: Tensor | None = None) -> Tensor:
     """Draw clicks and a box as mask logits.
 
     Parameters

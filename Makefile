@@ -1,0 +1,58 @@
+# Two commands: `make demo` runs the main job on the bundled model, `make test` all checks. Both make ./.venv.
+# The torch that we test with is pinned here and nowhere else.
+TORCH := torch==2.13.0
+VENV := .venv
+PY := $(VENV)/bin/python
+# What a Qt 6 window under Xvfb needs on Debian.
+DEBIAN := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 \
+	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
+	libxcb-xinerama0 libxcb-xkb1
+
+.PHONY: demo test quality screenshots check system clean
+
+demo: $(VENV)/installed
+	$(VENV)/bin/napari-sam2 demo --out out/demo
+
+test: $(VENV)/installed-dev system check
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m pytest
+
+check: $(VENV)/installed-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+quality: $(VENV)/installed-dev
+	$(PY) -m pytest -m quality
+
+screenshots: $(VENV)/installed-dev system
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py
+
+$(VENV)/bin/python:
+	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed: install python3 and python3-venv."; exit 1; }
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed, python3 is older."; exit 1; }
+	python3 -m venv $(VENV)
+
+# Needed by each of the two stamps below, so that torch is not resolved to a build of several gigabytes.
+$(VENV)/torch: Makefile | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --upgrade "pip>=25.1"
+	$(PY) -m pip install --quiet "$(TORCH)"
+	touch $@
+
+$(VENV)/installed: pyproject.toml $(VENV)/torch
+	$(PY) -m pip install --quiet -e .
+	touch $@
+
+$(VENV)/installed-dev: pyproject.toml $(VENV)/torch
+	$(PY) -m pip install --quiet -e . --group dev
+	touch $@ $(VENV)/installed
+
+system:
+	@command -v dpkg-query >/dev/null || { echo "Not Debian: a virtual screen (xvfb-run) must be there for the window tests."; exit 0; }; \
+	missing=$$(for p in $(DEBIAN); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | tr '\n' ' '); \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
+		else echo "Missing system packages: $$missing. Install them with: sudo apt-get install $$missing"; exit 1; fi; \
+	fi
+
+clean:
+	rm -rf out build dist

@@ -1,0 +1,169 @@
+"""Pictures of a real napari window for README and docs, written to ``docs/images``.
+
+Opens the sample data, draws marks with the tools of the dock widget, propagates with the bundled model, and
+saves what a user would see. Needs a display; on a server run ``xvfb-run -a python docs/make_screenshots.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import napari
+import numpy as np
+from qtpy.QtCore import QCoreApplication
+
+from napari_sam2.sample_data import load_sample
+from napari_sam2.widgets.segment import SegmentWidget
+
+if TYPE_CHECKING:
+    from napari_sam2.layers.workspace import Workspace
+    from napari_sam2.widgets.controller import SegmentController
+
+IMAGES = Path(__file__).parent / "images"
+SIZE = (1500, 980)
+PATIENCE_S = 600
+logger = logging.getLogger("make_screenshots")
+
+
+def open_window(sample: str) -> tuple[napari.Viewer, SegmentController]:
+    """A viewer with the image of a sample and the docked widget."""
+    from napari_sam2 import sample_data
+
+    viewer = napari.Viewer()
+    viewer.window.resize(*SIZE)
+    for layer in getattr(sample_data, sample)():
+        data, arguments, kind = layer
+        if kind == "image":
+            viewer.add_image(data, **arguments)
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Segment with SAM 2", area="right")
+    settle(widget.controller)
+    return viewer, widget.controller
+
+
+def settle(controller: SegmentController, moment: float = 0.5) -> None:
+    """Let the window work until nothing runs or waits, and a moment longer for it to be drawn."""
+    end = time.monotonic() + PATIENCE_S
+    calm_since = time.monotonic()
+    while time.monotonic() < end and time.monotonic() - calm_since < moment:
+        QCoreApplication.processEvents()
+        if controller.busy:
+            calm_since = time.monotonic()
+        time.sleep(0.01)
+
+
+def box_around(mask: np.ndarray, frame: int, margin: float = 2.0) -> np.ndarray:
+    """Corners ``(4, 3)`` of a rectangle as a user would draw it around an object."""
+    rows, columns = np.nonzero(mask[frame])
+    y0, x0 = rows.min() - margin, columns.min() - margin
+    y1, x1 = rows.max() + margin, columns.max() + margin
+    return np.array([(frame, y0, x0), (frame, y0, x1), (frame, y1, x1), (frame, y1, x0)], float)
+
+
+def workspace_of(controller: SegmentController) -> Workspace:
+    """The layers that the widget works with."""
+    workspace = controller.choices.workspace
+    assert workspace is not None
+    return workspace
+
+
+def labels_of(controller: SegmentController) -> np.ndarray:
+    """What the labels layer holds."""
+    return np.asarray(workspace_of(controller).ensure_labels().data)
+
+
+def largest_frame(mask: np.ndarray) -> int:
+    """The frame on which an object is largest."""
+    return int(mask.sum(axis=(1, 2)).argmax())
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    """Overlap of two masks, 0…1."""
+    return float(2 * (first & second).sum() / max(1, first.sum() + second.sum()))
+
+
+def shoot(viewer: napari.Viewer, controller: SegmentController, name: str) -> Path:
+    """Save the window as it is."""
+    settle(controller)
+    path = IMAGES / name
+    viewer.screenshot(str(path), canvas_only=False, flash=False)
+    logger.info("%s", path)
+    return path
+
+
+def ct_pictures() -> None:
+    """A box around the liver on one slice of the CT, then the liver through the stack."""
+    sample = load_sample("ct_abdomen")
+    viewer, controller = open_window("ct_abdomen")
+    names = {name: label for label, name in _names(sample).items()}
+    for obj, organ in enumerate(("liver", "spleen"), start=1):
+        truth = np.asarray(sample.truth) == names[organ]
+        frame = largest_frame(truth)
+        controller.choices.show_frame(frame)
+        if obj > 1:
+            controller.next_object()
+        controller.tools.take("box")
+        workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
+        settle(controller)
+        controller.rename_object(obj, organ)
+        if obj == 1:
+            shoot(viewer, controller, "ct_box.png")
+    controller.propagate("both")
+    settle(controller)
+    labels = labels_of(controller)
+    for obj, organ in enumerate(("liver", "spleen"), start=1):
+        truth = np.asarray(sample.truth) == names[organ]
+        logger.info("Dice %s %.2f", organ, dice(labels == obj, truth))
+    controller.tools.put_down()
+    shoot(viewer, controller, "ct_propagated.png")
+    viewer.close()
+
+
+def cells_pictures() -> None:
+    """One click on a cell of the time-lapse, and the cell through time."""
+    sample = load_sample("dividing_cells")
+    viewer, controller = open_window("dividing_cells")
+    truth = np.asarray(sample.truth)
+    frame = 0
+    sizes = np.bincount(truth[frame].ravel())
+    label = int(sizes[1:].argmax()) + 1
+    y, x = np.argwhere(truth[frame] == label).mean(axis=0)
+    controller.choices.show_frame(frame)
+    controller.tools.take("point")
+    workspace_of(controller).ensure_prompt_layers()[0].add([frame, y, x])
+    settle(controller)
+    shoot(viewer, controller, "cells_click.png")
+    controller.propagate("both")
+    settle(controller)
+    labels = labels_of(controller)
+    logger.info("Dice cell %.2f", dice(labels == 1, truth == label))
+    controller.choices.show_frame(len(truth) // 2)
+    shoot(viewer, controller, "cells_propagated.png")
+    viewer.close()
+
+
+def _names(sample: Any) -> dict[int, str]:
+    return {int(label): str(name) for label, name in sample.names.items()}
+
+
+def main() -> int:
+    """Make the pictures that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("which", nargs="*", choices=["ct", "cells"], default=["ct", "cells"])
+    chosen = parser.parse_args().which
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    IMAGES.mkdir(exist_ok=True)
+    if "ct" in chosen:
+        ct_pictures()
+    if "cells" in chosen:
+        cells_pictures()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

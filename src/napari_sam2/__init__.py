@@ -1,0 +1,54 @@
+"""Segment volumes and time-lapses with SAM 2: prompts on one slice, masks through the whole stack.
+
+Names are imported on first use: importing this package loads neither torch nor napari nor Qt.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from napari_sam2.engine import load_predictor
+    from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+    from napari_sam2.measure import measure_objects
+    from napari_sam2.metrics import compare_labels
+    from napari_sam2.session import VideoSession
+    from napari_sam2.volume import ImageVolume
+
+_HOME = {
+    "ImageVolume": "volume",
+    "VideoSession": "session",
+    "compare_labels": "metrics",
+    "list_series": "io",
+    "load_predictor": "engine",
+    "measure_objects": "measure",
+    "read_labels": "io",
+    "read_volume": "io",
+    "write_labels": "io",
+}
+
+__all__ = [
+    "ImageVolume",
+    "VideoSession",
+    "__version__",
+    "compare_labels",
+    "list_series",
+    "load_predictor",
+    "measure_objects",
+    "read_labels",
+    "read_volume",
+    "write_labels",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

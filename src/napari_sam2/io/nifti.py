@@ -1,0 +1,288 @@
+"""NIfTI-1 and -2: images turned to the nearest LPS orientation, labels put back on the file's own grid.
+
+A file's array is indexed (i, j, k) and its affine leads to RAS+ mm; a volume's is indexed (z, y, x) and leads
+to LPS+ mm. Turning to LPS makes slice 0 the lowest, the patient's right the left side of the picture, and
+anterior its top.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.errors import ReadError, VolumeError
+from napari_sam2.io._values import compacted, native, rescaled
+from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# RAS+ ⇄ LPS+: x and y change sign.
+RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+# (x, y, z, 1) ⇄ (z, y, x, 1)
+REVERSED = np.eye(4)[[2, 1, 0, 3]]
+_SPACE_UNITS = {"mm": "mm", "micron": "micrometer", "meter": "m"}
+_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+
+
+def nibabel() -> Any:
+    """The nibabel module, imported late and untyped: its orientation functions carry no annotations."""
+    import nibabel as nib
+
+    return nib
+
+
+@dataclass(frozen=True)
+class NiftiFile:
+    """A NIfTI file's image object and its values, scaled, in file order and native byte order."""
+
+    image: Any
+    values: NDArray[Any]
+
+
+def read_nifti(path: Path) -> ImageVolume:
+    """Read a NIfTI file (``.nii``, ``.nii.gz``, or a ``.hdr``/``.img`` pair).
+
+    Parameters
+    ----------
+    path
+        The file; compressed ones are read to their end, so that a damaged one is noticed.
+
+    Returns
+    -------
+    ImageVolume
+        ``yx``, ``zyx``, ``tzyx``, ``czyx`` or ``ctzyx``, nearest LPS; spacing in the file's unit (mm if it has none).
+
+    Raises
+    ------
+    ReadError
+        If the file is damaged, complex, coloured, or has no usable affine.
+    """
+    nib = nibabel()
+    file = open_nifti(path)
+    header = file.image.header
+    notes: list[str] = []
+    affine = file_affine(path, header, notes)
+    values, letters = _named_axes(path, file.values, header, notes)
+    turn = _turn_to(affine, notes, flat=values.ndim == 2)
+    spatial = (*values.shape, 1)[:3] if values.ndim == 2 else values.shape[:3]
+    turned = nib.orientations.apply_orientation(values.reshape(spatial + values.shape[3:]), turn)
+    ras = affine @ nib.orientations.inv_ornt_aff(turn, spatial)
+    array = turned[:, :, 0] if values.ndim == 2 else turned
+    array = np.ascontiguousarray(array.transpose())
+    unit = length_unit(header, notes)
+    factor = millimetres_per_unit(unit) or 1.0
+    to_millimetres = np.diag([factor, factor, factor, 1.0])
+    interval = _interval(header) if "t" in letters else None
+    source = VolumeSource(
+        paths=(path,),
+        format="nifti",
+        header={
+            "header": header,
+            "affine": affine,
+            "shape": tuple(int(n) for n in file.image.shape),
+            "orientation": turn,
+        },
+        notes=tuple(notes),
+    )
+    try:
+        volume = ImageVolume(
+            array,
+            axes=letters,
+            units=unit,
+            affine=to_millimetres @ RAS_LPS @ ras @ REVERSED,
+            source=source,
+            name=_stem(path),
+        )
+        if interval is None:
+            return volume
+        spacing = (interval, *volume.spatial_spacing)
+        return ImageVolume(array, letters, spacing, unit, volume.affine, source, name=volume.name)
+    except VolumeError as error:
+        raise ReadError(f"{path} cannot be read as a volume: {error}") from error
+
+
+def open_nifti(path: Path) -> NiftiFile:
+    """Open a NIfTI file of any flavour and read its values to the end.
+
+    Raises
+    ------
+    ReadError
+        If it is damaged, incomplete, or no NIfTI.
+    """
+    import nibabel as nib
+    from nibabel.filebasedimages import ImageFileError
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        if _is_gzip(path):
+            return _open_compressed(path)
+        image = nib.load(path, mmap=False)
+        if not isinstance(image, nib.Nifti1Pair):
+            if _missing_half(path) is not None:
+                raise OSError(f"{type(image).__name__} without its other half")
+            raise ReadError(
+                f"{path} cannot be read: it is {type(image).__name__}, not NIfTI.\nConvert it to NIfTI first."
+            )
+        return NiftiFile(image, _scaled(path, image))
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ReadError(f"{path} is damaged: {error}.\nCopy or download it again.") from error
+    except (ImageFileError, HeaderDataError, OSError, ValueError, KeyError, MemoryError, ArithmeticError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        other = _missing_half(path)
+        if other is not None:
+            raise ReadError(
+                f"{path} cannot be read: its other half {other.name} is missing beside it.\nPut both into one folder."
+            ) from error
+        raise ReadError(f"{path} cannot be read as NIfTI: {reason}.\nCheck that the file is whole.") from error
+
+
+def _open_compressed(path: Path) -> NiftiFile:
+    nib = nibabel()
+    if not path.name.lower().endswith((".nii.gz", ".nii")):
+        image = nib.load(path)
+        return NiftiFile(image, _scaled(path, image))
+    with gzip.open(path, "rb") as stream:
+        size = stream.read(4)
+        stream.seek(0)
+        two = 540 in (int.from_bytes(size, "little"), int.from_bytes(size, "big"))
+        image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(stream)
+        values = np.array(_scaled(path, image))
+        # The checksum stands at the very end; without this a damaged tail would go unnoticed.
+        while stream.read(1 << 20):
+            pass
+    return NiftiFile(image, values)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _missing_half(path: Path) -> Path | None:
+    for one, other in ((".hdr", ".img"), (".img", ".hdr")):
+        if path.suffix == one and not path.with_suffix(other).exists():
+            return path.with_suffix(other)
+    return None
+
+
+def _scaled(path: Path, image: Any) -> NDArray[Any]:
+    dtype = image.get_data_dtype()
+    if dtype.fields is not None:
+        raise ReadError(f"{path} cannot be read: its voxels are colours ({dtype}).\nExtract one channel first.")
+    if dtype.kind not in "iuf":
+        raise ReadError(f"{path} cannot be read: its voxels are of type {dtype}.\nStore the magnitude first.")
+    values = native(np.asarray(image.dataobj.get_unscaled()))
+    slope, intercept = float(image.dataobj.slope), float(image.dataobj.inter)
+    return compacted(rescaled(values, slope, intercept)) if (slope, intercept) != (1.0, 0.0) else values
+
+
+def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str]) -> tuple[NDArray[Any], str]:
+    """Values without trailing single axes, and the letters of their reverse order."""
+    while values.ndim > 3 and values.shape[-1] == 1:
+        values = values[..., 0]
+    if values.ndim == 2:
+        return values, "yx"
+    if values.ndim == 3:
+        return values, "zyx"
+    if values.ndim == 5 and values.shape[3] == 1:
+        notes.append(f"the {values.shape[4]} values per voxel are channels")
+        return values[:, :, :, 0], "czyx"
+    if values.ndim == 4 and _file_units(header)[1] not in ("hz", "ppm", "rads"):
+        return values, "tzyx"
+    if values.ndim == 5:
+        return values, "ctzyx"
+    raise ReadError(
+        f"{path} cannot be read: an array of shape {values.shape} is no volume, time series or channels.\n"
+        "Extract the part you need first."
+    )
+
+
+def _turn_to(affine: NDArray[np.float64], notes: list[str], flat: bool) -> NDArray[Any]:
+    nib = nibabel()
+    lps = nib.orientations.axcodes2ornt("LPS")
+    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), lps)
+    if flat and not np.array_equal(turn[:, 0], [0, 1, 2]):
+        # The single slice is sagittal or coronal: turning it would leave a volume one voxel wide.
+        notes.append("the single slice is not axial; it is shown as stored")
+        return np.array([[0, 1], [1, 1], [2, 1]], dtype=float)
+    return np.asarray(turn)
+
+
+def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64]:
+    """The file's index → RAS affine: the sform first, then the qform, then spacing alone."""
+    sform, s_code = header.get_sform(coded=True)
+    qform, q_code = _qform(header)
+    for form, code, name in ((sform, s_code, "sform"), (qform, q_code, "qform")):
+        if not code:
+            continue
+        if form is not None and _regular(form):
+            if name == "sform" and q_code and qform is not None and np.abs(qform - form).max() > 0.5:
+                notes.append("sform and qform disagree; the sform was taken")
+            return np.asarray(form, dtype=np.float64)
+        notes.append(f"the {name} is singular and was ignored")
+    spacing = [float(s) for s in header["pixdim"][1:4]]
+    ndim = int(header["dim"][0])
+    if any(not math.isfinite(s) or s <= 0 for s in spacing[: min(ndim, 3)]):
+        raise ReadError(f"{path} cannot be read: its header has neither an affine nor a spacing ({spacing}).")
+    notes.append("the header has no orientation; that of most scanners (LAS) was assumed")
+    return np.asarray(header.get_base_affine(), dtype=np.float64)
+
+
+def _regular(form: NDArray[Any]) -> bool:
+    # Relative to the columns' lengths, so that micrometres written as mm do not look singular.
+    lengths = np.linalg.norm(form[:3, :3], axis=0)
+    if not np.isfinite(form).all() or not lengths.all():
+        return False
+    return abs(float(np.linalg.det(form[:3, :3] / lengths))) > 1e-6
+
+
+def _qform(header: Any) -> tuple[NDArray[Any] | None, int]:
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        form, code = header.get_qform(coded=True)
+    except (HeaderDataError, ValueError):
+        return None, int(header["qform_code"])
+    return form, int(code)
+
+
+def length_unit(header: Any, notes: list[str]) -> str:
+    """The file's unit of length; mm, with a note, where it names none."""
+    unit = _SPACE_UNITS.get(_file_units(header)[0])
+    if unit is None:
+        notes.append("the header names no unit of length; mm was assumed")
+    return unit or "mm"
+
+
+def _file_units(header: Any) -> tuple[str, str]:
+    """Names of the units of length and time; unknown where the header's code means nothing."""
+    try:
+        space, time = header.get_xyzt_units()
+    except KeyError:
+        return "unknown", "unknown"
+    return str(space), str(time)
+
+
+def _interval(header: Any) -> float | None:
+    """Seconds between two time points, where the file says so."""
+    seconds = _SECONDS.get(_file_units(header)[1])
+    if seconds is None:
+        return None
+    interval = float(header["pixdim"][4]) * seconds
+    return interval if math.isfinite(interval) and interval > 0 else None
+
+
+def _stem(path: Path) -> str:
+    name = path.name
+    for suffix in (".nii.gz", ".nii", ".hdr", ".img"):
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return path.stem

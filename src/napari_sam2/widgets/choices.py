@@ -1,0 +1,279 @@
+"""What is being segmented: the image, its axis, the model; and the session that belongs to this choice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject, Signal
+
+from napari_sam2.axes import FrameGrid
+from napari_sam2.engine.registry import MODELS
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.layers.image import VOLUME_KEY, axis_choices, volume_from_layer
+from napari_sam2.layers.workspace import Workspace
+from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
+
+if TYPE_CHECKING:
+
+    from napari.components import ViewerModel
+
+    from napari_sam2.widgets.source_panel import SourcePanel
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class Choices(QObject):
+    """Keeps the choices of the source panel, and a workspace for every image that was worked on.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose image layers are offered.
+    panel
+        Shows and changes the choices.
+    shelf
+        Where models come from.
+    """
+
+    changed = Signal()
+    markers_changed = Signal()
+    tool_changed = Signal()
+    window_changed = Signal(float, float)
+    dropped = Signal(object)
+    failed = Signal(object)
+
+    def __init__(
+        self, viewer: ViewerModel, panel: SourcePanel, shelf: PredictorShelf, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.image: Image | None = None
+        self.axis: str | None = None
+        self.model = ModelChoice("starter", "auto")
+        self._panel = panel
+        self._shelf = shelf
+        self._workspaces: dict[int, Workspace] = {}
+        self._handles: dict[int, dict[Any, SessionHandle]] = {}
+        panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
+        panel.set_devices(DEVICES, self.model.device)
+        panel.image_chosen.connect(self.choose_image)
+        panel.axis_chosen.connect(self.choose_axis)
+        panel.model_chosen.connect(lambda name: self._choose_model(self.model._replace(name=name)))
+        panel.device_chosen.connect(lambda device: self._choose_model(self.model._replace(device=device)))
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.current_step.connect(self._on_step)
+        self._at: tuple[tuple[str, int], ...] = ()
+
+    # ------------------------------------------------------------------ what is chosen
+
+    @property
+    def workspace(self) -> Workspace | None:
+        """The layers of the current image."""
+        return None if self.image is None else self._workspaces.get(id(self.image))
+
+    @property
+    def handle(self) -> SessionHandle | None:
+        """The session of the current image, axis, fixed indices and model; None without a usable image."""
+        if self.image is None:
+            return None
+        key = (self.axis, self._at, self.model)
+        handles = self._handles[id(self.image)]
+        if key not in handles:
+            volume = volume_from_layer(self.image)
+            grid = FrameGrid.of(volume, self.axis, dict(self._at))
+            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self._shelf)
+        return handles[key]
+
+    def window(self) -> tuple[float, float] | None:
+        """The values that are shown as black and white, which are those that the model gets."""
+        if self.image is None:
+            return None
+        if self.image.rgb:
+            data = self.image.data[0] if self.image.multiscale else self.image.data
+            return (0.0, 255.0) if data.dtype.kind in "ui" else (0.0, 1.0)
+        low, high = self.image.contrast_limits
+        return (float(low), float(high)) if high > low else None
+
+    def is_window_untouched(self) -> bool:
+        """Whether the contrast limits are napari's own guess, the whole range of the values."""
+        image = self.image
+        if image is None or image.rgb:
+            return False
+        # A reader of ours set them on purpose.
+        return VOLUME_KEY not in image.metadata and list(image.contrast_limits) == list(image.contrast_limits_range)
+
+    # ------------------------------------------------------------------ choosing
+
+    def refresh_images(self, prefer: Image | None = None) -> None:
+        """Offer the image layers of the viewer; keep the current one, else take the active or the last."""
+        images = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
+        current: Any = self.image if self.image in images else None
+        if current is None:
+            current = prefer if prefer in images else images[-1] if images else None
+        self._panel.set_images([(str(layer.name), layer) for layer in images], current)
+        if current is not self.image:
+            self.choose_image(current)
+
+    def choose_image(self, image: Any) -> None:
+        """Work on another image; the markers of the one before are hidden, its session is kept."""
+        if not (image is None or isinstance(image, Image)) or image is self.image:
+            return
+        if self.workspace is not None:
+            self.workspace.set_prompts_visible(False)
+        self._watch(False)
+        self.image = None
+        self.axis = None
+        axes: list[tuple[str, Any]] = []
+        if image is not None:
+            try:
+                axes = [(c.text, c.axis) for c in axis_choices(image)]
+            except NapariSam2Error as error:
+                self.failed.emit(error)
+            else:
+                self._adopt(image, axes[0][1])
+        self._panel.set_axes(axes, self.axis)
+        self._show_window()
+        self.changed.emit()
+
+    def choose_axis(self, axis: Any) -> None:
+        """Follow the image along another axis."""
+        if self.image is None or axis == self.axis or not (axis is None or axis in "tzyx"):
+            return
+        self.axis = axis
+        self._at = self._fixed()
+        self.turn_viewer()
+        self.changed.emit()
+
+    def turn_viewer(self) -> None:
+        """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
+        if self.image is None:
+            return
+        handle = self.handle
+        assert handle is not None
+        offset = self.viewer.dims.ndim - self.image.ndim
+        letters = handle.grid.label_axes
+        plane = [offset + letters.index(a) for a in handle.grid.plane_axes]
+        if list(self.viewer.dims.order[-2:]) != plane:
+            others = [i for i in range(self.viewer.dims.ndim) if i not in plane]
+            self.viewer.dims.order = (*others, *plane)
+
+    def show_frame(self, frame: int) -> None:
+        """Move the viewer's slider to a frame."""
+        if self.image is None or self.axis is None:
+            return
+        handle = self.handle
+        assert handle is not None
+        axis = self.viewer.dims.ndim - self.image.ndim + handle.grid.label_axes.index(self.axis)
+        self.viewer.dims.set_current_step(axis, frame)
+
+    def close(self) -> None:
+        """Remove the prompt layers, forget the images, and stop listening."""
+        layers = self.viewer.layers
+        layers.events.inserted.disconnect(self._on_inserted)
+        layers.events.removed.disconnect(self._on_removed)
+        self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self._watch(False)
+        for key in list(self._workspaces):
+            self._drop(key)
+        self.image = None
+
+    # ------------------------------------------------------------------ inside
+
+    def _adopt(self, image: Image, axis: str | None) -> None:
+        self.image, self.axis = image, axis
+        if id(image) not in self._workspaces:
+            self._workspaces[id(image)] = Workspace(
+                self.viewer, image, self.markers_changed.emit, self.tool_changed.emit
+            )
+            self._handles[id(image)] = {}
+        else:
+            self._workspaces[id(image)].set_prompts_visible(True)
+        self._at = self._fixed()
+        self._watch(True)
+        self.turn_viewer()
+
+    def _watch(self, on: bool) -> None:
+        if self.image is None:
+            return
+        pairs = (
+            (self.image.events.contrast_limits, self._on_contrast),
+            (self.image.events.data, self._on_data),
+            (self.image.events.name, self._on_name),
+        )
+        for emitter, callback in pairs:
+            if on:
+                emitter.connect(callback)
+            else:
+                emitter.disconnect(callback)
+
+    def _choose_model(self, model: ModelChoice) -> None:
+        if model != self.model:
+            self.model = model
+            self.changed.emit()
+
+    def _fixed(self) -> tuple[tuple[str, int], ...]:
+        """Of a 4-D image: the index of the axis that is neither followed nor in the frame."""
+        if self.image is None:
+            return ()
+        axes = volume_from_layer(self.image).label_axes
+        fixed = [a for a in axes if a != self.axis][:-2] if self.axis is not None else []
+        point = self.image.world_to_data(self.viewer.dims.point[-self.image.ndim :])
+        sizes = volume_from_layer(self.image).label_shape
+        return tuple((a, min(max(round(float(point[i])), 0), sizes[i] - 1)) for a in fixed for i in [axes.index(a)])
+
+    def _on_inserted(self, event: Any) -> None:
+        if isinstance(event.value, Image):
+            self.refresh_images(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        if not isinstance(layer, Image):
+            return
+        if layer is self.image:
+            self._watch(False)
+            self.image = None
+        self._drop(id(layer))
+        self.refresh_images()
+        if self.image is None:
+            self._panel.set_axes([], None)
+            self._show_window()
+            self.changed.emit()
+
+    def _drop(self, key: int) -> None:
+        workspace = self._workspaces.pop(key, None)
+        if workspace is not None:
+            workspace.remove_prompt_layers()
+            self.dropped.emit(list(self._handles.pop(key, {}).values()))
+
+    def _on_step(self, event: Any = None) -> None:
+        at = self._fixed()
+        if at != self._at:
+            self._at = at
+            self.changed.emit()
+
+    def _on_contrast(self, event: Any = None) -> None:
+        self._show_window()
+        window = self.window()
+        if window is not None:
+            self.window_changed.emit(*window)
+
+    def _on_data(self, event: Any = None) -> None:
+        image = self.image
+        if image is not None:
+            # Other values under the same name: nothing that was computed holds any more.
+            self.dropped.emit(list(self._handles[id(image)].values()))
+            self._handles[id(image)] = {}
+            self._at = self._fixed()
+            self.changed.emit()
+
+    def _on_name(self, event: Any = None) -> None:
+        self.refresh_images()
+
+    def _show_window(self) -> None:
+        window = self.window()
+        if window is None:
+            self._panel.set_window("–")
+        else:
+            self._panel.set_window(f"as displayed, {window[0]:g} … {window[1]:g}")

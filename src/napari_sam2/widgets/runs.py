@@ -1,0 +1,100 @@
+"""A propagation as the dock widget shows it: frames into the labels layer, progress, stop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam2.layers.labels import write_frames
+from napari_sam2.widgets.work import FrameRun
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_sam2.session import Direction
+    from napari_sam2.widgets.handle import SessionHandle
+
+# Drawing a large labels layer costs more than computing a small frame; the eye needs no more than this.
+REFRESH_MS = 100
+
+
+class RunController(QObject):
+    """Starts a run, writes its frames as they come, and draws them ten times a second."""
+
+    progressed = Signal(int, int, str)
+    finished = Signal(object, str, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._run: FrameRun | None = None
+        self._labels: Labels | None = None
+        self._handle: SessionHandle | None = None
+        self._written = 0
+        self._dirty = False
+        self._started = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._draw)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    @property
+    def handle(self) -> SessionHandle | None:
+        """The session that is running."""
+        return self._handle
+
+    def start(self, handle: SessionHandle, labels: Labels, direction: Direction, frames: range) -> None:
+        """Begin a run; one at a time."""
+        self._handle, self._labels = handle, labels
+        self._written, self._started = 0, time.monotonic()
+        run = self._run = FrameRun(self)
+        run.frame.connect(self._on_frame)
+        run.finished.connect(self._on_finished)
+        self.progressed.emit(0, 0, "")
+        run.start(lambda stop, progress: handle.run(direction, frames, stop, progress))
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Ask the run to end after the frame being computed; what is finished stays."""
+        if self._run is not None:
+            self._run.stop()
+
+    def _on_frame(self, frame: Any) -> None:
+        if self._labels is not None:
+            write_frames(self._labels, [frame])
+            self._written += 1
+            self._dirty = True
+
+    def _draw(self) -> None:
+        if self._dirty and self._labels is not None:
+            self._dirty = False
+            self._labels.refresh()
+        if self._run is not None:
+            done, total, stage = self._run.progress
+            left = self._run.seconds_left()
+            text = f"{100 * done // total if total else 0} %"
+            if left is not None:
+                text += f", {_duration(left)} left"
+            self.progressed.emit(done, total, text if total else stage)
+
+    def _on_finished(self, stopped: bool, error: Exception | None) -> None:
+        self._timer.stop()
+        self._draw()
+        run, handle = self._run, self._handle
+        self._run = self._handle = self._labels = None
+        if run is not None:
+            run.deleteLater()
+        seconds = time.monotonic() - self._started
+        each = f", {1000 * seconds / self._written:.0f} ms each" if self._written else ""
+        verb = "Stopped after" if stopped else "Computed"
+        text = f"{verb} {self._written} frames{each}." if self._written else "Nothing was left to compute."
+        self.finished.emit(handle, text, error)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

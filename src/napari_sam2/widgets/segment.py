@@ -1,0 +1,129 @@
+"""The dock widget *Segment with SAM 2*."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_sam2.widgets.controller import Panels, SegmentController
+from napari_sam2.widgets.objects_panel import ObjectsPanel
+from napari_sam2.widgets.prompt_panel import PromptPanel
+from napari_sam2.widgets.run_panel import RunPanel
+from napari_sam2.widgets.source_panel import SourcePanel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_sam2.engine.predictor import VideoPredictor
+
+FILE_TYPES = "NIfTI (*.nii.gz *.nii);;TIFF (*.tif *.tiff);;All files (*)"
+
+
+def load_predictor(name: str, device: str) -> VideoPredictor:
+    """Load a model by its registry name; imports torch, so it is called in a worker."""
+    from napari_sam2.engine import load_predictor as load
+
+    return load(name, device)
+
+
+class _VerticalScroll(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what it holds, whatever the style makes of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the content and its scroll bar."""
+        hint = super().minimumSizeHint()
+        content, bar = self.widget(), self.verticalScrollBar()
+        if content is None or bar is None:
+            return hint
+        return QSize(content.minimumSizeHint().width() + bar.sizeHint().width(), hint.height())
+
+    def sizeHint(self) -> QSize:
+        """At least the minimum."""
+        return super().sizeHint().expandedTo(self.minimumSizeHint())
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Tell the layout when the content needs more or less room."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+
+class SegmentWidget(QWidget):
+    """Three steps: image and model, objects and marks, propagation; and one line of status.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the widget is docked in.
+    load
+        ``load(name, device)`` gives a predictor; called in a worker thread.
+    """
+
+    _was_docked = False
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        load: Callable[[str, str], VideoPredictor] = load_predictor,
+    ) -> None:
+        super().__init__()
+        self.source = SourcePanel()
+        self.objects = ObjectsPanel()
+        self.prompt = PromptPanel()
+        self.run = RunPanel()
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setToolTip("Model, device, objects, and what happened last.")
+        self._lay_out()
+        panels = Panels(self.source, self.objects, self.prompt, self.run, self.status)
+        self.controller = SegmentController(napari_viewer, panels, load, self)
+        self.run.save_clicked.connect(self._ask_where_to_save)
+
+    def _lay_out(self) -> None:
+        middle = QGroupBox("2  Objects and marks")
+        inner = QVBoxLayout(middle)
+        inner.addWidget(self.objects)
+        inner.addWidget(self.prompt)
+        content = QWidget()
+        column = QVBoxLayout(content)
+        for panel in (self.source, middle, self.run, self.status):
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = _VerticalScroll()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(content)
+        content.installEventFilter(scroll)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _ask_where_to_save(self) -> None:
+        image = self.controller.choices.image
+        name = f"{image.name if image is not None else 'image'}-labels.nii.gz".replace("/", "-")
+        path, _ = QFileDialog.getSaveFileName(self, "Save labels", str(Path.cwd() / name), FILE_TYPES)
+        if path:
+            self.controller.save(path)
+
+    def event(self, event: Any) -> bool:
+        """Close down when napari takes the widget out of its dock, which is how it closes one."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                self.controller.close()
+        return bool(super().event(event))
+
+    def closeEvent(self, event: Any) -> None:
+        """Give keys and layers back."""
+        self.controller.close()
+        super().closeEvent(event)

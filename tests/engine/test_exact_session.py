@@ -1,0 +1,149 @@
+"""`VideoSession(exact=True)` against transformers' video model: prompt, twelve frames forward, one back.
+
+Both keep memory in float32. transformers casts it to bfloat16 whatever the model's dtype (so does Meta's predictor);
+the test takes that away, because a rounding of 2**-8 would hide errors a hundred times larger than the tolerance.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hf_oracle import SIZE, build_oracle, randomise
+
+from napari_sam2.engine.sam2 import Sam2Model, released_config
+from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
+from napari_sam2.session import VideoSession
+from napari_sam2.volume import ImageVolume
+
+FRAMES, START = 14, 1
+
+
+class _Float32Memory:
+    """The torch module, but for bfloat16."""
+
+    bfloat16 = torch.float32
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+
+@pytest.fixture(scope="module")
+def clip() -> np.ndarray:
+    """``(T, 3, S, S) float32`` in 0…1: blobs that move, on ground that changes from frame to frame."""
+    rng = np.random.default_rng(5)
+    yy, xx = np.mgrid[:SIZE, :SIZE]
+    frames = []
+    for t in range(FRAMES):
+        coarse = torch.from_numpy(rng.random((1, 3, 9, 9), dtype=np.float32))
+        picture = F.interpolate(coarse, size=(SIZE, SIZE), mode="bicubic").numpy()[0]
+        picture[:, (yy - 90 - 5 * t) ** 2 + (xx - 110 - 3 * t) ** 2 < 45**2] += 0.4
+        frames.append(np.clip(picture, 0, 1))
+    return np.stack(frames).astype(np.float32)
+
+
+def _session(model: Sam2Model, clip: np.ndarray) -> VideoSession:
+    volume = ImageVolume(clip, axes="tcyx", window=(0.0, 1.0))
+    return VideoSession(Sam2VideoPredictor(model, "random tiny"), volume, exact=True)
+
+
+def _run(session: VideoSession, prompt: str) -> dict[int, Any]:
+    """Frame → prediction, of every frame that the session computes."""
+    found: dict[int, Any] = {}
+    predict, advance = Sam2VideoStream.predict, Sam2VideoStream.advance
+
+    def spy_predict(self: Any, frame: int, *args: Any, **kwargs: Any) -> Any:
+        found[frame] = predict(self, frame, *args, **kwargs)
+        return found[frame]
+
+    def spy_advance(self: Any, tracks: Any) -> Any:
+        out = advance(self, tracks)
+        found[tracks[0].frame] = out[0]
+        return out
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Sam2VideoStream, "predict", spy_predict)
+        patch.setattr(Sam2VideoStream, "advance", spy_advance)
+        if prompt == "click":
+            session.add_points(1, START, [(100, 118)])
+        elif prompt == "clicks":
+            session.add_points(1, START, [(100, 118), (30, 40), (120, 130)], [1, 0, 1])
+        elif prompt == "box":
+            session.add_box(1, START, (50, 70, 150, 160))
+        else:
+            mask = np.zeros((SIZE, SIZE), bool)
+            mask[60:140, 80:150] = True
+            session.add_mask(1, START, mask)
+        order = [step.frame for step in session.propagate()]
+    assert order == [*range(START, FRAMES), *range(START - 1, -1, -1)]
+    return found
+
+
+def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
+    from transformers.models.sam2_video import modeling_sam2_video as hf
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hf, "torch", _Float32Memory())
+        state = hf.Sam2VideoInferenceSession(video=pixels, video_height=SIZE, video_width=SIZE)
+        index = state.obj_id_to_idx(1)
+        if prompt == "mask":
+            mask = torch.zeros(1, 1, SIZE, SIZE)
+            mask[..., 60:140, 80:150] = 1
+            state.add_mask_inputs(index, START, mask)
+        else:
+            points, labels = {
+                "click": ([[118.0, 100.0]], [1]),
+                "clicks": ([[118.0, 100.0], [40.0, 30.0], [130.0, 120.0]], [1, 0, 1]),
+                "box": ([[70.0, 50.0], [160.0, 150.0]], [2, 3]),
+            }[prompt]
+            inputs = {"point_coords": torch.tensor([[points]]), "point_labels": torch.tensor([[labels]])}
+            state.add_point_inputs(index, START, inputs)
+        state.obj_with_new_inputs = [1]
+        found = {}
+        with torch.inference_mode():
+            out = oracle(state, frame_idx=START)
+            found[START] = (out.pred_masks, out.object_score_logits)
+            for reverse in (False, True):
+                for out in oracle.propagate_in_video_iterator(state, start_frame_idx=START, reverse=reverse):
+                    found[out.frame_idx] = (out.pred_masks, out.object_score_logits)
+    return found
+
+
+@pytest.fixture(scope="module")
+def model(clip: np.ndarray) -> Sam2Model:
+    """A random sam2.1-tiny whose object disappears on some frames and is there on others."""
+    network = Sam2Model(released_config("sam2.1-tiny").with_image_size(SIZE)).eval().requires_grad_(False)
+    randomise(network, 7)
+    bias = network.sam_mask_decoder.pred_obj_score_head.layers[-1].bias
+    for _ in range(6):
+        scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
+        if 2 <= sum(s > 0 for s in scores[1:]) <= FRAMES - 3 and scores[0] > 0:
+            return network
+        bias.sub_(float(np.median(scores)))
+    pytest.fail(f"No bias makes the object come and go: {scores}")
+
+
+@pytest.mark.parametrize("prompt", ["click", "clicks", "box", "mask"])
+def test_propagation(model: Sam2Model, clip: np.ndarray, prompt: str, assert_close: Any) -> None:
+    config = model.config
+    mean = torch.tensor(config.pixel_mean).view(1, 3, 1, 1)
+    std = torch.tensor(config.pixel_std).view(1, 3, 1, 1)
+    expected = _oracle_run(build_oracle(model), (torch.from_numpy(clip) - mean) / std, prompt)
+    session = _session(model, clip)
+    found = _run(session, prompt)
+    assert sorted(found) == sorted(expected) == list(range(FRAMES))
+    for frame, prediction in sorted(found.items()):
+        logits, score = expected[frame]
+        assert_close(f"{prompt} frame {frame} logits", prediction.state.low_res_logits, logits)
+        assert_close(f"{prompt} frame {frame} score", prediction.state.object_score.flatten(), score.flatten())
+        full = F.interpolate(logits.float(), size=(SIZE, SIZE), mode="bilinear", align_corners=False)[0, 0].numpy()
+        differs = session.mask(1, frame) != (full > 0)
+        assert (np.abs(full[differs]) < 1e-3).all()
+    absent = [f for f, (_, score) in expected.items() if float(score) <= 0]
+    if prompt == "box":
+        assert 0 < len(absent) < FRAMES
+        assert not session.mask(1, absent[0]).any()

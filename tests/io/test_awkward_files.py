@@ -1,0 +1,118 @@
+"""NIfTI and TIFF files from other programs on which naive readers fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from napari_sam2.errors import ReadError
+from napari_sam2.io import read_labels, read_volume, write_labels
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "shape", "limits", "note"),
+    [
+        ("nifti_odd/AIL.nii.gz", "zyx", (67, 79, 64), (0, 92.55), ""),
+        ("nifti_odd/shear.nii.gz", "zyx", (54, 422, 306), (-1024, 789), ""),
+        ("nifti_odd/low_res.nii.gz", "zyx", (3, 5, 7), (0, 1), "mm was assumed"),
+        ("nifti_odd/minimal.nii.gz", "zyx", (10, 64, 64), (0, 63), "no orientation"),
+        ("nifti_odd/Z32.nii.gz", "yx", (110, 78), (0, 8), ""),
+        ("nifti_odd/multi_chunk.nii.gz", "czyx", (2, 52, 39, 64), (3, 631), "channels"),
+        ("nifti_odd/tensor_rgb.nii.gz", "czyx", (3, 20, 36, 36), (0, 290), "channels"),
+        ("nifti_odd/ras.hdr", "zyx", (34, 41, 62), (0, 255), ""),
+        ("nifti_odd/ras.img", "zyx", (34, 41, 62), (0, 255), ""),
+        ("tiff_sem_variants/sub-tif_sample-16gray_SEM.tif", "yx", (256, 256), (514, 55255), "first of 2 series"),
+        ("tiff_sem_variants/sub-tif_sample-8gray_SEM.tif", "yx", (256, 256), (2, 215), "first of 2 series"),
+        ("tiff_sem_variants/sub-tif_sample-16rgb_SEM.tif", "yxc", (256, 256, 3), (514, 55255), ""),
+        ("tiff_sem_variants/sub-tif_sample-8rgba_SEM.tif", "yxc", (256, 256, 3), (2, 215), "alpha"),
+        ("tiff_sem_variants/chessboard_GRAY_U16B.tif", "yx", (200, 200), (0, 255), ""),
+        ("tiff_sem_variants/multipage.tif", "zyx", (2, 15, 10), (0, 255), "z was assumed"),
+        ("tiff_sem_variants/multipage_rgb.tif", "zcyx", (2, 3, 10, 10), (0, 1), "z was assumed"),
+        ("tiff_sem_variants/tiff_stack.tif", "zyx", (5, 512, 512), (477, 576), ""),
+    ],
+)
+def test_geometry_values_and_labels(awkward, tmp_path, name, axes, shape, limits, note) -> None:
+    path = awkward(name)
+    volume = read_volume(path)
+    assert (volume.axes, volume.shape) == (axes, shape)
+    assert (volume.array.min(), volume.array.max()) == pytest.approx(limits, abs=0.01)
+    assert volume.array.dtype.isnative
+    assert note in " ".join(volume.source.notes)
+    labels = np.random.default_rng(0).integers(0, 300, volume.label_shape).astype(np.uint16)
+    write_labels(tmp_path / "l.nii.gz", labels, volume)
+    assert np.array_equal(read_labels(tmp_path / "l.nii.gz", volume), labels)
+    if volume.source.format == "nifti":
+        ours, theirs = nib.load(tmp_path / "l.nii.gz"), nib.load(path)
+        assert ours.shape == theirs.shape[: len(ours.shape)]
+        assert np.array_equal(ours.affine, theirs.affine)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("nifti_odd/complex.nii.gz", "complex64"),
+        ("nifti_odd/ct_perfusion.nii.gz", "colours"),
+        ("nifti_odd/rgb_test_file.nii.gz", "colours"),
+        ("nifti_odd/nan.mha", "MetaImage is not supported"),
+        ("nifti_odd/FLAIR.nrrd", "NRRD is not supported"),
+        ("tiff_sem_variants/sub-png_sample-8gray_SEM.png", "PNG is not supported"),
+    ],
+)
+def test_refusals_name_the_file_and_the_reason(awkward, name, words) -> None:
+    path = awkward(name)
+    with pytest.raises(ReadError, match=words) as caught:
+        read_volume(path)
+    assert str(path) in caught.value.headline
+
+
+def test_the_shear_of_a_tilted_gantry_stays_in_the_affine(awkward) -> None:
+    volume = read_volume(awkward("nifti_odd/shear.nii.gz"))
+    columns = volume.affine[:3, :3] / np.linalg.norm(volume.affine[:3, :3], axis=0)
+    assert abs(columns[:, 0] @ columns[:, 1]) == pytest.approx(0.317, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "axes", "shape"),
+    [
+        ("anatomical.nii", "zyx", (25, 41, 33)),
+        ("reoriented_anat_moved.nii", "zyx", (22, 26, 21)),
+        ("resampled_anat_moved.nii", "zyx", (3, 21, 17)),
+        ("functional.nii", "tzyx", (20, 3, 21, 17)),
+        ("example4d.nii.gz", "tzyx", (2, 24, 96, 128)),
+        ("example_nifti2.nii.gz", "tzyx", (2, 12, 20, 32)),
+        ("standard.nii.gz", "zyx", (7, 5, 4)),
+    ],
+)
+def test_nibabels_own_files(tmp_path, name, axes, shape) -> None:
+    from nibabel.testing import data_path
+
+    path = Path(data_path) / name
+    volume = read_volume(path)
+    assert (volume.axes, volume.shape) == (axes, shape)
+    assert volume.array.dtype.isnative
+    labels = np.random.default_rng(0).integers(0, 300, volume.shape).astype(np.uint16)
+    write_labels(tmp_path / "l.nii.gz", labels, volume)
+    assert np.array_equal(read_labels(tmp_path / "l.nii.gz", volume), labels)
+    assert np.array_equal(nib.load(tmp_path / "l.nii.gz").affine, nib.load(path).affine)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("analyze.hdr", r"analyze\.img is missing"),
+        ("nifti1.hdr", r"nifti1\.img is missing"),
+        ("nifti2.hdr", r"nifti2\.img is missing"),
+        ("tiny.mnc", "MINC"),
+        ("phantom_EPI_asc_CLEAR_2_1.PAR", "PAR/REC"),
+        ("scaled+tlrc.HEAD", "AFNI"),
+        ("test.mgz", "MGH"),
+    ],
+)
+def test_nibabels_foreign_files_are_refused(name, words) -> None:
+    from nibabel.testing import data_path
+
+    with pytest.raises(ReadError, match=words):
+        read_volume(Path(data_path) / name)

@@ -1,0 +1,71 @@
+"""An image layer as a volume."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Image
+
+from napari_sam2.errors import VolumeError
+from napari_sam2.layers.image import VOLUME_KEY, axis_choices, layer_axes, volume_from_layer
+from napari_sam2.volume import ImageVolume
+
+
+def test_volume_has_the_layers_spacing_and_units():
+    layer = Image(np.zeros((4, 8, 9)), scale=(3, 0.7, 0.7), units=("mm",) * 3, name="ct")
+    volume = volume_from_layer(layer)
+    assert (volume.axes, volume.spacing, volume.units, volume.name) == ("zyx", (3, 0.7, 0.7), "millimeter", "ct")
+
+
+def test_known_volume_is_taken_while_its_shape_fits():
+    known = ImageVolume(np.zeros((4, 8, 9)), spacing=(5, 1, 1), is_hu=True)
+    layer = Image(known.array, metadata={VOLUME_KEY: known})
+    assert volume_from_layer(layer) is known
+    layer.data = np.zeros((5, 8, 9))
+    assert volume_from_layer(layer) is not known
+
+
+@pytest.mark.parametrize(
+    ("shape", "arguments", "axes"),
+    [
+        ((8, 9), {}, "yx"),
+        ((4, 8, 9), {}, "zyx"),
+        ((4, 8, 9), {"axis_labels": ("t", "y", "x")}, "tyx"),
+        ((4, 8, 9), {"axis_labels": ("Time", "y", "x")}, "tyx"),
+        ((4, 8, 9), {"units": ("second", "um", "um")}, "tyx"),
+        ((2, 4, 8, 9), {}, "tzyx"),
+    ],
+)
+def test_axes(shape, arguments, axes):
+    assert layer_axes(Image(np.zeros(shape), **arguments)) == axes
+
+
+def test_rgb_has_channels_last():
+    volume = volume_from_layer(Image(np.zeros((4, 8, 9, 3), np.uint8), rgb=True))
+    assert (volume.axes, volume.label_shape) == ("zyxc", (4, 8, 9))
+
+
+def test_multiscale_takes_the_finest_level():
+    layer = Image([np.zeros((4, 8, 9)), np.zeros((2, 4, 4))], multiscale=True)
+    assert volume_from_layer(layer).shape == (4, 8, 9)
+
+
+def test_five_axes_are_refused():
+    with pytest.raises(VolumeError, match="5 axes"):
+        volume_from_layer(Image(np.zeros((1, 2, 3, 4, 5))))
+
+
+def test_choices_begin_with_the_coarsest_axis_and_say_its_spacing():
+    layer = Image(np.zeros((4, 8, 9)), scale=(0.7, 2.5, 0.7), units=("mm",) * 3)
+    choices = axis_choices(layer)
+    assert [c.axis for c in choices] == ["y", "z", "x"]
+    assert choices[0].text == "y, 2.5 mm, 8 slices"
+
+
+def test_time_is_followed_through_time_only():
+    layer = Image(np.zeros((4, 8, 9)), scale=(30, 1, 1), units=("second", "um", "um"))
+    assert [(c.axis, c.text) for c in axis_choices(layer)] == [("t", "t, 30 s, 4 frames")]
+
+
+def test_single_picture_has_one_choice():
+    assert [c.axis for c in axis_choices(Image(np.zeros((8, 9))))] == [None]
