@@ -154,8 +154,8 @@ def _names(sample: Any) -> dict[int, str]:
 def main() -> int:
     """Make the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["ct", "cells"], default=["ct", "cells"])
-    chosen = parser.parse_args().which
+    parser.add_argument("which", nargs="*", choices=["ct", "cells"])
+    chosen = parser.parse_args().which or ["ct", "cells"]
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     IMAGES.mkdir(exist_ok=True)
     if "ct" in chosen:

@@ -58,8 +58,8 @@ class VolumeSource:
     header
         Format-specific. NIfTI: ``header`` (nibabel), ``affine`` (4x4, file index (i, j, k) → RAS mm), ``shape``
         (of the file) and ``orientation`` (how the file was turned). DICOM: ``modality``, ``description``,
-        ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``, ``sop_instance_uids`` and ``positions`` (in the order of
-        `paths`), ``orientation``, ``slice_thickness`` (mm). TIFF: ``axes`` (tifffile's letters).
+        ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``, ``sop_instance_uids`` and ``positions``
+        (in the order of `paths`), ``orientation``, ``slice_thickness`` (mm). TIFF: ``axes`` (tifffile's letters).
     skipped
         ``(name, reason)`` of each file of the folder that was not read.
     notes

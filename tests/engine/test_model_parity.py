@@ -14,8 +14,8 @@ from napari_sam2.engine.sam2 import ImageFeatures, MaskDecoding, Sam2Model, rele
 
 Close = Callable[..., float]
 GRID = SIZE // 16
-SCORE_BIAS = -5.25
-"""With these weights the object is then seen on the prompted frame and the next few, and nowhere else."""
+SCORE_BIAS = -5.22
+"""With these weights the object is then seen on some frames and not on others."""
 
 
 @pytest.fixture(scope="module")
@@ -236,6 +236,8 @@ def vanishing(model: Sam2Model) -> Any:
     with torch.no_grad():
         head.weight.mul_(8)
         head.bias.fill_(SCORE_BIAS)
+        # Louder, so that a pointer's age that is off by one frame shows.
+        changed.obj_ptr_tpos_proj.weight.mul_(8)
     changed.eval().requires_grad_(False)
     # Both keep their image features for all kinds of prompt: the encoders have a test of their own.
     return changed, build_oracle(changed), {}, _new_session(torch.zeros(0)).cache
@@ -251,6 +253,7 @@ def test_propagation_both_ways(vanishing: Any, pixels: Any, assert_close: Close,
     scores = torch.stack([ours[frame][1].reshape(()) for frame in range(12)])
     assert (scores > 0).any()
     assert (scores < 0).any(), "the object never disappears: the gates are not tested"
+    assert scores.abs().min() > 5e-3, "a score so near to 0 may fall on either side on another machine"
     assert_close("object_scores", scores, torch.stack([theirs[frame][1].reshape(()) for frame in range(12)]))
     for frame in range(12):
         assert_close(f"logits_{frame}", ours[frame][0], theirs[frame][0])

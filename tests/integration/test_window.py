@@ -64,7 +64,7 @@ def window(request, make_napari_viewer, qtbot):
 
 def test_a_click_in_the_world_lands_on_the_voxel_under_the_cursor(window, qtbot):
     _, image, controller = window
-    world = image.data_to_world(np.array(VOXEL) + (0, 0.3, -0.4))
+    world = image.data_to_world(np.add(VOXEL, (0, 0.3, -0.4)))
     assert image.get_value(world, world=True) == image.data[VOXEL]
     controller.tools.take("point")
     workspace = controller.choices.workspace

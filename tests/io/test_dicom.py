@@ -6,8 +6,8 @@ import shutil
 
 import numpy as np
 import pytest
-
 from dicom_files import SAGITTAL, dataset, write_series
+
 from napari_sam2.errors import ReadError, SeveralSeriesError
 from napari_sam2.io import list_series, read_volume, write_labels
 

@@ -22,7 +22,7 @@ def test_moving_a_point_moves_the_mask(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
     points = d.workspace.points
-    points.data = points.data + [1, -10, 0]
+    points.data = np.add(points.data, (1, -10, 0))
     d.settle()
     assert d.labels[6, 10, 25] == 1
     assert not d.labels[5].any()

@@ -15,7 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..errors import CheckpointError, ModelNotDownloadedError
+from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
+
 from .registry import MODELS, ModelEntry, find_by_filename
 from .sam2.config import Sam2Config, infer_config
 from .sam2.model import Sam2Model

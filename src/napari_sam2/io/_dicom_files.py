@@ -127,9 +127,9 @@ def read_facts(path: Path) -> SliceFacts:
 
 
 def _damage() -> tuple[type[Exception], ...]:
-    from pydicom.errors import InvalidDicomError
+    from pydicom.errors import BytesLengthException, InvalidDicomError
 
-    return (*_DAMAGE, InvalidDicomError)
+    return (*_DAMAGE, InvalidDicomError, BytesLengthException)
 
 
 def first_line(error: BaseException) -> str:

@@ -35,7 +35,9 @@ def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[An
         limits = np.iinfo(np.int32)
         if limits.min <= wide.min() and wide.max() <= limits.max:
             return wide.astype(np.int32)
-    return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
+    # A damaged slope leads to infinities, which no window ever takes in.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
 def stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:

@@ -166,7 +166,9 @@ def _first_series(path: Path) -> tuple[NDArray[Any], str, list[str], dict[str, A
             if len(tiff.series) > 1:
                 notes.append(f"the first of {len(tiff.series)} series in the file was read")
             return array, series.axes, notes, about
-    except (tifffile.TiffFileError, *_DAMAGE) as error:
+    except tifffile.TiffFileError as error:
+        raise ReadError(_reason(path, error)) from error
+    except _DAMAGE as error:
         raise ReadError(_reason(path, error)) from error
 
 

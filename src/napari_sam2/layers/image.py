@@ -37,7 +37,7 @@ class AxisChoice:
 
 
 def volume_from_layer(layer: Image) -> ImageVolume:
-    """The volume that an image layer shows.
+    """Return the volume that an image layer shows.
 
     A volume that one of our readers left in ``layer.metadata`` is taken as it is, because it knows more
     (Hounsfield units, the file's grid) than the layer; otherwise one is built from the layer.
@@ -92,7 +92,7 @@ def layer_axes(layer: Layer) -> str:
 
 
 def axis_choices(layer: Image) -> list[AxisChoice]:
-    """The axes along which an image can be propagated, the recommended one first.
+    """List the axes along which an image can be propagated, the recommended one first.
 
     A 2-D image has the single choice None: it is one frame.
     """
@@ -110,7 +110,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
 
 
 def unit_name(unit: Any) -> str:
-    """A unit of a layer as a word, e.g. ``"millimeter"``; units are pint objects in napari."""
+    """Name a unit of a layer as a word, e.g. ``"millimeter"``; units are pint objects in napari."""
     return str(getattr(unit, "units", unit)).strip().lower()
 
 

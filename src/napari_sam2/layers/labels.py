@@ -18,7 +18,7 @@ LABELS_NAME = "SAM 2 labels"
 
 
 def make_labels(image: Image) -> Labels:
-    """An empty ``uint16`` labels layer that lies exactly on an image.
+    """Make an empty ``uint16`` labels layer that lies exactly on an image.
 
     Its grid is the image's without the channel axis of an RGB image.
     """

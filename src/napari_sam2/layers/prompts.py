@@ -53,7 +53,7 @@ PromptTable = Mapping[PromptKey, FramePrompts]
 
 
 def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
-    """An empty points layer on an image whose next click is for this object and polarity."""
+    """Make an empty points layer on an image whose next click is for this object and polarity."""
     from napari.layers import Points
 
     return Points(
@@ -71,7 +71,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
 
 
 def make_boxes(image: Image, obj: int) -> Shapes:
-    """An empty shapes layer on an image whose next rectangle is for this object."""
+    """Make an empty shapes layer on an image whose next rectangle is for this object."""
     from napari.layers import Shapes
 
     return Shapes(
@@ -88,7 +88,7 @@ def make_boxes(image: Image, obj: int) -> Shapes:
 
 
 def make_outline(image: Image) -> Shapes:
-    """The layer that shows faintly which part of a frame the model sees."""
+    """Make the layer that shows faintly which part of a frame the model sees."""
     from napari.layers import Shapes
 
     return Shapes(
@@ -152,7 +152,7 @@ def box_rows(
 
 
 def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
-    """What has to be told to the session: new prompts of a key, or None where the last one went."""
+    """List what has to be told to the session: new prompts of a key, or None where the last one went."""
     keys = sorted({*before, *after})
     return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
 

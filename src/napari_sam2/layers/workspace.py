@@ -58,12 +58,12 @@ class Workspace:
     # ------------------------------------------------------------------ layers
 
     def owned(self) -> list[Layer]:
-        """The layers of this workspace that are in the viewer."""
+        """List the layers of this workspace that are in the viewer."""
         layers = (self.labels, self.outline, self.boxes, self.points)
         return [layer for layer in layers if layer is not None and layer in self.viewer.layers]
 
     def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
-        """The two prompt layers, made (again) where they are missing."""
+        """Return the two prompt layers, made (again) where they are missing."""
         if self.points is None or self.points not in self.viewer.layers:
             self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity)
             self.points.events.data.connect(self._marker_event)
@@ -79,7 +79,7 @@ class Workspace:
         return self.points, self.boxes
 
     def ensure_labels(self) -> Labels:
-        """The labels layer, made (again) where it is missing, just above the image."""
+        """Return the labels layer, made (again) where it is missing, just above the image."""
         if self.labels is None or self.labels not in self.viewer.layers:
             self.labels = labels_io.make_labels(self.image)
             self._add(self.labels, above=self.image)
@@ -185,7 +185,7 @@ class Workspace:
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        """Changes of the layers inside are ours, not the user's."""
+        """Take changes of the layers inside for ours, not the user's."""
         self._quiet += 1
         try:
             yield

@@ -15,7 +15,6 @@ from napari_sam2.layers.workspace import Workspace
 from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
 
 if TYPE_CHECKING:
-
     from napari.components import ViewerModel
 
     from napari_sam2.widgets.source_panel import SourcePanel
@@ -87,7 +86,7 @@ class Choices(QObject):
         return handles[key]
 
     def window(self) -> tuple[float, float] | None:
-        """The values that are shown as black and white, which are those that the model gets."""
+        """Return the values that are shown as black and white, which are those that the model gets."""
         if self.image is None:
             return None
         if self.image.rgb:

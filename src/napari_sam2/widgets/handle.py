@@ -116,7 +116,7 @@ class SessionHandle:
     # ------------------------------------------------------------------ in a worker
 
     def open(self) -> VideoSession:
-        """The session, made on first use."""
+        """Return the session, made on first use."""
         if self.session is None:
             from napari_sam2.session import VideoSession
 
@@ -212,7 +212,7 @@ class SessionHandle:
         return {} if self.session is None else self.session.objects
 
     def table(self) -> dict[PromptKey, FramePrompts]:
-        """The session's prompts, as the markers should show them."""
+        """Return the session's prompts as the markers should show them."""
         session = self.session
         found: dict[PromptKey, FramePrompts] = {}
         if session is None:

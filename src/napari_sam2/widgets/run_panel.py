@@ -55,7 +55,7 @@ class RunPanel(QGroupBox):
         self.clear_progress()
 
     def frames(self) -> range:
-        """The chosen range of frames, both ends included."""
+        """Return the chosen range of frames, both ends included."""
         first, last = sorted((self.first_box.value(), self.last_box.value()))
         return range(first, last + 1)
 

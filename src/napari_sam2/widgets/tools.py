@@ -71,14 +71,15 @@ class Tools(QObject):
         self.show()
 
     def in_hand(self) -> str:
-        """The tool in hand, read from the layers: ``"point"``, ``"box"`` or ``""``."""
+        """Name the tool in hand, read from the layers: ``"point"``, ``"box"`` or ``""``."""
         workspace = self._choices.workspace
         active: Any = self._viewer.layers.selection.active
         if workspace is None or active is None:
             return ""
-        if active is workspace.points and active.mode == "add":
+        mode = getattr(active, "mode", "")
+        if active is workspace.points and mode == "add":
             return "point"
-        return "box" if active is workspace.boxes and active.mode == "add_rectangle" else ""
+        return "box" if active is workspace.boxes and mode == "add_rectangle" else ""
 
     def flip(self) -> None:
         """Turn the selected points inside out, or else the next one."""

@@ -1,0 +1,243 @@
+"""The command line: ``segment``, ``demo``, ``info`` and ``evaluate``. Thin: everything is in the public API."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+import napari_sam2 as ns
+from napari_sam2.errors import NapariSam2Error, PromptError
+
+if TYPE_CHECKING:
+    from napari_sam2.session import Direction, VideoSession
+
+# Objects of the demo in the order of segmentation, with the number of slices on which a box is drawn: large organs
+# that change their outline a lot need more than the kidneys.
+_DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 3, "spleen": 4, "liver": 4}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status: 0, or 2 for an error that the user can mend."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except NapariSam2Error as error:
+        print(f"napari-sam2: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("napari-sam2: interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+# ---------------------------------------------------------------------- segment
+
+
+class _Prompt(argparse.Action):
+    """Collects --object, --box and --point in the order in which they stand."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        prompts = list(getattr(namespace, "prompts", None) or [])
+        prompts.append((str(option_string).lstrip("-"), str(values)))
+        namespace.prompts = prompts
+
+
+def _numbers(text: str, count: int, option: str, example: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != count:
+        raise PromptError(f"{option} {text} is not of the form {example}.")
+    return values
+
+
+def _apply_prompts(session: VideoSession, prompts: Sequence[tuple[str, str]]) -> None:
+    obj_id = 1
+    for kind, text in prompts:
+        if kind == "object":
+            obj_id = int(_numbers(text, 1, "--object", "N")[0])
+        elif kind == "box":
+            frame, *box = _numbers(text, 5, "--box", "Z,Y0,X0,Y1,X1")
+            session.add_box(obj_id, int(frame), box)
+        else:
+            place, _, sign = text.partition(",neg")
+            frame, y, x = _numbers(place, 3, "--point", "Z,Y,X or Z,Y,X,neg")
+            session.add_points(obj_id, int(frame), [(y, x)], [0 if text.endswith(",neg") and not sign else 1])
+
+
+def _propagate(session: VideoSession, direction: Direction = "both") -> None:
+    from tqdm import tqdm
+
+    with tqdm(total=session.frame_count, unit="frame", desc="propagating", file=sys.stderr) as bar:
+
+        def show(done: int, total: int, stage: str) -> None:
+            bar.total = total
+            bar.set_description(stage, refresh=False)
+            bar.update(done - bar.n)
+
+        for _ in session.propagate(direction, progress=show):
+            pass
+
+
+def _segment(arguments: argparse.Namespace) -> None:
+    if not arguments.prompts:
+        raise PromptError("There is nothing to segment: give at least one --box Z,Y0,X0,Y1,X1 or --point Z,Y,X.")
+    volume = ns.read_volume(arguments.image, series=arguments.series)
+    window = None
+    if arguments.window is not None:
+        low, high = _numbers(arguments.window, 2, "--window", "LO,HI")
+        window = (low, high)
+    predictor = ns.load_predictor(arguments.model, device=arguments.device)
+    session = ns.VideoSession(predictor, volume, frame_axis=arguments.axis, window=window)
+    _apply_prompts(session, arguments.prompts)
+    _propagate(session, arguments.direction)
+    labels = session.labels()
+    ns.write_labels(arguments.out, labels, volume)
+    print(f"wrote {arguments.out}")
+    print(ns.measure_objects(labels, volume).to_string(index=False))
+
+
+# ---------------------------------------------------------------------- demo
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from napari_sam2.axes import FrameGrid
+    from napari_sam2.intensity import WindowedFrames
+    from napari_sam2.masks import bounding_box
+    from napari_sam2.metrics import dice
+    from napari_sam2.montage import montage_frames, overlay, save_montage
+    from napari_sam2.sample_data import load_sample
+
+    sample = load_sample("ct_abdomen")
+    numbers = {name: label for label, name in sample.names.items()}
+    session = ns.VideoSession(ns.load_predictor(arguments.model, device=arguments.device), sample.volume)
+    for name, count in _DEMO_BOXES.items():
+        truth = sample.truth == numbers[name]
+        filled = np.flatnonzero(truth.any(axis=(1, 2)))
+        for k in range(count):
+            # One box: the largest slice. Several: spread evenly over the organ.
+            spread = int(filled[round((k + 0.5) / count * (len(filled) - 1))])
+            frame = int(truth.sum(axis=(1, 2)).argmax()) if count == 1 else spread
+            session.add_box(numbers[name], frame, cast("tuple[int, int, int, int]", bounding_box(truth[frame])))
+        session.rename_object(numbers[name], name)
+    _propagate(session)
+    labels = session.labels()
+    for name, count in _DEMO_BOXES.items():
+        found = dice(labels == numbers[name], sample.truth == numbers[name])
+        print(f"Dice {name} {found:.2f}")
+        print(f"  from {count} box{'es' if count > 1 else ''}", file=sys.stderr)
+    out = Path(arguments.out)
+    out.mkdir(parents=True, exist_ok=True)
+    ns.write_labels(out / "ct_abdomen_labels.nii.gz", labels, sample.volume)
+    frames = WindowedFrames(sample.volume, FrameGrid.of(sample.volume), session.window)
+    infos = session.objects
+    tiles = [
+        overlay(frames[f], [(labels[f] == i, info.color) for i, info in infos.items()], f"slice {f}")
+        for f in montage_frames({f: labels[f] > 0 for f in range(len(labels))}, 12)
+    ]
+    save_montage(out / "ct_abdomen_overlay.png", tiles, columns=4)
+    print(f"wrote {out / 'ct_abdomen_labels.nii.gz'} and {out / 'ct_abdomen_overlay.png'}")
+
+
+# ---------------------------------------------------------------------- info, evaluate
+
+
+def _info(arguments: argparse.Namespace) -> None:
+    from napari_sam2.engine.device import available_devices
+    from napari_sam2.engine.registry import MODELS
+    from napari_sam2.engine.weights import is_available
+
+    print(f"napari-sam2 {ns.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    for name in ("torch", "napari", "numpy", "pydicom", "nibabel", "tifffile"):
+        print(f"  {name} {importlib.metadata.version(name)}")
+    print(f"devices: {', '.join(available_devices())}")
+    print("models:")
+    for name, entry in MODELS.items():
+        state = "bundled" if entry.bundled else "here" if is_available(name) else "not on this machine"
+        print(f"  {name}: {entry.title}, input {entry.input_size} px, {entry.licence}, {state}")
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from napari_sam2.evaluation import PROMPTS, evaluate, to_markdown
+
+    asked = arguments.prompts_kinds.split(",")
+    unknown = [p for p in asked if p not in PROMPTS]
+    if unknown:
+        raise PromptError(f"--prompts knows {', '.join(PROMPTS)}, not {', '.join(unknown)}.")
+    predictor = ns.load_predictor(arguments.model, device=arguments.device)
+    out = Path(arguments.out)
+    table = evaluate(
+        predictor,
+        Path(arguments.data),
+        out,
+        prompts=[p for p in PROMPTS if p in asked],
+        most=arguments.max_objects or None,
+        report=lambda line: print(line, file=sys.stderr),
+    )
+    print(to_markdown(table, predictor.name).split("## Objects")[0].rstrip())
+    print(f"\nwrote evaluation.md, evaluation.csv and worst.png to {out}")
+
+
+# ---------------------------------------------------------------------- arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-sam2", description="Segment volumes and time-lapses with SAM 2. Not a medical device."
+    )
+    parser.add_argument("--version", action="version", version=f"napari-sam2 {ns.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def model_options(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--model", default="starter", help="a name (see info), or the path of a checkpoint")
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+    segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
+    segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
+    segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
+    segment.add_argument(
+        "--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels"
+    )
+    segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
+    segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
+    segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")
+    segment.add_argument("--series", help="UID of a series, where a folder holds several")
+    segment.add_argument("--direction", default="both", choices=["both", "forward", "backward"])
+    segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .nii or .tif")
+    model_options(segment)
+    segment.set_defaults(run=_segment, prompts=None)
+
+    demo = commands.add_parser("demo", help="segment the bundled CT sample and compare with its ground truth")
+    demo.add_argument("--out", default="napari-sam2-demo", metavar="FOLDER")
+    model_options(demo)
+    demo.set_defaults(run=_demo)
+
+    info = commands.add_parser("info", help="versions, devices and models")
+    info.set_defaults(run=_info)
+
+    evaluate = commands.add_parser("evaluate", help="Dice of a model on labelled sets, from one prompt an object")
+    evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")
+    evaluate.add_argument("--prompts", dest="prompts_kinds", default="click,box,mask", metavar="KIND[,KIND]")
+    evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set (0: all)")
+    evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
+    model_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
