@@ -154,13 +154,13 @@ def _names(sample: Any) -> dict[int, str]:
 def main() -> int:
     """Make the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("which", nargs="*", choices=["ct", "cells"])
-    chosen = parser.parse_args().which or ["ct", "cells"]
+    parser.add_argument("--only", choices=["ct", "cells"], help="default: both")
+    only = parser.parse_args().only
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     IMAGES.mkdir(exist_ok=True)
-    if "ct" in chosen:
+    if only in (None, "ct"):
         ct_pictures()
-    if "cells" in chosen:
+    if only in (None, "cells"):
         cells_pictures()
     return 0
 

@@ -129,8 +129,8 @@ class FrameGrid:
     @property
     def frame_shape(self) -> tuple[int, int]:
         """``(Y, X)`` of a frame, in pixels."""
-        y, x = self.plane_axes
-        return self._size(y), self._size(x)
+        rows, columns = tuple(self.plane_axes)
+        return self._size(rows), self._size(columns)
 
     @property
     def label_axes(self) -> str:
@@ -170,7 +170,7 @@ class FrameGrid:
     def to_frame(self, point: Sequence[float]) -> tuple[int, float, float]:
         """Data coordinates on the labels grid → ``(frame, y, x)``; voxel centres are integers."""
         by_axis = dict(zip(self.label_axes, point, strict=True))
-        y, x = self.plane_axes
+        y, x = tuple(self.plane_axes)
         # Halves go up, so that a voxel owns [i - 0.5, i + 0.5).
         frame = 0 if self.frame_axis is None else int(np.floor(by_axis[self.frame_axis] + 0.5))
         return frame, float(by_axis[y]), float(by_axis[x])

@@ -159,7 +159,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 def _info(arguments: argparse.Namespace) -> None:
     from napari_sam2.engine.device import available_devices
     from napari_sam2.engine.registry import MODELS
-    from napari_sam2.engine.weights import is_available
+    from napari_sam2.engine.weights import path_of
 
     print(f"napari-sam2 {ns.__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "napari", "numpy", "pydicom", "nibabel", "tifffile"):
@@ -167,7 +167,7 @@ def _info(arguments: argparse.Namespace) -> None:
     print(f"devices: {', '.join(available_devices())}")
     print("models:")
     for name, entry in MODELS.items():
-        state = "bundled" if entry.bundled else "here" if is_available(name) else "not on this machine"
+        state = "bundled" if entry.bundled else "here" if path_of(entry).exists() else "not on this machine"
         print(f"  {name}: {entry.title}, input {entry.input_size} px, {entry.licence}, {state}")
 
 

@@ -221,7 +221,8 @@ def evaluate(
                 report(f"{case.name} {label} {name} {prompt}: Dice {scores['dice']:.3f}")
                 worst = min(masks, key=lambda f: dice(masks[f], truth[f]) if f != frame else 2.0)
                 caption = f"{case.name} {name or label}\n{prompt}, Dice {scores['dice']:.2f}, slice {worst}"
-                tile = overlay(shown[worst], [(truth[worst], (0.2, 0.9, 0.3)), (masks[worst], (1.0, 0.3, 0.2))], caption)
+                outlines = [(truth[worst], (0.2, 0.9, 0.3)), (masks[worst], (1.0, 0.3, 0.2))]
+                tile = overlay(shown[worst], outlines, caption)
                 tiles = sorted([*tiles, (scores["dice"], tile)], key=lambda t: t[0])[:5]
     if not rows:
         raise ReadError(f"{data} holds no object of at least two slices and {_MIN_AREA} pixels on its largest slice.")

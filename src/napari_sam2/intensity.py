@@ -57,7 +57,8 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
 def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
     values = plane.ravel()
     values = values[:: max(1, values.size // 250_000)].astype(np.float64)
-    return values[np.isfinite(values)]
+    finite: NDArray[np.float64] = values[np.isfinite(values)]
+    return finite
 
 
 @dataclass(frozen=True)

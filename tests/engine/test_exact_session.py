@@ -72,12 +72,8 @@ def _run(session: VideoSession, prompt: str) -> dict[int, Any]:
             session.add_points(1, START, [(100, 118)])
         elif prompt == "clicks":
             session.add_points(1, START, [(100, 118), (30, 40), (120, 130)], [1, 0, 1])
-        elif prompt == "box":
-            session.add_box(1, START, (50, 70, 150, 160))
         else:
-            mask = np.zeros((SIZE, SIZE), bool)
-            mask[60:140, 80:150] = True
-            session.add_mask(1, START, mask)
+            session.add_box(1, START, (50, 70, 150, 160))
         order = [step.frame for step in session.propagate()]
     assert order == [*range(START, FRAMES), *range(START - 1, -1, -1)]
     return found
@@ -88,20 +84,15 @@ def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tup
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hf, "torch", _Float32Memory())
-        state = hf.Sam2VideoInferenceSession(video=pixels, video_height=SIZE, video_width=SIZE)
+        state = hf.Sam2VideoInferenceSession(video=pixels, video_height=SIZE, video_width=SIZE, dtype=torch.float32)
         index = state.obj_id_to_idx(1)
-        if prompt == "mask":
-            mask = torch.zeros(1, 1, SIZE, SIZE)
-            mask[..., 60:140, 80:150] = 1
-            state.add_mask_inputs(index, START, mask)
-        else:
-            points, labels = {
-                "click": ([[118.0, 100.0]], [1]),
-                "clicks": ([[118.0, 100.0], [40.0, 30.0], [130.0, 120.0]], [1, 0, 1]),
-                "box": ([[70.0, 50.0], [160.0, 150.0]], [2, 3]),
-            }[prompt]
-            inputs = {"point_coords": torch.tensor([[points]]), "point_labels": torch.tensor([[labels]])}
-            state.add_point_inputs(index, START, inputs)
+        points, labels = {
+            "click": ([[118.0, 100.0]], [1]),
+            "clicks": ([[118.0, 100.0], [40.0, 30.0], [130.0, 120.0]], [1, 0, 1]),
+            "box": ([[70.0, 50.0], [160.0, 150.0]], [2, 3]),
+        }[prompt]
+        inputs = {"point_coords": torch.tensor([[points]]), "point_labels": torch.tensor([[labels]])}
+        state.add_point_inputs(index, START, inputs)
         state.obj_with_new_inputs = [1]
         found = {}
         with torch.inference_mode():
@@ -121,13 +112,16 @@ def model(clip: np.ndarray) -> Sam2Model:
     bias = network.sam_mask_decoder.pred_obj_score_head.layers[-1].bias
     for _ in range(6):
         scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
-        if 2 <= sum(s > 0 for s in scores[1:]) <= FRAMES - 3 and scores[0] > 0:
+        # No score so near 0 that rounding could decide whether the object is there.
+        if 2 <= sum(s > 0 for s in scores) <= FRAMES - 2 and min(abs(s) for s in scores) > 5e-4:
             return network
         bias.sub_(float(np.median(scores)))
     pytest.fail(f"No bias makes the object come and go: {scores}")
 
 
-@pytest.mark.parametrize("prompt", ["click", "clicks", "box", "mask"])
+# Not with a mask: there transformers departs from Meta (the pointer of the best of masks 1 to 3, a memory of the
+# full-size mask); test_model_parity compares that case part by part.
+@pytest.mark.parametrize("prompt", ["click", "clicks", "box"])
 def test_propagation(model: Sam2Model, clip: np.ndarray, prompt: str, assert_close: Any) -> None:
     config = model.config
     mean = torch.tensor(config.pixel_mean).view(1, 3, 1, 1)

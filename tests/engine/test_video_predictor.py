@@ -86,7 +86,7 @@ def test_correction_on_the_same_window_costs_no_encoder_pass(predictor, stack):
 
 
 def test_history_leaves_no_trace_in_an_answer(predictor, stack):
-    volume, truth = stack
+    volume, _ = stack
     wandering, direct = VideoSession(predictor, volume), VideoSession(predictor, volume)
     for y in (60, 70, 80):
         wandering.set_prompts(1, 6, points=[(y, 100)], labels=[1])

@@ -231,4 +231,4 @@ def _photograph(rng: np.random.Generator, clean: Field) -> NDArray[np.uint16]:
     # whatever the count, so that a last-bit difference cannot shift all later draws.
     noisy = photons + np.sqrt(photons * 1.8) * rng.standard_normal(clean.shape)
     counts = 104 + noisy + 4.5 * rng.standard_normal(clean.shape)
-    return np.clip(np.rint(counts), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(counts), 0, 65535).astype(np.uint16))

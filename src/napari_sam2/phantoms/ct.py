@@ -375,4 +375,4 @@ def _scan(canvas: Canvas, body: _Body, rng: np.random.Generator) -> NDArray[np.i
     # Rays through the middle of the body are the weakest ones.
     sigma = 8.0 + 5.5 * np.clip(body.depth / 80, 0, 1)
     rows = smooth_noise(rng, CT_SHAPE, (0, 0.8, 30)) * 1.5 * np.clip(body.depth / 40, 0, 1)
-    return np.clip(np.rint(blurred + sigma * grain + rows), -1024, 3071).astype(np.int16)
+    return np.asarray(np.clip(np.rint(blurred + sigma * grain + rows), -1024, 3071).astype(np.int16))

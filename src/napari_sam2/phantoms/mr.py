@@ -291,4 +291,4 @@ def _scan(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.int16]:
     falloff = 1 - 0.25 * np.clip((18 - grid.z) / 30, 0, 1)
     real = picture * bias * falloff + 19 * rng.standard_normal(MR_SHAPE)
     imaginary = 19 * rng.standard_normal(MR_SHAPE)
-    return np.rint(np.hypot(real, imaginary)).astype(np.int16)
+    return np.asarray(np.rint(np.hypot(real, imaginary)).astype(np.int16))

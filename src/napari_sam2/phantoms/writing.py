@@ -195,7 +195,7 @@ def _write_nifti(path: Path, array: NDArray[Any], affine: NDArray[np.float64]) -
     import nibabel
 
     # nibabel is only half typed.
-    nifti: Any = nibabel.Nifti1Image(np.ascontiguousarray(array), affine)  # type: ignore[no-untyped-call]
+    nifti: Any = nibabel.Nifti1Image(np.ascontiguousarray(array), affine)
     nifti.header.set_xyzt_units("mm")
     nifti.set_sform(affine, code=1)
     nifti.set_qform(affine, code=1)

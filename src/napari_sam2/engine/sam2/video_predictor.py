@@ -52,6 +52,7 @@ class Sam2VideoPredictor:
 
     def unload(self) -> None:
         """Free the network's memory."""
+        on_cuda = self._model is not None and self._model.device.type == "cuda"
         self._model = None
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
+        if on_cuda:
             torch.cuda.empty_cache()

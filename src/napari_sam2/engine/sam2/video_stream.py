@@ -235,8 +235,8 @@ class Sam2VideoStream:
                 bank.conditioning[other.frame] = memory
         if not bank.conditioning:
             return self._model.condition_without_memory(features.s16)
-        memory, position, pointers = bank.tokens(self._model, frame, 1, self._model.config.max_obj_ptrs_in_encoder)
-        return self._model.condition_on_memory(features.s16, memory, position, pointers)
+        tokens, position, pointers = bank.tokens(self._model, frame, 1, self._model.config.max_obj_ptrs_in_encoder)
+        return self._model.condition_on_memory(features.s16, tokens, position, pointers)
 
     # ------------------------------------------------------------------ memory of accepted frames
 
