@@ -1,0 +1,115 @@
+"""The command line, with the bundled model on small files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_sam2 as ns
+from napari_sam2.cli import main
+from napari_sam2.evaluation import deepest_pixel, find_sets, load_set, objects_of
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """A TIFF of a bright disc on noise, seven slices, and its truth."""
+    import tifffile
+
+    rng = np.random.default_rng(0)
+    yy, xx = np.mgrid[:96, :96]
+    disc = (yy - 50) ** 2 + (xx - 40) ** 2 < 20**2
+    truth = np.stack([disc] * 7)
+    image = (np.where(truth, 3000, 1000) + rng.normal(0, 150, truth.shape)).astype(np.uint16)
+    path = tmp_path / "disc.tif"
+    tifffile.imwrite(path, image, imagej=True, metadata={"axes": "ZYX", "spacing": 3.0, "unit": "mm"})
+    return path, image, truth
+
+
+def test_segment_writes_labels_on_the_image_grid(stack, tmp_path, capsys):
+    path, _, truth = stack
+    out = tmp_path / "labels.tif"
+    status = main(
+        ["segment", str(path), "--object", "3", "--box", "3,30,20,71,61", "--point", "3,5,5,neg", "--out", str(out)]
+    )
+    assert status == 0
+    labels = ns.read_labels(out, ns.read_volume(path))
+    assert set(np.unique(labels)) == {0, 3}
+    found = labels == 3
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > 0.85
+    assert "wrote" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--box", "3,1,2"], "Z,Y0,X0,Y1,X1"),
+        (["--point", "3,a,b"], "Z,Y,X"),
+        ([], "nothing to segment"),
+        (["--point", "99,5,5"], "Frame 99"),
+        (["--box", "3,30,20,71,61", "--model", "sam9"], "sam9"),
+        (["--box", "3,30,20,71,61", "--model", "sam2.1-tiny"], "download"),
+        (["--box", "3,30,20,71,61", "--device", "abacus"], "abacus"),
+        (["--box", "3,30,20,71,61", "--window", "5,1"], "window"),
+        (["--box", "3,30,20,71,61", "--axis", "q"], "no axis"),
+    ],
+)
+def test_errors_are_one_sentence_and_status_two(stack, tmp_path, capsys, monkeypatch, arguments, text):
+    monkeypatch.setenv("NAPARI_SAM2_MODELS", str(tmp_path / "none"))
+    out = tmp_path / "labels.tif"
+    assert main(["segment", str(stack[0]), *arguments, "--out", str(out)]) == 2
+    assert text in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_missing_image(tmp_path, capsys):
+    assert main(["segment", str(tmp_path / "none.nii"), "--point", "0,1,1", "--out", "x.nii"]) == 2
+    assert "none.nii" in capsys.readouterr().err
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert "starter" in out
+    assert "bundled" in out
+    assert "cpu" in out
+
+
+def test_evaluate_writes_table_csv_and_picture(stack, tmp_path, capsys):
+    _, image, truth = stack
+    data = tmp_path / "sets"
+    data.mkdir()
+    label, spacing = truth.astype(np.uint8), (3.0, 1.0, 1.0)
+    np.savez(data / "disc.npz", image=image, label=label, spacing=spacing, names='{"1": "disc"}')
+    out = tmp_path / "result"
+    assert main(["evaluate", str(data), "--prompts", "box,mask", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "mean of sets" in printed
+    table = (out / "evaluation.csv").read_text().splitlines()
+    assert len(table) == 3
+    assert (out / "worst.png").exists()
+    assert "| disc | disc | box |" in (out / "evaluation.md").read_text()
+
+
+def test_evaluate_refuses_what_is_no_set(tmp_path, capsys):
+    (tmp_path / "bad.npz").write_bytes(b"no zip")
+    assert main(["evaluate", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert "bad.npz" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "none"), "--out", str(tmp_path / "o")]) == 2
+
+
+def test_image_with_labels_beside_it(stack, tmp_path):
+    path, _, truth = stack
+    ns.write_labels(tmp_path / "disc_labels.tif", truth.astype(np.uint8), ns.read_volume(path))
+    assert find_sets(tmp_path) == [path]
+    case = load_set(path)
+    assert np.array_equal(case.truth == 1, truth)
+    assert [label for label, _ in objects_of(case.truth, 6)] == [1]
+
+
+def test_deepest_pixel_is_inside_a_ring():
+    yy, xx = np.mgrid[:40, :40]
+    distance = np.hypot(yy - 20, xx - 20)
+    ring = (distance < 15) & (distance > 7)
+    y, x = deepest_pixel(ring)
+    assert ring[y, x]
+    assert abs(np.hypot(y - 20, x - 20) - 11) < 1.5
