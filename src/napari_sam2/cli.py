@@ -25,7 +25,7 @@ _DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 3, "spleen": 4, "li
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, or 2 for an error that the user can mend."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
         arguments.run(arguments)
     except NapariSam2Error as error:
@@ -35,6 +35,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("napari-sam2: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """``--window -160,240`` as one word: argparse takes a value that begins with a dash for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--window":
+            words[-1] = f"--window={word}"
+        else:
+            words.append(word)
+    return words
 
 
 # ---------------------------------------------------------------------- segment
@@ -96,7 +107,10 @@ def _propagate(session: VideoSession, direction: Direction = "both") -> None:
 def _segment(arguments: argparse.Namespace) -> None:
     if not arguments.prompts:
         raise PromptError("There is nothing to segment: give at least one --box Z,Y0,X0,Y1,X1 or --point Z,Y,X.")
-    volume = ns.read_volume(arguments.image, series=arguments.series)
+    series = arguments.series
+    volume = ns.read_volume(
+        arguments.image, series=int(series) if series is not None and series.isdecimal() else series
+    )
     window = None
     if arguments.window is not None:
         low, high = _numbers(arguments.window, 2, "--window", "LO,HI")
@@ -215,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")
-    segment.add_argument("--series", help="UID of a series, where a folder holds several")
+    segment.add_argument("--series", help="UID or index of a series, where a folder holds several")
     segment.add_argument("--direction", default="both", choices=["both", "forward", "backward"])
     segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .nii or .tif")
     model_options(segment)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.layers.image import VOLUME_KEY, axis_choices, volume_from_layer
+from napari_sam2.layers.image import axis_choices, volume_from_layer
 from napari_sam2.layers.workspace import Workspace
 from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
 
@@ -94,14 +94,6 @@ class Choices(QObject):
             return (0.0, 255.0) if data.dtype.kind in "ui" else (0.0, 1.0)
         low, high = self.image.contrast_limits
         return (float(low), float(high)) if high > low else None
-
-    def is_window_untouched(self) -> bool:
-        """Whether the contrast limits are napari's own guess, the whole range of the values."""
-        image = self.image
-        if image is None or image.rgb:
-            return False
-        # A reader of ours set them on purpose.
-        return VOLUME_KEY not in image.metadata and list(image.contrast_limits) == list(image.contrast_limits_range)
 
     # ------------------------------------------------------------------ choosing
 
