@@ -153,3 +153,17 @@ def test_small_holes_are_filled_large_ones_stay():
     filled = fill_holes(logits, 8)[0, 0]
     assert (filled[4:6, 4:6] > 0).all()
     assert (filled[12:20, 12:20] < 0).all()
+
+
+def test_memory_does_not_grow_with_the_stack(predictor, stack):
+    """After sixty frames a track holds what it held after twenty: six maps, sixteen pointers, its prompt."""
+    volume, truth = stack
+    still = ImageVolume(np.stack([volume.array[6]] * 60), axes="zyx", window=(0, 1))
+    session = VideoSession(predictor, still)
+    session.add_box(1, 0, box_of(truth[6]))
+    held = {}
+    for step in session.propagate(stop_when_gone=0):
+        if step.frame in (20, 59):
+            bank = session._followers[1, 0, 1].track.bank
+            held[step.frame] = (len(bank.conditioning), len(bank.tracked), len(bank.pointers))
+    assert held == {20: (1, 6, 16), 59: (1, 6, 16)}

@@ -437,3 +437,17 @@ def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, monkeyp
     qtbot.waitUntil(lambda: bool(said), timeout=5000)
     assert said == ["sam2.1-tiny is not on this computer."]
     widget.controller.close()
+
+
+def test_saved_labels_are_those_of_the_layer(desk, volume_data, tmp_path):
+    import napari_sam2 as ns
+
+    d = desk(volume_data, scale=(3, 0.7, 0.7))
+    d.click(5, 20, 25)
+    path = tmp_path / "labels.nii.gz"
+    d.controller.save(path)
+    d.settle()
+    assert d.labels.any()
+    volume = d.controller.choices.handle.volume
+    assert np.array_equal(ns.read_labels(path, volume), d.labels)
+    assert ns.read_volume(path).spacing == pytest.approx((3, 0.7, 0.7))
