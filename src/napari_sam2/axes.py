@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.volume import ImageVolume
 
 
-def default_frame_axis(axes: str, spacing: Mapping[str, float], shape: Mapping[str, int] | None = None) -> str | None:
+def default_frame_axis(axes: str, spacing: Mapping[str, float]) -> str | None:
     """The axis along which a volume is a video: time, else the coarsest spacing, else the first axis.
 
     Parameters
@@ -30,8 +30,6 @@ def default_frame_axis(axes: str, spacing: Mapping[str, float], shape: Mapping[s
         Axis letters of the volume, e.g. ``"zyx"``; ``"c"`` is ignored.
     spacing
         Spacing of each spatial axis by its letter, in the volume's units.
-    shape
-        Length of each axis by its letter; decides nothing, accepted for symmetry of the call.
 
     Returns
     -------

@@ -14,6 +14,7 @@ import torch
 from napari_sam2.engine.predictor import Window
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
+from napari_sam2.masks import bounding_box
 from napari_sam2.prompts import PromptSet
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Prompting:
         points = [(p.y + 0.5, p.x + 0.5) for p in prompts.points]
         if base is not None:
             if window is None:
-                box = windows.box_in_window(torch.from_numpy(base))
+                box = bounding_box(base)
                 assert box is not None
                 window = windows.square_around(box, self._zoom.factor, self._zoom.min_side_px)
         elif prompts.box is not None:

@@ -20,6 +20,7 @@ from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
 from napari_sam2.errors import PromptError
+from napari_sam2.masks import bounding_box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ class Sam2VideoStream:
         """A mask prompt is its own answer; the network only makes the memory and the pointer from it."""
         assert prompts.mask is not None
         mask = prompts.mask.mask.decode()
-        box = windows.box_in_window(torch.from_numpy(mask))
+        box = bounding_box(mask)
         if self._zoom is None or (box is None and window is None):
             window = windows.whole_frame(self._shape)
         elif box is not None:
