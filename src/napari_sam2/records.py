@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,26 +14,35 @@ if TYPE_CHECKING:
     from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
-NO_SCORES = FrameScores(float("nan"), float("nan"))
+# One and the same NaN, so that records without a figure are equal.
+NO_SCORES = FrameScores(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class ObjectRecord:
-    """Name and colour ``(r, g, b)`` in 0…1 of an object."""
+    """Name, colour ``(r, g, b)`` in 0…1 and place in the order of an object."""
 
     name: str
     color: tuple[float, float, float]
+    rank: int = 0
 
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """A mask, where it came from, and from which accepted frames it was computed."""
+    """A mask and where it came from.
+
+    ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
+    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` the accepted frames that the
+    mask follows from. ``disagreement`` is 1 - IoU with the mask tracked from the other end, where there is one.
+    """
 
     mask: RunLengthMask
     source: Literal["prompt", "track", "edit"]
     scores: FrameScores = NO_SCORES
     window: Window | None = None
     computed_from: tuple[Any, ...] = ()
+    levels: tuple[float, float] | None = None
+    disagreement: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -69,6 +79,12 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
         if frame in prompts:
             out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame))
     return out
+
+
+def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Any, ...]:
+    """What a tracked frame is computed from: the accepted frames on both sides (their corrected masks left out)."""
+    near = (a for a in neighbours(accepted, frame) if a is not None)
+    return tuple((a.frame, a.prompts, a.mask) for a in near)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
