@@ -235,3 +235,20 @@ def test_labels_as_prompts_on_key_frames(session):
         session.add_labels(labels, [4])
     with pytest.raises(PromptError, match="shape"):
         session.add_labels(labels[1:], [4])
+
+
+def test_tracks_from_both_ends_are_compared_where_they_meet(session):
+    session.add_box(1, 4, (4, 5, 10, 12))
+    session.add_box(1, 11, (4, 5, 10, 16))
+    list(session.propagate())
+    table = session.scores(1)
+    # Frame 7 is the lower track's last; on frame 8 that track is four columns on, the upper one three.
+    assert list(table.index[table["disagreement"].notna()]) == [8]
+    lower, upper = np.zeros((24, 32), bool), np.zeros((24, 32), bool)
+    lower[4:10, 9:16] = True
+    upper[4:10, 8:19] = True
+    assert np.array_equal(session.mask(1, 8), upper)
+    expected = 1 - (lower & upper).sum() / (lower | upper).sum()
+    assert table.loc[8, "disagreement"] == pytest.approx(expected)
+    assert table.loc[8, "doubtful"]
+    assert session.replay() == 0

@@ -15,12 +15,15 @@ import numpy as np
 from napari_sam2.engine.predictor import FrameResult
 from napari_sam2.history import Step
 from napari_sam2.masks import RunLengthMask, resolve_by_score
+from napari_sam2.metrics import iou
 from napari_sam2.object_table import within_cuts
 from napari_sam2.records import Accepted, MaskRecord, owner_of, sources_of
 from napari_sam2.state import Follower, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from napari_sam2.engine.predictor import Conditioning, Prediction
     from napari_sam2.state import SessionState
@@ -40,6 +43,13 @@ class Need:
     def sources(self, frame: int) -> tuple[Any, ...]:
         """What the mask follows from."""
         return (self.owner.prompts,) if self.owner.frame == frame else sources_of(self.accepted, frame)
+
+    def meets_at(self, frame: int, direction: Direction) -> bool:
+        """Whether this upward track ends here because the next frame is tracked from above."""
+        if self.sense == -1 or frame + 1 in self.accepted:
+            return False
+        found = owner_of(self.accepted, frame + 1, direction)
+        return found is not None and found[1] == -1
 
 
 class Run:
@@ -66,6 +76,7 @@ class Run:
         if force:
             state.waiting.clear()
         self._finished: set[int] = set()
+        self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._planned_at = -1
         # How far each sweep has come; frames behind it belong to the next run.
         self._position: dict[Sense, int] = {1: -1, -1: state.grid.frame_count}
@@ -197,10 +208,33 @@ class Run:
                 follower.absent = 0 if prediction.mask.any() else follower.absent + 1
                 if follower.frame == frame:
                     self._wait(obj_id, frame, self._tracked(frame, need, prediction), prediction)
+        meeting = []
         for obj_id, frame, need, follower in moving:
             if follower.frame != frame:
                 follower.frame = frame
                 self._wait(obj_id, frame, self._tracked(frame, need, None), None)
+            elif need.meets_at(frame, self.direction):
+                meeting.append((obj_id, frame + 1, follower))
+        self._look_past(meeting)
+
+    def _look_past(self, meeting: list[tuple[int, int, Follower]]) -> None:
+        """Where an upward track meets the one from above, go one frame further: there both can be compared."""
+        if not meeting:
+            return
+        predictions = self._state.stream().advance([follower.track for *_, follower in meeting])
+        for (obj_id, frame, follower), prediction in zip(meeting, predictions, strict=True):
+            follower.frame = frame
+            self._from_below[obj_id, frame] = prediction.mask
+
+    def _compare(self) -> None:
+        """Note how far the two tracks disagree, once both masks of a frame are there."""
+        history = self._state.history
+        for (obj_id, frame), mask in list(self._from_below.items()):
+            record = self._state.mask_record(obj_id, frame)
+            if frame in self._finished and record is not None and record.source == "track":
+                del self._from_below[obj_id, frame]
+                with history.writing(self._step) as put:
+                    put("mask", obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
     def _is_gone(self, follower: Follower) -> bool:
         return bool(self._patience) and follower.absent >= self._patience
@@ -251,6 +285,7 @@ class Run:
         self._store(frame, self._state.waiting.pop(frame))
         self._needs.pop(frame)
         self._finished.add(frame)
+        self._compare()
         self._planned_at = self._state.history.revision
         return self._result(frame)
 
