@@ -17,7 +17,7 @@ import numpy as np
 from napari_sam2.engine.predictor import FrameScores, Window
 from napari_sam2.masks import RunLengthMask
 from napari_sam2.prompts import MaskPrompt, PromptSet
-from napari_sam2.records import MaskRecord, ObjectRecord
+from napari_sam2.records import MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,25 +109,26 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     )
 
 
-def _encode_source(source: Any, keep: Keep) -> Any:
+def _encode_source(source: PromptSet | Source, keep: Keep) -> Any:
     if isinstance(source, PromptSet):
         return _encode_prompts(source, keep)
-    frame, prompts, mask = source
     return [
-        frame,
-        None if prompts is None else _encode_prompts(prompts, keep),
-        None if mask is None else keep(mask_to_bytes(mask)),
+        source.frame,
+        None if source.prompts is None else _encode_prompts(source.prompts, keep),
+        None if source.mask is None else keep(mask_to_bytes(source.mask)),
+        source.corrects,
     ]
 
 
 def _decode_source(data: Any, fetch: Fetch) -> Any:
     if isinstance(data, dict):
         return _decode_prompts(data, fetch)
-    frame, prompts, mask = data
-    return (
+    frame, prompts, mask, corrects = data
+    return Source(
         frame,
         None if prompts is None else _decode_prompts(prompts, fetch),
         None if mask is None else mask_from_bytes(fetch(mask)),
+        corrects,
     )
 
 

@@ -17,7 +17,7 @@ from napari_sam2.history import Step
 from napari_sam2.masks import RunLengthMask, resolve_by_score
 from napari_sam2.metrics import iou
 from napari_sam2.object_table import within_cuts
-from napari_sam2.records import Accepted, MaskRecord, owner_of, sources_of
+from napari_sam2.records import Accepted, MaskRecord, Source, owner_of, sources_of
 from napari_sam2.state import Follower, Outcome
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.engine.predictor import Conditioning, Prediction
+    from napari_sam2.prompts import PromptSet
     from napari_sam2.state import SessionState
 
 Direction = Literal["both", "forward", "backward"]
@@ -40,9 +41,11 @@ class Need:
     sense: Sense
     accepted: dict[int, Accepted]
 
-    def sources(self, frame: int) -> tuple[Any, ...]:
+    def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
         """What the mask follows from."""
-        return (self.owner.prompts,) if self.owner.frame == frame else sources_of(self.accepted, frame)
+        if self.owner.frame == frame:
+            return () if self.owner.prompts is None else (self.owner.prompts,)
+        return sources_of(self.accepted, frame)
 
     def meets_at(self, frame: int, direction: Direction) -> bool:
         """Whether this upward track ends here because the next frame is tracked from above."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_sam2.engine.predictor import FrameScores
 
@@ -27,20 +27,30 @@ class ObjectRecord:
     rank: int = 0
 
 
+class Source(NamedTuple):
+    """An accepted frame that a tracked mask follows from; ``corrects``: its prompts stand on an earlier mask."""
+
+    frame: int
+    prompts: PromptSet | None
+    mask: RunLengthMask | None
+    corrects: bool
+
+
 @dataclass(frozen=True)
 class MaskRecord:
     """A mask and where it came from.
 
     ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
-    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` the accepted frames that the
-    mask follows from. ``disagreement`` is 1 - IoU with the mask tracked from the other end, where there is one.
+    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
+    prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
+    end, where there is one.
     """
 
     mask: RunLengthMask
     source: Literal["prompt", "track", "edit"]
     scores: FrameScores = NO_SCORES
     window: Window | None = None
-    computed_from: tuple[Any, ...] = ()
+    computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
     levels: tuple[float, float] | None = None
     disagreement: float = math.nan
 
@@ -81,10 +91,10 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
     return out
 
 
-def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Any, ...]:
-    """What a tracked frame is computed from: the accepted frames on both sides (their corrected masks left out)."""
+def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
+    """What a tracked frame is computed from: the accepted frames on both sides."""
     near = (a for a in neighbours(accepted, frame) if a is not None)
-    return tuple((a.frame, a.prompts, a.mask) for a in near)
+    return tuple(Source(a.frame, a.prompts, a.mask, a.is_correction) for a in near)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:

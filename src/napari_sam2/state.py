@@ -11,7 +11,7 @@ from napari_sam2.history import History
 from napari_sam2.intensity import WindowedFrames
 from napari_sam2.masks import RunLengthMask, compose
 from napari_sam2.prompts import MaskPrompt, PromptSet
-from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, accepted_frames
+from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,32 +162,40 @@ class SessionState:
             prompts,
             base=None if base is None else base.mask.decode(),
             window=None if record is None else record.window,
-            context=[] if base is None else self.conditioning(obj_id, accepted, originals_only=True, but=frame),
+            context=[] if base is None else self._context(obj_id, accepted, base),
         )
         self._frame_states[obj_id, frame] = (asked, prediction.state)
         return prediction
 
+    def _context(self, obj_id: int, accepted: dict[int, Accepted], base: MaskRecord) -> list[Conditioning]:
+        """The accepted frames that a correction is answered with.
+
+        Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
+        frames are accepted later. In exact mode, as Meta does, all that are no corrections.
+        """
+        if self.exact:
+            return [self._conditioning(obj_id, accepted, f) for f, a in accepted.items() if not a.is_correction]
+        sources = [s for s in base.computed_from if isinstance(s, Source) and not s.corrects]
+        then = {s.frame: Accepted(s.frame, s.prompts, s.mask) for s in sources}
+        return [self._conditioning(obj_id, then, frame) for frame in then]
+
     def answered(self, asked: Accepted, prediction: Prediction) -> MaskRecord:
         """The answer to the prompts of a frame, as it is kept."""
         mask = RunLengthMask.encode(prediction.mask)
-        return MaskRecord(mask, "prompt", prediction.scores, prediction.window, (asked.prompts,), self._levels)
+        sources = () if asked.prompts is None else (asked.prompts,)
+        return MaskRecord(mask, "prompt", prediction.scores, prediction.window, sources, self._levels)
 
     def frame_state(self, obj_id: int, frame: int) -> Any:
         """What the model keeps of an accepted frame that was answered; None if it was not."""
         found = self._frame_states.get((obj_id, frame))
         return None if found is None else found[1]
 
-    def conditioning(
-        self, obj_id: int, accepted: dict[int, Accepted], *, originals_only: bool = False, but: int = -1
-    ) -> list[Conditioning]:
-        """Accepted frames of an object with their states, computed where they are missing."""
-        out = []
-        for frame, asked in accepted.items():
-            if frame == but or (originals_only and asked.is_correction):
-                continue
-            known = self._frame_states.get((obj_id, frame))
-            if known is None or known[0] != asked:
-                self.answer(obj_id, accepted, frame)
-                known = self._frame_states[obj_id, frame]
-            out.append(Conditioning(frame, known[1]))
-        return out
+    def conditioning(self, obj_id: int, accepted: dict[int, Accepted]) -> list[Conditioning]:
+        """The accepted frames of an object with their states, computed where they are missing."""
+        return [self._conditioning(obj_id, accepted, frame) for frame in accepted]
+
+    def _conditioning(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Conditioning:
+        known = self._frame_states.get((obj_id, frame))
+        if known is None or known[0] != accepted[frame]:
+            return Conditioning(frame, self.answer(obj_id, accepted, frame).state)
+        return Conditioning(frame, known[1])
