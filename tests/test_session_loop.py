@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fake_predictor import FakePredictor
-from napari_sam2.errors import PromptError, SessionFileError
+from napari_sam2.errors import PromptError, SessionFileError, VolumeError
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -252,3 +252,97 @@ def test_tracks_from_both_ends_are_compared_where_they_meet(session):
     assert table.loc[8, "disagreement"] == pytest.approx(expected)
     assert table.loc[8, "doubtful"]
     assert session.replay() == 0
+
+
+@pytest.mark.parametrize("overlap", ["keep", "overwrite", "score"])
+def test_a_hand_edit_keeps_its_pixels_whatever_comes_later(volume, overlap):
+    session = VideoSession(FakePredictor(), volume, overlap=overlap)
+    drawn = np.zeros(SHAPE[1:], bool)
+    drawn[4:10, 4:10] = True
+    session.add_box(1, 8, (0, 0, 20, 20))
+    session.add_box(3, 8, (0, 0, 20, 20))
+    list(session.propagate())
+    session.edit_mask(2, 8, drawn)
+    session.add_points(1, 8, [(6, 6)])
+    session.predict_frame(8)
+    list(session.propagate(force=True))
+    assert np.array_equal(session.labels()[8] == 2, drawn)
+
+
+@pytest.mark.parametrize("overlap", ["keep", "overwrite", "score"])
+def test_a_hand_edit_leaves_locked_frames_of_others_alone(volume, overlap):
+    session = VideoSession(FakePredictor(), volume, overlap=overlap)
+    session.add_box(1, 8, (2, 2, 12, 12))
+    session.predict_frame(8)
+    before = session.labels()[8] == 1
+    session.lock(8, 1)
+    session.edit_mask(2, 8, np.ones(SHAPE[1:], bool))
+    assert np.array_equal(session.labels()[8] == 1, before)
+
+
+def test_object_that_is_prompted_during_a_run_takes_part(session):
+    session.add_box(1, 3, (2, 2, 6, 6))
+    seen = {}
+    for step in session.propagate():
+        seen[step.frame] = seen.get(step.frame, 0) + 1
+        if step.frame == 9:
+            session.add_box(2, 12, (12, 2, 18, 6))
+    assert set(seen.values()) == {1}
+    assert session.mask(2, 12).any()
+    assert session.mask(2, 19).any()
+
+
+def test_prompt_beyond_the_sweep_lets_no_frame_out(session):
+    session.add_box(1, 3, (2, 2, 6, 6))
+    frames = []
+    for step in session.propagate():
+        frames.append(step.frame)
+        if step.frame == 5:
+            session.add_box(1, 12, (12, 2, 18, 6))
+    assert sorted(frames) == list(range(20))
+
+
+def test_undo_takes_back_each_prompt_with_its_own_answer(session):
+    session.add_box(1, 6, (2, 2, 6, 6))
+    session.add_box(1, 9, (2, 2, 6, 6))
+    session.predict_frame(6)
+    session.predict_frame(9)
+    session.undo()
+    assert session.prompted_frames(1) == [6]
+    assert session.mask(1, 9) is None
+    assert session.mask(1, 6).any()
+    session.undo()
+    assert session.mask(1, 6) is None
+    session.redo()
+    session.redo()
+    assert session.mask(1, 9).any()
+    assert session.replay() == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda s: s.add_points(1, 3, [("a", "b")]), PromptError),
+        (lambda s: s.add_points(1, 3, [(1, 2), (3,)]), PromptError),
+        (lambda s: s.add_box(1, 3, None), PromptError),
+        (lambda s: s.add_mask(1, 3, np.full(SHAPE[1:], np.nan)), PromptError),
+        (lambda s: s.add_box(1, True, (2, 2, 6, 6)), PromptError),
+        (lambda s: s.propagate(frames=5), PromptError),
+        (lambda s: s.propagate(objects=1), PromptError),
+        (lambda s: s.propagate(stop_when_gone="a"), PromptError),
+        (lambda s: s.set_window("a", "b"), VolumeError),
+        (lambda s: VideoSession(FakePredictor(), np.zeros(SHAPE)), VolumeError),
+        (lambda s: VideoSession(FakePredictor(), s.volume, window=(1, 2, 3)), VolumeError),
+        (lambda s: VideoSession(FakePredictor(), s.volume, at={"t": 1.0}), VolumeError),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(session, call, error):
+    with pytest.raises(error):
+        call(session)
+    assert not session.objects
+
+
+def test_labels_that_are_too_small_for_an_id_are_refused(session):
+    session.add_box(300, 3, (2, 2, 6, 6))
+    with pytest.raises(PromptError, match="uint16"):
+        session.labels(out=np.zeros(SHAPE, np.uint8))

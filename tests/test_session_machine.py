@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from fake_predictor import FakePredictor
 from napari_sam2.errors import PromptError
-from napari_sam2.masks import OVERLAPS, compose
+from napari_sam2.masks import OVERLAPS
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -176,9 +176,18 @@ class Session(RuleBasedStateMachine):
             return
         labels = self.session.labels()
         for frame in range(SHAPE[0]):
-            records = [(i, self.session._history.get("mask", i, frame)) for i in self.session.objects]
-            masks = [(i, r.mask) for i, r in records if r is not None]
-            assert np.array_equal(labels[frame], compose(masks, SHAPE[1:], self.session.overlap))
+            locks = {i: n for i in self.session.objects if (n := self.session._history.get("lock", i, frame))}
+            ids = list(self.session.objects)
+            if self.session.overlap == "overwrite":
+                ids.reverse()
+            # Who comes first keeps a pixel: locked objects in the order of their locks, then the others.
+            ids.sort(key=lambda i: locks.get(i, 99))
+            expected = np.zeros(SHAPE[1:], np.uint16)
+            for i in reversed(ids):
+                mask = self.session.mask(i, frame)
+                if mask is not None:
+                    expected[mask] = i
+            assert np.array_equal(labels[frame], expected)
 
 
 TestSession = Session.TestCase

@@ -93,10 +93,17 @@ def merge(state: SessionState, put: Put, into: int, other: int) -> None:
         mine = state.mask_record(into, frame)
         union = record.mask if mine is None else RunLengthMask.encode(mine.mask.decode() | record.mask.decode())
         put("mask", into, frame, MaskRecord(union, "edit"))
-        put("lock", into, frame, True)
+        lock(state, put, into, frame)
         uncut(history, put, into, frame)
     clear(history, put, other)
     put("object", other, WHOLE, None)
+
+
+def lock(state: SessionState, put: Put, obj_id: int, frame: int) -> None:
+    """Lock a frame of an object; the number tells in which order the objects of a frame were locked."""
+    if state.history.get("lock", obj_id, frame) is None:
+        taken = [state.history.get("lock", i, frame) or 0 for i in state.object_ids()]
+        put("lock", obj_id, frame, 1 + max(taken, default=0))
 
 
 def give_pixels(state: SessionState, put: Put, obj_id: int, frame: int, taken: NDArray[np.bool_]) -> None:

@@ -63,14 +63,14 @@ class Run:
         state: SessionState,
         direction: Direction,
         frames: Sequence[int],
-        objects: Sequence[int],
+        objects: Sequence[int] | None,
         force: bool,
         patience: int,
         progress: Callable[[int, int, str], None] | None,
     ) -> None:
         self.direction: Direction = direction
         self.frames = list(frames)
-        self.objects = list(objects)
+        self._only = None if objects is None else list(objects)
         self._state = state
         self._force = force
         self._patience = patience
@@ -81,9 +81,12 @@ class Run:
         self._finished: set[int] = set()
         self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._planned_at = -1
-        # How far each sweep has come; frames behind it belong to the next run.
-        self._position: dict[Sense, int] = {1: -1, -1: state.grid.frame_count}
         self._step = self._new_step()
+
+    def objects(self) -> list[int]:
+        """The objects of the run: those chosen, or all that can be tracked now."""
+        ids = self._state.object_ids()
+        return [i for i in ids if (self._only is None or i in self._only) and self._state.accepted(i)]
 
     def results(self) -> Iterator[FrameResult]:
         """Compute and store frame by frame."""
@@ -118,7 +121,7 @@ class Run:
         if state.history.revision == self._planned_at:
             return
         self._needs = {}
-        for obj_id in self.objects:
+        for obj_id in self.objects():
             accepted = state.accepted(obj_id)
             for frame in self.frames:
                 if frame in self._finished:
@@ -131,10 +134,7 @@ class Run:
                 if found is None or not within_cuts(state.history, obj_id, frame):
                     continue
                 owner, sense = found
-                if (frame - self._position[sense]) * sense <= 0:
-                    if obj_id not in self._state.waiting.get(frame, {}):
-                        continue
-                elif not self._force and self._is_fresh(obj_id, frame, accepted):
+                if not self._force and self._is_fresh(obj_id, frame, accepted):
                     continue
                 self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
         self._drop_stale_outcomes()
@@ -182,7 +182,6 @@ class Run:
             if not todo:
                 continue
             frame = min(todo) if sense == 1 else max(todo)
-            self._position[1 if sense == 1 else -1] = frame
             tick += [
                 (i, frame, n)
                 for i, n in self._needs[frame].items()
@@ -319,11 +318,11 @@ class Run:
         """Meta's ``propagate_in_video``: from the earliest accepted frame of any object, forward, backward, or both."""
         state = self._state
         with state.compute:
-            accepted = {i: state.accepted(i) for i in self.objects}
+            accepted = {i: state.accepted(i) for i in self.objects()}
             start = min(f for frames in accepted.values() for f in frames)
             stream = state.stream()
             tracks: dict[int, Any] = {}
-            for obj_id in self.objects:
+            for obj_id in self.objects():
                 first, *others = state.conditioning(obj_id, accepted[obj_id])
                 tracks[obj_id] = stream.track(first, others, 1)
         sweeps: list[tuple[Sense, range]] = []

@@ -16,7 +16,7 @@ import numpy as np
 from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
 from napari_sam2.axes import FrameGrid
-from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
+from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
 from napari_sam2.history import WHOLE, Step
 from napari_sam2.intensity import check_window, default_window
 from napari_sam2.masks import check_overlap
@@ -27,6 +27,7 @@ from napari_sam2.records import MaskRecord
 from napari_sam2.replay import replay
 from napari_sam2.state import PROMPTING, SessionState
 from napari_sam2.store import SessionFile
+from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from napari_sam2.history import Put
     from napari_sam2.masks import Overlap
     from napari_sam2.records import Accepted
-    from napari_sam2.volume import ImageVolume
 
 DEFAULT_PATIENCE = 5
 
@@ -80,6 +80,10 @@ class VideoSession:
         overlap: str = "keep",
         exact: bool = False,
     ) -> None:
+        if not isinstance(volume, ImageVolume):
+            raise VolumeError(
+                f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…)."
+            )
         grid = FrameGrid.of(volume, frame_axis, at, channel)
         levels = default_window(volume, grid) if window is None else check_window(window)
         rule = check_overlap(overlap)
@@ -131,7 +135,8 @@ class VideoSession:
     def set_window(self, low: float, high: float) -> None:
         """Change the window; masks stay, what is computed from now on sees the new one."""
         window = check_window((low, high))
-        with self._lock:
+        # What is being computed was begun with the old one, and has to be kept as such.
+        with self._compute, self._lock:
             self._state.levels = window
             self._keep_setting(window=list(window))
 
@@ -190,7 +195,7 @@ class VideoSession:
         """
         if tuple(labels.shape) != self.grid.label_shape:
             raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {self.grid.label_shape}.")
-        chosen = sorted({self._check_frame(f) for f in frames})
+        chosen = self._check_frames(frames)
         pictures = {frame: np.asarray(labels[self.frame_index(frame)]) for frame in chosen}
         wanted = None if objects is None else set(objects)
         found = [
@@ -315,13 +320,20 @@ class VideoSession:
         self, frame: int, asked: Mapping[int, Mapping[int, Accepted]], answers: Mapping[int, MaskRecord]
     ) -> None:
         """Keep the answers to prompts that still stand as they were when they were asked."""
-        last = self._history.steps[-1] if self._history.steps else None
-        amend = last is not None and last.name in PROMPTING and last.arguments["frame"] == frame
-        step = last if amend and last is not None else Step("predict_frame", {"frame": frame})
-        with self._history.writing(step) as put:
-            for obj_id, record in answers.items():
-                if self._state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
+        later = Step("predict_frame", {"frame": frame})
+        for obj_id, record in answers.items():
+            if self._state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
+                with self._history.writing(self._prompting_step(obj_id, frame) or later) as put:
                     put("mask", obj_id, frame, record)
+
+    def _prompting_step(self, obj_id: int, frame: int) -> Step | None:
+        """The step that set the prompts of a frame, if nothing but other prompts came after it."""
+        for step in reversed(self._history.steps):
+            if step.name not in PROMPTING:
+                return None
+            if (step.arguments["obj_id"], step.arguments["frame"]) == (obj_id, frame):
+                return step
+        return None
 
     # ------------------------------------------------------------------ propagation
 
@@ -370,14 +382,15 @@ class VideoSession:
             raise PromptError(f"direction={direction!r} must be 'both', 'forward' or 'backward'.")
         if stop_when_gone is None:
             stop_when_gone = 0 if self.exact or self.grid.frame_axis == "t" else DEFAULT_PATIENCE
-        wanted = sorted({self._check_frame(f) for f in (range(self.frame_count) if frames is None else frames)})
+        elif not isinstance(stop_when_gone, int | np.integer) or stop_when_gone < 0:
+            raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of frames, or 0 for never.")
+        wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
         with self._lock:
             self._check_open()
-            chosen = self._state.object_ids() if objects is None else [self._check_object(i) for i in objects]
-            chosen = [i for i in chosen if self._state.accepted(i)]
-            if not chosen:
+            chosen = None if objects is None else [self._check_object(i) for i in _several("objects", objects)]
+            run = Run(self._state, direction, wanted, chosen, force, stop_when_gone, progress)
+            if not run.objects():
                 raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
-        run = Run(self._state, direction, wanted, chosen, force, stop_when_gone, progress)
         return self._running(run)
 
     def _running(self, run: Run) -> Iterator[FrameResult]:
@@ -404,7 +417,7 @@ class VideoSession:
                 object_table.ensure(self._state, put, obj_id)
                 object_table.uncut(self._history, put, obj_id, frame)
                 put("mask", obj_id, frame, MaskRecord(new, "edit"))
-                put("lock", obj_id, frame, True)
+                object_table.lock(self._state, put, obj_id, frame)
                 object_table.give_pixels(self._state, put, obj_id, frame, new.decode())
 
     def lock(self, frame: int, obj_id: int) -> None:
@@ -414,14 +427,14 @@ class VideoSession:
     def lock_frames(self, obj_id: int, frames: Iterable[int]) -> None:
         """Accept several frames of an object at once, as one step; see :meth:`lock`."""
         with self._lock:
-            chosen = [int(f) for f in frames]
+            chosen = self._check_frames(frames)
             for frame in chosen:
                 self._check(obj_id, frame)
                 if self._history.get("mask", obj_id, frame) is None:
                     raise PromptError(f"Object {obj_id} has no mask on frame {frame} to lock.")
             with self._history.step("lock", obj_id=obj_id, frames=chosen) as put:
                 for frame in chosen:
-                    put("lock", obj_id, frame, True)
+                    object_table.lock(self._state, put, obj_id, frame)
 
     def unlock(self, frame: int, obj_id: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on."""
@@ -462,6 +475,9 @@ class VideoSession:
             out = np.zeros(self.grid.label_shape, dtype=np.uint16)
         elif tuple(out.shape) != self.grid.label_shape:
             raise PromptError(f"out has shape {tuple(out.shape)}, but the labels have {self.grid.label_shape}.")
+        largest = max(self._state.object_ids(), default=0)
+        if np.issubdtype(out.dtype, np.integer) and np.iinfo(out.dtype).max < largest:
+            raise PromptError(f"out is {out.dtype} and cannot hold object {largest}; use uint16.")
         for frame in range(self.frame_count):
             out[self.frame_index(frame)] = self.frame_labels(frame)
         return out
@@ -711,14 +727,18 @@ class VideoSession:
 
     def _check(self, obj_id: int, frame: int) -> None:
         self._check_open()
-        if not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
+        if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
             raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
         self._check_frame(frame)
 
     def _check_frame(self, frame: int) -> int:
-        if not isinstance(frame, int | np.integer) or not 0 <= frame < self.frame_count:
+        whole = isinstance(frame, int | np.integer) and not isinstance(frame, bool)
+        if not whole or not 0 <= frame < self.frame_count:
             raise PromptError(f"Frame {frame!r} does not exist: the stack has frames 0 to {self.frame_count - 1}.")
         return int(frame)
+
+    def _check_frames(self, frames: Iterable[int]) -> list[int]:
+        return sorted({self._check_frame(f) for f in _several("frames", frames)})
 
     def _check_object(self, obj_id: int) -> int:
         if self._history.get("object", obj_id) is None:
@@ -738,3 +758,11 @@ class VideoSession:
         self._check_open()
         if self._run is not None:
             raise SessionBusyError("A run is under way; stop it first (close its generator).")
+
+
+def _several(name: str, values: Any) -> list[Any]:
+    """A list, or an error that says which argument is none."""
+    try:
+        return list(values)
+    except TypeError as error:
+        raise PromptError(f"{name}={values!r} must be several, such as a list or a range.") from error

@@ -107,9 +107,11 @@ class SessionState:
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
         """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
-        records = [(i, self.mask_record(i, frame)) for i in self.object_ids()]
-        masks = [(i, record.mask) for i, record in records if record is not None]
-        return compose(masks, self.grid.frame_shape, self.overlap)
+        records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
+        locks = {i: number for i, _ in records if (number := self.history.get("lock", i, frame))}
+        free = [(i, mask) for i, mask in records if i not in locks]
+        locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])
+        return compose(free, self.grid.frame_shape, self.overlap, locked)
 
     def is_answered(self, obj_id: int, frame: int) -> bool:
         """Whether the mask of an accepted frame is the answer to what stands there."""
