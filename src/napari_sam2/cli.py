@@ -187,7 +187,7 @@ def _info(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from napari_sam2.evaluation import PROMPTS, evaluate, to_markdown
+    from napari_sam2.evaluation import PROMPTS, evaluate
 
     asked = arguments.prompts_kinds.split(",")
     unknown = [p for p in asked if p not in PROMPTS]
@@ -195,15 +195,18 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise PromptError(f"--prompts knows {', '.join(PROMPTS)}, not {', '.join(unknown)}.")
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
     out = Path(arguments.out)
-    table = evaluate(
+    evaluate(
         predictor,
         Path(arguments.data),
         out,
         prompts=[p for p in PROMPTS if p in asked],
         most=arguments.max_objects or None,
+        corrections=arguments.corrections,
         report=lambda line: print(line, file=sys.stderr),
     )
-    print(to_markdown(table, predictor.name).split("## Objects")[0].rstrip())
+    print((out / "evaluation.md").read_text(encoding="utf-8").split("## Objects")[0].rstrip())
+    if arguments.distance:
+        print("\n##" + (out / "evaluation.md").read_text(encoding="utf-8").split("\n##")[-1].rstrip())
     print(f"\nwrote evaluation.md, evaluation.csv and worst.png to {out}")
 
 
@@ -248,6 +251,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")
     evaluate.add_argument("--prompts", dest="prompts_kinds", default="click,box,mask", metavar="KIND[,KIND]")
     evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set (0: all)")
+    evaluate.add_argument("--corrections", type=int, default=0, metavar="N", help="corrections of each object")
+    evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
     model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)
