@@ -53,14 +53,14 @@ class Need:
     @property
     def has_open_end(self) -> bool:
         """Whether no accepted frame says that the object goes on beyond this track."""
-        return not any((f - self.owner.frame) * self.sense > 0 for f in self.accepted)
+        return not any((f - self.owner.frame) * self.sense > 0 for f, a in self.accepted.items() if not a.empty)
 
     def meets_at(self, frame: int, direction: Direction) -> bool:
         """Whether this upward track ends here because the next frame is tracked from above."""
         if self.sense == -1 or frame + 1 in self.accepted:
             return False
         found = owner_of(self.accepted, frame + 1, direction)
-        return found is not None and found[1] == -1
+        return found is not None and found[1] == -1 and not found[0].empty
 
 
 class Run:
@@ -205,6 +205,8 @@ class Run:
             if need.owner.frame == frame:
                 prediction = state.answer(obj_id, need.accepted, frame)
                 self._wait(obj_id, frame, state.answered(need.owner, prediction), prediction)
+            elif need.owner.empty:
+                self._wait(obj_id, frame, self._tracked(frame, need, None), None)
             else:
                 moving.append((obj_id, frame, need, self._follower(obj_id, frame, need)))
         stream = state.stream()
