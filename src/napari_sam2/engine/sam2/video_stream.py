@@ -97,16 +97,30 @@ class Sam2VideoStream:
             raise PromptError(f"Frame {frame} has no prompt to answer.")
         if prompts.mask is not None:
             return self._take_mask(frame, prompts, window)
-        if base is not None and self._model.config.prompt_hint is not None:
+        if base is None:
+            return self._answer(frame, prompts, None, None, ())
+        if self._model.config.prompt_hint is not None:
             base = erase(base, prompts.points)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
-        if base is not None and not base.any() and window is None and context:
-            # The object was lost here: it is looked for where it was on the nearest frame that has it.
-            nearest = min(context, key=lambda c: abs(c.frame - frame))
-            window = cast("FrameState", nearest.state).window
-        if base is not None and not base.any() and (window is None or self._model.config.prompt_hint is None):
-            base = None
+        if base.any():
+            return self._answer(frame, prompts, base, window, context)
+        found = self._answer(frame, prompts, None, None, ())
+        if self._model.config.prompt_hint is None or not context:
+            return found
+        # The object was lost here: looked for afresh, and where the nearest frame that it was tracked from has it.
+        nearest = cast("FrameState", min(context, key=lambda c: abs(c.frame - frame)).state)
+        known = self._answer(frame, prompts, base, window or nearest.window, context)
+        return max(found, known, key=lambda prediction: prediction.scores.iou)
+
+    def _answer(
+        self,
+        frame: int,
+        prompts: PromptSet,
+        base: NDArray[np.bool_] | None,
+        window: Window | None,
+        context: Sequence[Conditioning],
+    ) -> Prediction:
         window = self._prompting.window(frame, prompts, base, window)
         features = self.embeddings.get([(frame, window)])[0]
         start = None if base is None else self._prompting.mask_logits(base, window)
