@@ -48,15 +48,18 @@ _FOREIGN = {
 }
 
 
-def read_volume(path: str | PathLike[str], series: str | int | None = None) -> ImageVolume:
+def read_volume(path: str | PathLike[str], series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
     """Read a DICOM folder or file, a NIfTI file or a TIFF / OME-TIFF file.
 
     Parameters
     ----------
     path
-        A folder of DICOM files (read with its subfolders), or one file.
+        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, or one file.
     series
         Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
+    lazy
+        Of a DICOM series, read the headers now and each slice when it is first looked at. The array then slices
+        like NumPy's, and ``volume.array.load()`` decodes the rest.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None) -> I
         If the file is missing, damaged, of another format, or no regular volume.
     """
     path = Path(path).expanduser()
-    volume = _read_volume(path, series)
+    volume = _read_volume(path, series, lazy)
     if volume.source is not None:
         for note in volume.source.notes:
             _log.info("%s: %s", path, note)
@@ -173,7 +176,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     )
 
 
-def _read_volume(path: Path, series: str | int | None) -> ImageVolume:
+def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
     name = _existing(path).name.lower()
     if path.is_file():
         if name.endswith(NIFTI_SUFFIXES):
@@ -192,7 +195,7 @@ def _read_volume(path: Path, series: str | int | None) -> ImageVolume:
             )
     from napari_sam2.io.dicom import read_dicom
 
-    return read_dicom(path, series)
+    return read_dicom(path, series, lazy)
 
 
 def _existing(path: Path) -> Path:

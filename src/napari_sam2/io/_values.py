@@ -44,7 +44,7 @@ def stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
     """Planes of one shape as one array: their common type, or the smallest integer one that holds all values."""
     dtype = np.result_type(*(p.dtype for p in planes))
     if dtype == np.int32 or (dtype.kind in "iu" and dtype.itemsize == 8):
-        dtype = _smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
+        dtype = smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
     elif dtype == np.float64 and all(p.dtype != np.float64 for p in planes):
         dtype = np.dtype(np.float32)
     stack = np.empty((len(planes), *planes[0].shape), dtype=dtype)
@@ -57,10 +57,11 @@ def compacted(array: NDArray[Any]) -> NDArray[Any]:
     """An int32 array in 16 bits where its values fit."""
     if array.dtype != np.int32:
         return array
-    return array.astype(_smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
+    return array.astype(smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
 
 
-def _smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
+def smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
+    """The smallest of int16, uint16 and int32 that holds both ends, or `otherwise`."""
     for candidate in _INTEGERS:
         limits = np.iinfo(candidate)
         if limits.min <= low and high <= limits.max:
