@@ -24,9 +24,10 @@ __all__ = ["list_series", "read_labels", "read_volume", "write_labels"]
 
 _log = logging.getLogger(__name__)
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-LABEL_SUFFIXES = (".nii", ".nii.gz", ".tif", ".tiff")
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {
     ".mnc": "MINC",
@@ -34,12 +35,6 @@ _FOREIGN = {
     ".rec": "Philips PAR/REC",
     ".head": "AFNI",
     ".brik": "AFNI",
-    ".mgz": "FreeSurfer MGH",
-    ".mgh": "FreeSurfer MGH",
-    ".mha": "MetaImage",
-    ".mhd": "MetaImage",
-    ".nrrd": "NRRD",
-    ".nhdr": "NRRD",
     ".npz": "NumPy",
     ".npy": "NumPy",
     ".png": "PNG",
@@ -129,6 +124,10 @@ def write_labels(
         from napari_sam2.io._nifti_labels import write_nifti_labels
 
         write_nifti_labels(path, labels, volume, names)
+    elif name.endswith((".nrrd", ".mha")):
+        from napari_sam2.io.itk import write_itk_labels
+
+        write_itk_labels(path, labels, volume, names)
     elif name.endswith((".tif", ".tiff")):
         from napari_sam2.io.tiff import write_tiff_labels
 
@@ -166,6 +165,10 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         from napari_sam2.io._nifti_labels import read_nifti_labels
 
         return read_nifti_labels(path, volume)
+    if name.endswith(ITK_SUFFIXES):
+        from napari_sam2.io.itk import read_itk_labels
+
+        return read_itk_labels(path, volume)
     if name.endswith(TIFF_SUFFIXES):
         from napari_sam2.io.tiff import read_tiff_labels
 
@@ -183,6 +186,10 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
             from napari_sam2.io.nifti import read_nifti
 
             return read_nifti(path)
+        if name.endswith(ITK_SUFFIXES):
+            from napari_sam2.io.itk import read_itk
+
+            return read_itk(path)
         if name.endswith(TIFF_SUFFIXES):
             from napari_sam2.io.tiff import read_tiff
 
