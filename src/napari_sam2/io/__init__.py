@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom import SeriesInfo
+    from napari_sam2.io.terminology import SegmentCode
     from napari_sam2.volume import ImageVolume
 
 __all__ = ["list_series", "read_labels", "read_volume", "write_labels"]
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff")
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {
     ".mnc": "MINC",
@@ -97,21 +98,29 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
 
 
 def write_labels(
-    path: str | PathLike[str], labels: Any, volume: ImageVolume, names: Mapping[int, str] | None = None
+    path: str | PathLike[str],
+    labels: Any,
+    volume: ImageVolume,
+    names: Mapping[int, str] | None = None,
+    codes: Mapping[int, SegmentCode] | None = None,
 ) -> None:
-    """Write labels as NIfTI or TIFF, whole or not at all.
+    """Write labels in the format of the suffix, whole or not at all.
 
     Parameters
     ----------
     path
-        Ends in ``.nii``, ``.nii.gz``, ``.tif`` or ``.tiff``; an existing file is replaced.
+        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff`` or ``.dcm`` (DICOM-SEG); an existing
+        file is replaced.
     labels
         Whole numbers on the volume's grid without channels; 0 is the background.
     volume
-        The volume that the labels belong to. Labels of a volume read from NIfTI go back on that file's own
-        grid and orientation.
+        The volume that the labels belong to. Labels of a volume read from NIfTI, NRRD or MetaImage go back on that
+        file's own grid and orientation. A DICOM-SEG needs a volume read from DICOM, and repeats its patient and
+        study data, as the standard requires; the other formats hold nothing of them.
     names
-        Names of the labels; kept as JSON in the file.
+        Names of the labels; kept in the file where the format has a place for them.
+    codes
+        What the labels are, for a DICOM-SEG; see `napari_sam2.io.terminology`. Names in its table need none.
 
     Raises
     ------
@@ -128,6 +137,10 @@ def write_labels(
         from napari_sam2.io.itk import write_itk_labels
 
         write_itk_labels(path, labels, volume, names)
+    elif name.endswith(".dcm"):
+        from napari_sam2.io.dicom_seg import write_dicom_seg
+
+        write_dicom_seg(path, labels, volume, names, codes)
     elif name.endswith((".tif", ".tiff")):
         from napari_sam2.io.tiff import write_tiff_labels
 
@@ -145,7 +158,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     Parameters
     ----------
     path
-        A NIfTI or TIFF file.
+        A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file.
     volume
         The volume that the labels belong to.
 
@@ -173,6 +186,12 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         from napari_sam2.io.tiff import read_tiff_labels
 
         return read_tiff_labels(path, volume)
+    from napari_sam2.io._dicom_files import looks_like_dicom
+
+    if path.is_file() and looks_like_dicom(path):
+        from napari_sam2.io.dicom_labels import read_dicom_labels
+
+        return read_dicom_labels(path, volume)
     raise ReadError(
         f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
         f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
