@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm")
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm", ".zarr")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {
     ".mnc": "MINC",
@@ -45,12 +45,12 @@ _FOREIGN = {
 
 
 def read_volume(path: str | PathLike[str], series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
-    """Read a DICOM folder or file, a NIfTI file or a TIFF / OME-TIFF file.
+    """Read DICOM, NIfTI, NRRD, MetaImage, Analyze, FreeSurfer, TIFF (plain, ImageJ, OME) or OME-Zarr.
 
     Parameters
     ----------
     path
-        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, or one file.
+        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, or one file.
     series
         Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
     lazy
@@ -109,8 +109,8 @@ def write_labels(
     Parameters
     ----------
     path
-        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff`` or ``.dcm`` (DICOM-SEG); an existing
-        file is replaced.
+        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.dcm`` (DICOM-SEG) or ``.zarr``
+        (OME-Zarr; also ``IMAGE.zarr/labels/NAME``); what is there is replaced.
     labels
         Whole numbers on the volume's grid without channels; 0 is the background.
     volume
@@ -137,6 +137,10 @@ def write_labels(
         from napari_sam2.io.itk import write_itk_labels
 
         write_itk_labels(path, labels, volume, names)
+    elif name.endswith(".zarr") or path.parent.name == "labels":
+        from napari_sam2.io._ome_zarr_labels import write_ome_zarr_labels
+
+        write_ome_zarr_labels(path, labels, volume, names)
     elif name.endswith(".dcm"):
         from napari_sam2.io.dicom_seg import write_dicom_seg
 
@@ -158,7 +162,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     Parameters
     ----------
     path
-        A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file.
+        A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file, or an OME-Zarr label image.
     volume
         The volume that the labels belong to.
 
@@ -187,7 +191,10 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
 
         return read_tiff_labels(path, volume)
     from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr_labels
 
+    if is_zarr(path):
+        return read_ome_zarr_labels(path, volume)
     if path.is_file() and looks_like_dicom(path):
         from napari_sam2.io.dicom_labels import read_dicom_labels
 
@@ -219,6 +226,11 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
                 f"{path} cannot be read: the format {foreign} is not supported.\n"
                 "Convert it to NIfTI, DICOM or TIFF, or wrap the array in ImageVolume."
             )
+    if path.is_dir():
+        from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr
+
+        if is_zarr(path):
+            return read_ome_zarr(path)
     from napari_sam2.io.dicom import read_dicom
 
     return read_dicom(path, series, lazy)
