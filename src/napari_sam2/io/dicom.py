@@ -89,6 +89,38 @@ def list_dicom_series(path: Path) -> list[SeriesInfo]:
     return _scan(path)[0]
 
 
+def thumbnail(series: SeriesInfo, side: int = 64) -> NDArray[np.uint8] | None:
+    """A small picture of a series' middle plane.
+
+    Parameters
+    ----------
+    series
+        Of `list_dicom_series`.
+    side
+        The longer side in pixels, or a little less.
+
+    Returns
+    -------
+    ndarray or None
+        ``(Y, X)`` or ``(Y, X, 3)`` uint8, by its window or its own range; None where it cannot be decoded.
+    """
+    ordered = list(series.slices)
+    if not series.problem:
+        ordered = [facts for time in plan_stack(ordered).files[:1] for facts in time]
+    facts = ordered[len(ordered) // 2]
+    try:
+        plane = read_planes([facts])[0]
+    except UndecodableError:
+        return None
+    step = max(1, -(-max(plane.shape[:2]) // side))
+    small = plane[::step, ::step].astype(np.float64)
+    low, high = _window([facts]) or (float(small.min()), float(small.max()))
+    if facts.is_colour:
+        low, high = 0.0, float(np.iinfo(plane.dtype).max)
+    scaled = (small - low) / max(high - low, 1e-9) * 255
+    return np.nan_to_num(np.clip(scaled, 0, 255)).astype(np.uint8)
+
+
 def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) -> ImageVolume:
     """Read a DICOM folder, a zipped one, a DICOMDIR, or one file alone, as a volume.
 

@@ -209,9 +209,9 @@ def _concept(value: str, meaning: str, scheme: str = "SCT") -> Any:
 
 
 def _version() -> str:
-    from napari_sam2 import __version__
+    from importlib.metadata import version
 
-    return __version__
+    return version("napari-sam2")
 
 
 def _segmentation(
