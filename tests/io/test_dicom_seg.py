@@ -16,8 +16,7 @@ from dicom_files import dataset, write_series
 from test_round_trips import phantom
 
 from napari_sam2.errors import ReadError, WriteError
-from napari_sam2.io import read_labels, read_volume, write_labels
-from napari_sam2.io.dicom_labels import read_label_names
+from napari_sam2.io import read_label_names, read_labels, read_volume, write_labels
 from napari_sam2.io.dicom_seg import write_dicom_seg
 from napari_sam2.io.terminology import search_codes
 from napari_sam2.volume import ImageVolume

@@ -128,7 +128,7 @@ def test_a_labels_layer_is_written_on_the_grid_of_its_image(tmp_path, suffix) ->
     assert write_labels_layer(path, labels, attributes) == [path]
     assert np.array_equal(read_labels(path, volume), labels)
     if suffix == ".dcm":
-        from napari_sam2.io.dicom_labels import read_label_names
+        from napari_sam2.io import read_label_names
 
         assert read_label_names(tmp_path / "l.dcm") == {3: "liver"}
 

@@ -10,8 +10,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io import read_labels, read_volume
-from napari_sam2.io.dicom_labels import read_label_names
+from napari_sam2.io import read_label_names, read_labels, read_volume
 from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.terminology import SegmentCode
     from napari_sam2.volume import ImageVolume
 
-__all__ = ["list_series", "read_labels", "read_volume", "write_labels"]
+__all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
 _log = logging.getLogger(__name__)
 
@@ -203,6 +203,21 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
         f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
     )
+
+
+def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
+    """Names of the labels in a DICOM-SEG or RT-STRUCT; empty for formats that keep none in a common way.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or damaged.
+    """
+    from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io.dicom_labels import read_dicom_names
+
+    path = _existing(Path(path).expanduser())
+    return read_dicom_names(path) if path.is_file() and looks_like_dicom(path) else {}
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:

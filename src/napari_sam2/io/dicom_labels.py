@@ -90,8 +90,8 @@ def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     return np.ascontiguousarray(labels.transpose([present.index(a) for a in volume.label_axes]))
 
 
-def read_label_names(path: Path) -> dict[int, str]:
-    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other files."""
+def read_dicom_names(path: Path) -> dict[int, str]:
+    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other DICOM files."""
     import pydicom
 
     try:
