@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QDialogButtonBox, QFileDialog
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
+from dicom_files import write_series
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io import write_labels
+from napari_sam2.io import read_label_names, read_volume, write_labels
+from napari_sam2.io.napari_writer import write_labels_layer
 from napari_sam2.volume import ImageVolume
-from napari_sam2.widgets.commands import add_labels, add_surface
+from napari_sam2.widgets.code_picker import CodePicker
+from napari_sam2.widgets.commands import add_labels, add_surface, label_names, set_label_name
 
 SHAPE = (8, 9, 10)
 VOLUME = ImageVolume(np.zeros(SHAPE), spacing=(3.0, 1.0, 0.5), units="mm")
@@ -69,6 +77,40 @@ def test_the_surface_of_a_time_series_is_that_of_the_time_shown(labels) -> None:
     viewer.dims.set_current_step(0, 0)
     with pytest.raises(ValueError, match="no object 4"):
         add_surface(viewer, layer)
+
+
+def test_the_picker_finds_codes_and_allows_free_text(qtbot) -> None:
+    picker = CodePicker(3)
+    qtbot.addWidget(picker)
+    ok = picker.buttons.button(QDialogButtonBox.StandardButton.Ok)
+    assert picker.list.count() > 100
+    assert not ok.isEnabled()
+    qtbot.keyClicks(picker.text, "left kid")
+    assert [picker.list.item(i).text() for i in range(picker.list.count())] == ["Kidney, left"]
+    assert "Free text" in picker.hint.text()
+    assert ok.isEnabled()
+    picker.list.itemClicked.emit(picker.list.item(0))
+    assert picker.name() == "Kidney, left"
+    assert "64033007" in picker.hint.text()
+
+
+def test_a_name_goes_into_the_table_and_the_file(tmp_path, labels) -> None:
+    write_series(tmp_path / "ct", np.zeros(SHAPE, np.uint16))
+    volume = read_volume(tmp_path / "ct")
+    layer = Labels(labels, metadata={"napari_sam2_volume": volume})
+    set_label_name(layer, 4, "Kidney, left")
+    set_label_name(layer, 2, "odd thing")
+    set_label_name(layer, 2, "other thing")
+    assert label_names(layer) == {4: "Kidney, left", 2: "other thing"}
+    _, attributes, _ = layer.as_layer_data_tuple()
+    write_labels_layer(str(tmp_path / "seg.dcm"), labels, attributes)
+    assert read_label_names(tmp_path / "seg.dcm") == {4: "Kidney, left"}
+    again = add_labels(
+        ViewerModel(), Image(volume.array, metadata={"napari_sam2_volume": volume}), tmp_path / "seg.dcm"
+    )
+    assert label_names(again)[4] == "Kidney, left"
+    set_label_name(again, 4, "Liver")
+    assert label_names(again) == {0: "background", 4: "Liver"}
 
 
 def test_the_menu_commands_find_the_viewer(make_napari_viewer_proxy, tmp_path, labels, image, monkeypatch) -> None:

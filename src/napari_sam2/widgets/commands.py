@@ -1,4 +1,4 @@
-"""Commands of napari's menus that need no dock widget: labels onto an image, and an object as a surface."""
+"""Commands of napari's menus that need no dock widget: labels onto an image, their names, a surface of one."""
 
 from __future__ import annotations
 
@@ -61,6 +61,44 @@ def add_labels(viewer: ViewerModel, image: Image, path: Path) -> Labels:
         layer.features = {"index": list(names), "name": list(names.values())}
     viewer.add_layer(layer)
     return layer
+
+
+def name_label(viewer: napari.viewer.Viewer) -> None:
+    """Ask for the name of the selected label of the active Labels layer; its table and a DICOM-SEG get it."""
+    from napari_sam2.widgets.code_picker import CodePicker
+
+    layer = viewer.layers.selection.active
+    if not isinstance(layer, Labels):
+        show_info("Select a Labels layer first, and the label in it.")
+        return
+    label = int(layer.selected_label)
+    dialog = CodePicker(label, label_names(layer).get(label, ""), QApplication.activeWindow())
+    if dialog.exec():
+        set_label_name(layer, label, dialog.name())
+
+
+def label_names(layer: Labels) -> dict[int, str]:
+    """Names in a layer's table, by label."""
+    table = layer.features
+    if "name" not in table:
+        return {}
+    labels = table["index"] if "index" in table else range(len(table))
+    return {int(k): str(v) for k, v in zip(labels, table["name"], strict=True) if isinstance(v, str) and v}
+
+
+def set_label_name(layer: Labels, label: int, name: str) -> None:
+    """Put a label's name into the layer's table; other columns of the table stay."""
+    table = layer.features.copy()
+    if "index" not in table:
+        table.insert(0, "index", range(len(table)))
+    if label not in set(table["index"]):
+        table.loc[len(table)] = {"index": label}
+        table["index"] = table["index"].astype(int)
+    if "name" not in table:
+        table["name"] = ""
+    table["name"] = table["name"].astype(object).fillna("")
+    table.loc[table["index"] == label, "name"] = name
+    layer.features = table
 
 
 def show_surface(viewer: napari.viewer.Viewer) -> None:
