@@ -136,8 +136,11 @@ def _normal(ds: Dataset, right: NDArray[np.float64], down: NDArray[np.float64]) 
     """Direction in which the tiles follow each other: Siemens' own normal, which may be the other way round."""
     from nibabel.nicom import csareader
 
-    header = csareader.get_csa_header(ds, "image")
-    normal = None if header is None else csareader.get_slice_normal(header)
+    try:
+        header = csareader.get_csa_header(ds, "image")
+        normal = None if header is None else csareader.get_slice_normal(header)
+    except csareader.CSAReadError as error:
+        raise MosaicError(f"it is a Siemens mosaic whose private header is damaged: {error}") from error
     if normal is None:
         raise MosaicError("it is a Siemens mosaic without the private header that says in which order its slices lie")
     across = np.cross(right, down)
