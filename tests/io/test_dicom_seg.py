@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import dataset, write_series
-from test_round_trips import phantom
+from grids import phantom
 
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_label_names, read_labels, read_volume, write_labels

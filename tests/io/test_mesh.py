@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from test_round_trips import GRIDS, LPS
+from grids import GRIDS, LPS
 
 import napari_sam2 as ns
 from napari_sam2.errors import WriteError

@@ -11,7 +11,7 @@ import tifffile
 import trimesh
 from dicom_files import write_series
 from napari.layers import Image
-from test_ome_zarr import DATA, _store
+from zarr_files import DATA, write_store
 
 from napari_sam2.errors import SeveralSeriesError
 from napari_sam2.io import napari_reader, read_labels, read_volume
@@ -94,13 +94,15 @@ def test_colours_are_one_rgb_layer_and_channels_are_many(tmp_path) -> None:
 
 
 def test_ome_zarr_shows_its_levels(tmp_path) -> None:
-    path = _store(tmp_path / "a.zarr", np.random.default_rng(0).integers(0, 99, (1, 1, 4, 20, 24)).astype(np.uint16))
+    path = write_store(
+        tmp_path / "a.zarr", np.random.default_rng(0).integers(0, 99, (1, 1, 4, 20, 24)).astype(np.uint16)
+    )
     ((data, options, _),) = read_layers(str(path))
     assert options["multiscale"]
     layer = Image(data, **options)
     assert layer.multiscale
     assert volume_from_layer(layer).shape == (4, 20, 24)
-    channels = read_layers(str(_store(tmp_path / "b.zarr")))
+    channels = read_layers(str(write_store(tmp_path / "b.zarr")))
     for n, (levels, _, _) in enumerate(channels):
         assert np.array_equal(np.asarray(levels[0]), DATA[:, n])
         assert np.array_equal(np.asarray(levels[1]), DATA[:, n, :, ::2, ::2])

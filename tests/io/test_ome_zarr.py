@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import yaozarrs
 import zarr
+from zarr_files import DATA, write_store
 
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
@@ -16,47 +16,10 @@ from napari_sam2.io._ome_zarr_labels import write_ome_zarr_labels
 from napari_sam2.io.ome_zarr import read_levels
 from napari_sam2.volume import ImageVolume
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-DATA = np.random.default_rng(0).integers(0, 900, (3, 2, 4, 20, 24)).astype(np.uint16)
-UNITS = {"t": "minute", "z": "micrometer", "y": "nanometer", "x": "micrometer"}
-
-
-def _store(
-    path: Path, data: np.ndarray = DATA, axes: str = "tczyx", version: str = "0.5", units: dict[str, str] | None = None
-) -> Path:
-    """An image of two levels, with scale and offset; written by zarr alone."""
-    units = UNITS if units is None else units
-    group = zarr.open_group(str(path), mode="w", zarr_format=2 if version == "0.4" else 3)
-    scale = [{"t": 2.0, "c": 1.0, "z": 1.5, "y": 250.0, "x": 0.25}[a] for a in axes]
-    place = [{"t": 0.0, "c": 0.0, "z": 6.0, "y": 1000.0, "x": -3.0}[a] for a in axes]
-    datasets = []
-    for n, step in enumerate((1, 2)):
-        level = data[..., ::step, ::step]
-        chunks = (1,) * (level.ndim - 2) + (8, 8)
-        named = {} if version == "0.4" else {"dimension_names": list(axes)}
-        array = group.create_array(str(n), shape=level.shape, dtype=level.dtype, chunks=chunks, **named)
-        array[...] = level
-        own = [s * (step if a in "yx" else 1) for s, a in zip(scale, axes, strict=True)]
-        moves = [{"type": "scale", "scale": own}, {"type": "translation", "translation": place}]
-        datasets.append({"path": str(n), "coordinateTransformations": moves})
-    kinds = {"t": "time", "c": "channel"}
-    described: list[dict[str, Any]] = [
-        {"name": a, "type": kinds.get(a, "space"), **({"unit": units[a]} if a in units else {})} for a in axes
-    ]
-    image = {"axes": described, "datasets": datasets}
-    window = {"channels": [{"window": {"min": 0, "max": 900, "start": 100, "end": 700}, "color": "FFFFFF"}]}
-    if version == "0.4":
-        group.attrs.put({"multiscales": [{"version": "0.4", **image}], "omero": window})
-    else:
-        group.attrs.put({"ome": {"version": version, "multiscales": [image], "omero": window}})
-    return path
-
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_axes_scale_and_voxels(tmp_path, version) -> None:
-    volume = read_volume(_store(tmp_path / "cells.ome.zarr", version=version))
+    volume = read_volume(write_store(tmp_path / "cells.ome.zarr", version=version))
     assert (volume.axes, volume.shape, volume.units) == ("tczyx", DATA.shape, "micrometer")
     assert volume.spacing == pytest.approx((120.0, 1.5, 0.25, 0.25))
     assert volume.affine[:3, 3] == pytest.approx([-0.003, 0.001, 0.006])
@@ -70,7 +33,7 @@ def test_axes_scale_and_voxels(tmp_path, version) -> None:
 
 
 def test_only_the_chunks_that_are_looked_at_are_read(tmp_path) -> None:
-    path = _store(tmp_path / "a.zarr")
+    path = write_store(tmp_path / "a.zarr")
     volume = read_volume(path)
     for chunk in path.glob("0/c/2/**/*"):
         if chunk.is_file():
@@ -81,7 +44,7 @@ def test_only_the_chunks_that_are_looked_at_are_read(tmp_path) -> None:
 
 
 def test_axes_of_one_voxel_are_left_out_and_one_channel_has_its_window(tmp_path) -> None:
-    volume = read_volume(_store(tmp_path / "a.zarr", DATA[:1, :1]))
+    volume = read_volume(write_store(tmp_path / "a.zarr", DATA[:1, :1]))
     assert (volume.axes, volume.shape) == ("zyx", (4, 20, 24))
     assert volume.window == (100, 700)
     assert np.array_equal(np.asarray(volume.array), DATA[0, 0])
@@ -89,7 +52,7 @@ def test_axes_of_one_voxel_are_left_out_and_one_channel_has_its_window(tmp_path)
 
 
 def test_an_image_without_units_says_so(tmp_path) -> None:
-    volume = read_volume(_store(tmp_path / "a.zarr", DATA[0], "czyx", units={}))
+    volume = read_volume(write_store(tmp_path / "a.zarr", DATA[0], "czyx", units={}))
     assert volume.units is None
     assert volume.spacing == (1.5, 250.0, 0.25)
     assert "no unit of length" in " ".join(volume.source.notes)
@@ -98,16 +61,16 @@ def test_an_image_without_units_says_so(tmp_path) -> None:
 def test_the_only_image_of_a_bioformats_file(tmp_path) -> None:
     group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=2)
     group.attrs.put({"bioformats2raw.layout": 3})
-    _store(tmp_path / "a.zarr" / "0", version="0.4")
+    write_store(tmp_path / "a.zarr" / "0", version="0.4")
     assert read_volume(tmp_path / "a.zarr").shape == DATA.shape
-    _store(tmp_path / "a.zarr" / "1", version="0.4")
+    write_store(tmp_path / "a.zarr" / "1", version="0.4")
     with pytest.raises(ReadError, match="holds 2 images"):
         read_volume(tmp_path / "a.zarr")
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_labels_go_into_their_image(tmp_path, version) -> None:
-    path = _store(tmp_path / "a.zarr", version=version)
+    path = write_store(tmp_path / "a.zarr", version=version)
     volume = read_volume(path)
     labels = np.random.default_rng(1).integers(0, 400, volume.label_shape).astype(np.uint16)
     for name in ("cells", "nuclei"):
@@ -179,11 +142,11 @@ def test_what_is_no_image_is_refused_by_name(tmp_path) -> None:
     zarr.open_group(str(tmp_path / "plate.zarr"), mode="w").attrs.put({"ome": {"version": "0.5", "plate": {}}})
     with pytest.raises(ReadError, match="plate of many images"):
         read_volume(tmp_path / "plate.zarr")
-    path = _store(tmp_path / "cut.zarr")
+    path = write_store(tmp_path / "cut.zarr")
     (path / "zarr.json").write_text((path / "zarr.json").read_text()[:50])
     with pytest.raises(ReadError, match=r"cut\.zarr/zarr\.json is damaged"):
         read_volume(path)
-    path = _store(tmp_path / "gone.zarr")
+    path = write_store(tmp_path / "gone.zarr")
     (path / "0" / "zarr.json").unlink()
     with pytest.raises(ReadError, match=r"gone\.zarr/0 cannot be opened"):
         read_volume(path)
@@ -197,7 +160,7 @@ def test_labels_elsewhere_need_the_suffix(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_a_full_disk_leaves_the_old_store(tmp_path, monkeypatch, call) -> None:
+def test_a_full_disk_leaves_the_oldwrite_store(tmp_path, monkeypatch, call) -> None:
     volume = ImageVolume(np.zeros((4, 5, 6)), units="mm")
     path = tmp_path / "l.zarr"
     write_labels(path, np.ones((4, 5, 6), np.uint8), volume)

@@ -83,3 +83,15 @@ def test_a_large_series_is_decoded_in_the_background(qtbot, tmp_path, monkeypatc
     assert layer.data.shape == STORED.shape
     qtbot.waitUntil(lambda: layer.data.decoded == len(STORED), timeout=10_000)
     assert np.array_equal(np.asarray(layer.data), STORED.astype(int) - 1024)
+
+
+def test_what_was_assumed_and_skipped_is_told(qtbot, tmp_path, monkeypatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("napari.utils.notifications.show_info", told.append)
+    write_series(tmp_path / "ct", STORED, [0.0, 2.01, 4.0, 6.01, 8.0])
+    (tmp_path / "ct" / "a.txt").write_text("hello")
+    (tmp_path / "ct" / "b.txt").write_text("hello")
+    reading.read_and_ask(str(tmp_path / "ct"))
+    assert len(told) == 1
+    assert "jitter" in told[0]
+    assert "skipped a.txt (not DICOM) and 1 more" in told[0]

@@ -35,6 +35,7 @@ def read_and_ask(path: str | Sequence[str]) -> list[LayerData]:
             for index in chosen:
                 layers += read_layers(str(place), index)
     for data, options, _ in layers:
+        _tell(options)
         if isinstance(data, LazyStack):
             _load_in_background(data, str(options["name"]))
     # napari takes an empty list for a failure; this is how a reader says that there is nothing to show.
@@ -52,6 +53,24 @@ def ask(place: Path, error: SeveralSeriesError) -> list[int]:
     dialog = SeriesDialog(place.name, error.series, QApplication.activeWindow())
     accepted = dialog.exec()
     return dialog.chosen() if accepted else []
+
+
+def _tell(options: dict[str, Any]) -> None:
+    """Say what was assumed and what was left out; without a window the log has it."""
+    from qtpy.QtWidgets import QApplication
+
+    source = options["metadata"]["napari_sam2_volume"].source
+    if QApplication.instance() is None or source is None:
+        return
+    sentences = list(source.notes)
+    if source.skipped:
+        name, reason = source.skipped[0]
+        others = len(source.skipped) - 1
+        sentences.append(f"skipped {name} ({reason})" + (f" and {others} more" if others else ""))
+    if sentences:
+        from napari.utils.notifications import show_info
+
+        show_info(f"{options['name']}: {'; '.join(sentences)}.")
 
 
 def _load_in_background(stack: LazyStack, name: str) -> Any:

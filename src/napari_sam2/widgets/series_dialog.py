@@ -65,6 +65,8 @@ class SeriesDialog(QDialog):
         layout.addWidget(self.buttons)
         for row, info in enumerate(self._series):
             self._fill(row, info)
+        for column in range(2, len(_COLUMNS)):
+            self.table.resizeColumnToContents(column)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.table.itemSelectionChanged.connect(self._selection_changed)
