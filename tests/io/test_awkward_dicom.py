@@ -114,6 +114,18 @@ def test_the_first_tile_of_a_mosaic_lies_where_nibabel_finds_it(awkward) -> None
     assert np.array_equal(volume.array[0, 7], whole[86:172, 86:172])
 
 
+@pytest.mark.parametrize(("start", "bytes_"), [(8, b"\xff\xff\xff\x7f"), (0, b"nothing")])
+def test_a_mosaic_with_a_damaged_private_header_is_refused(awkward, tmp_path, start, bytes_) -> None:
+    header = pydicom.dcmread(awkward("mr_siemens_mosaic_jpeglossless") / "jpg1.dcm")
+    raw = bytearray(header[0x0029, 0x1010].value)
+    raw[start : start + len(bytes_)] = bytes_
+    header[0x0029, 0x1010].value = bytes(raw)
+    header.save_as(tmp_path / "a.dcm")
+    with pytest.raises(ReadError, match="Siemens mosaic") as caught:
+        read_volume(tmp_path / "a.dcm")
+    assert "a.dcm" in caught.value.headline
+
+
 def test_magnitude_and_field_map_of_one_file_are_two_series(awkward) -> None:
     path = awkward("mr_philips_enhanced_multiframe")
     with pytest.raises(SeveralSeriesError, match="FFE") as caught:

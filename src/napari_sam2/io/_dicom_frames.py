@@ -139,8 +139,8 @@ def _normal(ds: Dataset, right: NDArray[np.float64], down: NDArray[np.float64]) 
     try:
         header = csareader.get_csa_header(ds, "image")
         normal = None if header is None else csareader.get_slice_normal(header)
-    except csareader.CSAReadError as error:
-        raise MosaicError(f"it is a Siemens mosaic whose private header is damaged: {error}") from error
+    except (csareader.CSAReadError, AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise MosaicError("it is a Siemens mosaic whose private header is damaged") from error
     if normal is None:
         raise MosaicError("it is a Siemens mosaic without the private header that says in which order its slices lie")
     across = np.cross(right, down)
