@@ -70,6 +70,14 @@ def test_refusals_name_the_file_and_the_reason(awkward, name, words) -> None:
     assert str(path) in caught.value.headline
 
 
+def test_a_dicom_among_other_files_is_not_mixed_with_them(awkward) -> None:
+    volume = read_volume(awkward("nifti_odd"))
+    assert volume.shape == (6, 64, 64)
+    names = dict(volume.source.skipped)
+    assert names["AIL.nii.gz"] == "not DICOM"
+    assert "enh.dcm" not in names
+
+
 def test_spacing_of_metaimage_and_nrrd(awkward) -> None:
     assert read_volume(awkward("nifti_odd/mha.mha")).spacing == pytest.approx((3.8, 3.438, 3.438), abs=1e-3)
     assert read_volume(awkward("nifti_odd/FLAIR.nrrd")).spacing == pytest.approx((1, 1, 1))

@@ -170,6 +170,32 @@ def test_fractional_objects_are_cut_at_one_half(tmp_path) -> None:
             write_dicom_seg(tmp_path / "seg.dcm", labels, volume, probabilities=bad)
 
 
+def test_a_label_map_of_others_is_read(tmp_path) -> None:
+    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    labels = phantom(SHAPE)
+    write_labels(tmp_path / "ours.dcm", labels, volume)
+    ours = hd.seg.segread(tmp_path / "ours.dcm")
+    sources = [pydicom.dcmread(p) for p in volume.source.paths]
+    for ds in sources:
+        ds.PatientBirthDate, ds.PatientSex, ds.StudyTime, ds.StudyID, ds.ReferringPhysicianName = "", "", "", "", ""
+    theirs = hd.seg.Segmentation(
+        source_images=sources,
+        pixel_array=np.searchsorted([0, 1, 2, 300], labels).astype(np.uint8),
+        segmentation_type="LABELMAP",
+        segment_descriptions=[ours.get_segment_description(n) for n in (1, 2, 3)],
+        series_instance_uid=hd.UID(),
+        series_number=2,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="others",
+        manufacturer_model_name="others",
+        software_versions="1",
+        device_serial_number="1",
+    )
+    theirs.save_as(tmp_path / "theirs.dcm")
+    assert np.array_equal(read_labels(tmp_path / "theirs.dcm", volume), labels)
+
+
 def test_many_labels_come_back_with_their_numbers(tmp_path) -> None:
     write_series(tmp_path / "ct", np.zeros((5, 8, 8), np.uint16))
     volume = read_volume(tmp_path / "ct")

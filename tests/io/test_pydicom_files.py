@@ -120,3 +120,12 @@ def test_jpeg_of_12_bits_and_lossless_are_decoded_by_a_permissive_library() -> N
     if "JPEG-LL.dcm" in _files():
         assert read_volume(_files()["JPEG-LL.dcm"]).array.max() == 278
     assert read_volume(_files()["JPEGLSNearLossless_16.dcm"]).array.max() == 65535
+
+
+@pytest.mark.parametrize(
+    ("name", "spacing"), [("examples_ybr_color.dcm", 0.5104970559), ("examples_palette.dcm", 0.2622878766)]
+)
+def test_ultrasound_has_the_spacing_of_its_tissue(name, spacing) -> None:
+    volume = read_volume(_files()[name])
+    assert volume.units == "mm"
+    assert volume.spacing[-2:] == pytest.approx((spacing, spacing))

@@ -235,7 +235,7 @@ def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: 
         obstacle=obstacle,
         position=_floats(frame, "ImagePositionPatient", 3),
         orientation=_orientation(frame),
-        pixel_spacing=_positive_pair(spacing or detector),
+        pixel_spacing=_positive_pair(spacing or detector or _ultrasound_spacing(ds)),
         detector_spacing=detector is not None,
         thickness=_number(frame, "SliceThickness"),
         instance_number=int(_number(ds, "InstanceNumber") or 0),
@@ -249,6 +249,18 @@ def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: 
         is_hu=modality == "CT" and "RescaleIntercept" in frame and _text(frame, "RescaleType").upper() in ("", "HU"),
         stored=stored_pixels(frame),
     )
+
+
+def _ultrasound_spacing(ds: Dataset) -> tuple[float, float] | None:
+    """Millimetres between rows and columns of an ultrasound picture, where its tissue regions agree in them."""
+    regions = ds.get("SequenceOfUltrasoundRegions") or []
+    # 3 is the centimetre, 1 a picture of tissue (others are curves of motion or flow).
+    tissue = [r for r in regions if r.get("RegionSpatialFormat") == 1 and r.get("PhysicalUnitsXDirection") == 3]
+    deltas = {(_number(r, "PhysicalDeltaY"), _number(r, "PhysicalDeltaX")) for r in tissue}
+    if len(deltas) != 1:
+        return None
+    rows, columns = deltas.pop()
+    return None if rows is None or columns is None else (abs(rows) * 10, abs(columns) * 10)
 
 
 def _obstacle(ds: FileDataset) -> str:
