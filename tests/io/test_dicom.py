@@ -184,11 +184,12 @@ def test_window_and_padding_are_in_output_values(tmp_path, stored) -> None:
     assert volume.padding_value == -1024
 
 
+@pytest.mark.parametrize("lazy", [False, True])
 @pytest.mark.parametrize("end", [0, 4])
-def test_a_truncated_slice_at_an_end_is_left_out_by_name(tmp_path, stored, end) -> None:
+def test_a_truncated_slice_at_an_end_is_left_out_by_name(tmp_path, stored, end, lazy) -> None:
     paths = write_series(tmp_path, stored)
     paths[end].write_bytes(paths[end].read_bytes()[:-20])
-    volume = read_volume(tmp_path)
+    volume = read_volume(tmp_path, lazy=lazy)
     assert volume.shape == (4, 6, 7)
     assert [name for name, _ in volume.source.skipped] == [paths[end].name]
     assert any("missing" in note for note in volume.source.notes)

@@ -55,7 +55,8 @@ class SliceFacts:
     `frame` is its index among the file's `frames`, `tile` its place on a mosaic. `position` and `orientation` are
     ImagePositionPatient (mm, patient LPS) and ImageOrientationPatient (row direction, then column direction);
     `pixel_spacing` is (between rows, between columns) in mm; `window` is (low, high) after rescaling and before
-    any inversion; `frame_interval` is in seconds.
+    any inversion; `frame_interval` is in seconds. `ends_early` tells that the file is shorter than its
+    uncompressed pixels.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class SliceFacts:
     frames: int
     tile: tuple[int, int, int, int] | None
     obstacle: str
+    ends_early: bool
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     pixel_spacing: tuple[float, float] | None
@@ -134,8 +136,11 @@ def read_facts(path: Path) -> list[SliceFacts]:
     try:
         refuse_bomb(path)
         with quiet():
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            return _facts(path, dataset)
+            with path.open("rb") as stream:
+                dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+                # The reader stands before the pixel data; tag and length take at least eight bytes of the rest.
+                left = path.stat().st_size - stream.tell() - 8
+            return _facts(path, dataset, left)
     except damage() as error:
         raise SkipFile(f"damaged header: {first_line(error)}") from error
 
@@ -182,7 +187,7 @@ def first_line(error: BaseException) -> str:
     return text.rstrip(".:")
 
 
-def _facts(path: Path, ds: FileDataset) -> list[SliceFacts]:
+def _facts(path: Path, ds: FileDataset, left: int) -> list[SliceFacts]:
     modality = _text(ds, "Modality")
     sop_class = ds.get("SOPClassUID") or getattr(ds.file_meta, "MediaStorageSOPClassUID", None) or ""
     class_name = getattr(sop_class, "name", "")
@@ -196,16 +201,25 @@ def _facts(path: Path, ds: FileDataset) -> list[SliceFacts]:
         raise SkipFile("damaged image: Rows or Columns is missing" if broken else "not an image")
     if not ds.get("Rows") or not ds.get("Columns"):
         raise SkipFile("damaged image: Rows or Columns is zero")
-    stored = stored_pixels(ds)
-    needed = frame_count(ds) * int(ds.Rows) * int(ds.Columns) * stored.colours * stored.itemsize
-    if needed > _MOST_BYTES or (not _is_compressed(ds) and needed > 8 * path.stat().st_size + 2**20):
+    needed = _pixel_bytes(ds)
+    plain = not _is_compressed(ds)
+    if needed > _MOST_BYTES or (plain and needed > 8 * left + 2**20):
         raise SkipFile(f"damaged header: it promises {needed / 2**20:.0f} MiB of pixels, the file does not hold them")
     obstacle = _obstacle(ds)
     try:
         frames = list(frames_of(ds)) if not obstacle else [Frame(ds)]
     except MosaicError as error:
         frames, obstacle = [Frame(ds)], str(error)
-    return [_slice(path, ds, frame, str(sop_class), obstacle) for frame in frames]
+    return [_slice(path, ds, frame, str(sop_class), obstacle, plain and needed > left) for frame in frames]
+
+
+def _pixel_bytes(ds: FileDataset) -> int:
+    """Bytes of the pixels once they are not compressed."""
+    bits = int(ds.get("SamplesPerPixel") or 1) * int(ds.get("BitsAllocated") or 16)
+    if _text(ds, "PhotometricInterpretation") == "YBR_FULL_422":
+        # Two pixels share their colours.
+        bits = bits * 2 // 3
+    return frame_count(ds) * int(ds.Rows) * int(ds.Columns) * bits // 8
 
 
 def _is_compressed(ds: FileDataset) -> bool:
@@ -213,7 +227,7 @@ def _is_compressed(ds: FileDataset) -> bool:
     return bool(syntax and (syntax.is_compressed or syntax.is_deflated))
 
 
-def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: str) -> SliceFacts:
+def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: str, ends_early: bool) -> SliceFacts:
     modality = _text(ds, "Modality")
     spacing = _floats(frame, "PixelSpacing", 2)
     detector = _floats(frame, "ImagerPixelSpacing", 2) if spacing is None else None
@@ -233,6 +247,7 @@ def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: 
         frames=frame_count(ds),
         tile=frame.tile,
         obstacle=obstacle,
+        ends_early=ends_early,
         position=_floats(frame, "ImagePositionPatient", 3),
         orientation=_orientation(frame),
         pixel_spacing=_positive_pair(spacing or detector or _ultrasound_spacing(ds)),

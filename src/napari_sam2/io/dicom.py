@@ -149,15 +149,39 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     chosen = _choose(path, found, series)
     slices = list(chosen.slices)
     plan = _plan(path, slices)
-    dtype = _common_type(slices)
-    if lazy and dtype is not None:
-        ordered = [facts for time in plan.files for facts in time]
-        shape = (len(plan.files), len(plan.files[0]), *_plane_shape(ordered[0]))
-        axes = _axes(shape, ordered[0])
-        array = LazyStack(ordered, [n for n, letter in zip(shape, "tzyxc", strict=False) if letter in axes], dtype)
-        return _volume(path, chosen, plan, array, axes, tuple(skipped), [])
-    damaged: list[tuple[str, str]] = []
+    dtype = _common_type(slices) if lazy else None
+    if dtype is None:
+        decoded, damaged = _decoded(slices)
+    else:
+        decoded, damaged = {}, {s.path: "it ends before its last pixel" for s in slices if s.ends_early}
+    whole = [s for s in slices if s.path not in damaged]
+    left_out = [(_relative(path, file), f"damaged: {reason}") for file, reason in damaged.items()]
+    if not whole:
+        raise ReadError(
+            f"{slices[0].path} cannot be read: {left_out[0][1]}.\n"
+            f"Get a whole copy of it. If other programs open it, a decoder may be missing. {_INSTALL}"
+        )
+    notes = []
+    if damaged:
+        _log.warning("%s: left out damaged files: %s", path, "; ".join(f"{n} ({r})" for n, r in left_out))
+        plan = _plan(path, whole, left_out)
+        notes.append("damaged slices at the end of the stack are missing")
+    ordered = [facts for time in plan.files for facts in time]
+    shape = (len(plan.files), len(plan.files[0]), *_plane_shape(ordered[0]))
+    axes = _axes(shape, ordered[0])
+    kept = [n for n, letter in zip(shape, "tzyxc", strict=False) if letter in axes]
+    array: Any = (
+        stacked([decoded[facts] for facts in ordered]).reshape(kept)
+        if dtype is None
+        else LazyStack(ordered, kept, dtype)
+    )
+    return _volume(path, chosen, plan, array, axes, tuple(skipped + left_out), notes)
+
+
+def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], dict[Path, str]]:
+    """The planes of all files, and the reason for each file that is damaged."""
     decoded: dict[SliceFacts, NDArray[Any]] = {}
+    damaged: dict[Path, str] = {}
     for file, group in groupby(sorted(slices, key=lambda s: (str(s.path), s.frame)), key=lambda s: s.path):
         planes = list(group)
         try:
@@ -165,22 +189,8 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
         except UndecodableError as error:
             if error.install:
                 raise ReadError(f"{file} cannot be decoded: {error}.\n{_INSTALL}") from error
-            damaged.append((_relative(path, file), f"damaged: {error}"))
-    if not decoded:
-        raise ReadError(
-            f"{slices[0].path} cannot be read: {damaged[0][1]}.\n"
-            f"Get a whole copy of it. If other programs open it, a decoder may be missing. {_INSTALL}"
-        )
-    notes = []
-    if damaged:
-        _log.warning("%s: left out damaged files: %s", path, "; ".join(f"{n} ({r})" for n, r in damaged))
-        plan = _plan(path, [s for s in slices if s in decoded], damaged)
-        notes.append("damaged slices at the end of the stack are missing")
-    stack = stacked([decoded[facts] for time in plan.files for facts in time])
-    stack = stack.reshape(len(plan.files), len(plan.files[0]), *stack.shape[1:])
-    axes = _axes(stack.shape, plan.files[0][0])
-    stack = stack.reshape([n for n, letter in zip(stack.shape, "tzyxc", strict=False) if letter in axes])
-    return _volume(path, chosen, plan, stack, axes, tuple(skipped + damaged), notes)
+            damaged[file] = str(error)
+    return decoded, damaged
 
 
 def _plane_shape(facts: SliceFacts) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ No napari import is needed: a layer is a tuple of data, keyword arguments and ty
 
 from __future__ import annotations
 
-import math
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from napari_sam2.axes import FrameGrid
 from napari_sam2.intensity import default_window
+from napari_sam2.io._dicom_lazy import LazyStack
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def read_layers(path: str | Sequence[str], series: int | None = None) -> list[La
     layers: list[LayerData] = []
     for place in places_of(path):
         volume = read_volume(place, series, lazy=True)
-        if math.prod(volume.shape) * volume.array.dtype.itemsize <= _AT_ONCE and not is_zarr(place):
-            volume = replace(volume, array=np.asarray(volume.array))
+        if isinstance(volume.array, LazyStack) and volume.array.nbytes <= _AT_ONCE:
+            volume = read_volume(place, series)
         layers += layers_of(volume, place.name if series is None else volume.name)
     return layers
 
