@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_sam2.engine.predictor import FrameScores
 
@@ -13,39 +14,60 @@ if TYPE_CHECKING:
     from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
-NO_SCORES = FrameScores(float("nan"), float("nan"))
+# One and the same NaN, so that records without a figure are equal.
+NO_SCORES = FrameScores(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class ObjectRecord:
-    """Name and colour ``(r, g, b)`` in 0…1 of an object."""
+    """Name, colour ``(r, g, b)`` in 0…1 and place in the order of an object."""
 
     name: str
     color: tuple[float, float, float]
+    rank: int = 0
+
+
+class Source(NamedTuple):
+    """An accepted frame that a tracked mask follows from; ``corrects``: its prompts stand on an earlier mask."""
+
+    frame: int
+    prompts: PromptSet | None
+    mask: RunLengthMask | None
+    corrects: bool
 
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """A mask, where it came from, and from which accepted frames it was computed."""
+    """A mask and where it came from.
+
+    ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
+    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
+    prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
+    end, where there is one.
+    """
 
     mask: RunLengthMask
     source: Literal["prompt", "track", "edit"]
     scores: FrameScores = NO_SCORES
     window: Window | None = None
-    computed_from: tuple[Any, ...] = ()
+    computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
+    levels: tuple[float, float] | None = None
+    disagreement: float = math.nan
 
 
 @dataclass(frozen=True)
 class Accepted:
     """An accepted (conditioning) frame: prompted, edited or locked.
 
-    ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask.
+    ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask. ``empty``:
+    the object is not on this frame, as far as that is known; nothing is tracked from such a frame.
     """
 
     frame: int
     prompts: PromptSet | None
     mask: RunLengthMask | None
     base: MaskRecord | None = None
+    empty: bool = field(default=False, compare=False)
 
     @property
     def is_correction(self) -> bool:
@@ -64,11 +86,19 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
         if frame in locks or frame in edited:
             record = masks.get(frame)
             if record is not None:
-                out[frame] = Accepted(frame, None, record.mask)
+                out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
                 continue
         if frame in prompts:
-            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame))
+            answer = masks.get(frame)
+            empty = answer is not None and answer.computed_from == (prompts[frame],) and answer.mask.area == 0
+            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame), empty)
     return out
+
+
+def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
+    """What a tracked frame is computed from: the accepted frames on both sides."""
+    near = (a for a in neighbours(accepted, frame) if a is not None)
+    return tuple(Source(a.frame, a.prompts, a.mask, a.is_correction) for a in near)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
@@ -83,13 +113,16 @@ def owner_of(
 ) -> tuple[Accepted, Literal[1, -1]] | None:
     """The accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
-    In both directions the nearer one, the lower on a tie.
+    In both directions the nearer one, the lower on a tie. A frame without the object is the owner only where there is
+    no other: then the object has ended before it.
     """
     below, above = neighbours(accepted, frame)
     if direction == "forward":
         above = None
     elif direction == "backward":
         below = None
+    if below is not None and above is not None and below.empty != above.empty:
+        below, above = (None, above) if below.empty else (below, None)
     if below is not None and (above is None or frame - below.frame <= above.frame - frame):
         return below, 1
     return None if above is None else (above, -1)

@@ -20,7 +20,7 @@ def stored() -> np.ndarray:
 
 def test_a_series_is_sorted_by_position_not_by_name(tmp_path, stored) -> None:
     names = [f"{n:03d}.dcm" for n in (3, 0, 4, 1, 2)]
-    write_series(tmp_path, stored, names=names)
+    write_series(tmp_path, stored, names=names, BitsStored=12, HighBit=11)
     volume = read_volume(tmp_path)
     assert np.array_equal(volume.array, stored.astype(np.int32) - 1024)
     assert volume.array.dtype == np.int16
@@ -307,6 +307,15 @@ def test_a_lazy_series_decodes_what_is_looked_at(big_series) -> None:
     assert progress[-1] == (60, 60)
     assert np.array_equal(np.asarray(stack, dtype=np.float32), values)
     assert np.array_equal(stack[stack[...] > 1000], values[values > 1000])
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("slope", [1, 0.5])
+def test_lazily_or_not_the_type_is_the_same(tmp_path, stored, bits, slope) -> None:
+    write_series(tmp_path, stored, BitsStored=bits, HighBit=bits - 1, RescaleSlope=slope)
+    eager, lazy = read_volume(tmp_path), read_volume(tmp_path, lazy=True)
+    assert eager.array.dtype == lazy.array.dtype
+    assert np.array_equal(eager.array, np.asarray(lazy.array))
 
 
 def test_a_lazy_slice_that_cannot_be_decoded_names_its_file(big_series) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_pixels import UndecodableError, read_planes
+from napari_sam2.io._values import fits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,5 +122,10 @@ class LazyStack:
                         f"{facts.path} cannot be decoded: {error}.\nGet a whole copy of the file, or remove it and "
                         "open the folder again."
                     ) from error
+                if not fits(plane, self.dtype):
+                    raise ReadError(
+                        f"{facts.path} is damaged: its values lie outside of what its header allows.\n"
+                        "Open the series with lazy=False."
+                    )
                 self._planes[number] = plane
                 self._done[number] = True

@@ -149,8 +149,10 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     chosen = _choose(path, found, series)
     slices = list(chosen.slices)
     plan = _plan(path, slices)
-    dtype = _common_type(slices) if lazy else None
-    if dtype is None:
+    # The same type lazily and not, so that an image is the same however it was opened.
+    dtype = _common_type(slices)
+    lazy = lazy and dtype is not None
+    if not lazy:
         decoded, damaged = _decoded(slices)
     else:
         decoded, damaged = {}, {s.path: "it ends before its last pixel" for s in slices if s.ends_early}
@@ -170,11 +172,11 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     shape = (len(plan.files), len(plan.files[0]), *_plane_shape(ordered[0]))
     axes = _axes(shape, ordered[0])
     kept = [n for n, letter in zip(shape, "tzyxc", strict=False) if letter in axes]
-    array: Any = (
-        stacked([decoded[facts] for facts in ordered]).reshape(kept)
-        if dtype is None
-        else LazyStack(ordered, kept, dtype)
-    )
+    array: Any
+    if lazy and dtype is not None:
+        array = LazyStack(ordered, kept, dtype)
+    else:
+        array = stacked([decoded[facts] for facts in ordered], dtype).reshape(kept)
     return _volume(path, chosen, plan, array, axes, tuple(skipped + left_out), notes)
 
 

@@ -16,11 +16,13 @@ from scipy import ndimage
 from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
+from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
 from napari_sam2.errors import PromptError
-from napari_sam2.masks import bounding_box
+from napari_sam2.masks import RunLengthMask, bounding_box
+from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from napari_sam2.engine.predictor import FrameSource
     from napari_sam2.engine.sam2.config import ZoomPolicy
     from napari_sam2.engine.sam2.model import MaskDecoding, Sam2Model
-    from napari_sam2.prompts import PromptSet
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
@@ -96,6 +97,10 @@ class Sam2VideoStream:
             raise PromptError(f"Frame {frame} has no prompt to answer.")
         if prompts.mask is not None:
             return self._take_mask(frame, prompts, window)
+        if base is not None and self._model.config.prompt_hint is not None:
+            base = erase(base, prompts.points)
+            if prompts.box is None and not any(p.positive for p in prompts.points):
+                return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base is not None and not base.any():
             base = None
         window = self._prompting.window(frame, prompts, base, window)
