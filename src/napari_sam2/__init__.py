@@ -13,6 +13,7 @@ from napari_sam2._version import __version__
 if TYPE_CHECKING:
     from napari_sam2.engine import load_predictor
     from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+    from napari_sam2.io.mesh import write_mesh
     from napari_sam2.measure import measure_objects
     from napari_sam2.metrics import compare_labels
     from napari_sam2.session import VideoSession
@@ -28,6 +29,7 @@ _HOME = {
     "read_labels": "io",
     "read_volume": "io",
     "write_labels": "io",
+    "write_mesh": "io.mesh",
 }
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "read_labels",
     "read_volume",
     "write_labels",
+    "write_mesh",
 ]
 
 

@@ -255,9 +255,7 @@ def _parser() -> argparse.ArgumentParser:
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
     segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
     segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
-    segment.add_argument(
-        "--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels"
-    )
+    segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels")
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")

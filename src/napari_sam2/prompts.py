@@ -162,7 +162,5 @@ def make_mask(mask: NDArray[Any], frame_shape: tuple[int, int]) -> MaskPrompt:
     if array.shape != frame_shape:
         raise PromptError(f"The mask has shape {array.shape}, but the frame has {frame_shape}.")
     if array.dtype.kind == "f" and np.isnan(array).any():
-        raise PromptError(
-            "The mask has pixels that are not a number; each must be inside (1) or outside (0)."
-        )
+        raise PromptError("The mask has pixels that are not a number; each must be inside (1) or outside (0).")
     return MaskPrompt(RunLengthMask.encode(array.astype(bool)))

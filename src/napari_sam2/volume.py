@@ -52,14 +52,18 @@ class VolumeSource:
     paths
         The files that made the volume; for a DICOM series in slice order (for time series, time first).
     format
-        ``"dicom"``, ``"nifti"``, ``"tiff"``, ``"zarr"`` or ``""``.
+        ``"dicom"``, ``"nifti"`` (FreeSurfer and Analyze too), ``"itk"`` (NRRD, MetaImage), ``"tiff"``, ``"zarr"``
+        or ``""``.
     series_uid
         SeriesInstanceUID of a DICOM series; None elsewhere.
     header
         Format-specific. NIfTI: ``header`` (nibabel), ``affine`` (4x4, file index (i, j, k) → RAS mm), ``shape``
-        (of the file) and ``orientation`` (how the file was turned). DICOM: ``modality``, ``description``,
-        ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``, ``sop_instance_uids`` and ``positions``
-        (in the order of `paths`), ``orientation``, ``slice_thickness`` (mm). TIFF: ``axes`` (tifffile's letters).
+        (of the file) and ``orientation`` (how the file was turned). ITK: ``origin``, ``spacing``, ``direction`` (LPS
+        mm, ITK's order), ``shape``, ``ndim``, ``orientation`` and ``nrrd_lines`` (the text of an NRRD header).
+        DICOM: ``modality``, ``description``, ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``,
+        ``sop_instance_uids``, ``frames`` (index in the file) and ``positions`` (in the order of `paths`),
+        ``orientation``, ``slice_thickness`` (mm), ``is_mosaic``. TIFF: ``axes`` (tifffile's letters). OME-Zarr:
+        ``axes`` (the file's letters) and ``version``.
     skipped
         ``(name, reason)`` of each file of the folder that was not read.
     notes

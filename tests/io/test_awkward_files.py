@@ -22,6 +22,9 @@ from napari_sam2.io import read_labels, read_volume, write_labels
         ("nifti_odd/Z32.nii.gz", "yx", (110, 78), (0, 8), ""),
         ("nifti_odd/multi_chunk.nii.gz", "czyx", (2, 52, 39, 64), (3, 631), "channels"),
         ("nifti_odd/tensor_rgb.nii.gz", "czyx", (3, 20, 36, 36), (0, 290), "channels"),
+        ("nifti_odd/nan.mha", "zyx", (64, 110, 78), None, ""),
+        ("nifti_odd/mha.mha", "zyx", (37, 64, 64), (0, 6690), ""),
+        ("nifti_odd/FLAIR.nrrd", "zyx", (140, 160, 124), (0, 255), ""),
         ("nifti_odd/ras.hdr", "zyx", (34, 41, 62), (0, 255), ""),
         ("nifti_odd/ras.img", "zyx", (34, 41, 62), (0, 255), ""),
         ("tiff_sem_variants/sub-tif_sample-16gray_SEM.tif", "yx", (256, 256), (514, 55255), "first of 2 series"),
@@ -38,7 +41,8 @@ def test_geometry_values_and_labels(awkward, tmp_path, name, axes, shape, limits
     path = awkward(name)
     volume = read_volume(path)
     assert (volume.axes, volume.shape) == (axes, shape)
-    assert (volume.array.min(), volume.array.max()) == pytest.approx(limits, abs=0.01)
+    if limits is not None:
+        assert (volume.array.min(), volume.array.max()) == pytest.approx(limits, abs=0.01)
     assert volume.array.dtype.isnative
     assert note in " ".join(volume.source.notes)
     labels = np.random.default_rng(0).integers(0, 300, volume.label_shape).astype(np.uint16)
@@ -56,8 +60,6 @@ def test_geometry_values_and_labels(awkward, tmp_path, name, axes, shape, limits
         ("nifti_odd/complex.nii.gz", "complex64"),
         ("nifti_odd/ct_perfusion.nii.gz", "colours"),
         ("nifti_odd/rgb_test_file.nii.gz", "colours"),
-        ("nifti_odd/nan.mha", "MetaImage is not supported"),
-        ("nifti_odd/FLAIR.nrrd", "NRRD is not supported"),
         ("tiff_sem_variants/sub-png_sample-8gray_SEM.png", "PNG is not supported"),
     ],
 )
@@ -66,6 +68,30 @@ def test_refusals_name_the_file_and_the_reason(awkward, name, words) -> None:
     with pytest.raises(ReadError, match=words) as caught:
         read_volume(path)
     assert str(path) in caught.value.headline
+
+
+def test_a_dicom_among_other_files_is_not_mixed_with_them(awkward) -> None:
+    volume = read_volume(awkward("nifti_odd"))
+    assert volume.shape == (6, 64, 64)
+    names = dict(volume.source.skipped)
+    assert names["AIL.nii.gz"] == "not DICOM"
+    assert "enh.dcm" not in names
+
+
+def test_spacing_of_metaimage_and_nrrd(awkward) -> None:
+    assert read_volume(awkward("nifti_odd/mha.mha")).spacing == pytest.approx((3.8, 3.438, 3.438), abs=1e-3)
+    assert read_volume(awkward("nifti_odd/FLAIR.nrrd")).spacing == pytest.approx((1, 1, 1))
+
+
+def test_nan_and_infinity_stay_out_of_the_window(awkward) -> None:
+    from napari_sam2.axes import FrameGrid
+    from napari_sam2.intensity import default_window
+
+    volume = read_volume(awkward("nifti_odd/nan.mha"))
+    assert (np.isnan(volume.array).sum(), np.isinf(volume.array).sum()) == (1519, 73)
+    low, high = default_window(volume, FrameGrid.of(volume))
+    assert np.isfinite([low, high]).all()
+    assert low < high
 
 
 def test_the_shear_of_a_tilted_gantry_stays_in_the_affine(awkward) -> None:
@@ -84,6 +110,7 @@ def test_the_shear_of_a_tilted_gantry_stays_in_the_affine(awkward) -> None:
         ("example4d.nii.gz", "tzyx", (2, 24, 96, 128)),
         ("example_nifti2.nii.gz", "tzyx", (2, 12, 20, 32)),
         ("standard.nii.gz", "zyx", (7, 5, 4)),
+        ("test.mgz", "tzyx", (2, 3, 4, 5)),
     ],
 )
 def test_nibabels_own_files(tmp_path, name, axes, shape) -> None:
@@ -108,7 +135,6 @@ def test_nibabels_own_files(tmp_path, name, axes, shape) -> None:
         ("tiny.mnc", "MINC"),
         ("phantom_EPI_asc_CLEAR_2_1.PAR", "PAR/REC"),
         ("scaled+tlrc.HEAD", "AFNI"),
-        ("test.mgz", "MGH"),
     ],
 )
 def test_nibabels_foreign_files_are_refused(name, words) -> None:

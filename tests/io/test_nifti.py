@@ -108,6 +108,28 @@ def test_labels_written_for_an_affine_alone_lie_where_the_volume_lies(tmp_path) 
     assert np.array_equal(read_labels(tmp_path / "a.nii.gz", volume), labels)
 
 
+def test_the_sform_counts_where_the_two_forms_differ(tmp_path, data) -> None:
+    image = nib.Nifti1Image(data, _oblique())
+    image.set_qform(_affine("LPS"), code=1)
+    image.set_sform(_oblique(), code=1)
+    image.header.set_xyzt_units("mm")
+    image.to_filename(tmp_path / "a.nii")
+    volume = read_volume(tmp_path / "a.nii")
+    theirs = nib.load(tmp_path / "a.nii")
+    assert "sform and qform disagree" in " ".join(volume.source.notes)
+    assert volume.affine[:, [2, 1, 0, 3]] == pytest.approx(LPS @ theirs.get_sform() @ _flips(theirs, volume), abs=1e-5)
+    write_labels(tmp_path / "l.nii", np.ones(volume.shape, np.uint8), volume)
+    again = nib.load(tmp_path / "l.nii")
+    assert np.array_equal(again.get_sform(), theirs.get_sform())
+    assert np.array_equal(again.get_qform(), theirs.get_qform())
+
+
+def _flips(image: nib.Nifti1Image, volume: ImageVolume) -> np.ndarray:
+    """The turn from the file's index to the volume's (x, y, z)."""
+    turn = nib.orientations.ornt_transform(nib.io_orientation(image.affine), nib.orientations.axcodes2ornt("LPS"))
+    return nib.orientations.inv_ornt_aff(turn, image.shape)
+
+
 def test_a_sheared_affine_switches_the_qform_off(tmp_path) -> None:
     affine = np.zeros((4, 4))
     affine[:3, 0], affine[1, 1], affine[0, 2], affine[3, 3] = (0, 1.0, 3.0), 1, 1, 1

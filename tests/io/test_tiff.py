@@ -112,6 +112,17 @@ def test_cut_files_are_refused_by_name(tmp_path, compression, part) -> None:
         read_volume(path)
 
 
+def test_a_picture_taller_than_its_strips_is_damaged(tmp_path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((40, 40), np.uint16), compression="zlib", rowsperstrip=10)
+    raw = bytearray((tmp_path / "a.tif").read_bytes())
+    with tifffile.TiffFile(tmp_path / "a.tif") as tiff:
+        place = tiff.pages[0].tags["ImageLength"].valueoffset
+    raw[place + 1] = 200
+    (tmp_path / "a.tif").write_bytes(bytes(raw))
+    with pytest.raises(ReadError, match=r"a\.tif is damaged: parts of its first image are missing"):
+        read_volume(tmp_path / "a.tif")
+
+
 def test_a_text_file_is_no_tiff(tmp_path) -> None:
     (tmp_path / "a.tif").write_text("no")
     with pytest.raises(ReadError, match="as TIFF"):

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom import SeriesInfo
+    from napari_sam2.io.terminology import SegmentCode
     from napari_sam2.volume import ImageVolume
 
-__all__ = ["list_series", "read_labels", "read_volume", "write_labels"]
+__all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
 _log = logging.getLogger(__name__)
 
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz")
+NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
+ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
-LABEL_SUFFIXES = (".nii", ".nii.gz", ".tif", ".tiff")
+LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm", ".zarr")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {
     ".mnc": "MINC",
@@ -34,12 +36,6 @@ _FOREIGN = {
     ".rec": "Philips PAR/REC",
     ".head": "AFNI",
     ".brik": "AFNI",
-    ".mgz": "FreeSurfer MGH",
-    ".mgh": "FreeSurfer MGH",
-    ".mha": "MetaImage",
-    ".mhd": "MetaImage",
-    ".nrrd": "NRRD",
-    ".nhdr": "NRRD",
     ".npz": "NumPy",
     ".npy": "NumPy",
     ".png": "PNG",
@@ -48,15 +44,18 @@ _FOREIGN = {
 }
 
 
-def read_volume(path: str | PathLike[str], series: str | int | None = None) -> ImageVolume:
-    """Read a DICOM folder or file, a NIfTI file or a TIFF / OME-TIFF file.
+def read_volume(path: str | PathLike[str], series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
+    """Read DICOM, NIfTI, NRRD, MetaImage, Analyze, FreeSurfer, TIFF (plain, ImageJ, OME) or OME-Zarr.
 
     Parameters
     ----------
     path
-        A folder of DICOM files (read with its subfolders), or one file.
+        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, or one file.
     series
         Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
+    lazy
+        Of a DICOM series, read the headers now and each slice when it is first looked at. The array then slices
+        like NumPy's, and ``volume.array.load()`` decodes the rest.
 
     Returns
     -------
@@ -71,7 +70,7 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None) -> I
         If the file is missing, damaged, of another format, or no regular volume.
     """
     path = Path(path).expanduser()
-    volume = _read_volume(path, series)
+    volume = _read_volume(path, series, lazy)
     if volume.source is not None:
         for note in volume.source.notes:
             _log.info("%s: %s", path, note)
@@ -99,21 +98,29 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
 
 
 def write_labels(
-    path: str | PathLike[str], labels: Any, volume: ImageVolume, names: Mapping[int, str] | None = None
+    path: str | PathLike[str],
+    labels: Any,
+    volume: ImageVolume,
+    names: Mapping[int, str] | None = None,
+    codes: Mapping[int, SegmentCode] | None = None,
 ) -> None:
-    """Write labels as NIfTI or TIFF, whole or not at all.
+    """Write labels in the format of the suffix, whole or not at all.
 
     Parameters
     ----------
     path
-        Ends in ``.nii``, ``.nii.gz``, ``.tif`` or ``.tiff``; an existing file is replaced.
+        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.dcm`` (DICOM-SEG) or ``.zarr``
+        (OME-Zarr; also ``IMAGE.zarr/labels/NAME``); what is there is replaced.
     labels
         Whole numbers on the volume's grid without channels; 0 is the background.
     volume
-        The volume that the labels belong to. Labels of a volume read from NIfTI go back on that file's own
-        grid and orientation.
+        The volume that the labels belong to. Labels of a volume read from NIfTI, NRRD or MetaImage go back on that
+        file's own grid and orientation. A DICOM-SEG needs a volume read from DICOM, and repeats its patient and
+        study data, as the standard requires; the other formats hold nothing of them.
     names
-        Names of the labels; kept as JSON in the file.
+        Names of the labels; kept in the file where the format has a place for them.
+    codes
+        What the labels are, for a DICOM-SEG; see `napari_sam2.io.terminology`. Names in its table need none.
 
     Raises
     ------
@@ -126,6 +133,18 @@ def write_labels(
         from napari_sam2.io._nifti_labels import write_nifti_labels
 
         write_nifti_labels(path, labels, volume, names)
+    elif name.endswith((".nrrd", ".mha")):
+        from napari_sam2.io.itk import write_itk_labels
+
+        write_itk_labels(path, labels, volume, names)
+    elif name.endswith(".zarr") or path.parent.name == "labels":
+        from napari_sam2.io._ome_zarr_labels import write_ome_zarr_labels
+
+        write_ome_zarr_labels(path, labels, volume, names)
+    elif name.endswith(".dcm"):
+        from napari_sam2.io.dicom_seg import write_dicom_seg
+
+        write_dicom_seg(path, labels, volume, names, codes)
     elif name.endswith((".tif", ".tiff")):
         from napari_sam2.io.tiff import write_tiff_labels
 
@@ -143,7 +162,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     Parameters
     ----------
     path
-        A NIfTI or TIFF file.
+        A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file, or an OME-Zarr label image.
     volume
         The volume that the labels belong to.
 
@@ -163,23 +182,55 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         from napari_sam2.io._nifti_labels import read_nifti_labels
 
         return read_nifti_labels(path, volume)
+    if name.endswith(ITK_SUFFIXES):
+        from napari_sam2.io.itk import read_itk_labels
+
+        return read_itk_labels(path, volume)
     if name.endswith(TIFF_SUFFIXES):
         from napari_sam2.io.tiff import read_tiff_labels
 
         return read_tiff_labels(path, volume)
+    from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr_labels
+
+    if is_zarr(path):
+        return read_ome_zarr_labels(path, volume)
+    if path.is_file() and looks_like_dicom(path):
+        from napari_sam2.io.dicom_labels import read_dicom_labels
+
+        return read_dicom_labels(path, volume)
     raise ReadError(
         f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
         f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
     )
 
 
-def _read_volume(path: Path, series: str | int | None) -> ImageVolume:
+def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
+    """Names of the labels in a DICOM-SEG or RT-STRUCT; empty for formats that keep none in a common way.
+
+    Raises
+    ------
+    ReadError
+        If the file is missing or damaged.
+    """
+    from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io.dicom_labels import read_dicom_names
+
+    path = _existing(Path(path).expanduser())
+    return read_dicom_names(path) if path.is_file() and looks_like_dicom(path) else {}
+
+
+def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
     name = _existing(path).name.lower()
     if path.is_file():
         if name.endswith(NIFTI_SUFFIXES):
             from napari_sam2.io.nifti import read_nifti
 
             return read_nifti(path)
+        if name.endswith(ITK_SUFFIXES):
+            from napari_sam2.io.itk import read_itk
+
+            return read_itk(path)
         if name.endswith(TIFF_SUFFIXES):
             from napari_sam2.io.tiff import read_tiff
 
@@ -190,9 +241,14 @@ def _read_volume(path: Path, series: str | int | None) -> ImageVolume:
                 f"{path} cannot be read: the format {foreign} is not supported.\n"
                 "Convert it to NIfTI, DICOM or TIFF, or wrap the array in ImageVolume."
             )
+    if path.is_dir():
+        from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr
+
+        if is_zarr(path):
+            return read_ome_zarr(path)
     from napari_sam2.io.dicom import read_dicom
 
-    return read_dicom(path, series)
+    return read_dicom(path, series, lazy)
 
 
 def _existing(path: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -46,6 +47,48 @@ def replacing(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
     # The rename itself must reach the disk too; not every system lets a folder be opened for that.
+    with suppress(OSError):
+        _sync(path.parent)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Like `replacing`, for a folder of many files: an old one stays until the new one is whole and on the disk.
+
+    Raises
+    ------
+    WriteError
+        If the folder above is missing, something else has the name, or the disk refuses.
+    """
+    if not path.parent.is_dir():
+        raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
+    if path.is_file():
+        raise WriteError(f"{path} cannot be written: it is a file.\nGive another name.")
+    mark = uuid.uuid4().hex[:8]
+    temporary, old = path.with_name(f".{mark}.{path.name}"), path.with_name(f".{mark}.old.{path.name}")
+    try:
+        yield temporary
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                _sync(temporary.parent / folder / name)
+        if path.exists():
+            # No system swaps two folders that hold files in one step; in between, the old one is beside it.
+            os.replace(path, old)
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(
+            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
     with suppress(OSError):
         _sync(path.parent)
 

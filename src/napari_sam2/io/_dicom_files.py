@@ -1,24 +1,25 @@
-"""One DICOM file: the facts of its header that a stack needs, and its pixels in the unit of the image."""
+"""The facts of a DICOM file's header that a stack needs, plane by plane."""
 
 from __future__ import annotations
 
 import logging
 import struct
 import warnings
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.io._values import native, rescaled
+from napari_sam2.io._dicom_frames import Frame, MosaicError, frame_count, frames_of
+from napari_sam2.io._dicom_values import StoredPixels, stored_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
-    from pydicom.dataset import FileDataset
+    from pydicom.dataset import Dataset, FileDataset
 
 _log = logging.getLogger(__name__)
 
@@ -33,31 +34,29 @@ _DAMAGE: tuple[type[Exception], ...] = (
     OSError,
     EOFError,
     struct.error,
+    zlib.error,
     MemoryError,
     OverflowError,
 )
 _NO_PICTURES = ("RTSTRUCT", "RTPLAN", "RTDOSE", "RTRECORD", "SR", "PR", "KO", "SEG", "REG", "RWV", "ECG", "FID")
+# More than this in one file is a damaged or hostile header, not a picture that anyone could look at.
+_MOST_BYTES = 2**36
+_MOST_INFLATED = 2**30
 
 
 class SkipFile(Exception):
     """The file is no slice of a volume; the text is the reason, for ``source.skipped``."""
 
 
-class UndecodableError(Exception):
-    """The pixels of a file cannot be decoded; `install` says whether a decoder is missing."""
-
-    def __init__(self, reason: str, install: bool = False) -> None:
-        super().__init__(reason)
-        self.install = install
-
-
 @dataclass(frozen=True)
 class SliceFacts:
-    """The header of one image file, in the terms of a stack.
+    """What the header says about one plane of a file, in the terms of a stack.
 
-    `position` and `orientation` are ImagePositionPatient (mm, patient LPS) and ImageOrientationPatient (row
-    direction, then column direction); `pixel_spacing` is (between rows, between columns) in mm; `window` is
-    (low, high) after rescaling and before any inversion.
+    `frame` is its index among the file's `frames`, `tile` its place on a mosaic. `position` and `orientation` are
+    ImagePositionPatient (mm, patient LPS) and ImageOrientationPatient (row direction, then column direction);
+    `pixel_spacing` is (between rows, between columns) in mm; `window` is (low, high) after rescaling and before
+    any inversion; `frame_interval` is in seconds. `ends_early` tells that the file is shorter than its
+    uncompressed pixels.
     """
 
     path: Path
@@ -70,8 +69,11 @@ class SliceFacts:
     modality: str
     rows: int
     columns: int
+    frame: int
     frames: int
+    tile: tuple[int, int, int, int] | None
     obstacle: str
+    ends_early: bool
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     pixel_spacing: tuple[float, float] | None
@@ -82,9 +84,22 @@ class SliceFacts:
     temporal_positions: int | None
     trigger_time: float | None
     acquisition_time: str
+    frame_interval: float | None
     kind: tuple[str, ...]
     window: tuple[float, float] | None
     is_hu: bool
+    stored: StoredPixels
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the plane has three colours to a pixel."""
+        return self.stored.colours == 3
+
+    @property
+    def name(self) -> str:
+        """The file's name, with the number of the frame where there are several."""
+        name = self.path.name if len(self.path.name) <= 40 else f"…{self.path.name[-38:]}"
+        return f"{name} frame {self.frame + 1}" if self.frames > 1 else name
 
 
 @contextmanager
@@ -106,8 +121,8 @@ def looks_like_dicom(path: Path) -> bool:
     return head[128:132] == b"DICM" or (len(head) > 8 and head[0] in (2, 8) and head[1] == 0 and head[3] == 0)
 
 
-def read_facts(path: Path) -> SliceFacts:
-    """The facts of one file, without its pixels.
+def read_facts(path: Path) -> list[SliceFacts]:
+    """The facts of each plane of one file, without its pixels.
 
     Raises
     ------
@@ -119,14 +134,44 @@ def read_facts(path: Path) -> SliceFacts:
     if not looks_like_dicom(path):
         raise SkipFile("not DICOM")
     try:
+        refuse_bomb(path)
         with quiet():
-            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
-            return _facts(path, dataset)
-    except _damage() as error:
+            with path.open("rb") as stream:
+                dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
+                # The reader stands before the pixel data; tag and length take at least eight bytes of the rest.
+                left = path.stat().st_size - stream.tell() - 8
+            return _facts(path, dataset, left)
+    except damage() as error:
         raise SkipFile(f"damaged header: {first_line(error)}") from error
 
 
-def _damage() -> tuple[type[Exception], ...]:
+def refuse_bomb(path: Path) -> None:
+    """Refuse a deflated file that would blow up when it is read, before it is parsed.
+
+    Raises
+    ------
+    SkipFile
+        If it inflates to more than a gibibyte.
+    """
+    from pydicom.filereader import read_file_meta_info
+
+    with path.open("rb") as stream:
+        # Prefix, then the group length of the file meta information: only such files can be deflated.
+        head = stream.read(144)
+        if head[128:136] != b"DICM\x02\0\0\0":
+            return
+        if str(read_file_meta_info(path).get("TransferSyntaxUID", "")) != "1.2.840.10008.1.2.1.99":
+            return
+        stream.seek(144 + int.from_bytes(head[140:144], "little"))
+        inflater, size = zlib.decompressobj(-zlib.MAX_WBITS), 0
+        while (chunk := inflater.unconsumed_tail or stream.read(2**16)) and not inflater.eof:
+            size += len(inflater.decompress(chunk, 2**22))
+            if size > _MOST_INFLATED:
+                raise SkipFile("it inflates to more than 1 GiB")
+
+
+def damage() -> tuple[type[Exception], ...]:
+    """What pydicom raises on damaged files."""
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     return (*_DAMAGE, InvalidDicomError, BytesLengthException)
@@ -142,7 +187,7 @@ def first_line(error: BaseException) -> str:
     return text.rstrip(".:")
 
 
-def _facts(path: Path, ds: FileDataset) -> SliceFacts:
+def _facts(path: Path, ds: FileDataset, left: int) -> list[SliceFacts]:
     modality = _text(ds, "Modality")
     sop_class = ds.get("SOPClassUID") or getattr(ds.file_meta, "MediaStorageSOPClassUID", None) or ""
     class_name = getattr(sop_class, "name", "")
@@ -154,54 +199,100 @@ def _facts(path: Path, ds: FileDataset) -> SliceFacts:
         # An image class without its size is a broken image; anything else never was one.
         broken = "Columns" in ds or "Rows" in ds or "BitsAllocated" in ds
         raise SkipFile("damaged image: Rows or Columns is missing" if broken else "not an image")
-    if int(ds.get("SamplesPerPixel", 1) or 1) != 1 or _text(ds, "PhotometricInterpretation") == "PALETTE COLOR":
-        raise SkipFile("colour picture, not a grey slice")
-    spacing = _floats(ds, "PixelSpacing", 2)
-    detector = _floats(ds, "ImagerPixelSpacing", 2) if spacing is None else None
+    if not ds.get("Rows") or not ds.get("Columns"):
+        raise SkipFile("damaged image: Rows or Columns is zero")
+    needed = _pixel_bytes(ds)
+    plain = not _is_compressed(ds)
+    if needed > _MOST_BYTES or (plain and needed > 8 * left + 2**20):
+        raise SkipFile(f"damaged header: it promises {needed / 2**20:.0f} MiB of pixels, the file does not hold them")
+    obstacle = _obstacle(ds)
+    try:
+        frames = list(frames_of(ds)) if not obstacle else [Frame(ds)]
+    except MosaicError as error:
+        frames, obstacle = [Frame(ds)], str(error)
+    return [_slice(path, ds, frame, str(sop_class), obstacle, plain and needed > left) for frame in frames]
+
+
+def _pixel_bytes(ds: FileDataset) -> int:
+    """Bytes of the pixels once they are not compressed."""
+    bits = int(ds.get("SamplesPerPixel") or 1) * int(ds.get("BitsAllocated") or 16)
+    if _text(ds, "PhotometricInterpretation") == "YBR_FULL_422":
+        # Two pixels share their colours.
+        bits = bits * 2 // 3
+    return frame_count(ds) * int(ds.Rows) * int(ds.Columns) * bits // 8
+
+
+def _is_compressed(ds: FileDataset) -> bool:
+    syntax = getattr(ds.file_meta, "TransferSyntaxUID", None)
+    return bool(syntax and (syntax.is_compressed or syntax.is_deflated))
+
+
+def _slice(path: Path, ds: FileDataset, frame: Frame, sop_class: str, obstacle: str, ends_early: bool) -> SliceFacts:
+    modality = _text(ds, "Modality")
+    spacing = _floats(frame, "PixelSpacing", 2)
+    detector = _floats(frame, "ImagerPixelSpacing", 2) if spacing is None else None
+    interval = _number(ds, "FrameTime") if frame.dataset is ds and frame_count(ds) > 1 else None
     return SliceFacts(
         path=path,
         series_uid=_text(ds, "SeriesInstanceUID"),
         study_uid=_text(ds, "StudyInstanceUID"),
         frame_of_reference_uid=_text(ds, "FrameOfReferenceUID"),
-        sop_class_uid=str(sop_class),
+        sop_class_uid=sop_class,
         sop_instance_uid=_text(ds, "SOPInstanceUID"),
         description=_text(ds, "SeriesDescription"),
         modality=modality,
-        rows=int(ds.Rows),
-        columns=int(ds.Columns),
-        frames=int(ds.get("NumberOfFrames", 1) or 1),
-        obstacle=_obstacle(ds, class_name),
-        position=_floats(ds, "ImagePositionPatient", 3),
-        orientation=_orientation(ds),
-        pixel_spacing=_positive_pair(spacing or detector),
+        rows=int(frame.get("Rows")),
+        columns=int(frame.get("Columns")),
+        frame=frame.number,
+        frames=frame_count(ds),
+        tile=frame.tile,
+        obstacle=obstacle,
+        ends_early=ends_early,
+        position=_floats(frame, "ImagePositionPatient", 3),
+        orientation=_orientation(frame),
+        pixel_spacing=_positive_pair(spacing or detector or _ultrasound_spacing(ds)),
         detector_spacing=detector is not None,
-        thickness=_number(ds, "SliceThickness"),
+        thickness=_number(frame, "SliceThickness"),
         instance_number=int(_number(ds, "InstanceNumber") or 0),
-        temporal_position=_integer(ds, "TemporalPositionIdentifier"),
+        temporal_position=_integer(frame, "TemporalPositionIdentifier"),
         temporal_positions=_integer(ds, "NumberOfTemporalPositions"),
-        trigger_time=_number(ds, "TriggerTime"),
-        acquisition_time=_text(ds, "AcquisitionTime"),
-        kind=_kind(ds),
-        window=_window(ds),
-        is_hu=modality == "CT" and "RescaleIntercept" in ds and _text(ds, "RescaleType").upper() in ("", "HU"),
+        trigger_time=_number(frame, "TriggerTime"),
+        acquisition_time=_text(frame, "AcquisitionTime"),
+        frame_interval=interval / 1000 if interval and interval > 0 else None,
+        kind=_kind(frame),
+        window=_window(frame),
+        is_hu=modality == "CT" and "RescaleIntercept" in frame and _text(frame, "RescaleType").upper() in ("", "HU"),
+        stored=stored_pixels(frame),
     )
 
 
-def _obstacle(ds: FileDataset, class_name: str) -> str:
-    if int(ds.get("NumberOfFrames", 1) or 1) > 1 or class_name.startswith(("Enhanced", "Legacy Converted")):
-        return f"it is a multi-frame file ({int(ds.get('NumberOfFrames', 1) or 1)} frames in one), not yet supported"
-    if "MOSAIC" in [str(v).upper() for v in _values(ds, "ImageType")]:
-        return "it is a Siemens mosaic (many slices on one sheet), not yet supported"
+def _ultrasound_spacing(ds: Dataset) -> tuple[float, float] | None:
+    """Millimetres between rows and columns of an ultrasound picture, where its tissue regions agree in them."""
+    regions = ds.get("SequenceOfUltrasoundRegions") or []
+    # 3 is the centimetre, 1 a picture of tissue (others are curves of motion or flow).
+    tissue = [r for r in regions if r.get("RegionSpatialFormat") == 1 and r.get("PhysicalUnitsXDirection") == 3]
+    deltas = {(_number(r, "PhysicalDeltaY"), _number(r, "PhysicalDeltaX")) for r in tissue}
+    if len(deltas) != 1:
+        return None
+    rows, columns = deltas.pop()
+    return None if rows is None or columns is None else (abs(rows) * 10, abs(columns) * 10)
+
+
+def _obstacle(ds: FileDataset) -> str:
+    if "SliceVector" in ds and "PerFrameFunctionalGroupsSequence" not in ds:
+        return "it is a nuclear medicine file whose frames carry no positions of their own"
+    if ds.get("TotalPixelMatrixColumns") and frame_count(ds) > 1:
+        return "it is a tiled whole-slide image"
     return ""
 
 
-def _kind(ds: FileDataset) -> tuple[str, ...]:
+def _kind(ds: Frame) -> tuple[str, ...]:
     # Images at one position that differ in these are different pictures, not time points.
     image_type = "/".join(str(v) for v in _values(ds, "ImageType"))
     return image_type, _text(ds, "EchoTime"), _text(ds, "DiffusionBValue")
 
 
-def _orientation(ds: FileDataset) -> tuple[float, ...] | None:
+def _orientation(ds: Frame) -> tuple[float, ...] | None:
     values = _floats(ds, "ImageOrientationPatient", 6)
     if values is None:
         return None
@@ -212,7 +303,7 @@ def _orientation(ds: FileDataset) -> tuple[float, ...] | None:
     return values
 
 
-def _window(ds: FileDataset) -> tuple[float, float] | None:
+def _window(ds: Frame) -> tuple[float, float] | None:
     centres, widths = _values(ds, "WindowCenter"), _values(ds, "WindowWidth")
     if not centres or not widths:
         return None
@@ -222,19 +313,19 @@ def _window(ds: FileDataset) -> tuple[float, float] | None:
     return centre - width / 2, centre + width / 2
 
 
-def _values(ds: FileDataset, keyword: str) -> list[Any]:
+def _values(ds: Frame | Dataset, keyword: str) -> list[Any]:
     value = ds.get(keyword)
     if value is None or value == "":
         return []
     return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
 
 
-def _text(ds: FileDataset, keyword: str) -> str:
+def _text(ds: Frame | Dataset, keyword: str) -> str:
     value = ds.get(keyword)
     return "" if value is None else str(value).strip()
 
 
-def _floats(ds: FileDataset, keyword: str, count: int) -> tuple[float, ...] | None:
+def _floats(ds: Frame | Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
     values = [float(v) for v in _values(ds, keyword) if v not in (None, "")]
     return tuple(values) if len(values) == count and np.isfinite(values).all() else None
 
@@ -243,90 +334,11 @@ def _positive_pair(values: tuple[float, ...] | None) -> tuple[float, float] | No
     return (values[0], values[1]) if values is not None and min(values) > 0 else None
 
 
-def _number(ds: FileDataset, keyword: str) -> float | None:
+def _number(ds: Frame | Dataset, keyword: str) -> float | None:
     values = _values(ds, keyword)
     return float(values[0]) if values and values[0] not in (None, "") else None
 
 
-def _integer(ds: FileDataset, keyword: str) -> int | None:
+def _integer(ds: Frame | Dataset, keyword: str) -> int | None:
     value = _number(ds, keyword)
     return None if value is None else int(value)
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """One decoded slice: `plane` (rows, columns), padding in its values, and the inversion that was made.
-
-    Where `mirror` is a number, the file was MONOCHROME1 and every value v of it became mirror - v.
-    """
-
-    plane: NDArray[Any]
-    padding: float | None
-    mirror: float | None
-    notes: tuple[str, ...] = ()
-
-
-def read_pixels(path: Path) -> Pixels:
-    """Decode one single-frame file: rescaled by its own header, bright is bright.
-
-    Raises
-    ------
-    UndecodableError
-        If the file is truncated, damaged, or compressed in a way that nothing installed decodes.
-    """
-    import pydicom
-
-    try:
-        with quiet():
-            dataset = pydicom.dcmread(path, force=True)
-            if "PixelData" not in dataset and "FloatPixelData" not in dataset:
-                raise UndecodableError("it holds no pixel data")
-            return _pixels(dataset)
-    except _damage() as error:
-        install = _needs_decoder(error)
-        raise UndecodableError(first_line(error), install=install) from error
-
-
-def _needs_decoder(error: Exception) -> bool:
-    text = str(error).lower()
-    return "missing dependencies" in text or "plugins are missing" in text or "unable to decompress" in text
-
-
-def _pixels(ds: FileDataset) -> Pixels:
-    from pydicom.pixels.processing import apply_modality_lut
-
-    stored = native(np.asarray(ds.pixel_array))
-    if stored.ndim != 2:
-        raise UndecodableError(f"its pixels have the shape {stored.shape}, not (rows, columns)")
-    notes = []
-    if "ModalityLUTSequence" in ds and ds.ModalityLUTSequence:
-        plane = native(np.asarray(apply_modality_lut(stored, ds)))
-        slope, intercept, padding = 1.0, 0.0, None
-        notes.append("values were mapped by the file's modality look-up table")
-        ends = float(plane.min()), float(plane.max())
-    else:
-        slope, intercept = _number(ds, "RescaleSlope") or 1.0, _number(ds, "RescaleIntercept") or 0.0
-        plane = rescaled(stored, slope, intercept)
-        padding = _number(ds, "PixelPaddingValue")
-        padding = None if padding is None else float(slope * padding + intercept)
-        ends = _ends(ds, slope, intercept)
-    if "VOILUTSequence" in ds and ds.VOILUTSequence:
-        notes.append("the file's VOI look-up table (a display curve) was not applied")
-    if (0x6000, 0x3000) in ds:
-        notes.append("the file's overlay (drawings on the picture) is not shown")
-    if _text(ds, "PhotometricInterpretation") != "MONOCHROME1":
-        return Pixels(plane, padding, None, tuple(notes))
-    mirror = ends[0] + ends[1]
-    wide = plane.astype(np.int64 if plane.dtype.kind in "iu" else np.float64)
-    turned = rescaled(wide, -1.0, mirror)
-    # Mirrored about the middle of the stored range, unsigned values stay in their type.
-    if slope == 1.0 and intercept == 0.0 and plane.dtype.kind == "u":
-        turned = turned.astype(plane.dtype)
-    return Pixels(turned, None if padding is None else mirror - padding, mirror, tuple(notes))
-
-
-def _ends(ds: FileDataset, slope: float, intercept: float) -> tuple[float, float]:
-    bits = int(ds.get("BitsStored") or ds.get("BitsAllocated") or 16)
-    signed = int(ds.get("PixelRepresentation") or 0) == 1
-    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return slope * low + intercept, slope * high + intercept

@@ -9,7 +9,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -47,13 +46,14 @@ class StackPlan:
     """Which file goes where: ``files[t][z]``, and index (z, y, x, 1) → patient LPS mm.
 
     `affine` is None where the files say nothing about their place; `has_spacing` tells whether its
-    lengths are physical.
+    lengths are physical. `frame_interval` is in seconds.
     """
 
     files: tuple[tuple[SliceFacts, ...], ...]
     affine: NDArray[np.float64] | None
     has_spacing: bool
     notes: tuple[str, ...] = ()
+    frame_interval: float | None = None
 
 
 def heights(slices: Sequence[SliceFacts]) -> NDArray[np.float64]:
@@ -90,14 +90,17 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
     """
     for facts in slices:
         if facts.obstacle:
-            raise NoVolumeError(f"{facts.path.name}: {facts.obstacle}", "Convert it to single frames or NIfTI first.")
+            remedy = "Convert it to NIfTI first (for example with dcm2niix)."
+            raise NoVolumeError(f"{facts.path.name}: {facts.obstacle}", remedy)
     if len(slices) == 1:
         return _single(slices[0])
+    if all(s.path == slices[0].path and s.position is None for s in slices):
+        return _film(slices)
     placed = [s for s in slices if s.position is not None and s.orientation is not None]
     if len(placed) < len(slices):
         missing = next(s for s in slices if s not in placed)
         raise NoVolumeError(
-            f"{missing.path.name} has no position or orientation in its header, so the order of its "
+            f"{missing.name} has no position or orientation in its header, so the order of its "
             f"{len(slices)} slices is unknown",
             "Open one file alone, or convert the folder with a tool that knows the scanner.",
         )
@@ -131,14 +134,23 @@ def _single(facts: SliceFacts) -> StackPlan:
     return StackPlan(((facts,),), affine, spacing is not None, tuple(notes))
 
 
+def _film(slices: Sequence[SliceFacts]) -> StackPlan:
+    """Frames of one file that have no place of their own: a film, in the order of the frames."""
+    ordered = sorted(slices, key=lambda s: s.frame)
+    one = _single(ordered[0])
+    notes = [f"the {len(ordered)} frames have no positions; they were taken for time points", *one.notes[1:]]
+    files = tuple((s,) for s in ordered)
+    return StackPlan(files, one.affine, one.has_spacing, tuple(notes), ordered[0].frame_interval)
+
+
 def _time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
     """``groups[position]`` → ``times[t][position]``."""
     counts = sorted({len(g) for g in groups})
     if counts == [1]:
         return [[g[0] for g in groups]]
     doubled = next(g for g in groups if len(g) > 1)
-    names = ", ".join(_name(s.path) for s in doubled[:4])
-    uids = [s.sop_instance_uid for s in doubled if s.sop_instance_uid]
+    names = ", ".join(s.name for s in doubled[:4])
+    uids = [(s.sop_instance_uid, s.frame) for s in doubled if s.sop_instance_uid]
     if len(set(uids)) < len(uids):
         raise NoVolumeError(
             f"it holds the same slice twice ({names} have one SOPInstanceUID)", "Remove the duplicate files."
@@ -225,7 +237,7 @@ def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDAr
 def _gap_text(stack: list[SliceFacts], gaps: NDArray[np.float64], median: float, worst: int, tilt: float) -> str:
     tilted = f"the gantry is tilted by {tilt:.1f}° and " if tilt > _TILT_DEGREES else ""
     values, counts = np.unique(np.round(gaps, 3), return_counts=True)
-    between = f"{_name(stack[worst].path)} and {_name(stack[worst + 1].path)}"
+    between = f"{stack[worst].name} and {stack[worst + 1].name}"
     if len(values) > 4:
         listed = f"from {gaps.min():.3f} to {gaps.max():.3f} mm, the worst"
     else:
@@ -264,7 +276,3 @@ def _normal(facts: SliceFacts) -> NDArray[np.float64]:
     assert facts.orientation is not None
     normal = np.cross(facts.orientation[:3], facts.orientation[3:])
     return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)
-
-
-def _name(path: Path) -> str:
-    return path.name if len(path.name) <= 40 else f"…{path.name[-38:]}"

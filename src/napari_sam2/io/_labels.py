@@ -1,4 +1,4 @@
-"""What every label writer and reader checks first."""
+"""What label writers and readers share: checks, the order of axes, and the way onto a volume's grid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.io._upright import REVERSED, nibabel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.volume import ImageVolume
 
+# Two affines are the same grid if no corner of the volume moves by more than this share of a voxel.
+_SAME_GRID = 0.1
 # Both NIfTI and TIFF hold these as they are.
 _KEPT = {np.dtype(t) for t in (np.uint8, np.uint16, np.uint32, np.int16, np.int32)}
 
@@ -72,3 +75,64 @@ def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
         highest = int(values.max())
         values = values.astype(max(np.min_scalar_type(highest), np.dtype(np.uint8), key=lambda d: d.itemsize))
     return values
+
+
+def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
+    """The volume's label axes → ``(x, y, z[, t])``; missing spatial axes get the length 1."""
+    present = [a for a in "xyzt" if a in volume.label_axes]
+    array = array.transpose([volume.label_axes.index(a) for a in present])
+    sizes = dict(zip(present, array.shape, strict=True))
+    return array.reshape([sizes.get(a, 1) for a in ("xyzt" if "t" in sizes else "xyz")])
+
+
+def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64], volume: ImageVolume) -> NDArray[Any]:
+    """Labels of a file on the volume's grid, whatever the file's orientation; nothing is resampled.
+
+    Parameters
+    ----------
+    path
+        For the text of an error.
+    values
+        ``(i, j[, k[, t]])`` in the file's order.
+    affine
+        4x4, file index (i, j, k, 1) → LPS mm.
+    volume
+        Whose grid the labels must lie on.
+
+    Raises
+    ------
+    ReadError
+        If the file lies on another grid.
+    """
+    nib = nibabel()
+    values = values.reshape(values.shape + (1,) * (3 - values.ndim))
+    between = np.linalg.inv(volume.affine @ REVERSED) @ affine  # file index → volume index (x, y, z)
+    turn = nib.io_orientation(between)
+    if np.isnan(turn).any():
+        raise other_grid(path, "its axes are not the volume's")
+    rest = between @ nib.orientations.inv_ornt_aff(turn, values.shape[:3])
+    turned = nib.orientations.apply_orientation(values, turn)
+    sizes = [volume.size_of(a) if a in volume.axes else 1 for a in "xyz"]
+    sizes += [volume.size_of("t")] if "t" in volume.axes else []
+    if list(turned.shape) != sizes:
+        raise other_grid(path, f"its shape (x, y, z, …) is {turned.shape}, the volume's is {tuple(sizes)}")
+    corners = np.array([[x, y, z, 1] for x in (0, sizes[0]) for y in (0, sizes[1]) for z in (0, sizes[2])]).T
+    moved = float(np.abs((rest - np.eye(4)) @ corners).max())
+    if moved > _SAME_GRID:
+        raise other_grid(path, f"its voxels lie up to {moved:.2f} voxels beside the volume's")
+    return np.ascontiguousarray(_to_volume_order(turned, volume))
+
+
+def other_grid(path: Path, reason: str) -> ReadError:
+    """The error for labels that belong to another image."""
+    return ReadError(
+        f"{path} lies on another grid than the volume: {reason}.\nResample the labels to the volume's grid first."
+    )
+
+
+def _to_volume_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
+    """``(x, y, z[, t])`` → the order of the volume's label axes, without axes that it does not have."""
+    letters = "xyzt"[: array.ndim]
+    kept = [a for a in letters if a in volume.label_axes]
+    array = array.reshape([n for n, a in zip(array.shape, letters, strict=True) if a in kept])
+    return array.transpose([kept.index(a) for a in volume.label_axes])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import as_labels, checked_labels
-from napari_sam2.io.nifti import RAS_LPS, REVERSED, file_affine, length_unit, nibabel, open_nifti
+from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
+from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, turned_back
+from napari_sam2.io.nifti import file_affine, length_unit, open_nifti
 from napari_sam2.volume import millimetres_per_unit
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
     from napari_sam2.volume import ImageVolume
 
-# Two affines are the same grid if no corner of the volume moves by more than this share of a voxel.
-_SAME_GRID = 0.1
 _COMMENT = 6
 
 
@@ -61,64 +60,21 @@ def read_nifti_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     ReadError
         If the file holds no labels or lies on another grid.
     """
-    nib = nibabel()
     file = open_nifti(path)
     values = as_labels(file.values, path)
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
-    values = values.reshape(values.shape + (1,) * (3 - values.ndim))
     factor = millimetres_per_unit(length_unit(file.image.header, [])) or 1.0
-    in_file = np.diag([factor] * 3 + [1.0]) @ RAS_LPS @ file_affine(path, file.image.header, [])
-    between = np.linalg.inv(volume.affine @ REVERSED) @ in_file  # file index → volume index (x, y, z)
-    turn = nib.io_orientation(between)
-    if np.isnan(turn).any():
-        raise _other_grid(path, "its axes are not the volume's")
-    rest = between @ nib.orientations.inv_ornt_aff(turn, values.shape[:3])
-    turned = nib.orientations.apply_orientation(values, turn)
-    sizes = [volume.size_of(a) if a in volume.axes else 1 for a in "xyz"]
-    sizes += [volume.size_of("t")] if "t" in volume.axes else []
-    if list(turned.shape) != sizes:
-        raise _other_grid(path, f"its shape (x, y, z, …) is {turned.shape}, the volume's is {tuple(sizes)}")
-    corners = np.array([[x, y, z, 1] for x in (0, sizes[0]) for y in (0, sizes[1]) for z in (0, sizes[2])]).T
-    moved = float(np.abs((rest - np.eye(4)) @ corners).max())
-    if moved > _SAME_GRID:
-        raise _other_grid(path, f"its voxels lie up to {moved:.2f} voxels beside the volume's")
-    return np.ascontiguousarray(_to_volume_order(turned, volume))
-
-
-def _other_grid(path: Path, reason: str) -> ReadError:
-    return ReadError(
-        f"{path} lies on another grid than the volume: {reason}.\nResample the labels to the volume's grid first."
-    )
-
-
-def _to_volume_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
-    """``(x, y, z[, t])`` → the order of the volume's label axes, without axes that it does not have."""
-    letters = "xyzt"[: array.ndim]
-    kept = [a for a in letters if a in volume.label_axes]
-    array = array.reshape([n for n, a in zip(array.shape, letters, strict=True) if a in kept])
-    return array.transpose([kept.index(a) for a in volume.label_axes])
-
-
-def _from_volume_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
-    """The volume's label axes → ``(x, y, z[, t])``; missing spatial axes get the length 1."""
-    present = [a for a in "xyzt" if a in volume.label_axes]
-    array = array.transpose([volume.label_axes.index(a) for a in present])
-    sizes = dict(zip(present, array.shape, strict=True))
-    return array.reshape([sizes.get(a, 1) for a in ("xyzt" if "t" in sizes else "xyz")])
+    affine = np.diag([factor] * 3 + [1.0]) @ RAS_LPS @ file_affine(path, file.image.header, [])
+    return on_volume_grid(path, values, affine, volume)
 
 
 def _on_files_grid(path: Path, array: NDArray[Any], source: Mapping[str, Any]) -> Any:
     nib = nibabel()
-    turn = np.asarray(source["orientation"])
-    turned = array.transpose()
-    flat = turned.ndim == 2
-    if flat:
-        turned = turned[:, :, None]
-    values = nib.orientations.apply_orientation(turned, _inverse(turn))
+    values = turned_back(array.transpose(), np.asarray(source["orientation"]))
     shape = tuple(source["shape"])
     spatial = (*shape, 1, 1)[:3]
-    if values.shape[:3] != spatial:
+    if (*values.shape, 1)[:3] != spatial:
         raise WriteError(
             f"{path} was not written: the labels do not fit the grid {spatial} of the image's file.\n"
             "Pass the volume as it was read."
@@ -130,8 +86,6 @@ def _on_files_grid(path: Path, array: NDArray[Any], source: Mapping[str, Any]) -
     klass = nib.Nifti2Image if isinstance(header, nib.nifti2.Nifti2PairHeader) else nib.Nifti1Image
     # A .hdr/.img pair has the same fields as a single file, but another magic number.
     header = klass.header_class.from_header(header)
-    if flat:
-        values = values[:, :, 0]
     image = klass(np.ascontiguousarray(values), None, header)
     # nibabel replaces the two forms where it is given an affine; None keeps the file's bytes.
     image.header["pixdim"] = _pixdim(source["header"], values.ndim)
@@ -144,16 +98,9 @@ def _pixdim(header: Any, ndim: int) -> NDArray[Any]:
     return pixdim
 
 
-def _inverse(turn: NDArray[Any]) -> NDArray[Any]:
-    inverse = np.empty_like(turn)
-    for axis, (target, sign) in enumerate(turn):
-        inverse[int(target)] = axis, sign
-    return inverse
-
-
 def _on_volumes_grid(array: NDArray[Any], volume: ImageVolume) -> Any:
     nib = nibabel()
-    values = np.ascontiguousarray(_from_volume_order(array, volume))
+    values = np.ascontiguousarray(to_file_order(array, volume))
     affine = RAS_LPS @ volume.affine @ REVERSED
     klass = nib.Nifti1Image if max(values.shape) < 2**15 else nib.Nifti2Image
     image = klass(values, affine)

@@ -40,11 +40,25 @@ def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[An
         return (stored.astype(np.float64) * slope + intercept).astype(np.float32)
 
 
-def stacked(planes: list[NDArray[Any]]) -> NDArray[Any]:
-    """Planes of one shape as one array: their common type, or the smallest integer one that holds all values."""
+def fits(plane: NDArray[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether a type holds every value of a plane."""
+    if dtype.kind not in "iu" or plane.dtype == dtype:
+        return True
+    limits = np.iinfo(dtype)
+    return plane.dtype.kind in "iub" and bool(limits.min <= plane.min() and plane.max() <= limits.max)
+
+
+def stacked(planes: list[NDArray[Any]], wanted: np.dtype[Any] | None = None) -> NDArray[Any]:
+    """Planes of one shape as one array.
+
+    Of the type `wanted` if that holds all values; otherwise of their common type, or the smallest integer one that
+    holds them.
+    """
+    if wanted is not None and all(fits(p, wanted) for p in planes):
+        return np.stack(planes).astype(wanted, copy=False)
     dtype = np.result_type(*(p.dtype for p in planes))
     if dtype == np.int32 or (dtype.kind in "iu" and dtype.itemsize == 8):
-        dtype = _smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
+        dtype = smallest(min(int(p.min()) for p in planes), max(int(p.max()) for p in planes), dtype)
     elif dtype == np.float64 and all(p.dtype != np.float64 for p in planes):
         dtype = np.dtype(np.float32)
     stack = np.empty((len(planes), *planes[0].shape), dtype=dtype)
@@ -57,10 +71,11 @@ def compacted(array: NDArray[Any]) -> NDArray[Any]:
     """An int32 array in 16 bits where its values fit."""
     if array.dtype != np.int32:
         return array
-    return array.astype(_smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
+    return array.astype(smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
 
 
-def _smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
+def smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
+    """The smallest of int16, uint16 and int32 that holds both ends, or `otherwise`."""
     for candidate in _INTEGERS:
         limits = np.iinfo(candidate)
         if limits.min <= low and high <= limits.max:

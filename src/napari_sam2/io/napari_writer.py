@@ -1,4 +1,4 @@
-"""napari's writer for Labels layers: on the grid of the image that they belong to."""
+"""napari's writers for Labels layers: on the grid of the image that they belong to, and as a mesh."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_sam2.volume import ImageVolume
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Write one Labels layer as NIfTI or TIFF.
+    """Write one Labels layer in the format of the suffix.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         Integer array.
     attributes
         The layer's attributes. A volume in ``metadata`` (our readers and the dock widget leave it there) gives the
-        file's own grid; without one the layer's scale is the spacing.
+        file's own grid; without one the layer's scale is the spacing. A column ``name`` of its features names the
+        labels.
 
     Returns
     -------
@@ -30,10 +31,33 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     from napari_sam2.io import write_labels
 
     labels = np.asarray(data)
-    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
-    if not isinstance(volume, ImageVolume):
-        axes = {2: "yx", 3: "zyx", 4: "tzyx"}.get(labels.ndim, "tzyx"[-labels.ndim :])
-        spacing = tuple(abs(float(s)) or 1.0 for s in attributes.get("scale", [1.0] * labels.ndim))
-        volume = ImageVolume(labels, axes=axes, spacing=spacing)
-    write_labels(path, labels, volume)
+    write_labels(path, labels, _volume(labels, attributes), _names(attributes))
     return [path]
+
+
+def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write the selected label of a Labels layer as a mesh."""
+    from napari_sam2.io.mesh import write_mesh
+
+    labels = np.asarray(data)
+    write_mesh(path, labels, _volume(labels, attributes), int(attributes.get("selected_label", 1)))
+    return [path]
+
+
+def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:
+    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
+    if isinstance(volume, ImageVolume):
+        return volume
+    axes = {2: "yx", 3: "zyx", 4: "tzyx"}.get(labels.ndim, "tzyx"[-labels.ndim :])
+    spacing = tuple(abs(float(s)) or 1.0 for s in attributes.get("scale", [1.0] * labels.ndim))
+    return ImageVolume(labels, axes=axes, spacing=spacing)
+
+
+def _names(attributes: dict[str, Any]) -> dict[int, str] | None:
+    """Names of the labels from the layer's table, whose rows are labels unless a column ``index`` says otherwise."""
+    table = attributes.get("features")
+    if table is None or "name" not in table:
+        return None
+    labels = table["index"] if "index" in table else range(len(table["name"]))
+    names = {int(k): str(v).strip() for k, v in zip(labels, table["name"], strict=True)}
+    return {k: v for k, v in names.items() if k > 0 and v and v != "nan"} or None

@@ -1,4 +1,4 @@
-"""NIfTI-1 and -2: images turned to the nearest LPS orientation, labels put back on the file's own grid.
+"""NIfTI-1 and -2, FreeSurfer MGH and Analyze: images turned to the nearest LPS orientation.
 
 A file's array is indexed (i, j, k) and its affine leads to RAS+ mm; a volume's is indexed (z, y, x) and leads
 to LPS+ mm. Turning to LPS makes slice 0 the lowest, the patient's right the left side of the picture, and
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import ReadError, VolumeError
+from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
 from napari_sam2.io._values import compacted, native, rescaled
 from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
 
@@ -24,19 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# RAS+ ⇄ LPS+: x and y change sign.
-RAS_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# (x, y, z, 1) ⇄ (z, y, x, 1)
-REVERSED = np.eye(4)[[2, 1, 0, 3]]
 _SPACE_UNITS = {"mm": "mm", "micron": "micrometer", "meter": "m"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
-
-
-def nibabel() -> Any:
-    """The nibabel module, imported late and untyped: its orientation functions carry no annotations."""
-    import nibabel as nib
-
-    return nib
 
 
 @dataclass(frozen=True)
@@ -48,7 +38,7 @@ class NiftiFile:
 
 
 def read_nifti(path: Path) -> ImageVolume:
-    """Read a NIfTI file (``.nii``, ``.nii.gz``, or a ``.hdr``/``.img`` pair).
+    """Read a NIfTI file (``.nii``, ``.nii.gz``, or a ``.hdr``/``.img`` pair), an Analyze or a FreeSurfer one.
 
     Parameters
     ----------
@@ -65,18 +55,13 @@ def read_nifti(path: Path) -> ImageVolume:
     ReadError
         If the file is damaged, complex, coloured, or has no usable affine.
     """
-    nib = nibabel()
     file = open_nifti(path)
     header = file.image.header
     notes: list[str] = []
     affine = file_affine(path, header, notes)
     values, letters = _named_axes(path, file.values, header, notes)
-    turn = _turn_to(affine, notes, flat=values.ndim == 2)
-    spatial = (*values.shape, 1)[:3] if values.ndim == 2 else values.shape[:3]
-    turned = nib.orientations.apply_orientation(values.reshape(spatial + values.shape[3:]), turn)
-    ras = affine @ nib.orientations.inv_ornt_aff(turn, spatial)
-    array = turned[:, :, 0] if values.ndim == 2 else turned
-    array = np.ascontiguousarray(array.transpose())
+    turned, ras, turn = upright(values, affine, notes)
+    array = np.ascontiguousarray(turned.transpose())
     unit = length_unit(header, notes)
     factor = millimetres_per_unit(unit) or 1.0
     to_millimetres = np.diag([factor, factor, factor, 1.0])
@@ -124,14 +109,7 @@ def open_nifti(path: Path) -> NiftiFile:
     try:
         if _is_gzip(path):
             return _open_compressed(path)
-        image = nib.load(path, mmap=False)
-        if not isinstance(image, nib.Nifti1Pair):
-            if _missing_half(path) is not None:
-                raise OSError(f"{type(image).__name__} without its other half")
-            raise ReadError(
-                f"{path} cannot be read: it is {type(image).__name__}, not NIfTI.\nConvert it to NIfTI first."
-            )
-        return NiftiFile(image, _scaled(path, image))
+        return _as_nifti(path, nib.load(path, mmap=False))
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ReadError(f"{path} is damaged: {error}.\nCopy or download it again.") from error
     except (ImageFileError, HeaderDataError, OSError, ValueError, KeyError, MemoryError, ArithmeticError) as error:
@@ -146,19 +124,39 @@ def open_nifti(path: Path) -> NiftiFile:
 
 def _open_compressed(path: Path) -> NiftiFile:
     nib = nibabel()
-    if not path.name.lower().endswith((".nii.gz", ".nii")):
-        image = nib.load(path)
-        return NiftiFile(image, _scaled(path, image))
     with gzip.open(path, "rb") as stream:
-        size = stream.read(4)
-        stream.seek(0)
-        two = 540 in (int.from_bytes(size, "little"), int.from_bytes(size, "big"))
-        image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(stream)
-        values = np.array(_scaled(path, image))
+        if path.name.lower().endswith((".nii.gz", ".nii")):
+            size = stream.read(4)
+            stream.seek(0)
+            two = 540 in (int.from_bytes(size, "little"), int.from_bytes(size, "big"))
+            image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(stream)
+            file = NiftiFile(image, np.array(_scaled(path, image)))
         # The checksum stands at the very end; without this a damaged tail would go unnoticed.
         while stream.read(1 << 20):
             pass
-    return NiftiFile(image, values)
+    return file if path.name.lower().endswith((".nii.gz", ".nii")) else _as_nifti(path, nib.load(path))
+
+
+def _as_nifti(path: Path, image: Any) -> NiftiFile:
+    """FreeSurfer's and Analyze files get the header that a NIfTI file of theirs would have."""
+    nib = nibabel()
+    values = _scaled(path, image)
+    if isinstance(image, nib.Nifti1Pair):
+        return NiftiFile(image, values)
+    if isinstance(image, nib.MGHImage):
+        # Its affine is scanner coordinates in mm by definition.
+        converted = nib.Nifti1Image(values, None, dtype=values.dtype)
+        converted.header.set_sform(image.affine, code=1)
+        converted.header.set_zooms(image.header.get_zooms()[: values.ndim])
+        converted.header.set_xyzt_units("mm", "msec" if values.ndim == 4 else None)
+        return NiftiFile(converted, values)
+    if isinstance(image, nib.AnalyzeImage):
+        # It has no orientation; without one, file_affine says what it assumes.
+        converted = nib.Nifti1Image(values, None, dtype=values.dtype)
+        converted.header.set_zooms(image.header.get_zooms()[: values.ndim])
+        converted.header.set_xyzt_units("mm")
+        return NiftiFile(converted, values)
+    raise ReadError(f"{path} cannot be read: it is {type(image).__name__}, not NIfTI.\nConvert it to NIfTI first.")
 
 
 def _is_gzip(path: Path) -> bool:
@@ -203,17 +201,6 @@ def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str])
         f"{path} cannot be read: an array of shape {values.shape} is no volume, time series or channels.\n"
         "Extract the part you need first."
     )
-
-
-def _turn_to(affine: NDArray[np.float64], notes: list[str], flat: bool) -> NDArray[Any]:
-    nib = nibabel()
-    lps = nib.orientations.axcodes2ornt("LPS")
-    turn = nib.orientations.ornt_transform(nib.io_orientation(affine), lps)
-    if flat and not np.array_equal(turn[:, 0], [0, 1, 2]):
-        # The single slice is sagittal or coronal: turning it would leave a volume one voxel wide.
-        notes.append("the single slice is not axial; it is shown as stored")
-        return np.array([[0, 1], [1, 1], [2, 1]], dtype=float)
-    return np.asarray(turn)
 
 
 def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64]:
@@ -282,7 +269,7 @@ def _interval(header: Any) -> float | None:
 
 def _stem(path: Path) -> str:
     name = path.name
-    for suffix in (".nii.gz", ".nii", ".hdr", ".img"):
+    for suffix in (".nii.gz", ".nii", ".hdr", ".img", ".mgz", ".mgh"):
         if name.lower().endswith(suffix):
             return name[: -len(suffix)]
     return path.stem

@@ -159,6 +159,9 @@ def _first_series(path: Path) -> tuple[NDArray[Any], str, list[str], dict[str, A
             needed = int(np.prod(series.shape)) * series.dtype.itemsize if series.dtype is not None else 0
             if _uncompressed(page) and needed > path.stat().st_size:
                 raise ReadError(f"{path} is damaged: it ends before its last image.\nCopy or download it again.")
+            if len(page.dataoffsets) < int(np.prod(page.chunked)):
+                # tifffile would fill the parts that have no place in the file with zeros.
+                raise ReadError(f"{path} is damaged: parts of its first image are missing.\nCopy or download it again.")
             array = native(np.asarray(series.asarray()))
             if array.size == 0:
                 raise ReadError(f"{path} is damaged: its first image holds no pixels.\nCopy or download it again.")

@@ -1,0 +1,147 @@
+"""One picture per frame: what the header of a multi-frame file, or of a mosaic, says about each of its planes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+# Enhanced objects say the same things under other names than single-frame ones.
+_ALIASES = {
+    "FrameType": "ImageType",
+    "EffectiveEchoTime": "EchoTime",
+    "TemporalPositionIndex": "TemporalPositionIdentifier",
+    "NominalCardiacTriggerDelayTime": "TriggerTime",
+    "FrameAcquisitionDateTime": "AcquisitionTime",
+}
+_TILES = (0x0019, 0x100A)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One plane of a file: its number, its tile of a mosaic, and the elements in force for it.
+
+    Parameters
+    ----------
+    dataset
+        The file's header.
+    number
+        Index of the frame in the file's pixel data.
+    own
+        Elements that hold for this frame alone, over those of the dataset.
+    tile
+        ``(row, column, rows, columns)`` of the part of a mosaic in pixels; None for the whole picture.
+    """
+
+    dataset: Dataset
+    number: int = 0
+    own: Mapping[str, Any] = field(default_factory=dict)
+    tile: tuple[int, int, int, int] | None = None
+
+    def __contains__(self, keyword: str) -> bool:
+        return keyword in self.own or keyword in self.dataset
+
+    def get(self, keyword: str, default: Any = None) -> Any:
+        """The value of an element in this frame."""
+        return self.own[keyword] if keyword in self.own else self.dataset.get(keyword, default)
+
+
+class MosaicError(Exception):
+    """A mosaic does not say what it is made of."""
+
+
+def frame_count(ds: Dataset) -> int:
+    """Number of frames of a file; 1 for a plain one."""
+    return max(1, int(ds.get("NumberOfFrames", 1) or 1))
+
+
+def frames_of(ds: Dataset) -> Iterator[Frame]:
+    """Every plane of a file.
+
+    Raises
+    ------
+    MosaicError
+        If a Siemens mosaic lacks the private elements that say how many slices it holds and where.
+    """
+    if is_mosaic(ds):
+        yield from _tiles(ds)
+    elif "PerFrameFunctionalGroupsSequence" in ds or "SharedFunctionalGroupsSequence" in ds:
+        yield from _functional(ds)
+    elif frame_count(ds) > 1:
+        # Frames without a place of their own are a film.
+        for number in range(frame_count(ds)):
+            yield Frame(ds, number, {"TemporalPositionIdentifier": number + 1})
+    else:
+        yield Frame(ds)
+
+
+def is_mosaic(ds: Dataset) -> bool:
+    """Whether many slices lie side by side on one sheet, as Siemens writes functional series."""
+    kinds = ds.get("ImageType") or []
+    return "MOSAIC" in [str(k).upper() for k in ([kinds] if isinstance(kinds, str) else kinds)]
+
+
+def _functional(ds: Dataset) -> Iterator[Frame]:
+    shared = _macros(ds.get("SharedFunctionalGroupsSequence"), 0)
+    each = ds.get("PerFrameFunctionalGroupsSequence")
+    for number in range(frame_count(ds)):
+        yield Frame(ds, number, {**shared, **_macros(each, number)})
+
+
+def _macros(groups: Any, number: int) -> dict[str, Any]:
+    """The elements of all functional groups of one item, flat; each group is a sequence of one item."""
+    found: dict[str, Any] = {}
+    if groups is None or number >= len(groups):
+        return found
+    for group in groups[number]:
+        if group.VR != "SQ" or not group.value:
+            continue
+        for element in group.value[0]:
+            if element.keyword:
+                found[_ALIASES.get(element.keyword, element.keyword)] = element.value
+    return found
+
+
+def _tiles(ds: Dataset) -> Iterator[Frame]:
+    """The slices of a Siemens mosaic; the file's position is the corner of a sheet-sized slice, not of a tile."""
+    if _TILES not in ds:
+        raise MosaicError("it is a Siemens mosaic whose private elements (number of slices, normal) were removed")
+    count = int(ds[_TILES].value)
+    across = math.ceil(math.sqrt(count))
+    rows, columns = int(ds.Rows) // across, int(ds.Columns) // across
+    if count < 1 or rows < 1 or columns < 1 or rows * across != int(ds.Rows) or columns * across != int(ds.Columns):
+        raise MosaicError(f"it is a Siemens mosaic of {ds.Rows} × {ds.Columns} that does not split into {count} slices")
+    right, down = np.array(ds.ImageOrientationPatient, dtype=float).reshape(2, 3)
+    between_rows, between_columns = (float(s) for s in ds.PixelSpacing)
+    # The console centres the sheet where it would centre one slice.
+    corner = np.array(ds.ImagePositionPatient, dtype=float)
+    corner += right * between_columns * (int(ds.Columns) - columns) / 2
+    corner += down * between_rows * (int(ds.Rows) - rows) / 2
+    step = _normal(ds, right, down) * float(ds.get("SpacingBetweenSlices") or ds.SliceThickness)
+    for index in range(count):
+        y, x = index // across * rows, index % across * columns
+        own = {"ImagePositionPatient": [float(v) for v in corner + index * step], "Rows": rows, "Columns": columns}
+        yield Frame(ds, 0, own, (y, x, rows, columns))
+
+
+def _normal(ds: Dataset, right: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Direction in which the tiles follow each other: Siemens' own normal, which may be the other way round."""
+    from nibabel.nicom import csareader
+
+    try:
+        header = csareader.get_csa_header(ds, "image")
+        normal = None if header is None else csareader.get_slice_normal(header)
+    except (csareader.CSAReadError, AssertionError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise MosaicError("it is a Siemens mosaic whose private header is damaged") from error
+    if normal is None:
+        raise MosaicError("it is a Siemens mosaic without the private header that says in which order its slices lie")
+    across = np.cross(right, down)
+    return np.asarray(across if float(np.dot(normal, across)) > 0 else -across, dtype=np.float64)

@@ -1,0 +1,115 @@
+"""The surface of an object as a mesh in patient millimetres, as STL, PLY or OBJ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.errors import WriteError
+from napari_sam2.io._atomic import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.volume import ImageVolume
+
+MESH_SUFFIXES = (".stl", ".ply", ".obj")
+
+
+def write_mesh(
+    path: str | PathLike[str], labels: Any, volume: ImageVolume, obj_id: int = 1, at: Mapping[str, int] | None = None
+) -> None:
+    """Write the surface of one object as a mesh, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.stl`` (binary), ``.ply`` or ``.obj``; an existing file is replaced.
+    labels
+        Whole numbers on the volume's grid without channels.
+    volume
+        Gives the place: vertices are patient LPS millimetres, or voxels where the volume has no physical unit.
+    obj_id
+        The object's label.
+    at
+        The time point of a time series, ``{"t": 3}``.
+
+    Raises
+    ------
+    WriteError
+        If the suffix is unknown, the object is not there, the labels do not fit, or the disk refuses.
+
+    Examples
+    --------
+    >>> import napari_sam2 as ns
+    >>> volume = ns.ImageVolume(np.zeros((9, 9, 9)), spacing=(2, 1, 1), units="mm")
+    >>> labels = np.zeros((9, 9, 9), np.uint8)
+    >>> labels[3:6, 3:6, 3:6] = 1
+    >>> ns.write_mesh("cube.stl", labels, volume, obj_id=1)  # doctest: +SKIP
+    """
+    import trimesh
+
+    path = Path(path).expanduser()
+    kind = path.suffix.lower()
+    if kind not in MESH_SUFFIXES:
+        raise WriteError(
+            f"{path} was not written: a mesh cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
+            f"Use one of the suffixes {', '.join(MESH_SUFFIXES)}."
+        )
+    try:
+        vertices, faces = object_mesh(labels, volume, obj_id, at)
+    except ValueError as error:
+        raise WriteError(f"{path} was not written: {error}") from error
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    content = mesh.export(file_type=kind[1:])
+    with replacing(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def object_mesh(
+    labels: Any, volume: ImageVolume, obj_id: int = 1, at: Mapping[str, int] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The surface half-way between the object's voxel centres and their neighbours, by marching cubes.
+
+    Returns
+    -------
+    vertices : ndarray
+        (n, 3) float, patient LPS millimetres (x, y, z).
+    faces : ndarray
+        (m, 3) int, indices of vertices, counter-clockwise seen from outside. The mesh is closed.
+
+    Raises
+    ------
+    ValueError
+        If the labels do not fit the volume, have no depth, or lack the object.
+    """
+    from skimage.measure import marching_cubes
+
+    values = np.asarray(labels)
+    if values.shape != volume.label_shape:
+        raise ValueError(f"labels of shape {values.shape} do not fit the volume's grid {volume.label_shape}.")
+    fixed = dict(at or {})
+    values = values[tuple(fixed.get(a, slice(None)) for a in volume.label_axes)]
+    axes = [a for a in volume.label_axes if a not in fixed]
+    if sorted(axes) != ["x", "y", "z"]:
+        missing = "choose one time point with at={'t': …}" if "t" in axes else "a mesh needs z, y and x"
+        raise ValueError(f"the axes are {''.join(axes)!r}; {missing}.")
+    mask = values.transpose([axes.index(a) for a in "zyx"]) == obj_id
+    if not mask.any():
+        raise ValueError(f"the labels hold no object {obj_id}.")
+    # Only the object's box, with a voxel of background around it, so that the surface is closed at the border.
+    filled = [np.flatnonzero(mask.any(axis=tuple(b for b in range(3) if b != axis))) for axis in range(3)]
+    low = np.array([f[0] for f in filled])
+    box = np.pad(mask[tuple(slice(f[0], f[-1] + 1) for f in filled)], 1)
+    index, faces, _, _ = marching_cubes(box.astype(np.float32), 0.5)
+    index = index.astype(np.float64) + low - 1
+    vertices = index @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    # scikit-image's triangles face inwards in (z, y, x); a mirroring affine, the usual one, turns them outwards.
+    if np.linalg.det(volume.affine[:3, :3]) > 0:
+        faces = faces[:, ::-1]
+    return vertices, np.ascontiguousarray(faces, dtype=np.int64)
