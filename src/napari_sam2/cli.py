@@ -1,4 +1,4 @@
-"""The command line: ``segment``, ``demo``, ``info`` and ``evaluate``. Thin: everything is in the public API."""
+"""The command line: one function a command. Thin: everything is in the public API."""
 
 from __future__ import annotations
 
@@ -167,22 +167,50 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(f"wrote {out / 'ct_abdomen_labels.nii.gz'} and {out / 'ct_abdomen_overlay.png'}")
 
 
-# ---------------------------------------------------------------------- info, evaluate
+# ---------------------------------------------------------------------- info
 
 
 def _info(arguments: argparse.Namespace) -> None:
     from napari_sam2.engine.device import available_devices
-    from napari_sam2.engine.registry import MODELS
-    from napari_sam2.engine.weights import path_of
+    from napari_sam2.engine.locate import path_of
+    from napari_sam2.engine.registry import known_models
 
     print(f"napari-sam2 {ns.__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "napari", "numpy", "pydicom", "nibabel", "tifffile"):
         print(f"  {name} {importlib.metadata.version(name)}")
     print(f"devices: {', '.join(available_devices())}")
     print("models:")
-    for name, entry in MODELS.items():
-        state = "bundled" if entry.bundled else "here" if path_of(entry).exists() else "not on this machine"
-        print(f"  {name}: {entry.title}, input {entry.input_size} px, {entry.licence}, {state}")
+    for name, entry in known_models().items():
+        path = path_of(entry)
+        state = "bundled" if entry.bundled else "here" if path is not None and path.is_file() else "not on this machine"
+        size = f", about {entry.approximate_bytes / 1e6:.0f} MB" if entry.approximate_bytes else ""
+        pixels = f", input {entry.input_size} px" if entry.input_size else ""
+        print(f"  {name}: {entry.title}{pixels}{size}, {entry.licence}, {state}")
+        if entry.good_for:
+            print(f"      good for: {entry.good_for}")
+
+
+# ---------------------------------------------------------------------- download
+
+
+def _download(arguments: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    if TYPE_CHECKING:
+        from napari_sam2.engine.download import DownloadProgress
+
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1000, desc=arguments.name, file=sys.stderr) as bar:
+
+        def show(progress: DownloadProgress) -> None:
+            bar.total = progress.total
+            bar.set_description(f"{arguments.name}: {progress.stage}", refresh=False)
+            bar.update(progress.done - bar.n)
+
+        path = ns.download_model(arguments.name, accept_licence=arguments.accept_licence, progress=show)
+    print(f"{arguments.name} is here: {path}")
+
+
+# ---------------------------------------------------------------------- evaluate
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -223,9 +251,7 @@ def _parser() -> argparse.ArgumentParser:
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
     segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
     segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
-    segment.add_argument(
-        "--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels"
-    )
+    segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels")
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")
@@ -239,6 +265,11 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", default="napari-sam2-demo", metavar="FOLDER")
     model_options(demo)
     demo.set_defaults(run=_demo)
+
+    download = commands.add_parser("download", help="download a published model; goes on where it was stopped")
+    download.add_argument("name", help="a name (see info)")
+    download.add_argument("--accept-licence", action="store_true", help="accept the model's terms, where it has some")
+    download.set_defaults(run=_download)
 
     info = commands.add_parser("info", help="versions, devices and models")
     info.set_defaults(run=_info)

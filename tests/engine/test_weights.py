@@ -15,9 +15,10 @@ from safetensors.torch import save_file
 from test_config import SMALL
 
 import napari_sam2
+from napari_sam2.engine.locate import path_of, resolve
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, released_config
-from napari_sam2.engine.weights import load_model, path_of, read_checkpoint, resolve
+from napari_sam2.engine.weights import load_model, read_checkpoint
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 
 
@@ -37,6 +38,7 @@ def small_file(tmp_path: Path, small: dict[str, Any]) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
+    monkeypatch.setenv("NAPARI_SAM2_SETTINGS", str(tmp_path / "settings.json"))
     monkeypatch.setenv("NAPARI_SAM2_MODELS", str(folder))
     return folder
 
@@ -156,7 +158,7 @@ def test_bad_image_size(small_file: Path) -> None:
 
 
 def test_resolve_downloaded_model(cache: Path) -> None:
-    assert path_of(MODELS["sam2.1-tiny"]) == cache / "sam2.1_hiera_tiny.pt"
+    assert path_of(MODELS["sam2.1-tiny"]) is None
     how = r"download_model\('sam2\.1-tiny'\).*napari-sam2 download sam2\.1-tiny"
     with pytest.raises(ModelNotDownloadedError, match=how):
         resolve("sam2.1-tiny")
