@@ -18,6 +18,7 @@ from napari_sam2.errors import CheckpointError
 
 from .registry import find_by_filename
 from .sam2.config import Sam2Config, infer_config
+from .sam2.hf_names import from_hf_names, is_hf_layout
 from .sam2.model import Sam2Model
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     ----------
     path : path
         A ``.safetensors`` file, with the configuration as JSON in its metadata (key ``config``) or with the shapes of
-        a released network; or a torch file ``{"model": state_dict}``.
+        a released network, in Meta's names or those of transformers' ``Sam2VideoModel``; or a torch file
+        ``{"model": state_dict}``.
 
     Returns
     -------
@@ -56,6 +58,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     try:
         if "config" in metadata:
             config = Sam2Config.from_json(json.loads(metadata["config"]), name=path.stem)
+        elif is_hf_layout(state_dict):
+            config, state_dict = from_hf_names(state_dict)
         else:
             config = infer_config(state_dict)
     except ValueError as error:  # JSON errors are ValueErrors, too
