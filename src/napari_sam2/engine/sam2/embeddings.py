@@ -6,8 +6,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
+from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.windows import crop, whole_frame
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class EmbeddingCache:
             if picture.shape[1:] == (size, size):
                 image = picture[None]
             else:
-                image = F.interpolate(picture[None], size=(size, size), mode="bicubic", antialias=True).clamp(0, 1)
+                image = resize_antialiased(picture[None], (size, size), "bicubic").clamp(0, 1)
         else:
             image = crop(picture, window, size)
         mean = image.new_tensor(config.pixel_mean).view(1, 3, 1, 1)

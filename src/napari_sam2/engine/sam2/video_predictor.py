@@ -13,15 +13,28 @@ from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2.engine.predictor import FrameSource, Zoom
     from napari_sam2.engine.sam2.model import Sam2Model
 
 
 class Sam2VideoPredictor:
-    """A SAM 2 network as a ``VideoPredictor``."""
+    """A SAM 2 network as a ``VideoPredictor``.
 
-    def __init__(self, model: Sam2Model, name: str, cache_bytes: int = DEFAULT_BUDGET) -> None:
+    Attributes
+    ----------
+    name : str
+        What it was loaded as.
+    notes : list of str
+        What the user should know: another precision than asked for, less memory than hoped for.
+    """
+
+    def __init__(
+        self, model: Sam2Model, name: str, cache_bytes: int = DEFAULT_BUDGET, notes: Sequence[str] = ()
+    ) -> None:
         self.name = name
+        self.notes = list(notes)
         self.cache_bytes = cache_bytes
         self._model: Sam2Model | None = model
 
@@ -36,6 +49,11 @@ class Sam2VideoPredictor:
     def device(self) -> str:
         """Name of the device the network is on."""
         return str(self.model.device)
+
+    @property
+    def precision(self) -> str:
+        """``"float32"``, ``"bfloat16"`` or ``"float16"``."""
+        return str(self.model.dtype).removeprefix("torch.")
 
     def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> Sam2VideoStream:
         """Begin work on a stack of frames."""

@@ -16,6 +16,7 @@ from scipy import ndimage
 from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
+from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
@@ -121,7 +122,7 @@ class Sam2VideoStream:
         if self._zoom is None:
             picture = torch.from_numpy(mask).to(self._model.device).float()[None, None]
             if self._shape != (size, size):
-                picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
+                picture = resize_antialiased(picture, (size, size))
             inside = (picture >= 0.5).float()
         else:
             inside = (windows.crop(mask_tensor(mask, self._model.device)[None], window, size) > 0.5).float()
