@@ -7,7 +7,9 @@ flags stay as the user's process has them.
 from __future__ import annotations
 
 import copy
+import ctypes
 import logging
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -100,12 +102,16 @@ def free_memory(device: str) -> int | None:
 
 
 def release_memory(device: str) -> None:
-    """Give freed memory back to the system, where torch keeps it for itself."""
+    """Give freed memory back to the system, where torch or the C library keep it for themselves."""
     kind = torch.device(device).type
     if kind == "cuda":
         torch.cuda.empty_cache()
     elif kind == "mps":
         torch.mps.empty_cache()
+    # glibc keeps freed blocks of up to 32 MB, which most weights are, until it is told to give them back.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def preferred_precision(device: str) -> str:

@@ -51,6 +51,12 @@ class ImageFeatures:
         """Bytes of the three maps."""
         return sum(t.numel() * t.element_size() for t in (self.s16, self.s8, self.s4))
 
+    def to(self, device: torch.device) -> ImageFeatures:
+        """Return the maps on a device; themselves where they are there already."""
+        if self.s16.device == device:
+            return self
+        return ImageFeatures(*(t.to(device) for t in (self.s16, self.s8, self.s4)))
+
     def select(self, index: Sequence[int] | Tensor) -> ImageFeatures:
         """Return the images ``index`` of the batch, in this order; repeats are allowed.
 
