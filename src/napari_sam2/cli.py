@@ -24,17 +24,17 @@ _DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 3, "spleen": 4, "li
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for an error that the user can mend."""
+    """Run the command line; returns the exit status: 0, 1 where the doctor found something, 2 for a mendable error."""
     arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
     except NapariSam2Error as error:
         print(f"napari-sam2: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("napari-sam2: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
@@ -210,6 +210,17 @@ def _download(arguments: argparse.Namespace) -> None:
     print(f"{arguments.name} is here: {path}")
 
 
+# ---------------------------------------------------------------------- doctor
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from napari_sam2.engine.doctor import examine
+
+    report = examine(arguments.device)
+    print(report.text)
+    return 1 if report.problems else 0
+
+
 # ---------------------------------------------------------------------- evaluate
 
 
@@ -246,7 +257,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def model_options(command: argparse.ArgumentParser) -> None:
         command.add_argument("--model", default="starter", help="a name (see info), or the path of a checkpoint")
-        command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
 
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
     segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
@@ -273,6 +284,10 @@ def _parser() -> argparse.ArgumentParser:
 
     info = commands.add_parser("info", help="versions, devices and models")
     info.set_defaults(run=_info)
+
+    doctor = commands.add_parser("doctor", help="check the installation, as text for a bug report")
+    doctor.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    doctor.set_defaults(run=_doctor)
 
     evaluate = commands.add_parser("evaluate", help="Dice of a model on labelled sets, from one prompt an object")
     evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")

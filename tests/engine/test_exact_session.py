@@ -112,16 +112,16 @@ def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tup
 def make_model(name: str, clip: np.ndarray) -> Sam2Model:
     """A random network of a released size whose object disappears on some frames and is there on others."""
     network = Sam2Model(released_config(name).with_image_size(SIZE)).eval().requires_grad_(False)
-    randomise(network, 7)
-    head = network.sam_mask_decoder.pred_obj_score_head.layers[-1]
-    head.weight.mul_(8)  # scores that differ from frame to frame
-    bias = head.bias
-    for _ in range(8):
-        scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
-        # No score so near 0 that rounding could decide whether the object is there.
-        if 2 <= sum(s > 0 for s in scores) <= len(clip) - 2 and min(abs(s) for s in scores) > 5e-4:
-            return network
-        bias.sub_(float(np.median(scores)))
+    for seed in (7, 8, 9):
+        randomise(network, seed)
+        head = network.sam_mask_decoder.pred_obj_score_head.layers[-1]
+        head.weight.mul_(8)  # scores that differ from frame to frame
+        for _ in range(5):
+            scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
+            # No score so near 0 that rounding could decide whether the object is there.
+            if 2 <= sum(s > 0 for s in scores) <= len(clip) - 2 and min(abs(s) for s in scores) > 5e-4:
+                return network
+            head.bias.sub_(float(np.median(scores)))
     pytest.fail(f"No bias makes the object come and go: {scores}")
 
 

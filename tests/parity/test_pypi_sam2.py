@@ -178,20 +178,16 @@ def compare(record: Any, title: str, model: Sam2Model, got: Answers, wanted: Ans
 def make_model(name: str, clip: np.ndarray) -> Sam2Model:
     """A random network whose object comes and goes: both gates are in use, and no score is near 0."""
     model = Sam2Model(released_config(name).with_image_size(clip.shape[-1])).eval().requires_grad_(False)
-    randomise(model, 7)
-    head = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
-    head.weight.mul_(8)  # scores that differ from frame to frame
-    bias = head.bias
-    for _ in range(8):
-        scores = [float(score) for _, score in ours(model, clip, BOX[1]).values()]
-        if 1 <= sum(s > 0 for s in scores) < len(clip) and min(abs(s) for s in scores) > 5e-4:
-            return model
-        bias.sub_(float(np.median(scores)) + 1e-3)
+    for seed in (7, 8, 9):
+        randomise(model, seed)
+        head = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
+        head.weight.mul_(8)  # scores that differ from frame to frame
+        for _ in range(5):
+            scores = [float(score) for _, score in ours(model, clip, BOX[1]).values()]
+            if 1 <= sum(s > 0 for s in scores) < len(clip) and min(abs(s) for s in scores) > 5e-4:
+                return model
+            head.bias.sub_(float(np.median(scores)) + 1e-3)
     pytest.fail(f"No bias makes the object come and go: {scores}")
-
-
-def scaled(clip: np.ndarray, *values: float) -> tuple[float, ...]:
-    return tuple(v * clip.shape[-1] / 256 for v in values)
 
 
 def _square() -> np.ndarray:
