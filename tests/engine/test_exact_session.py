@@ -111,8 +111,9 @@ def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tup
 
 def make_model(name: str, clip: np.ndarray) -> Sam2Model:
     """A random network of a released size whose object disappears on some frames and is there on others."""
-    network = Sam2Model(released_config(name).with_image_size(SIZE)).eval().requires_grad_(False)
     for seed in (7, 8, 9):
+        # A new one each time: a network keeps tables that it made of its weights.
+        network = Sam2Model(released_config(name).with_image_size(SIZE)).eval().requires_grad_(False)
         randomise(network, seed)
         head = network.sam_mask_decoder.pred_obj_score_head.layers[-1]
         head.weight.mul_(8)  # scores that differ from frame to frame

@@ -177,8 +177,9 @@ def compare(record: Any, title: str, model: Sam2Model, got: Answers, wanted: Ans
 
 def make_model(name: str, clip: np.ndarray) -> Sam2Model:
     """A random network whose object comes and goes: both gates are in use, and no score is near 0."""
-    model = Sam2Model(released_config(name).with_image_size(clip.shape[-1])).eval().requires_grad_(False)
     for seed in (7, 8, 9):
+        # A new one each time: a network keeps tables that it made of its weights.
+        model = Sam2Model(released_config(name).with_image_size(clip.shape[-1])).eval().requires_grad_(False)
         randomise(model, seed)
         head = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
         head.weight.mul_(8)  # scores that differ from frame to frame
