@@ -101,9 +101,11 @@ class FrameGrid:
         for axis, index in (at or {}).items():
             if axis not in rest:
                 raise VolumeError(f"at={{{axis!r}: {index}}} names no free axis of a volume with axes {axes!r}.")
+            if not isinstance(index, int | np.integer):
+                raise VolumeError(f"at={{{axis!r}: {index!r}}} must be a whole number.")
             if not -size[axis] <= index < size[axis]:
                 raise VolumeError(f"at={{{axis!r}: {index}}} lies outside the volume: axis {axis!r} has {size[axis]}.")
-            fixed_at.append((axis, index % size[axis]))
+            fixed_at.append((axis, int(index) % size[axis]))
         plane = [a for a in rest if a not in dict(fixed_at)]
         if len(plane) != 2:
             extra = [a for a in plane if a not in "yx"] or plane
@@ -195,7 +197,10 @@ def _channels(axes: str, size: Mapping[str, int], channel: int | Sequence[int] |
         # Three or four channels are taken for a colour picture (alpha dropped), others for separate stains.
         chosen: tuple[int, ...] = (0, 1, 2) if count in (3, 4) else (0,)
     else:
-        chosen = (int(channel),) if isinstance(channel, int | np.integer) else tuple(int(c) for c in channel)
+        listed = [channel] if isinstance(channel, int | np.integer) else list(channel)
+        if not all(isinstance(c, int | np.integer) for c in listed):
+            raise VolumeError(f"channel={channel!r} must be an index, or up to three of them.")
+        chosen = tuple(int(c) for c in listed)
     if not 1 <= len(chosen) <= 3 or any(not 0 <= c < count for c in chosen):
         raise VolumeError(f"channel={channel!r} must name one to three of the {count} channels (0…{count - 1}).")
     return chosen

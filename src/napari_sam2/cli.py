@@ -16,7 +16,8 @@ import napari_sam2 as ns
 from napari_sam2.errors import NapariSam2Error, PromptError
 
 if TYPE_CHECKING:
-    from napari_sam2.session import Direction, VideoSession
+    from napari_sam2.propagation import Direction
+    from napari_sam2.session import VideoSession
 
 # Objects of the demo in the order of segmentation, with the number of slices on which a box is drawn: large organs
 # that change their outline a lot need more than the kidneys.

@@ -2,12 +2,22 @@
 
 The state is a table of immutable values, ``table[kind][obj_id][frame]``. A step is a list of changes to that
 table, each with the value before and after, so one mechanism serves prompts, previews, runs, edits and locks.
+Where a session has a file, the same changes go to its journal before the call that made them returns.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Put = Callable[[str, int, int, Any], None]
+
+WHOLE = -1  # the "frame" of values that belong to an object as a whole
+DEFAULT_BUDGET = 512 * 2**20
 
 
 @dataclass(frozen=True)
@@ -21,30 +31,70 @@ class Change:
     after: Any
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
-    """What one call changed: its name, its arguments (for replay), and the changes in their order."""
+    """What one call changed: its name, its arguments (JSON-ready), and the changes in their order."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
 
-class History:
-    """The state and its log."""
+class Journal(Protocol):
+    """Where the log is kept. What a call was given is durable when it returns, whole; if it raises, none of it is."""
 
-    def __init__(self) -> None:
+    def append(self, step: Step, changes: Sequence[Change]) -> None:
+        """Add changes to a step, which is new if the journal does not know it."""
+        ...
+
+    def mark(self, step: Step, changes: Sequence[Change], *, done: bool) -> None:
+        """A step was undone or done again; ``changes`` say what that made of the values."""
+        ...
+
+    def forget(self, steps: Sequence[Step]) -> None:
+        """These steps can be neither undone nor redone any more."""
+        ...
+
+    def rewrite(self, history: History) -> None:
+        """Make the journal what the history is."""
+        ...
+
+
+class History:
+    """The state and its log.
+
+    Parameters
+    ----------
+    budget_bytes
+        About how much memory the values of the log may take; beyond it the oldest steps can no longer be undone.
+        The last step always can.
+    """
+
+    def __init__(self, budget_bytes: int = DEFAULT_BUDGET) -> None:
         self._table: dict[str, dict[int, dict[int, Any]]] = {}
         self._done: list[Step] = []
         self._undone: list[Step] = []
+        self._bytes = 0
+        self._journal: Journal | None = None
+        self._behind = False
+        self.budget_bytes = budget_bytes
         self.revision = 0
+        # Whether steps fell out of the log: what remains then does not tell the whole story.
+        self.truncated = False
+
+    # ------------------------------------------------------------------ reading
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The steps that stand, oldest first."""
         return tuple(self._done)
 
-    def get(self, kind: str, obj_id: int, frame: int) -> Any:
+    @property
+    def undone(self) -> tuple[Step, ...]:
+        """The steps that can be redone, the next one last."""
+        return tuple(self._undone)
+
+    def get(self, kind: str, obj_id: int, frame: int = WHOLE) -> Any:
         """One value, or None."""
         return self._table.get(kind, {}).get(obj_id, {}).get(frame)
 
@@ -53,37 +103,75 @@ class History:
         return self._table.get(kind, {}).get(obj_id, {})
 
     def objects(self, kind: str) -> list[int]:
-        """Ids that have a value of a kind, in the order in which they came."""
+        """Ids that have a value of a kind."""
         return [obj_id for obj_id, values in self._table.get(kind, {}).items() if values]
 
-    def begin(self, name: str, /, **arguments: Any) -> Step:
-        """Open a step; whatever was undone can no longer be redone."""
-        step = Step(name, arguments)
-        self._done.append(step)
-        self._undone.clear()
-        return step
+    def values(self) -> Iterator[tuple[str, int, int, Any]]:
+        """Every value with its kind, object and frame."""
+        for kind, objects in self._table.items():
+            for obj_id, frames in objects.items():
+                for frame, value in frames.items():
+                    yield kind, obj_id, frame, value
 
-    def put(self, step: Step, kind: str, obj_id: int, frame: int, value: Any) -> None:
-        """Set a value as part of a step; None removes it."""
-        before = self.get(kind, obj_id, frame)
-        if before is value or (before is not None and value is not None and before == value):
+    # ------------------------------------------------------------------ writing
+
+    @contextmanager
+    def step(self, name: str, /, **arguments: Any) -> Iterator[Put]:
+        """Change values as one new step; see :meth:`writing`."""
+        with self.writing(Step(name, arguments)) as put:
+            yield put
+
+    @contextmanager
+    def writing(self, step: Step) -> Iterator[Put]:
+        """Change values as part of a step: ``put(kind, obj_id, frame, value)``, where None removes.
+
+        The block counts as a whole: if it fails, nothing of it remains; when it ends, it is in the journal. A step
+        that changed nothing leaves no trace; the first change of a new step makes redo impossible.
+
+        Raises
+        ------
+        SessionFileError
+            If the journal refused. The changes then stand in memory, and the next write brings the journal up to date.
+        """
+        first = len(step.changes)
+
+        def put(kind: str, obj_id: int, frame: int, value: Any) -> None:
+            before = self.get(kind, obj_id, frame)
+            if before is value or (before is not None and value is not None and before == value):
+                return
+            step.changes.append(Change(kind, obj_id, frame, before, value))
+            self._set(kind, obj_id, frame, value)
+
+        try:
+            yield put
+        except BaseException:
+            for change in reversed(step.changes[first:]):
+                self._set(change.kind, change.obj_id, change.frame, change.before)
+            del step.changes[first:]
+            raise
+        new = step.changes[first:]
+        if not new:
             return
-        step.changes.append(Change(kind, obj_id, frame, before, value))
-        self._set(kind, obj_id, frame, value)
-
-    def drop_if_empty(self, step: Step) -> None:
-        """Take a step back out of the log if it changed nothing."""
-        if not step.changes and self._done and self._done[-1] is step:
-            self._done.pop()
+        lost: list[Step] = []
+        if not first:
+            lost = list(self._undone)
+            self._undone.clear()
+            self._done.append(step)
+        self._bytes += sum(_size(change) for change in new)
+        self._write(lambda journal: journal.append(step, new))
+        lost += self._shrink()
+        if lost:
+            self._write(lambda journal: journal.forget(lost))
 
     def undo(self) -> Step | None:
         """Take back the last step; None at the end."""
         if not self._done:
             return None
         step = self._done.pop()
-        for change in reversed(step.changes):
-            self._set(change.kind, change.obj_id, change.frame, change.before)
+        taken = [Change(c.kind, c.obj_id, c.frame, c.after, c.before) for c in reversed(step.changes)]
+        self._replace(taken)
         self._undone.append(step)
+        self._write(lambda journal: journal.mark(step, taken, done=False))
         return step
 
     def redo(self) -> Step | None:
@@ -91,10 +179,55 @@ class History:
         if not self._undone:
             return None
         step = self._undone.pop()
-        for change in step.changes:
-            self._set(change.kind, change.obj_id, change.frame, change.after)
+        self._replace(step.changes)
         self._done.append(step)
+        self._write(lambda journal: journal.mark(step, step.changes, done=True))
         return step
+
+    # ------------------------------------------------------------------ journal
+
+    def bind(self, journal: Journal | None) -> None:
+        """From now on write every change to this journal, which must know the history as it is."""
+        self._journal = journal
+        self._behind = False
+
+    def restore(
+        self, values: Sequence[tuple[str, int, int, Any]], done: Sequence[Step], undone: Sequence[Step]
+    ) -> None:
+        """Become what a journal holds."""
+        self._table.clear()
+        for kind, obj_id, frame, value in values:
+            self._set(kind, obj_id, frame, value)
+        self._done, self._undone = list(done), list(undone)
+        changes = [change for step in (*done, *undone) for change in step.changes]
+        self._bytes = sum(_size(change) for change in changes)
+
+    def _write(self, write: Callable[[Journal], None]) -> None:
+        if self._journal is None:
+            return
+        if self._behind:
+            self._journal.rewrite(self)
+            self._behind = False
+            return
+        self._behind = True
+        write(self._journal)
+        self._behind = False
+
+    # ------------------------------------------------------------------ inside
+
+    def _shrink(self) -> list[Step]:
+        """Take the oldest steps out of the log until it fits its budget."""
+        lost = []
+        while self._bytes > self.budget_bytes and len(self._done) > 1:
+            oldest = self._done.pop(0)
+            self._bytes -= sum(_size(change) for change in oldest.changes)
+            self.truncated = True
+            lost.append(oldest)
+        return lost
+
+    def _replace(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._set(change.kind, change.obj_id, change.frame, change.after)
 
     def _set(self, kind: str, obj_id: int, frame: int, value: Any) -> None:
         values = self._table.setdefault(kind, {}).setdefault(obj_id, {})
@@ -103,3 +236,10 @@ class History:
         else:
             values[frame] = value
         self.revision += 1
+
+
+def _size(change: Change) -> int:
+    """Bytes of the new value; the old one was counted when it was new."""
+    mask = getattr(change.after, "mask", None)
+    runs = getattr(getattr(mask, "mask", mask), "runs", None)
+    return 200 + (0 if runs is None else int(runs.nbytes))

@@ -24,7 +24,10 @@ _SAMPLED_FRAMES = 64
 
 def check_window(window: tuple[float, float]) -> tuple[float, float]:
     """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
-    low, high = float(window[0]), float(window[1])
+    try:
+        low, high = (float(v) for v in window)
+    except (TypeError, ValueError) as error:
+        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
         raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
     return low, high
@@ -74,8 +77,10 @@ class WindowedFrames:
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
         low, high = self.window
-        plane = self.grid.read(self.volume.array, frame).astype(np.float32)
-        scaled = (plane - np.float32(low)) / np.float32(high - low)
+        plane = self.grid.read(self.volume.array, frame)
+        # Large offsets (a window of 200 at 10⁹) drown in float32; small types lose nothing in it.
+        exact = np.dtype(np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64)
+        scaled = ((plane.astype(exact) - low) / (high - low)).astype(np.float32)
         scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
         if scaled.ndim == 2:
             scaled = scaled[..., None]

@@ -81,7 +81,12 @@ def check_overlap(rule: str) -> Overlap:
     raise NapariSam2Error(f"There is no overlap rule {rule!r}; choose one of {', '.join(OVERLAPS)}.")
 
 
-def compose(masks: Sequence[tuple[int, RunLengthMask]], shape: tuple[int, int], overlap: Overlap) -> NDArray[np.uint16]:
+def compose(
+    masks: Sequence[tuple[int, RunLengthMask]],
+    shape: tuple[int, int],
+    overlap: Overlap,
+    locked: Sequence[tuple[int, RunLengthMask]] = (),
+) -> NDArray[np.uint16]:
     """One label picture from the objects' masks.
 
     Parameters
@@ -92,10 +97,12 @@ def compose(masks: Sequence[tuple[int, RunLengthMask]], shape: tuple[int, int], 
         ``(Y, X)``.
     overlap
         ``"overwrite"``: a later object takes pixels from an earlier one; otherwise the earlier keeps them.
+    locked
+        Masks that no rule takes pixels from, the one locked first first.
     """
     out = np.zeros(shape[0] * shape[1], dtype=np.uint16)
     # Painted last wins.
-    for obj_id, mask in masks if overlap == "overwrite" else reversed(masks):
+    for obj_id, mask in (*(masks if overlap == "overwrite" else reversed(masks)), *reversed(locked)):
         for start, stop in mask.runs:
             out[start:stop] = obj_id
     return out.reshape(shape)

@@ -116,7 +116,10 @@ def make_points(
     PromptError
         For a wrong shape, a number that is not finite, a point outside the frame, or an unknown label.
     """
-    array = np.asarray(points, dtype=float)
+    try:
+        array = np.asarray(points, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise PromptError(f"Points must be a list of (y, x) pairs of numbers, not {points!r}.") from error
     if array.size == 0:
         return ()
     if array.ndim != 2 or array.shape[1] != 2:
@@ -137,7 +140,10 @@ def make_points(
 
 def make_box(box: Sequence[float], frame_shape: tuple[int, int]) -> BoxPrompt:
     """Check a half-open box ``(y0, x0, y1, x1)`` and clip it to the frame; PromptError if nothing remains."""
-    values = [float(v) for v in box]
+    try:
+        values = [float(v) for v in box]
+    except (TypeError, ValueError) as error:
+        raise PromptError(f"A box is four numbers (y0, x0, y1, x1), not {box!r}.") from error
     if len(values) != 4 or not np.isfinite(values).all():
         raise PromptError(f"A box is four finite numbers (y0, x0, y1, x1), not {tuple(box)!r}.")
     y0, x0, y1, x1 = values
@@ -155,4 +161,8 @@ def make_mask(mask: NDArray[Any], frame_shape: tuple[int, int]) -> MaskPrompt:
     array = np.asarray(mask)
     if array.shape != frame_shape:
         raise PromptError(f"The mask has shape {array.shape}, but the frame has {frame_shape}.")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise PromptError(
+            "The mask has pixels that are not a number; each must be inside (1) or outside (0)."
+        )
     return MaskPrompt(RunLengthMask.encode(array.astype(bool)))

@@ -7,50 +7,52 @@ whenever the session changed under it, so prompts and locks set meanwhile count 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2.engine.predictor import Conditioning, FrameResult, FrameScores
+from napari_sam2.engine.predictor import FrameResult
+from napari_sam2.history import Step
 from napari_sam2.masks import RunLengthMask, resolve_by_score
-from napari_sam2.records import NO_SCORES, Accepted, MaskRecord, accepted_frames, neighbours, owner_of
+from napari_sam2.metrics import iou
+from napari_sam2.object_table import within_cuts
+from napari_sam2.records import Accepted, MaskRecord, Source, owner_of, sources_of
+from napari_sam2.state import Follower, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from napari_sam2.engine.predictor import Prediction, Window
-    from napari_sam2.history import Step
-    from napari_sam2.session import Direction, VideoSession
+    from numpy.typing import NDArray
 
+    from napari_sam2.engine.predictor import Conditioning, Prediction
+    from napari_sam2.prompts import PromptSet
+    from napari_sam2.state import SessionState
+
+Direction = Literal["both", "forward", "backward"]
 Sense = Literal[1, -1]
-
-
-@dataclass
-class Follower:
-    """A track of the predictor with what the session must know of it."""
-
-    track: Any
-    owner: Accepted
-    context: tuple[Accepted, ...]
-    frame: int
-    absent: int = 0
 
 
 @dataclass(frozen=True)
 class Need:
-    """A frame of an object that a run must compute, and from where."""
+    """A frame of an object that a run must compute, from where, and the accepted frames as they stood then."""
 
     owner: Accepted
     sense: Sense
+    accepted: dict[int, Accepted]
 
+    def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
+        """What the mask follows from."""
+        if self.owner.frame == frame:
+            return () if self.owner.prompts is None else (self.owner.prompts,)
+        return sources_of(self.accepted, frame)
 
-@dataclass(frozen=True)
-class Outcome:
-    """A computed mask that waits until its frame is complete."""
-
-    record: MaskRecord
-    logits: Any = None
+    def meets_at(self, frame: int, direction: Direction) -> bool:
+        """Whether this upward track ends here because the next frame is tracked from above."""
+        if self.sense == -1 or frame + 1 in self.accepted:
+            return False
+        found = owner_of(self.accepted, frame + 1, direction)
+        return found is not None and found[1] == -1
 
 
 class Run:
@@ -58,41 +60,44 @@ class Run:
 
     def __init__(
         self,
-        session: VideoSession,
+        state: SessionState,
         direction: Direction,
         frames: Sequence[int],
-        objects: Sequence[int],
+        objects: Sequence[int] | None,
         force: bool,
         patience: int,
         progress: Callable[[int, int, str], None] | None,
     ) -> None:
-        self.session = session
         self.direction: Direction = direction
         self.frames = list(frames)
-        self.objects = list(objects)
+        self._only = None if objects is None else list(objects)
+        self._state = state
         self._force = force
         self._patience = patience
         self._progress = progress
         self._needs: dict[int, dict[int, Need]] = {}
         if force:
-            session._waiting.clear()
-        # Kept in the session: a stopped run leaves what it computed beyond its last yield to the next one.
-        self._waiting = session._waiting
+            state.waiting.clear()
         self._finished: set[int] = set()
+        self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._planned_at = -1
-        # How far each sweep has come; frames behind it belong to the next run.
-        self._position: dict[Sense, int] = {1: -1, -1: session.frame_count}
+        self._step = self._new_step()
 
-    def results(self, step: Step) -> Iterator[FrameResult]:
+    def objects(self) -> list[int]:
+        """The objects of the run: those chosen, or all that can be tracked now."""
+        ids = self._state.object_ids()
+        return [i for i in ids if (self._only is None or i in self._only) and self._state.accepted(i)]
+
+    def results(self) -> Iterator[FrameResult]:
         """Compute and store frame by frame."""
-        if self.session.exact:
-            yield from self._exact_results(step)
+        if self._state.exact:
+            yield from self._exact_results()
             return
         while True:
-            with self.session._compute:
-                with self.session._lock:
+            with self._state.compute:
+                with self._state.lock:
                     self._plan()
-                    result = self._collect(step)
+                    result = self._collect()
                     tick = [] if result else self._next_tick()
                 if result is None:
                     if not tick:
@@ -103,53 +108,51 @@ class Run:
             # One frame at a time: what is left unasked for when the caller stops must not be in the session.
             yield result
 
+    def _new_step(self) -> Step:
+        """A step with all that replay needs to know."""
+        how = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
+        return Step("propagate", {**how, "overlap": self._state.overlap})
+
     # ------------------------------------------------------------------ planning
 
     def _plan(self) -> None:
         """Find the stale frames, if the session changed since the last look."""
-        session = self.session
-        if session._history.revision == self._planned_at:
+        state = self._state
+        if state.history.revision == self._planned_at:
             return
         self._needs = {}
-        for obj_id in self.objects:
-            accepted = accepted_frames(session._history, obj_id)
+        for obj_id in self.objects():
+            accepted = state.accepted(obj_id)
             for frame in self.frames:
                 if frame in self._finished:
                     continue
                 if frame in accepted:
-                    if not session._is_answered(obj_id, frame):
-                        self._needs.setdefault(frame, {})[obj_id] = Need(accepted[frame], 1)
+                    if not state.is_answered(obj_id, frame):
+                        self._needs.setdefault(frame, {})[obj_id] = Need(accepted[frame], 1, accepted)
                     continue
                 found = owner_of(accepted, frame, self.direction)
-                if found is None:
+                if found is None or not within_cuts(state.history, obj_id, frame):
                     continue
                 owner, sense = found
-                if (frame - self._position[sense]) * sense <= 0:
-                    if obj_id not in self._waiting.get(frame, {}):
-                        continue
-                elif not self._force and self._is_fresh(obj_id, frame, accepted):
+                if not self._force and self._is_fresh(obj_id, frame, accepted):
                     continue
-                self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense)
+                self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
         self._drop_stale_outcomes()
-        self._planned_at = session._history.revision
+        self._planned_at = state.history.revision
 
     def _drop_stale_outcomes(self) -> None:
         """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
-        for frame, found in list(self._waiting.items()):
+        for frame, found in list(self._state.waiting.items()):
             for obj_id, outcome in list(found.items()):
                 need = self._needs.get(frame, {}).get(obj_id)
-                if need is None or outcome.record.computed_from != self._expected_sources(obj_id, frame):
+                if need is None or outcome.record.computed_from != need.sources(frame):
                     del found[obj_id]
             if not found:
-                del self._waiting[frame]
-
-    def _expected_sources(self, obj_id: int, frame: int) -> tuple[Any, ...]:
-        accepted = accepted_frames(self.session._history, obj_id)
-        return (accepted[frame].prompts,) if frame in accepted else _sources(accepted, frame)
+                del self._state.waiting[frame]
 
     def _is_fresh(self, obj_id: int, frame: int, accepted: dict[int, Accepted]) -> bool:
-        record: MaskRecord | None = self.session._history.get("mask", obj_id, frame)
-        return record is not None and record.source == "track" and record.computed_from == _sources(accepted, frame)
+        record = self._state.mask_record(obj_id, frame)
+        return record is not None and record.source == "track" and record.computed_from == sources_of(accepted, frame)
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -165,7 +168,7 @@ class Run:
             (obj_id, frame, need)
             for frame, needs in sorted(self._needs.items())
             for obj_id, need in needs.items()
-            if need.owner.frame == frame and obj_id not in self._waiting.get(frame, {})
+            if need.owner.frame == frame and obj_id not in self._state.waiting.get(frame, {})
         ]
         if accepted:
             return accepted[:1]
@@ -174,64 +177,76 @@ class Run:
             todo = [
                 frame
                 for frame, needs in self._needs.items()
-                if any(n.sense == sense and i not in self._waiting.get(frame, {}) for i, n in needs.items())
+                if any(n.sense == sense and i not in self._state.waiting.get(frame, {}) for i, n in needs.items())
             ]
             if not todo:
                 continue
             frame = min(todo) if sense == 1 else max(todo)
-            self._position[1 if sense == 1 else -1] = frame
             tick += [
                 (i, frame, n)
                 for i, n in self._needs[frame].items()
-                if n.sense == sense and i not in self._waiting.get(frame, {})
+                if n.sense == sense and i not in self._state.waiting.get(frame, {})
             ]
         return tick
 
     def _advance(self, tick: list[tuple[int, int, Need]]) -> None:
         """Compute these frames; frames that a track must pass on its way are computed and dropped."""
-        session = self.session
-        moving: list[tuple[int, int, Follower]] = []
+        state = self._state
+        moving: list[tuple[int, int, Need, Follower]] = []
         for obj_id, frame, need in tick:
             if need.owner.frame == frame:
-                prediction = session._answer(obj_id, frame)
-                record = MaskRecord(
-                    RunLengthMask.encode(prediction.mask),
-                    "prompt",
-                    prediction.scores,
-                    prediction.window,
-                    (need.owner.prompts,),
-                )
-                self._wait(obj_id, frame, record, prediction)
-                continue
-            moving.append((obj_id, frame, self._follower(obj_id, frame, need)))
-        stream = session._open_stream()
+                prediction = state.answer(obj_id, need.accepted, frame)
+                self._wait(obj_id, frame, state.answered(need.owner, prediction), prediction)
+            else:
+                moving.append((obj_id, frame, need, self._follower(obj_id, frame, need)))
+        stream = state.stream()
         while True:
-            live = [m for m in moving if m[2].frame != m[1] and not self._is_gone(m[2])]
+            live = [m for m in moving if m[3].frame != m[1] and not self._is_gone(m[3])]
             if not live:
                 break
-            for (obj_id, frame, follower), prediction in zip(
-                live, stream.advance([f.track for _, _, f in live]), strict=True
-            ):
+            predictions = stream.advance([follower.track for *_, follower in live])
+            for (obj_id, frame, need, follower), prediction in zip(live, predictions, strict=True):
                 follower.frame = follower.track.frame
                 follower.absent = 0 if prediction.mask.any() else follower.absent + 1
                 if follower.frame == frame:
-                    self._keep(obj_id, frame, prediction)
-        for obj_id, frame, follower in moving:
+                    self._wait(obj_id, frame, self._tracked(frame, need, prediction), prediction)
+        meeting = []
+        for obj_id, frame, need, follower in moving:
             if follower.frame != frame:
                 follower.frame = frame
-                empty = RunLengthMask.encode(np.zeros(session.frame_shape, dtype=bool))
-                self._wait(obj_id, frame, self._record(obj_id, frame, empty, NO_SCORES, None), None)
+                self._wait(obj_id, frame, self._tracked(frame, need, None), None)
+            elif need.meets_at(frame, self.direction):
+                meeting.append((obj_id, frame + 1, follower))
+        self._look_past(meeting)
+
+    def _look_past(self, meeting: list[tuple[int, int, Follower]]) -> None:
+        """Where an upward track meets the one from above, go one frame further: there both can be compared."""
+        if not meeting:
+            return
+        predictions = self._state.stream().advance([follower.track for *_, follower in meeting])
+        for (obj_id, frame, follower), prediction in zip(meeting, predictions, strict=True):
+            follower.frame = frame
+            self._from_below[obj_id, frame] = prediction.mask
+
+    def _compare(self) -> None:
+        """Note how far the two tracks disagree, once both masks of a frame are there."""
+        history = self._state.history
+        for (obj_id, frame), mask in list(self._from_below.items()):
+            record = self._state.mask_record(obj_id, frame)
+            if frame in self._finished and record is not None and record.source == "track":
+                del self._from_below[obj_id, frame]
+                with history.writing(self._step) as put:
+                    put("mask", obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
     def _is_gone(self, follower: Follower) -> bool:
         return bool(self._patience) and follower.absent >= self._patience
 
     def _follower(self, obj_id: int, frame: int, need: Need) -> Follower:
         """The track that reaches this frame: the one of the last tick, or of a run that was stopped, or a new one."""
-        session = self.session
-        accepted = accepted_frames(session._history, obj_id)
-        context = tuple(a for f, a in accepted.items() if f != need.owner.frame)
+        state = self._state
+        context = tuple(a for f, a in need.accepted.items() if f != need.owner.frame)
         key = (obj_id, need.owner.frame, need.sense)
-        known: Follower | None = session._followers.get(key)
+        known = state.followers.get(key)
         if (
             known is not None
             and known.owner == need.owner
@@ -239,61 +254,59 @@ class Run:
             and (frame - known.frame) * need.sense > 0
         ):
             return known
-        states = {c.frame: c for c in session._conditioning(obj_id)}
+        states = {c.frame: c for c in state.conditioning(obj_id, need.accepted)}
         others: list[Conditioning] = [states[a.frame] for a in context]
-        track = session._open_stream().track(states[need.owner.frame], others, need.sense)
+        track = state.stream().track(states[need.owner.frame], others, need.sense)
         new = Follower(track, need.owner, context, need.owner.frame)
-        session._followers[key] = new
+        state.followers[key] = new
         return new
 
     # ------------------------------------------------------------------ results
 
-    def _keep(self, obj_id: int, frame: int, prediction: Prediction) -> None:
+    def _tracked(self, frame: int, need: Need, prediction: Prediction | None) -> MaskRecord:
+        """A tracked mask as it is kept; None: the object was gone before this frame."""
+        state = self._state
+        sources, levels = need.sources(frame), state.levels
+        if prediction is None:
+            empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
+            return MaskRecord(empty, "track", computed_from=sources, levels=levels)
         mask = RunLengthMask.encode(prediction.mask)
-        record = self._record(obj_id, frame, mask, prediction.scores, prediction.window)
-        self._wait(obj_id, frame, record, prediction)
-
-    def _record(
-        self, obj_id: int, frame: int, mask: RunLengthMask, scores: FrameScores, window: Window | None
-    ) -> MaskRecord:
-        accepted = accepted_frames(self.session._history, obj_id)
-        return MaskRecord(mask, "track", scores, window, _sources(accepted, frame))
+        return MaskRecord(mask, "track", prediction.scores, prediction.window, sources, levels)
 
     def _wait(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
-        by_score = self.session.overlap == "score" and prediction is not None
-        logits = prediction.logits if by_score and prediction is not None else None
-        self._waiting.setdefault(frame, {})[obj_id] = Outcome(record, logits)
+        self._state.waiting.setdefault(frame, {})[obj_id] = Outcome(record, self._logits(prediction))
 
-    def _collect(self, step: Step) -> FrameResult | None:
+    def _logits(self, prediction: Prediction | None) -> Any:
+        return prediction.logits if prediction is not None and self._state.overlap == "score" else None
+
+    def _collect(self) -> FrameResult | None:
         """Store the next frame of which every object is there; None if there is none."""
-        frame = next((f for f, found in self._waiting.items() if set(self._needs[f]) <= set(found)), None)
+        frame = next((f for f, found in self._state.waiting.items() if set(self._needs[f]) <= set(found)), None)
         if frame is None:
             return None
-        self._store(step, frame, self._waiting.pop(frame))
+        self._store(frame, self._state.waiting.pop(frame))
         self._needs.pop(frame)
         self._finished.add(frame)
-        self._planned_at = self.session._history.revision
+        self._compare()
+        self._planned_at = self._state.history.revision
         return self._result(frame)
 
-    def _store(self, step: Step, frame: int, outcomes: dict[int, Outcome]) -> None:
-        history = self.session._history
+    def _store(self, frame: int, outcomes: dict[int, Outcome]) -> None:
         logits = {i: o.logits for i, o in outcomes.items() if o.logits is not None}
         shared = resolve_by_score(logits) if len(logits) > 1 else {}
-        for obj_id, outcome in outcomes.items():
-            record = outcome.record
-            if obj_id in shared:
-                record = MaskRecord(
-                    RunLengthMask.encode(shared[obj_id]),
-                    record.source,
-                    record.scores,
-                    record.window,
-                    record.computed_from,
-                )
-            history.put(step, "mask", obj_id, frame, record)
+        history = self._state.history
+        if self._step.changes and history.steps[-1] is not self._step:
+            # The user did something meanwhile, and what follows may follow from it: the log tells things in order.
+            self._step = self._new_step()
+        with history.writing(self._step) as put:
+            for obj_id, outcome in outcomes.items():
+                record = outcome.record
+                if obj_id in shared:
+                    record = replace(record, mask=RunLengthMask.encode(shared[obj_id]))
+                put("mask", obj_id, frame, record)
 
     def _result(self, frame: int) -> FrameResult:
-        history = self.session._history
-        records = {i: history.get("mask", i, frame) for i in self.session._object_ids()}
+        records = {i: self._state.mask_record(i, frame) for i in self._state.object_ids()}
         present = {i: r for i, r in records.items() if r is not None}
         return FrameResult(
             frame, {i: r.mask.decode() for i, r in present.items()}, {i: r.scores for i, r in present.items()}
@@ -301,41 +314,37 @@ class Run:
 
     # ------------------------------------------------------------------ Meta's order
 
-    def _exact_results(self, step: Step) -> Iterator[FrameResult]:
+    def _exact_results(self) -> Iterator[FrameResult]:
         """Meta's ``propagate_in_video``: from the earliest accepted frame of any object, forward, backward, or both."""
-        session = self.session
-        with session._compute:
-            accepted = {i: accepted_frames(session._history, i) for i in self.objects}
+        state = self._state
+        with state.compute:
+            accepted = {i: state.accepted(i) for i in self.objects()}
             start = min(f for frames in accepted.values() for f in frames)
-            stream = session._open_stream()
+            stream = state.stream()
             tracks: dict[int, Any] = {}
-            for obj_id in self.objects:
-                states = session._conditioning(obj_id)
-                tracks[obj_id] = stream.track(states[0], states[1:], 1)
+            for obj_id in self.objects():
+                first, *others = state.conditioning(obj_id, accepted[obj_id])
+                tracks[obj_id] = stream.track(first, others, 1)
         sweeps: list[tuple[Sense, range]] = []
         if self.direction != "backward":
-            sweeps.append((1, range(start, session.frame_count)))
+            sweeps.append((1, range(start, state.grid.frame_count)))
         if self.direction != "forward":
             # Meta's reverse pass begins at the start frame again; the forward pass has already yielded it.
             sweeps.append((-1, range(start - (self.direction == "both"), -1, -1)))
         for sense, frames in sweeps:
             for frame in (f for f in frames if f in self.frames):
-                with session._compute:
+                with state.compute:
+                    found: dict[int, Outcome] = {}
                     for obj_id, track in tracks.items():
-                        state = session._states.get((obj_id, frame - sense))
                         if frame in accepted[obj_id]:
                             continue
-                        stream.place(track, frame, sense, None if state is None else state[1])
-                        self._keep(obj_id, frame, stream.advance([track])[0])
-                    with session._lock:
-                        self._store(step, frame, self._waiting.pop(frame, {}))
+                        stream.place(track, frame, sense, state.frame_state(obj_id, frame - sense))
+                        need = Need(next(iter(accepted[obj_id].values())), sense, accepted[obj_id])
+                        prediction = stream.advance([track])[0]
+                        found[obj_id] = Outcome(self._tracked(frame, need, prediction), self._logits(prediction))
+                    with state.lock:
+                        self._store(frame, found)
                         self._finished.add(frame)
                         result = self._result(frame)
                 self._report()
                 yield result
-
-
-def _sources(accepted: dict[int, Accepted], frame: int) -> tuple[Any, ...]:
-    """What a tracked frame was computed from: the accepted frames on both sides (their corrected masks left out)."""
-    near = (a for a in neighbours(accepted, frame) if a is not None)
-    return tuple((a.frame, a.prompts, a.mask) for a in near)

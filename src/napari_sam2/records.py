@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_sam2.engine.predictor import FrameScores
 
@@ -13,26 +14,45 @@ if TYPE_CHECKING:
     from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
-NO_SCORES = FrameScores(float("nan"), float("nan"))
+# One and the same NaN, so that records without a figure are equal.
+NO_SCORES = FrameScores(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
 class ObjectRecord:
-    """Name and colour ``(r, g, b)`` in 0…1 of an object."""
+    """Name, colour ``(r, g, b)`` in 0…1 and place in the order of an object."""
 
     name: str
     color: tuple[float, float, float]
+    rank: int = 0
+
+
+class Source(NamedTuple):
+    """An accepted frame that a tracked mask follows from; ``corrects``: its prompts stand on an earlier mask."""
+
+    frame: int
+    prompts: PromptSet | None
+    mask: RunLengthMask | None
+    corrects: bool
 
 
 @dataclass(frozen=True)
 class MaskRecord:
-    """A mask, where it came from, and from which accepted frames it was computed."""
+    """A mask and where it came from.
+
+    ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
+    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
+    prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
+    end, where there is one.
+    """
 
     mask: RunLengthMask
     source: Literal["prompt", "track", "edit"]
     scores: FrameScores = NO_SCORES
     window: Window | None = None
-    computed_from: tuple[Any, ...] = ()
+    computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
+    levels: tuple[float, float] | None = None
+    disagreement: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -69,6 +89,12 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
         if frame in prompts:
             out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame))
     return out
+
+
+def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
+    """What a tracked frame is computed from: the accepted frames on both sides."""
+    near = (a for a in neighbours(accepted, frame) if a is not None)
+    return tuple(Source(a.frame, a.prompts, a.mask, a.is_correction) for a in near)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:

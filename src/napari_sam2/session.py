@@ -1,26 +1,33 @@
-"""VideoSession: the objects of one volume, their prompts and masks, undo and redo, and propagation.
+"""VideoSession: the objects of one volume, their prompts and masks, undo and redo, propagation, and the file.
 
 Whatever the dock widget can do is a method here; nothing in this module knows napari or torch.
 """
 
 from __future__ import annotations
 
-import colorsys
-import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+import platform
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2 import export, identity, object_table, quality
+from napari_sam2._version import __version__
 from napari_sam2.axes import FrameGrid
-from napari_sam2.engine.predictor import Conditioning, FrameResult
-from napari_sam2.errors import PromptError, SessionBusyError
-from napari_sam2.history import History
-from napari_sam2.intensity import WindowedFrames, check_window, default_window
-from napari_sam2.masks import Overlap, RunLengthMask, check_overlap, compose
+from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
+from napari_sam2.history import WHOLE, Step
+from napari_sam2.intensity import check_window, default_window
+from napari_sam2.masks import check_overlap
+from napari_sam2.object_table import ObjectInfo, Side
 from napari_sam2.prompts import PromptSet, make_box, make_mask, make_points
-from napari_sam2.propagation import Follower, Outcome, Run
-from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, accepted_frames
+from napari_sam2.propagation import Direction, Run
+from napari_sam2.records import MaskRecord
+from napari_sam2.replay import replay
+from napari_sam2.state import PROMPTING, SessionState
+from napari_sam2.store import SessionFile
+from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -28,28 +35,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.predictor import Prediction, VideoPredictor, VideoStream, Zoom
-    from napari_sam2.history import Step
-    from napari_sam2.volume import ImageVolume
+    from napari_sam2.engine.predictor import FrameResult, VideoPredictor, Zoom
+    from napari_sam2.history import Put
+    from napari_sam2.masks import Overlap
+    from napari_sam2.records import Accepted
 
-Direction = Literal["both", "forward", "backward"]
 DEFAULT_PATIENCE = 5
-_ALL = -1  # the "frame" of values that belong to a whole object
-
-
-@dataclass(frozen=True)
-class ObjectInfo:
-    """One object as shown to the user.
-
-    ``color`` is ``(r, g, b)`` in 0…1, ``state`` "empty", "in progress" or "reviewed" (every frame with a mask is
-    locked), ``prompts`` the number of prompted frames, ``frames`` the number of frames with a non-empty mask.
-    """
-
-    name: str
-    color: tuple[float, float, float]
-    state: Literal["empty", "in progress", "reviewed"]
-    prompts: int
-    frames: int
 
 
 class VideoSession:
@@ -89,26 +80,42 @@ class VideoSession:
         overlap: str = "keep",
         exact: bool = False,
     ) -> None:
-        self.predictor = predictor
-        self.volume = volume
-        self.grid = FrameGrid.of(volume, frame_axis, at, channel)
-        self._window = default_window(volume, self.grid) if window is None else check_window(window)
-        self._zoom: Zoom = None if exact else zoom
-        self.exact = exact
-        self._overlap = check_overlap(overlap)
-        self._history = History()
-        self._stream: VideoStream | None = None
-        self._states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
-        # Tracks of the last run, so that a run that was stopped goes on where it was.
-        self._followers: dict[tuple[int, int, int], Follower] = {}
-        self._waiting: dict[int, dict[int, Outcome]] = {}
-        self._lock = threading.RLock()
-        # The network works for one caller at a time; the state stays free to be changed meanwhile.
-        self._compute = threading.RLock()
+        if not isinstance(volume, ImageVolume):
+            raise VolumeError(
+                f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…)."
+            )
+        grid = FrameGrid.of(volume, frame_axis, at, channel)
+        levels = default_window(volume, grid) if window is None else check_window(window)
+        rule = check_overlap(overlap)
+        self._state = SessionState(predictor, volume, grid, levels, None if exact else zoom, rule, exact)
+        self._history = self._state.history
+        self._lock = self._state.lock
+        self._compute = self._state.compute
+        self._file: SessionFile | None = None
         self._run: Run | None = None
         self._closed = False
 
     # ------------------------------------------------------------------ what it is about
+
+    @property
+    def predictor(self) -> VideoPredictor:
+        """The model."""
+        return self._state.predictor
+
+    @property
+    def volume(self) -> ImageVolume:
+        """The image."""
+        return self._state.volume
+
+    @property
+    def grid(self) -> FrameGrid:
+        """How the volume is cut into frames."""
+        return self._state.grid
+
+    @property
+    def exact(self) -> bool:
+        """Whether Meta's predictor is reproduced."""
+        return self._state.exact
 
     @property
     def frame_count(self) -> int:
@@ -123,27 +130,26 @@ class VideoSession:
     @property
     def window(self) -> tuple[float, float]:
         """The values that the model sees as black and white."""
-        return self._window
+        return self._state.levels
 
     def set_window(self, low: float, high: float) -> None:
         """Change the window; masks stay, what is computed from now on sees the new one."""
         window = check_window((low, high))
-        with self._lock:
-            if window != self._window:
-                self._window = window
-                self._stream = None
-                self._states.clear()
-                self._followers.clear()
-                self._waiting.clear()
+        # What is being computed was begun with the old one, and has to be kept as such.
+        with self._compute, self._lock:
+            self._state.levels = window
+            self._keep_setting(window=list(window))
 
     @property
     def overlap(self) -> Overlap:
         """The rule for pixels that two objects claim."""
-        return self._overlap
+        return self._state.overlap
 
     @overlap.setter
     def overlap(self, rule: str) -> None:
-        self._overlap = check_overlap(rule)
+        with self._lock:
+            self._state.overlap = check_overlap(rule)
+            self._keep_setting(overlap=rule)
 
     # ------------------------------------------------------------------ prompts
 
@@ -169,6 +175,45 @@ class VideoSession:
         new = make_mask(mask, self.frame_shape)
         with self._lock:
             self._change_prompts("add_mask", obj_id, frame, PromptSet(mask=new))
+
+    def add_labels(self, labels: Any, frames: Iterable[int], objects: Iterable[int] | None = None) -> None:
+        """Take the objects of a label image on some frames as mask prompts, as one step.
+
+        Parameters
+        ----------
+        labels
+            Whole numbers on the volume's grid without channels; 0 is background, the others are object ids.
+        frames
+            The key frames.
+        objects
+            Which ids to take; default all that are there.
+
+        Raises
+        ------
+        PromptError
+            If the grid differs, nothing of these objects is on these frames, or one of them is locked there.
+        """
+        if tuple(labels.shape) != self.grid.label_shape:
+            raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {self.grid.label_shape}.")
+        chosen = self._check_frames(frames)
+        pictures = {frame: np.asarray(labels[self.frame_index(frame)]) for frame in chosen}
+        wanted = None if objects is None else set(objects)
+        found = [
+            (int(i), frame)
+            for frame, picture in pictures.items()
+            for i in np.unique(picture)
+            if i != 0 and (wanted is None or int(i) in wanted)
+        ]
+        if not found:
+            raise PromptError(f"The labels hold nothing to take on the frames {chosen}.")
+        with self._lock:
+            for obj_id, frame in found:
+                self._check(obj_id, frame)
+                self._check_unlocked(obj_id, frame)
+            with self._history.step("add_labels", frames=chosen) as put:
+                for obj_id, frame in found:
+                    mask = make_mask(pictures[frame] == obj_id, self.frame_shape)
+                    self._put_prompts(put, obj_id, frame, PromptSet(mask=mask))
 
     def set_prompts(
         self,
@@ -210,7 +255,7 @@ class VideoSession:
         """The zoom window ``(y0, x0, y1, x1)`` in which the mask was made, edges in pixels from the corner; or None."""
         with self._lock:
             record: MaskRecord | None = self._history.get("mask", obj_id, frame)
-            if record is None or record.window is None or self._zoom is None:
+            if record is None or record.window is None or self._state.zoom is None:
                 return None
             w = record.window
             return w.y0, w.x0, w.y1, w.x1
@@ -220,23 +265,29 @@ class VideoSession:
 
     def _change_prompts(self, name: str, obj_id: int, frame: int, prompts: PromptSet) -> None:
         self._check(obj_id, frame)
-        if self._history.get("lock", obj_id, frame):
-            raise PromptError(f"Frame {frame} of object {obj_id} is locked; unlock it before prompting there.")
-        step = self._history.begin(name, obj_id=obj_id, frame=frame, prompts=prompts)
-        if prompts:
-            self._ensure_object(step, obj_id)
-        record: MaskRecord | None = self._history.get("mask", obj_id, frame)
-        if prompts and record is not None and record.source != "prompt" and not self._prompts(obj_id, frame):
-            # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
-            self._history.put(step, "base", obj_id, frame, record)
-        if not prompts:
-            self._history.put(step, "mask", obj_id, frame, self._history.get("base", obj_id, frame))
-            self._history.put(step, "base", obj_id, frame, None)
-        self._history.put(step, "prompts", obj_id, frame, prompts or None)
-        self._history.drop_if_empty(step)
+        self._check_unlocked(obj_id, frame)
+        history = self._history
+        with history.step(name, obj_id=obj_id, frame=frame) as put:
+            self._put_prompts(put, obj_id, frame, prompts)
         if self.exact and prompts:
             # Meta answers every call at once, upon the answer to the call before.
-            self._store_prediction(step, obj_id, frame, self._answer(obj_id, frame))
+            accepted = self._state.accepted(obj_id)
+            record = self._state.answered(accepted[frame], self._state.answer(obj_id, accepted, frame))
+            with history.writing(history.steps[-1]) as put:
+                put("mask", obj_id, frame, record)
+
+    def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
+        record = self._state.mask_record(obj_id, frame)
+        if prompts:
+            object_table.ensure(self._state, put, obj_id)
+            object_table.uncut(self._history, put, obj_id, frame)
+            if record is not None and record.source != "prompt" and not self._prompts(obj_id, frame):
+                # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
+                put("base", obj_id, frame, record)
+        else:
+            put("mask", obj_id, frame, self._history.get("base", obj_id, frame))
+            put("base", obj_id, frame, None)
+        put("prompts", obj_id, frame, prompts or None)
 
     # ------------------------------------------------------------------ answers
 
@@ -246,78 +297,43 @@ class VideoSession:
         Belongs to the step of the prompt that it answers: undo takes back both.
         """
         with self._compute:
-            with self._lock:
-                self._check_open()
-                self._check_frame(frame)
-                asked = [i for i in self._object_ids() if self._history.get("prompts", i, frame)]
-                if not asked:
-                    raise PromptError(f"No object has a prompt on frame {frame}; add a point, a box or a mask there.")
-                stale = [i for i in asked if not self._is_answered(i, frame)]
-            answers = {i: self._answer(i, frame) for i in stale}
-            with self._lock:
-                if answers:
-                    last = self._history.steps[-1] if self._history.steps else None
-                    amend = last is not None and "prompts" in last.arguments and last.arguments["frame"] == frame
-                    step = last if amend and last is not None else self._history.begin("predict_frame", frame=frame)
-                    for obj_id, prediction in answers.items():
-                        self._store_prediction(step, obj_id, frame, prediction)
-                return {i: self._history.get("mask", i, frame).mask.decode() for i in asked}
+            while True:
+                with self._lock:
+                    self._check_open()
+                    self._check_frame(frame)
+                    asked = [i for i in self._state.object_ids() if self._history.get("prompts", i, frame)]
+                    if not asked:
+                        raise PromptError(
+                            f"No object has a prompt on frame {frame}; add a point, a box or a mask there."
+                        )
+                    stale = {i: self._state.accepted(i) for i in asked if not self._state.is_answered(i, frame)}
+                    if not stale:
+                        return {i: self._history.get("mask", i, frame).mask.decode() for i in asked}
+                answers = {
+                    i: self._state.answered(accepted[frame], self._state.answer(i, accepted, frame))
+                    for i, accepted in stale.items()
+                }
+                with self._lock:
+                    self._keep_answers(frame, stale, answers)
 
-    def _is_answered(self, obj_id: int, frame: int) -> bool:
-        """Whether the mask of an accepted frame is the answer to what stands there."""
-        accepted = accepted_frames(self._history, obj_id).get(frame)
-        record: MaskRecord | None = self._history.get("mask", obj_id, frame)
-        if accepted is None or record is None:
-            return False
-        if accepted.mask is not None:
-            return True
-        return record.source == "prompt" and record.computed_from == (accepted.prompts,)
+    def _keep_answers(
+        self, frame: int, asked: Mapping[int, Mapping[int, Accepted]], answers: Mapping[int, MaskRecord]
+    ) -> None:
+        """Keep the answers to prompts that still stand as they were when they were asked."""
+        later = Step("predict_frame", {"frame": frame})
+        for obj_id, record in answers.items():
+            if self._state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
+                with self._history.writing(self._prompting_step(obj_id, frame) or later) as put:
+                    put("mask", obj_id, frame, record)
 
-    def _answer(self, obj_id: int, frame: int) -> Prediction:
-        """Compute the answer to an accepted frame and remember its state."""
-        accepted = accepted_frames(self._history, obj_id)[frame]
-        stream = self._open_stream()
-        prompts = accepted.prompts or PromptSet(mask=make_mask(_decoded(accepted), self.frame_shape))
-        base = accepted.base if accepted.is_correction else None
-        context = self._conditioning(obj_id, originals_only=True, but=frame) if base is not None else []
-        record: MaskRecord | None = self._history.get("mask", obj_id, frame)
-        prediction = stream.predict(
-            frame,
-            prompts,
-            base=None if base is None else base.mask.decode(),
-            window=base.window if base is not None else record.window if record is not None else None,
-            context=context,
-        )
-        self._states[obj_id, frame] = (accepted, prediction.state)
-        return prediction
-
-    def _store_prediction(self, step: Step, obj_id: int, frame: int, prediction: Prediction) -> None:
-        prompts = self._history.get("prompts", obj_id, frame)
-        if prompts is None:
-            return
-        record = MaskRecord(
-            RunLengthMask.encode(prediction.mask), "prompt", prediction.scores, prediction.window, (prompts,)
-        )
-        self._history.put(step, "mask", obj_id, frame, record)
-
-    def _conditioning(self, obj_id: int, *, originals_only: bool = False, but: int = -1) -> list[Conditioning]:
-        """The accepted frames of an object with their states, computed where they are missing."""
-        out = []
-        for frame, accepted in accepted_frames(self._history, obj_id).items():
-            if frame == but or (originals_only and accepted.is_correction):
-                continue
-            known = self._states.get((obj_id, frame))
-            if known is None or known[0] != accepted:
-                self._answer(obj_id, frame)
-                known = self._states[obj_id, frame]
-            out.append(Conditioning(frame, known[1]))
-        return out
-
-    def _open_stream(self) -> VideoStream:
-        if self._stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._window)
-            self._stream = self.predictor.open(frames, zoom=self._zoom, exact=self.exact)
-        return self._stream
+    def _prompting_step(self, obj_id: int, frame: int) -> Step | None:
+        """The step that set the prompts of a frame, if nothing but other prompts came after it."""
+        for step in reversed(self._history.steps):
+            if step.name not in PROMPTING:
+                return None
+            if (step.arguments["obj_id"], step.arguments["frame"]) == (obj_id, frame):
+                return step
+        return None
 
     # ------------------------------------------------------------------ propagation
 
@@ -332,6 +348,8 @@ class VideoSession:
         progress: Callable[[int, int, str], None] | None = None,
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
+
+        A run is one step to undo; what is prompted or edited meanwhile parts it into a step before and a step after.
 
         Parameters
         ----------
@@ -364,28 +382,26 @@ class VideoSession:
             raise PromptError(f"direction={direction!r} must be 'both', 'forward' or 'backward'.")
         if stop_when_gone is None:
             stop_when_gone = 0 if self.exact or self.grid.frame_axis == "t" else DEFAULT_PATIENCE
-        wanted = sorted({self._check_frame(f) for f in (range(self.frame_count) if frames is None else frames)})
+        elif not isinstance(stop_when_gone, int | np.integer) or stop_when_gone < 0:
+            raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of frames, or 0 for never.")
+        wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
         with self._lock:
             self._check_open()
-            chosen = self._object_ids() if objects is None else list(objects)
-            chosen = [i for i in chosen if accepted_frames(self._history, i)]
-            if not chosen:
+            chosen = None if objects is None else [self._check_object(i) for i in _several("objects", objects)]
+            run = Run(self._state, direction, wanted, chosen, force, stop_when_gone, progress)
+            if not run.objects():
                 raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
-        run = Run(self, direction, wanted, chosen, force, stop_when_gone, progress)
         return self._running(run)
 
     def _running(self, run: Run) -> Iterator[FrameResult]:
         with self._lock:
             self._check_idle()
             self._run = run
-            step = self._history.begin("propagate", direction=run.direction, objects=tuple(run.objects))
         try:
-            yield from run.results(step)
+            yield from run.results()
         finally:
             with self._lock:
                 self._run = None
-                if not step.changes:
-                    self._history.drop_if_empty(step)
 
     # ------------------------------------------------------------------ hand edits, locks
 
@@ -397,40 +413,56 @@ class VideoSession:
         new = make_mask(mask, self.frame_shape).mask
         with self._lock:
             self._check(obj_id, frame)
-            step = self._history.begin("edit_mask", obj_id=obj_id, frame=frame)
-            self._ensure_object(step, obj_id)
-            self._history.put(step, "mask", obj_id, frame, MaskRecord(new, "edit"))
-            self._history.put(step, "lock", obj_id, frame, True)
-            taken = new.decode()
-            for other in self._object_ids():
-                record: MaskRecord | None = self._history.get("mask", other, frame)
-                if other == obj_id or record is None or self._history.get("lock", other, frame):
-                    continue
-                left = RunLengthMask.encode(record.mask.decode() & ~taken)
-                if left != record.mask:
-                    reduced = MaskRecord(left, record.source, record.scores, record.window, record.computed_from)
-                    self._history.put(step, "mask", other, frame, reduced)
+            with self._history.step("edit_mask", obj_id=obj_id, frame=frame) as put:
+                object_table.ensure(self._state, put, obj_id)
+                object_table.uncut(self._history, put, obj_id, frame)
+                put("mask", obj_id, frame, MaskRecord(new, "edit"))
+                object_table.lock(self._state, put, obj_id, frame)
+                object_table.give_pixels(self._state, put, obj_id, frame, new.decode())
 
     def lock(self, frame: int, obj_id: int) -> None:
         """Accept a frame of an object: no run writes it, and its mask conditions the others."""
+        self.lock_frames(obj_id, [frame])
+
+    def lock_frames(self, obj_id: int, frames: Iterable[int]) -> None:
+        """Accept several frames of an object at once, as one step; see :meth:`lock`."""
         with self._lock:
-            self._check(obj_id, frame)
-            if self._history.get("mask", obj_id, frame) is None:
-                raise PromptError(f"Object {obj_id} has no mask on frame {frame} to lock.")
-            step = self._history.begin("lock", obj_id=obj_id, frame=frame)
-            self._history.put(step, "lock", obj_id, frame, True)
-            self._history.drop_if_empty(step)
+            chosen = self._check_frames(frames)
+            for frame in chosen:
+                self._check(obj_id, frame)
+                if self._history.get("mask", obj_id, frame) is None:
+                    raise PromptError(f"Object {obj_id} has no mask on frame {frame} to lock.")
+            with self._history.step("lock", obj_id=obj_id, frames=chosen) as put:
+                for frame in chosen:
+                    object_table.lock(self._state, put, obj_id, frame)
 
     def unlock(self, frame: int, obj_id: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on."""
         with self._lock:
             self._check(obj_id, frame)
-            step = self._history.begin("unlock", obj_id=obj_id, frame=frame)
-            self._history.put(step, "lock", obj_id, frame, None)
-            record: MaskRecord | None = self._history.get("mask", obj_id, frame)
-            if record is not None and record.source == "edit":
-                self._history.put(step, "mask", obj_id, frame, MaskRecord(record.mask, "track"))
-            self._history.drop_if_empty(step)
+            with self._history.step("unlock", obj_id=obj_id, frame=frame) as put:
+                put("lock", obj_id, frame, None)
+                record = self._state.mask_record(obj_id, frame)
+                if record is not None and record.source == "edit":
+                    put("mask", obj_id, frame, MaskRecord(record.mask, "track"))
+
+    def cut(self, obj_id: int, frame: int, side: Side) -> None:
+        """End an object at a frame: no mask beyond it ("above": higher index; "below"), and no run goes there.
+
+        A prompt or an edit set beyond it later lifts the cut.
+
+        Raises
+        ------
+        PromptError
+            If a locked frame lies beyond.
+        """
+        if side not in ("above", "below"):
+            raise PromptError(f"side={side!r} must be 'above' (higher index) or 'below'.")
+        with self._lock:
+            self._check_object(obj_id)
+            self._check_frame(frame)
+            with self._history.step("cut", obj_id=obj_id, frame=frame, side=side) as put:
+                object_table.cut(self._history, put, obj_id, frame, side)
 
     # ------------------------------------------------------------------ results
 
@@ -443,6 +475,9 @@ class VideoSession:
             out = np.zeros(self.grid.label_shape, dtype=np.uint16)
         elif tuple(out.shape) != self.grid.label_shape:
             raise PromptError(f"out has shape {tuple(out.shape)}, but the labels have {self.grid.label_shape}.")
+        largest = max(self._state.object_ids(), default=0)
+        if np.issubdtype(out.dtype, np.integer) and np.iinfo(out.dtype).max < largest:
+            raise PromptError(f"out is {out.dtype} and cannot hold object {largest}; use uint16.")
         for frame in range(self.frame_count):
             out[self.frame_index(frame)] = self.frame_labels(frame)
         return out
@@ -450,9 +485,7 @@ class VideoSession:
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
         """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
         with self._lock:
-            records = [(i, self._history.get("mask", i, frame)) for i in self._object_ids()]
-            masks = [(i, record.mask) for i, record in records if record is not None]
-            return compose(masks, self.frame_shape, self._overlap)
+            return self._state.frame_labels(self._check_frame(frame))
 
     def frame_index(self, frame: int) -> tuple[int | slice, ...]:
         """Index of a frame in an array on the labels grid."""
@@ -466,74 +499,64 @@ class VideoSession:
 
     @property
     def objects(self) -> dict[int, ObjectInfo]:
-        """The objects by id, in the order in which they came."""
+        """The objects by id, in their order: that in which they came, unless they were moved."""
         with self._lock:
-            out = {}
-            for obj_id in self._object_ids():
-                record: ObjectRecord = self._history.get("object", obj_id, _ALL)
-                masks = self._history.frames("mask", obj_id)
-                filled = [f for f, m in masks.items() if m.mask.area]
-                prompts = len(self._history.frames("prompts", obj_id))
-                locked = self._history.frames("lock", obj_id)
-                state: Literal["empty", "in progress", "reviewed"] = "empty"
-                if filled or prompts:
-                    state = "reviewed" if filled and all(f in locked for f in filled) else "in progress"
-                out[obj_id] = ObjectInfo(record.name, record.color, state, prompts, len(filled))
-            return out
+            return {obj_id: object_table.describe(self._state, obj_id) for obj_id in self._state.object_ids()}
 
     def scores(self, obj_id: int) -> pd.DataFrame:
-        """``iou``, ``object_score``, ``area_px``, ``locked``, ``doubtful`` of each frame with a mask, by frame.
-
-        Doubtful: predicted IoU under 0.6, or an area that changes by more than the factor 1.8 from a neighbour.
-        """
-        import pandas as pd
-
+        """What is known about the quality of each frame with a mask; see :func:`napari_sam2.quality.scores`."""
         with self._lock:
             self._check_object(obj_id)
-            masks: dict[int, MaskRecord] = self._history.frames("mask", obj_id)
-            areas = {f: m.mask.area for f, m in masks.items()}
-            locked = self._history.frames("lock", obj_id)
-            rows = []
-            for frame in sorted(masks):
-                scores, area = masks[frame].scores, areas[frame]
-                near = [areas[f] for f in (frame - 1, frame + 1) if areas.get(f)]
-                jumps = area > 0 and any(max(area, a) > 1.8 * min(area, a) for a in near)
-                doubtful = area > 0 and frame not in locked and (scores.iou < 0.6 or jumps)
-                rows.append((frame, scores.iou, scores.object_score, area, frame in locked, bool(doubtful)))
-        columns = ["frame", "iou", "object_score", "area_px", "locked", "doubtful"]
-        return pd.DataFrame(rows, columns=columns).set_index("frame")
+            return quality.scores(self._history, obj_id)
 
     # ------------------------------------------------------------------ objects
 
     def reset_object(self, obj_id: int) -> None:
         """Remove all prompts, masks and locks of an object; the object itself stays."""
-        with self._lock:
-            self._check_object(obj_id)
-            step = self._history.begin("reset_object", obj_id=obj_id)
-            self._clear(step, obj_id)
-            self._history.drop_if_empty(step)
+        with self._changing_object("reset_object", obj_id) as put:
+            object_table.clear(self._history, put, obj_id)
 
     def delete_object(self, obj_id: int) -> None:
         """Remove an object with all that belongs to it."""
-        with self._lock:
-            self._check_object(obj_id)
-            step = self._history.begin("delete_object", obj_id=obj_id)
-            self._clear(step, obj_id)
-            self._history.put(step, "object", obj_id, _ALL, None)
+        with self._changing_object("delete_object", obj_id) as put:
+            object_table.clear(self._history, put, obj_id)
+            put("object", obj_id, WHOLE, None)
 
     def rename_object(self, obj_id: int, name: str) -> None:
         """Give an object another name."""
+        with self._changing_object("rename_object", obj_id) as put:
+            put("object", obj_id, WHOLE, replace(self._history.get("object", obj_id), name=name))
+
+    def recolor_object(self, obj_id: int, color: Sequence[float]) -> None:
+        """Give an object another colour ``(r, g, b)``, each in 0…1."""
+        r, g, b = (float(c) for c in color)
+        if not all(0 <= c <= 1 for c in (r, g, b)):
+            raise PromptError(f"color={tuple(color)!r} must be red, green and blue, each from 0 to 1.")
+        with self._changing_object("recolor_object", obj_id) as put:
+            put("object", obj_id, WHOLE, replace(self._history.get("object", obj_id), color=(r, g, b)))
+
+    def move_object(self, obj_id: int, position: int) -> None:
+        """Give an object another place in the order, 0 the first; the overlap rules go by it."""
+        with self._changing_object("move_object", obj_id) as put:
+            object_table.reorder(self._state, put, obj_id, position)
+
+    def merge_objects(self, into: int, other: int) -> None:
+        """Add the masks of ``other`` to ``into`` and delete ``other``.
+
+        The frames that gain count as drawn by hand and are locked.
+        """
+        if into == other:
+            raise PromptError(f"Object {into} cannot be merged with itself.")
+        with self._changing_object("merge_objects", into) as put:
+            self._check_object(other)
+            object_table.merge(self._state, put, into, other)
+
+    @contextmanager
+    def _changing_object(self, name: str, obj_id: int) -> Iterator[Put]:
         with self._lock:
             self._check_object(obj_id)
-            step = self._history.begin("rename_object", obj_id=obj_id, name=name)
-            record: ObjectRecord = self._history.get("object", obj_id, _ALL)
-            self._history.put(step, "object", obj_id, _ALL, ObjectRecord(name, record.color))
-            self._history.drop_if_empty(step)
-
-    def _clear(self, step: Step, obj_id: int) -> None:
-        for kind in ("prompts", "base", "mask", "lock"):
-            for frame in list(self._history.frames(kind, obj_id)):
-                self._history.put(step, kind, obj_id, frame, None)
+            with self._history.step(name, obj_id=obj_id) as put:
+                yield put
 
     # ------------------------------------------------------------------ undo
 
@@ -549,41 +572,183 @@ class VideoSession:
             self._check_idle()
             return self._history.redo() is not None
 
+    def replay(self) -> int:
+        """Compute every mask of the model again, from the prompts and runs in the log, as one step.
+
+        Returns
+        -------
+        int
+            How many masks came out differently; 0 means that the session can be reproduced.
+
+        Raises
+        ------
+        SessionFileError
+            If the log was shortened to its memory budget and does not tell the whole story any more.
+        """
+        with self._compute, self._lock:
+            self._check_idle()
+            return replay(self._state)
+
+    # ------------------------------------------------------------------ the file
+
+    def save(self, path: str | Path) -> None:
+        """Write the session to a file and keep it there from now on.
+
+        Every later step and every yielded frame is on disk before the call returns.
+
+        Parameters
+        ----------
+        path
+            The file, by custom ``….sam2``; one that stands there is replaced.
+
+        Raises
+        ------
+        SessionFileError
+            If the disk refuses, or the file is open in another session. The session goes on as before.
+        """
+        target = Path(path).expanduser().resolve()
+        with self._lock:
+            self._check_idle()
+            if self._file is not None and self._file.path == target:
+                self._file.rewrite(self._history)
+                return
+            file = SessionFile.create(target, self._settings(), self._history)
+            self._bind(file)
+
+    @property
+    def path(self) -> Path | None:
+        """The session's file, or None."""
+        return None if self._file is None else self._file.path
+
+    @classmethod
+    def open(
+        cls, path: str | Path, predictor: VideoPredictor | None = None, volume: ImageVolume | None = None
+    ) -> VideoSession:
+        """Go on with a session from its file, also after a crash.
+
+        Parameters
+        ----------
+        path
+            The file.
+        predictor
+            The model to go on with; default: the one the session was made with.
+        volume
+            The image; default: read from where it was. Either is compared with the hash in the file.
+
+        Raises
+        ------
+        SessionFileError
+            If the file is damaged, newer, open elsewhere, or its image is missing or another one.
+        """
+        source = Path(path).expanduser().resolve()
+        file = SessionFile.open(source)
+        try:
+            settings = file.settings()
+            image, how = settings["image"], settings["settings"]
+            if volume is None:
+                volume = identity.find(image, source)
+            else:
+                identity.check(image, volume, source)
+            if predictor is None:
+                from napari_sam2.engine import load_predictor
+
+                predictor = load_predictor(settings["model"]["name"])
+            session = cls(
+                predictor,
+                volume,
+                frame_axis=how["frame_axis"],
+                window=how["window"],
+                at=how["at"],
+                channel=how["channel"] or None,
+                zoom=how["zoom"],
+                overlap=how["overlap"],
+                exact=how["exact"],
+            )
+            file.load(session._history)
+            session._bind(file)
+        except KeyError as error:
+            file.abandon()
+            raise SessionFileError(f"{source} is damaged: {error} is missing. It was left as it is.") from error
+        except BaseException:
+            file.abandon()
+            raise
+        return session
+
+    def export_prompts(self, path: str | Path) -> None:
+        """Write objects, prompts and locks as JSON; see :func:`napari_sam2.export.prompts_document`."""
+        with self._lock:
+            export.write_json(path, export.prompts_document(self._state))
+
+    def export_coco(self, path: str | Path) -> None:
+        """Write all masks as a COCO file; see :func:`napari_sam2.export.coco_document`."""
+        with self._lock:
+            export.write_json(path, export.coco_document(self._state))
+
     def close(self) -> None:
-        """End the session and free its embeddings."""
+        """End the session, free its embeddings and close its file."""
         with self._lock:
             self._check_idle()
             self._closed = True
-            self._stream = None
-            self._states.clear()
-            self._followers.clear()
-            self._waiting.clear()
+            self._state.forget_work()
+            if self._file is not None:
+                self._history.bind(None)
+                self._file.close()
+                self._file = None
+
+    def _settings(self) -> dict[str, Any]:
+        grid, state = self.grid, self._state
+        return {
+            "image": identity.describe(self.volume),
+            "settings": {
+                "frame_axis": grid.frame_axis,
+                "at": dict(grid.at),
+                "channel": list(grid.channels),
+                "zoom": state.zoom,
+                "exact": state.exact,
+                "window": list(state.levels),
+                "overlap": state.overlap,
+            },
+            "model": {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)},
+            "versions": {"napari-sam2": __version__, "python": platform.python_version(), "numpy": np.__version__},
+        }
+
+    def _keep_setting(self, **changed: Any) -> None:
+        if self._file is not None:
+            self._file.set(settings={**self._file.settings()["settings"], **changed})
+
+    def _bind(self, file: SessionFile) -> None:
+        if self._file is not None:
+            self._file.close()
+        file.set(open=True)
+        self._file = file
+        self._history.bind(file)
 
     # ------------------------------------------------------------------ checks
 
-    def _object_ids(self) -> list[int]:
-        return self._history.objects("object")
-
-    def _ensure_object(self, step: Step, obj_id: int) -> None:
-        if self._history.get("object", obj_id, _ALL) is None:
-            record = ObjectRecord(f"object {obj_id}", _color(obj_id))
-            self._history.put(step, "object", obj_id, _ALL, record)
-
     def _check(self, obj_id: int, frame: int) -> None:
         self._check_open()
-        if not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
+        if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
             raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
         self._check_frame(frame)
 
     def _check_frame(self, frame: int) -> int:
-        if not isinstance(frame, int | np.integer) or not 0 <= frame < self.frame_count:
+        whole = isinstance(frame, int | np.integer) and not isinstance(frame, bool)
+        if not whole or not 0 <= frame < self.frame_count:
             raise PromptError(f"Frame {frame!r} does not exist: the stack has frames 0 to {self.frame_count - 1}.")
         return int(frame)
 
-    def _check_object(self, obj_id: int) -> None:
-        if self._history.get("object", obj_id, _ALL) is None:
-            known = ", ".join(str(i) for i in self._object_ids()) or "none yet"
+    def _check_frames(self, frames: Iterable[int]) -> list[int]:
+        return sorted({self._check_frame(f) for f in _several("frames", frames)})
+
+    def _check_object(self, obj_id: int) -> int:
+        if self._history.get("object", obj_id) is None:
+            known = ", ".join(str(i) for i in self._state.object_ids()) or "none yet"
             raise PromptError(f"There is no object {obj_id!r}; objects: {known}.")
+        return obj_id
+
+    def _check_unlocked(self, obj_id: int, frame: int) -> None:
+        if self._history.get("lock", obj_id, frame):
+            raise PromptError(f"Frame {frame} of object {obj_id} is locked; unlock it before prompting there.")
 
     def _check_open(self) -> None:
         if self._closed:
@@ -595,11 +760,9 @@ class VideoSession:
             raise SessionBusyError("A run is under way; stop it first (close its generator).")
 
 
-def _decoded(accepted: Accepted) -> NDArray[np.bool_]:
-    assert accepted.mask is not None
-    return accepted.mask.decode()
-
-
-def _color(obj_id: int) -> tuple[float, float, float]:
-    """Well separated hues, by the golden ratio."""
-    return colorsys.hsv_to_rgb((0.02 + obj_id * 0.618034) % 1.0, 0.75, 0.95)
+def _several(name: str, values: Any) -> list[Any]:
+    """A list, or an error that says which argument is none."""
+    try:
+        return list(values)
+    except TypeError as error:
+        raise PromptError(f"{name}={values!r} must be several, such as a list or a range.") from error

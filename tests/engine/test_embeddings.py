@@ -189,7 +189,7 @@ def test_session_recomputes_only_what_a_new_contrast_changes(predictor: Any, vol
     assert len(predictor.store) > kept
     session.set_window(0, 1000)
     list(session.propagate(force=True))
-    assert session._open_stream().embeddings.encoder_passes == 0
+    assert session._state.stream().embeddings.encoder_passes == 0
 
 
 def test_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:

@@ -79,7 +79,7 @@ def test_correction_on_the_same_window_costs_no_encoder_pass(predictor, stack):
     session = VideoSession(predictor, volume)
     session.add_box(1, 6, box_of(truth[6]))
     list(session.propagate())
-    cache = session._open_stream().embeddings
+    cache = session._state.stream().embeddings
     before = cache.encoder_passes
     session.add_points(1, 8, [(88, 106)])
     session.predict_frame(8)
@@ -143,7 +143,7 @@ def test_bad_zoom_and_unloaded_model(stack):
         session.predict_frame(6)
     other.unload()
     with pytest.raises(NapariSam2Error, match="unloaded"):
-        VideoSession(other, volume)._open_stream()
+        VideoSession(other, volume)._state.stream()
 
 
 def test_small_holes_are_filled_large_ones_stay():
@@ -164,6 +164,6 @@ def test_memory_does_not_grow_with_the_stack(predictor, stack):
     held = {}
     for step in session.propagate(stop_when_gone=0):
         if step.frame in (20, 59):
-            bank = session._followers[1, 0, 1].track.bank
+            bank = session._state.followers[1, 0, 1].track.bank
             held[step.frame] = (len(bank.conditioning), len(bank.tracked), len(bank.pointers))
     assert held == {20: (1, 6, 16), 59: (1, 6, 16)}

@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import torch
 
+from napari_sam2._version import __version__
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.device import choose_device, list_devices
 from napari_sam2.engine.forecast import calibrate
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
 REFERENCE = BUNDLED_DIR / "starter_check.npz"
 _PACKAGES = (
-    "napari-sam2",
     "torch",
     "numpy",
     "scipy",
@@ -114,7 +114,7 @@ def without_home(path: Path) -> str:
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding("system", f"{platform.platform()}, Python {platform.python_version()}")
+    yield Finding("napari-sam2", f"{__version__}, Python {platform.python_version()}, {platform.platform()}")
     found, missing = [], []
     for name in _PACKAGES:
         try:

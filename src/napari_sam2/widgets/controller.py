@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.workspace import Workspace
-    from napari_sam2.session import Direction
+    from napari_sam2.propagation import Direction
     from napari_sam2.widgets.handle import SessionHandle, Update
     from napari_sam2.widgets.objects_panel import ObjectsPanel
     from napari_sam2.widgets.prompt_panel import PromptPanel

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from napari_sam2.axes import FrameGrid
     from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.prompts import PromptKey, PromptTable
-    from napari_sam2.session import Direction, ObjectInfo, VideoSession
+    from napari_sam2.object_table import ObjectInfo
+    from napari_sam2.propagation import Direction
+    from napari_sam2.session import VideoSession
     from napari_sam2.volume import ImageVolume
 
 Index = tuple[int | slice, ...]

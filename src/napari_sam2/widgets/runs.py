@@ -13,7 +13,7 @@ from napari_sam2.widgets.work import FrameRun
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-    from napari_sam2.session import Direction
+    from napari_sam2.propagation import Direction
     from napari_sam2.widgets.handle import SessionHandle
 
 # Drawing a large labels layer costs more than computing a small frame; the eye needs no more than this.

@@ -85,7 +85,7 @@ class Sam2VideoPredictor:
         if exact or zoom is None or (zoom == "auto" and policy is None):
             policy = None
         elif zoom != "auto":
-            factor = float(zoom)
+            factor = float(zoom) if isinstance(zoom, int | float) else np.nan
             if not np.isfinite(factor) or factor <= 1:
                 raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above 1 (side over object).")
             base = policy or ZoomPolicy(factor=factor, min_side_px=32, click_sides_px=(32, 64, 128, 256, 512))

@@ -1,0 +1,154 @@
+"""The values of the log as JSON and bytes, and back; what a session file and an export are made of.
+
+Masks are bytes of their own, named by their hash, so that the same mask is stored once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.engine.predictor import FrameScores, Window
+from napari_sam2.masks import RunLengthMask
+from napari_sam2.prompts import MaskPrompt, PromptSet
+from napari_sam2.records import MaskRecord, ObjectRecord, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # Bytes → their name, and back.
+    Keep = Callable[[bytes], str]
+    Fetch = Callable[[str], bytes]
+
+_SHAPE = struct.Struct("<II")
+
+
+def to_bytes(kind: str, value: Any, keep: Keep) -> bytes:
+    """A value of the log as JSON; the masks in it go to ``keep``, which gives each a name."""
+    encode = _ENCODERS.get(kind)
+    return dumps(value if encode is None else encode(value, keep))
+
+
+def from_bytes(kind: str, data: bytes, fetch: Fetch) -> Any:
+    """The inverse of :func:`to_bytes`; ``fetch`` gives the bytes of a name."""
+    decode = _DECODERS.get(kind)
+    return json.loads(data) if decode is None else decode(json.loads(data), fetch)
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON with sorted keys, so that equal values are equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def mask_to_bytes(mask: RunLengthMask) -> bytes:
+    """Height and width as two little-endian uint32, then the runs as int32 ``(n, 2)``, deflated."""
+    return _SHAPE.pack(*mask.shape) + zlib.compress(mask.runs.astype("<i4").tobytes(), level=1)
+
+
+def mask_from_bytes(data: bytes) -> RunLengthMask:
+    """The inverse of :func:`mask_to_bytes`."""
+    height, width = _SHAPE.unpack_from(data)
+    runs = np.frombuffer(zlib.decompress(data[_SHAPE.size :]), "<i4").astype(np.int32).reshape(-1, 2)
+    runs.setflags(write=False)
+    return RunLengthMask((height, width), runs)
+
+
+def _encode_object(record: ObjectRecord, _: Keep) -> dict[str, Any]:
+    return {"name": record.name, "color": list(record.color), "rank": record.rank}
+
+
+def _decode_object(data: dict[str, Any], _: Fetch) -> ObjectRecord:
+    r, g, b = data["color"]
+    return ObjectRecord(data["name"], (r, g, b), data["rank"])
+
+
+def _encode_prompts(prompts: PromptSet, keep: Keep) -> dict[str, Any]:
+    out = replace(prompts, mask=None).to_dict()
+    if prompts.mask is not None:
+        out["mask"] = keep(mask_to_bytes(prompts.mask.mask))
+    return out
+
+
+def _decode_prompts(data: dict[str, Any], fetch: Fetch) -> PromptSet:
+    name = data.pop("mask", None)
+    prompts = PromptSet.from_dict(data)
+    return prompts if name is None else replace(prompts, mask=MaskPrompt(mask_from_bytes(fetch(name))))
+
+
+def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
+    window = record.window
+    return {
+        "mask": keep(mask_to_bytes(record.mask)),
+        "source": record.source,
+        "scores": [_number(record.scores.iou), _number(record.scores.object_score)],
+        "disagreement": _number(record.disagreement),
+        "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
+        "levels": None if record.levels is None else list(record.levels),
+        # Many frames follow from the same accepted frames.
+        "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
+    }
+
+
+def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
+    iou, object_score = (_or_nan(v) for v in data["scores"])
+    levels = data["levels"]
+    return MaskRecord(
+        mask_from_bytes(fetch(data["mask"])),
+        data["source"],
+        FrameScores(iou, object_score),
+        None if data["window"] is None else Window(*data["window"]),
+        tuple(_decode_source(source, fetch) for source in json.loads(fetch(data["from"]))),
+        None if levels is None else (levels[0], levels[1]),
+        _or_nan(data["disagreement"]),
+    )
+
+
+def _encode_source(source: PromptSet | Source, keep: Keep) -> Any:
+    if isinstance(source, PromptSet):
+        return _encode_prompts(source, keep)
+    return [
+        source.frame,
+        None if source.prompts is None else _encode_prompts(source.prompts, keep),
+        None if source.mask is None else keep(mask_to_bytes(source.mask)),
+        source.corrects,
+    ]
+
+
+def _decode_source(data: Any, fetch: Fetch) -> Any:
+    if isinstance(data, dict):
+        return _decode_prompts(data, fetch)
+    frame, prompts, mask, corrects = data
+    return Source(
+        frame,
+        None if prompts is None else _decode_prompts(prompts, fetch),
+        None if mask is None else mask_from_bytes(fetch(mask)),
+        corrects,
+    )
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+_ENCODERS: dict[str, Callable[[Any, Keep], Any]] = {
+    "object": _encode_object,
+    "prompts": _encode_prompts,
+    "mask": _encode_mask,
+    "base": _encode_mask,
+}
+_DECODERS: dict[str, Callable[[Any, Fetch], Any]] = {
+    "object": _decode_object,
+    "prompts": _decode_prompts,
+    "mask": _decode_mask,
+    "base": _decode_mask,
+}

@@ -1,0 +1,203 @@
+"""What the parts of a session share: the log of steps, and the model at work with what it has computed so far."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.engine.predictor import Conditioning
+from napari_sam2.history import History
+from napari_sam2.intensity import WindowedFrames
+from napari_sam2.masks import RunLengthMask, compose
+from napari_sam2.prompts import MaskPrompt, PromptSet
+from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.axes import FrameGrid
+    from napari_sam2.engine.predictor import Prediction, VideoPredictor, VideoStream, Zoom
+    from napari_sam2.masks import Overlap
+    from napari_sam2.volume import ImageVolume
+
+
+# Steps that set prompts on one frame: the answer to them becomes part of the step.
+PROMPTING = ("add_points", "add_box", "add_mask", "set_prompts")
+
+
+@dataclass
+class Follower:
+    """A track of the predictor with what the session must know of it."""
+
+    track: Any
+    owner: Accepted
+    context: tuple[Accepted, ...]
+    frame: int
+    absent: int = 0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A computed mask that waits until its frame is complete."""
+
+    record: MaskRecord
+    logits: Any = None
+
+
+class SessionState:
+    """The log and the model of one session.
+
+    Two locks: ``lock`` for the log, held briefly; ``compute`` for the network, which works for one caller at a time
+    while the log stays free to be changed.
+    """
+
+    def __init__(
+        self,
+        predictor: VideoPredictor,
+        volume: ImageVolume,
+        grid: FrameGrid,
+        levels: tuple[float, float],
+        zoom: Zoom,
+        overlap: Overlap,
+        exact: bool,
+    ) -> None:
+        self.predictor = predictor
+        self.volume = volume
+        self.grid = grid
+        self.zoom = zoom
+        self.overlap: Overlap = overlap
+        self.exact = exact
+        self.history = History()
+        self.lock = threading.RLock()
+        self.compute = threading.RLock()
+        # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
+        self.followers: dict[tuple[int, int, int], Follower] = {}
+        self.waiting: dict[int, dict[int, Outcome]] = {}
+        self._levels = levels
+        self._stream: VideoStream | None = None
+        self._frame_states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
+        self._accepted: dict[int, tuple[int, dict[int, Accepted]]] = {}
+
+    # ------------------------------------------------------------------ the log
+
+    def object_ids(self) -> list[int]:
+        """Ids of the objects in their order."""
+        ranks: dict[int, int] = {i: self.history.get("object", i).rank for i in self.history.objects("object")}
+        return sorted(ranks, key=lambda i: ranks[i])
+
+    def object_record(self, obj_id: int) -> ObjectRecord | None:
+        """Name, colour and rank of an object, or None."""
+        found: ObjectRecord | None = self.history.get("object", obj_id)
+        return found
+
+    def mask_record(self, obj_id: int, frame: int) -> MaskRecord | None:
+        """What is kept of an object on a frame, or None."""
+        found: MaskRecord | None = self.history.get("mask", obj_id, frame)
+        return found
+
+    def accepted(self, obj_id: int) -> dict[int, Accepted]:
+        """The accepted frames of an object, ascending; do not change it."""
+        with self.lock:
+            known = self._accepted.get(obj_id)
+            if known is None or known[0] != self.history.revision:
+                known = self._accepted[obj_id] = (self.history.revision, accepted_frames(self.history, obj_id))
+            return known[1]
+
+    def frame_labels(self, frame: int) -> NDArray[np.uint16]:
+        """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
+        records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
+        locks = {i: number for i, _ in records if (number := self.history.get("lock", i, frame))}
+        free = [(i, mask) for i, mask in records if i not in locks]
+        locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])
+        return compose(free, self.grid.frame_shape, self.overlap, locked)
+
+    def is_answered(self, obj_id: int, frame: int) -> bool:
+        """Whether the mask of an accepted frame is the answer to what stands there."""
+        accepted = self.accepted(obj_id).get(frame)
+        record = self.mask_record(obj_id, frame)
+        if accepted is None or record is None:
+            return False
+        if accepted.mask is not None:
+            return True
+        return record.source == "prompt" and record.computed_from == (accepted.prompts,)
+
+    # ------------------------------------------------------------------ the model
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The values that the model sees as black and white."""
+        return self._levels
+
+    @levels.setter
+    def levels(self, levels: tuple[float, float]) -> None:
+        if levels != self._levels:
+            self._levels = levels
+            self.forget_work()
+
+    def forget_work(self) -> None:
+        """Free everything that the model computed and that can be computed again; the masks stay."""
+        self._stream = None
+        self._frame_states.clear()
+        self.followers.clear()
+        self.waiting.clear()
+
+    def stream(self) -> VideoStream:
+        """The model at work on this volume."""
+        if self._stream is None:
+            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            self._stream = self.predictor.open(frames, zoom=self.zoom, exact=self.exact)
+        return self._stream
+
+    def answer(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Prediction:
+        """Compute the answer to one of the accepted frames of an object and remember its state."""
+        asked = accepted[frame]
+        prompts = asked.prompts
+        if prompts is None:
+            assert asked.mask is not None
+            prompts = PromptSet(mask=MaskPrompt(asked.mask))
+        base = asked.base if asked.is_correction else None
+        record = base if base is not None else self.mask_record(obj_id, frame)
+        prediction = self.stream().predict(
+            frame,
+            prompts,
+            base=None if base is None else base.mask.decode(),
+            window=None if record is None else record.window,
+            context=[] if base is None else self._context(obj_id, accepted, base),
+        )
+        self._frame_states[obj_id, frame] = (asked, prediction.state)
+        return prediction
+
+    def _context(self, obj_id: int, accepted: dict[int, Accepted], base: MaskRecord) -> list[Conditioning]:
+        """The accepted frames that a correction is answered with.
+
+        Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
+        frames are accepted later. In exact mode, as Meta does, all that are no corrections.
+        """
+        if self.exact:
+            return [self._conditioning(obj_id, accepted, f) for f, a in accepted.items() if not a.is_correction]
+        sources = [s for s in base.computed_from if isinstance(s, Source) and not s.corrects]
+        then = {s.frame: Accepted(s.frame, s.prompts, s.mask) for s in sources}
+        return [self._conditioning(obj_id, then, frame) for frame in then]
+
+    def answered(self, asked: Accepted, prediction: Prediction) -> MaskRecord:
+        """The answer to the prompts of a frame, as it is kept."""
+        mask = RunLengthMask.encode(prediction.mask)
+        sources = () if asked.prompts is None else (asked.prompts,)
+        return MaskRecord(mask, "prompt", prediction.scores, prediction.window, sources, self._levels)
+
+    def frame_state(self, obj_id: int, frame: int) -> Any:
+        """What the model keeps of an accepted frame that was answered; None if it was not."""
+        found = self._frame_states.get((obj_id, frame))
+        return None if found is None else found[1]
+
+    def conditioning(self, obj_id: int, accepted: dict[int, Accepted]) -> list[Conditioning]:
+        """The accepted frames of an object with their states, computed where they are missing."""
+        return [self._conditioning(obj_id, accepted, frame) for frame in accepted]
+
+    def _conditioning(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Conditioning:
+        known = self._frame_states.get((obj_id, frame))
+        if known is None or known[0] != accepted[frame]:
+            return Conditioning(frame, self.answer(obj_id, accepted, frame).state)
+        return Conditioning(frame, known[1])
