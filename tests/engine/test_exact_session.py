@@ -139,6 +139,7 @@ def test_propagation(model: Sam2Model, clip: np.ndarray, prompt: str, assert_clo
 
 
 # base-plus and large have other heads, windows and tables; they, and the rest, take long to make.
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "name",
     [

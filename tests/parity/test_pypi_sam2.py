@@ -26,7 +26,7 @@ from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
-pytestmark = pytest.mark.parity
+pytestmark = [pytest.mark.parity, pytest.mark.timeout(1800)]
 TOLERANCE = 1e-4
 _YAML = {"tiny": "t", "small": "s", "base-plus": "b+", "large": "l"}
 
