@@ -22,7 +22,7 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-# Slow (some minutes), and in an environment of its own: PyPI's sam2 wants torchvision and builds without our torch.
+# Slow (some minutes), and in an environment of its own, because PyPI's sam2 would build CUDA code and pull torchvision.
 parity: $(PARITY)/installed $(VENV)/installed-dev
 	$(PARITY)/bin/python -m pytest -m parity -o filterwarnings=default -s tests/parity
 	$(PY) -m pytest -m slow -s tests/engine
