@@ -136,6 +136,14 @@ def test_leaving_the_device(tmp_path: Path) -> None:
     assert not EmbeddingStore(CPU).leave_device()
 
 
+def _run(program: str) -> str:
+    """What a program prints, in a process of its own."""
+    source = str(Path(next(iter(ns.__path__))).parent)
+    environment = {**os.environ, "PYTHONPATH": source}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
+    return done.stdout
+
+
 # ---------------------------------------------------------------------- of a stack
 
 
@@ -329,6 +337,42 @@ def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, m
     assert len(poor.notes) == 4, "from 8 frames to 4 and 2, from 4 tracks to 2 and 1"
 
 
+_LIMITED = """
+import resource
+import numpy as np, psutil, torch
+from napari_sam2.engine.predictor import Window
+from napari_sam2.engine.sam2 import Sam2Model, released_config
+from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+
+class Frames:
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, frame):
+        return np.random.default_rng(frame).random((64, 64, 1), np.float32)
+
+torch.set_num_threads(1)
+model = Sam2Model(released_config("sam2.1-tiny").with_image_size(512)).eval().requires_grad_(False)
+predictor = Sam2VideoPredictor(model, "random")
+stream, whole = predictor.open(Frames()), Window(0, 0, 64, 64)
+stream.embeddings.get([(0, whole)])
+limit = psutil.Process().memory_info().vms + 400 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+found = stream.embeddings.get([(frame, whole) for frame in range(8)])
+print(len(found), stream.embeddings.encoder_passes, predictor.frugality.frames_at_once, len(predictor.notes))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process cannot be denied memory so")
+def test_memory_that_really_runs_out() -> None:
+    """A process that may take 400 MB more encodes eight frames, of which seven at once would take twice that."""
+    done = _run(_LIMITED)
+    count, passes, at_once, notes = (int(value) for value in done.split())
+    assert (count, passes) == (8, 8)
+    assert 1 <= at_once <= 3
+    assert notes >= 1
+
+
 def test_tracks_stay_where_they_are_when_nothing_helps(
     predictor: Any, volume: ImageVolume, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -406,14 +450,7 @@ print(start, full, rss())
 @pytest.mark.skipif(sys.platform != "linux", reason="measured where the allocator gives memory back")
 def test_unload_frees_memory() -> None:
     """In a process of its own: 323 MB of weights come and go, though the session lives on."""
-    source = str(Path(next(iter(ns.__path__))).parent)
-    done = subprocess.run(
-        [sys.executable, "-c", _MEASURE],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": source},
-    )
-    start, full, end = (float(value) for value in done.stdout.split())
-    assert full - start > 250, done.stdout
-    assert end - start < 0.1 * (full - start), done.stdout
+    done = _run(_MEASURE)
+    start, full, end = (float(value) for value in done.split())
+    assert full - start > 250, done
+    assert end - start < 0.1 * (full - start), done
