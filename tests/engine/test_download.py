@@ -190,7 +190,9 @@ def test_partial_file_of_other_content_is_found_out(hub: FakeHub, content: bytes
     assert ns.download_model("toy").read_bytes() == content
     part.write_bytes(b"x" * (len(content) + 1))  # longer than the file: of no use
     next(blobs.glob(hub.sha256)).unlink()
+    (blobs / f"{'0' * 64}.napari-sam2.incomplete").write_bytes(b"of an older version")
     assert ns.download_model("toy").read_bytes() == content
+    assert not leftovers(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["flip", "cut"])

@@ -129,7 +129,10 @@ def download_model(
     content = _content_path(remote)
     try:
         content.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(f"{content}.napari-sam2.lock", timeout=0):
+        # Beside huggingface_hub's own lock, which it takes itself further down.
+        lock = hub_cache() / ".locks" / repo_folder(remote.repo).name / f"{remote.sha256}.napari-sam2.lock"
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(lock, timeout=0):
             if not content.is_file() or sha256_of(content) != remote.sha256:
                 _fetch_checked(entry, remote, content, meter)
             path = _show_in_cache(entry, remote)
@@ -241,6 +244,8 @@ def _fetch_checked(entry: ModelEntry, remote: Download, content: Path, meter: _M
     with part.open("rb+") as file:
         os.fsync(file.fileno())
     os.replace(part, content)
+    for older in content.parent.glob("*.napari-sam2.incomplete"):  # of a version that was replaced meanwhile
+        older.unlink()
 
 
 def _check_space(entry: ModelEntry, needed: int, folder: Path) -> None:

@@ -195,16 +195,25 @@ class _Peak:
             time.sleep(_SAMPLE_S)
 
 
-def _median_seconds(device: str, work: Callable[[], None]) -> float:
-    """Median of up to nine calls, fewer where one takes long."""
+def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
+    """Seconds and working memory of ``work``.
+
+    The first call, which warms up, tells the memory; the median of some more the time, unless one takes long anyway.
+    """
     times: list[float] = []
-    while not times or (len(times) < _MOST_CALLS and sum(times) < _LONGEST_S):
+
+    def timed() -> None:
         start = time.perf_counter()
         work()
         if torch.device(device).type == "cuda":
             torch.cuda.synchronize(torch.device(device))
         times.append(time.perf_counter() - start)
-    return statistics.median(times)
+
+    with _Peak(device) as peak:
+        timed()
+    while len(times) < _MOST_CALLS and sum(times) < _LONGEST_S:
+        timed()
+    return statistics.median(times[1:] or times), peak.bytes
 
 
 def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512, 512)) -> Calibration:
@@ -226,41 +235,35 @@ def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512
     tracks = [_full_track(stream, first.state) for _ in range(2)]
     window = first.window
 
-    # In pairs, as a run encodes: one frame on each side of the prompt. The first pair warms up and tells the memory.
+    # In pairs, as a run encodes: one frame on each side of the prompt.
     pairs = iter(range(20, len(frames) - 1, 2))
-    pair = next(pairs)
-    with _Peak(device) as encoding:
-        stream.embeddings.get([(pair, window), (pair + 1, window)])
-    kept = sum(store.used().values()) // len(store)
 
     def encode() -> None:
         pair = next(pairs)
         stream.embeddings.get([(pair, window), (pair + 1, window)])
 
-    encode_s = _median_seconds(device, encode) / 2
+    pair_s, pair_bytes = _measured(device, encode)
+    kept = sum(store.used().values()) // len(store)
 
     def step(count: int) -> tuple[float, int]:
         """Seconds and working memory of a step with so many objects."""
-        moved = tracks[:count]
         stream.embeddings.get([(17, window)])
 
         def advance() -> None:
-            for track in moved:
+            for track in tracks[:count]:
                 track.frame, track.window = 16, window
-            for prediction in stream.advance(moved):
+            for prediction in stream.advance(tracks[:count]):
                 RunLengthMask.encode(prediction.mask)
 
-        with _Peak(device) as peak:
-            advance()
-        return _median_seconds(device, advance), peak.bytes
+        return _measured(device, advance)
 
     one, one_bytes = step(1)
     two, two_bytes = step(2)
     return Calibration(
-        encode_s=encode_s,
+        encode_s=pair_s / 2,
         step_s=one,
         object_s=max(two - one, 0.1 * one),
-        encode_bytes=max(encoding.bytes // 2 - kept, 0),
+        encode_bytes=max(pair_bytes // 2 - kept, 0),
         step_bytes=one_bytes,
         object_bytes=max(two_bytes - one_bytes, 0),
         embedding_bytes=kept,
@@ -309,7 +312,7 @@ def forecast(
         Frames whose embeddings are there already.
     calibration : Calibration, optional
         Of an earlier call for the same predictor and frame shape; measured now if absent, which takes the time of
-        some ten frames.
+        some five frames.
     """
     measured = calibration or calibrate(predictor, frame_shape)
     zoomed = predictor.model.config.zoom is not None

@@ -49,7 +49,7 @@ class LayerNorm2d(nn.LayerNorm):
 def resize_antialiased(maps: Tensor, size: tuple[int, int], mode: str = "bilinear") -> Tensor:
     """Resize (B, C, H, W) maps with antialiasing; on the CPU where the device is MPS.
 
-    torch before 2.9 has no such operation on MPS, and the maps that are resized so are few.
+    Not every torch has this operation on MPS (its issue 141287), and the maps that are resized so are few.
     """
     source = maps.cpu() if maps.device.type == "mps" else maps
     return F.interpolate(source, size=size, mode=mode, align_corners=False, antialias=True).to(maps.device)
