@@ -343,7 +343,9 @@ def _memory(
     """Bytes on the device by part, and of embeddings elsewhere."""
     tracks = objects * _TRACKS_PER_OBJECT
     together = min(tracks, plan.objects_at_once)
-    encoding = measured.encode_bytes * min(tracks, plan.frames_at_once)
+    # Without zoom all objects see the same frame, so a step asks for one frame in each direction.
+    wanted = tracks if predictor.model.config.zoom is not None else _TRACKS_PER_OBJECT
+    encoding = measured.encode_bytes * min(wanted, plan.frames_at_once)
     tracking = measured.step_bytes + (together - 1) * measured.object_bytes
     on_cpu = predictor.model.device.type == "cpu"
     left, placed = embeddings * measured.embedding_bytes, {}
