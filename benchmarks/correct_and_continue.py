@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 import napari_sam2 as ns
-from napari_sam2.evaluation import deepest_pixel, load_set
-from napari_sam2.masks import bounding_box
+from napari_sam2.evaluation import load_set
 from napari_sam2.metrics import dice
+from napari_sam2.simulated_user import correct_worst, prompt_object
 
 
 class Work:
@@ -66,48 +66,33 @@ class Work:
         passes = self.encoder_passes() - before
         self.tell(what, frames=frames, seconds=round(seconds, 2), encoder_passes=passes, dice=round(self.score(), 3))
 
-    def worst(self) -> int:
-        """The frame with most wrong pixels that is not prompted yet."""
-        prompted = set(self.session.prompted_frames(1))
-        wrong = {
-            f: int((mask ^ self.truth[f]).sum())
-            for f in range(len(self.truth))
-            if f not in prompted and (mask := self.session.mask(1, f)) is not None
-        }
-        return max(wrong, key=lambda f: wrong[f])
-
-    def correct(self, frame: int) -> None:
-        """One click at the deepest wrong pixel."""
-        mask, target = self.session.mask(1, frame), self.truth[frame]
-        missing, surplus = target & ~mask, mask & ~target
-        inside = missing.sum() >= surplus.sum()
-        y, x = deepest_pixel(missing if inside else surplus)
-        before, passes, start = dice(mask, target), self.encoder_passes(), time.perf_counter()
-        self.session.add_points(1, frame, [(y, x)], [int(inside)])
-        answer = self.session.predict_frame(frame)[1]
+    def correct(self) -> None:
+        """One click at the deepest wrong pixel of the worst slice."""
+        before = {f: self.session.mask(1, f) for f in range(len(self.truth))}
+        passes, start = self.encoder_passes(), time.perf_counter()
+        frame = correct_worst(self.session, 1, self.truth, range(len(self.truth)))
+        target = self.truth[frame]
         self.tell(
             "click",
             frame=frame,
-            inside=bool(inside),
             seconds=round(time.perf_counter() - start, 3),
             encoder_passes=self.encoder_passes() - passes,
-            dice_before=round(before, 3),
-            dice_after=round(dice(answer, target), 3),
+            dice_before=round(dice(before[frame], target), 3),
+            dice_after=round(dice(self.session.mask(1, frame), target), 3),
         )
 
     def first_half(self) -> None:
         areas = self.truth.sum(axis=(1, 2))
         frame = int(areas.argmax())
         self.begin()
-        self.session.add_box(1, frame, bounding_box(self.truth[frame]))
+        prompt_object(self.session, 1, frame, self.truth[frame], "box")
         answer = self.session.predict_frame(frame)[1]
         self.tell("box", frame=frame, dice_of_frame=round(dice(answer, self.truth[frame]), 3))
         self.run("stopped half-way", stop_after=len(self.truth) // 2)
-        self.correct(self.worst())
+        self.correct()
         self.run("continued")
-        frame = self.worst()
         outside = {f: _sum(self.session.mask(1, f)) for f in range(len(self.truth))}
-        self.correct(frame)
+        self.correct()
         self.run("corrected again, propagated locally")
         changed = [f for f in outside if _sum(self.session.mask(1, f)) != outside[f]]
         self.tell("changed", first=min(changed), last=max(changed), count=len(changed))
@@ -121,7 +106,7 @@ class Work:
             pass
         same = bool(np.array_equal(labels, self.session.labels()))
         self.tell("undone to the beginning and redone", empty_at_the_beginning=empty, identical=same)
-        self.session.add_points(1, self.worst(), [deepest_pixel(self.truth[self.worst()])])
+        self.correct()
         for step in self.session.propagate(force=True):
             self.tell("frame", frame=step.frame, mask=_sum(step.masks[1]))
         self.tell("not killed in time")

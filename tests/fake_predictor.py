@@ -21,12 +21,13 @@ class FakeTrack:
 
 
 class FakeStream:
-    def __init__(self, frames, vanish_after=None):
+    def __init__(self, frames, vanish_after=None, fade_after=None):
         self.frames = frames
         self.shape = frames[0].shape[:2]
         self.predicted = []
         self.advanced = []
         self.vanish_after = vanish_after
+        self.fade_after = fade_after
 
     def _whole(self):
         return Window(0.0, 0.0, float(self.shape[0]), float(self.shape[1]))
@@ -57,19 +58,21 @@ class FakeStream:
             logits = track.logits
             if self.vanish_after is not None and track.frame > self.vanish_after:
                 logits = np.full(self.shape, np.float32(-10))
-            out.append(Prediction(logits, FrameScores(0.8, 4.0), track.window, logits))
+            faded = self.fade_after is not None and track.frame > self.fade_after
+            out.append(Prediction(logits, FrameScores(0.5 if faded else 0.8, 4.0), track.window, logits))
         return out
 
 
 class FakePredictor:
     name = "fake"
 
-    def __init__(self, vanish_after=None):
+    def __init__(self, vanish_after=None, fade_after=None):
         self.vanish_after = vanish_after
+        self.fade_after = fade_after
         self.streams = []
 
     def open(self, frames, *, zoom="auto", exact=False):
-        self.streams.append(FakeStream(frames, self.vanish_after))
+        self.streams.append(FakeStream(frames, self.vanish_after, self.fade_after))
         return self.streams[-1]
 
     def unload(self):

@@ -7,7 +7,8 @@ import pytest
 
 import napari_sam2 as ns
 from napari_sam2.cli import main
-from napari_sam2.evaluation import deepest_pixel, find_sets, load_set, objects_of
+from napari_sam2.evaluation import find_sets, load_set, objects_of
+from napari_sam2.simulated_user import deepest_pixel
 
 
 @pytest.fixture
@@ -81,9 +82,12 @@ def test_evaluate_writes_table_csv_and_picture(stack, tmp_path, capsys):
     label, spacing = truth.astype(np.uint8), (3.0, 1.0, 1.0)
     np.savez(data / "disc.npz", image=image, label=label, spacing=spacing, names='{"1": "disc"}')
     out = tmp_path / "result"
-    assert main(["evaluate", str(data), "--prompts", "box,mask", "--out", str(out)]) == 0
+    asked = ["--prompts", "box,mask", "--corrections", "1", "--distance", "--out", str(out)]
+    assert main(["evaluate", str(data), *asked]) == 0
     printed = capsys.readouterr().out
     assert "mean of sets" in printed
+    assert "box corrected" in printed
+    assert "slices away" in printed
     table = (out / "evaluation.csv").read_text().splitlines()
     assert len(table) == 3
     assert (out / "worst.png").exists()

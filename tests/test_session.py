@@ -237,6 +237,17 @@ def test_stop_when_gone(volume):
     assert not session.mask(1, 12).any()
 
 
+def test_object_that_fades_is_gone_unless_an_accepted_frame_says_that_it_goes_on(volume):
+    session = VideoSession(FakePredictor(fade_after=8), volume)
+    session.add_box(1, 2, (2, 2, 6, 6))
+    list(session.propagate(stop_when_gone=3))
+    assert session.mask(1, 11).any()
+    assert not session.mask(1, 12).any()
+    session.add_box(1, 19, (2, 2, 6, 6))
+    list(session.propagate(stop_when_gone=1))
+    assert all(session.mask(1, f).any() for f in range(20))
+
+
 @pytest.mark.parametrize(("overlap", "winner"), [("keep", 1), ("overwrite", 2)])
 def test_overlap_rule(volume, overlap, winner):
     session = VideoSession(FakePredictor(), volume, overlap=overlap)

@@ -346,3 +346,19 @@ def test_labels_that_are_too_small_for_an_id_are_refused(session):
     session.add_box(300, 3, (2, 2, 6, 6))
     with pytest.raises(PromptError, match="uint16"):
         session.labels(out=np.zeros(SHAPE, np.uint8))
+
+
+def test_a_frame_without_the_object_ends_it(session):
+    session.add_box(1, 5, (2, 2, 6, 6))
+    session.add_box(1, 18, (12, 2, 18, 6))
+    session.edit_mask(1, 10, np.zeros(SHAPE[1:], bool))
+    list(session.propagate())
+    # Tracked up to it from below and down to it from above, whichever is nearer; from the empty frame nothing.
+    assert all(session.mask(1, f)[2:6].any() for f in range(10))
+    assert all(session.mask(1, f)[12:18].any() for f in range(11, 20))
+    session.clear_prompts(1, 18)
+    list(session.propagate())
+    assert filled(session, 1) == list(range(10))
+    session.unlock(10, 1)
+    list(session.propagate())
+    assert filled(session, 1) == list(range(20))

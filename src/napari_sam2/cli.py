@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 import napari_sam2 as ns
-from napari_sam2.errors import NapariSam2Error, PromptError
+from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Objects of the demo in the order of segmentation, with the number of slices on which a box is drawn: large organs
 # that change their outline a lot need more than the kidneys.
-_DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 3, "spleen": 4, "liver": 4}
+_DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 1, "spleen": 1, "liver": 2}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,23 +72,51 @@ def _numbers(text: str, count: int, option: str, example: str) -> list[float]:
         values = [float(part) for part in text.split(",")]
     except ValueError:
         values = []
-    if len(values) != count:
+    if len(values) != count or not np.isfinite(values).all():
         raise PromptError(f"{option} {text} is not of the form {example}.")
     return values
+
+
+def _whole(value: float, option: str, text: str) -> int:
+    if value != int(value):
+        raise PromptError(f"{option} {text}: {value:g} must be a whole number.")
+    return int(value)
+
+
+def _fixed_axes(texts: Sequence[str]) -> dict[str, int]:
+    """``["t=3"]`` → ``{"t": 3}``."""
+    out = {}
+    for text in texts:
+        axis, _, index = text.partition("=")
+        if len(axis) != 1 or not index.isdecimal():
+            raise PromptError(f"--at {text} is not of the form AXIS=INDEX, such as t=3.")
+        out[axis] = int(index)
+    return out
+
+
+def _results_folder(path: str) -> Path:
+    """Make a folder for results, before anything is computed for it."""
+    out = Path(path).expanduser()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{out} cannot be made a folder for the results: {error.strerror or error}.") from error
+    return out
 
 
 def _apply_prompts(session: VideoSession, prompts: Sequence[tuple[str, str]]) -> None:
     obj_id = 1
     for kind, text in prompts:
         if kind == "object":
-            obj_id = int(_numbers(text, 1, "--object", "N")[0])
+            obj_id = _whole(_numbers(text, 1, "--object", "N")[0], "--object", text)
         elif kind == "box":
             frame, *box = _numbers(text, 5, "--box", "Z,Y0,X0,Y1,X1")
-            session.add_box(obj_id, int(frame), box)
+            session.add_box(obj_id, _whole(frame, "--box", text), box)
         else:
             place, _, sign = text.partition(",neg")
             frame, y, x = _numbers(place, 3, "--point", "Z,Y,X or Z,Y,X,neg")
-            session.add_points(obj_id, int(frame), [(y, x)], [0 if text.endswith(",neg") and not sign else 1])
+            outside = text.endswith(",neg") and not sign
+            session.add_points(obj_id, _whole(frame, "--point", text), [(y, x)], [int(not outside)])
 
 
 def _propagate(session: VideoSession, direction: Direction = "both") -> None:
@@ -117,7 +145,8 @@ def _segment(arguments: argparse.Namespace) -> None:
         low, high = _numbers(arguments.window, 2, "--window", "LO,HI")
         window = (low, high)
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
-    session = ns.VideoSession(predictor, volume, frame_axis=arguments.axis, window=window)
+    at = _fixed_axes(arguments.at)
+    session = ns.VideoSession(predictor, volume, frame_axis=arguments.axis, window=window, at=at or None)
     _apply_prompts(session, arguments.prompts)
     _propagate(session, arguments.direction)
     labels = session.labels()
@@ -137,6 +166,7 @@ def _demo(arguments: argparse.Namespace) -> None:
     from napari_sam2.montage import montage_frames, overlay, save_montage
     from napari_sam2.sample_data import load_sample
 
+    out = _results_folder(arguments.out)
     sample = load_sample("ct_abdomen")
     numbers = {name: label for label, name in sample.names.items()}
     session = ns.VideoSession(ns.load_predictor(arguments.model, device=arguments.device), sample.volume)
@@ -155,8 +185,6 @@ def _demo(arguments: argparse.Namespace) -> None:
         found = dice(labels == numbers[name], sample.truth == numbers[name])
         print(f"Dice {name} {found:.2f}")
         print(f"  from {count} box{'es' if count > 1 else ''}", file=sys.stderr)
-    out = Path(arguments.out)
-    out.mkdir(parents=True, exist_ok=True)
     ns.write_labels(out / "ct_abdomen_labels.nii.gz", labels, sample.volume)
     frames = WindowedFrames(sample.volume, FrameGrid.of(sample.volume), session.window)
     infos = session.objects
@@ -226,23 +254,26 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from napari_sam2.evaluation import PROMPTS, evaluate, to_markdown
+    from napari_sam2.evaluation import PROMPTS, evaluate
 
     asked = arguments.prompts_kinds.split(",")
     unknown = [p for p in asked if p not in PROMPTS]
     if unknown:
         raise PromptError(f"--prompts knows {', '.join(PROMPTS)}, not {', '.join(unknown)}.")
+    out = _results_folder(arguments.out)
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
-    out = Path(arguments.out)
-    table = evaluate(
+    evaluate(
         predictor,
         Path(arguments.data),
         out,
         prompts=[p for p in PROMPTS if p in asked],
         most=arguments.max_objects or None,
+        corrections=arguments.corrections,
         report=lambda line: print(line, file=sys.stderr),
     )
-    print(to_markdown(table, predictor.name).split("## Objects")[0].rstrip())
+    print((out / "evaluation.md").read_text(encoding="utf-8").split("## Objects")[0].rstrip())
+    if arguments.distance:
+        print("\n##" + (out / "evaluation.md").read_text(encoding="utf-8").split("\n##")[-1].rstrip())
     print(f"\nwrote evaluation.md, evaluation.csv and worst.png to {out}")
 
 
@@ -267,6 +298,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")
+    segment.add_argument("--at", action="append", default=[], metavar="AXIS=INDEX", help="of a 4-D image, such as t=3")
     segment.add_argument("--series", help="UID or index of a series, where a folder holds several")
     segment.add_argument("--direction", default="both", choices=["both", "forward", "backward"])
     segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .nii or .tif")
@@ -294,6 +326,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")
     evaluate.add_argument("--prompts", dest="prompts_kinds", default="click,box,mask", metavar="KIND[,KIND]")
     evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set (0: all)")
+    evaluate.add_argument("--corrections", type=int, default=0, metavar="N", help="corrections of each object")
+    evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
     model_options(evaluate)
     evaluate.set_defaults(run=_evaluate)

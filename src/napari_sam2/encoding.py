@@ -22,9 +22,8 @@ from napari_sam2.records import MaskRecord, ObjectRecord, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    # Bytes → their name, and back.
-    Keep = Callable[[bytes], str]
-    Fetch = Callable[[str], bytes]
+    Keep = Callable[[bytes], str]  # bytes → their name
+    Fetch = Callable[[str, Callable[[bytes], Any]], Any]  # a name, and how to decode its bytes → what was decoded
 
 _SHAPE = struct.Struct("<II")
 
@@ -36,7 +35,7 @@ def to_bytes(kind: str, value: Any, keep: Keep) -> bytes:
 
 
 def from_bytes(kind: str, data: bytes, fetch: Fetch) -> Any:
-    """The inverse of :func:`to_bytes`; ``fetch`` gives the bytes of a name."""
+    """The inverse of :func:`to_bytes`; ``fetch(name, decode)`` gives the decoded bytes of a name."""
     decode = _DECODERS.get(kind)
     return json.loads(data) if decode is None else decode(json.loads(data), fetch)
 
@@ -78,7 +77,7 @@ def _encode_prompts(prompts: PromptSet, keep: Keep) -> dict[str, Any]:
 def _decode_prompts(data: dict[str, Any], fetch: Fetch) -> PromptSet:
     name = data.pop("mask", None)
     prompts = PromptSet.from_dict(data)
-    return prompts if name is None else replace(prompts, mask=MaskPrompt(mask_from_bytes(fetch(name))))
+    return prompts if name is None else replace(prompts, mask=MaskPrompt(fetch(name, mask_from_bytes)))
 
 
 def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
@@ -99,11 +98,11 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
     levels = data["levels"]
     return MaskRecord(
-        mask_from_bytes(fetch(data["mask"])),
+        fetch(data["mask"], mask_from_bytes),
         data["source"],
         FrameScores(iou, object_score),
         None if data["window"] is None else Window(*data["window"]),
-        tuple(_decode_source(source, fetch) for source in json.loads(fetch(data["from"]))),
+        fetch(data["from"], lambda sources: tuple(_decode_source(s, fetch) for s in json.loads(sources))),
         None if levels is None else (levels[0], levels[1]),
         _or_nan(data["disagreement"]),
     )
@@ -127,7 +126,7 @@ def _decode_source(data: Any, fetch: Fetch) -> Any:
     return Source(
         frame,
         None if prompts is None else _decode_prompts(prompts, fetch),
-        None if mask is None else mask_from_bytes(fetch(mask)),
+        None if mask is None else fetch(mask, mask_from_bytes),
         corrects,
     )
 

@@ -7,21 +7,22 @@ every slice that has the object (so it is told where the object ends, which no m
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy import ndimage
 
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
 from napari_sam2.intensity import SOFT_TISSUE, WindowedFrames
-from napari_sam2.masks import bounding_box
-from napari_sam2.metrics import dice
+from napari_sam2.metrics import compare_labels, dice
 from napari_sam2.montage import overlay, save_montage
 from napari_sam2.session import VideoSession
+from napari_sam2.simulated_user import Prompt, correct_worst, prompt_object
 from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.predictor import VideoPredictor
 
-Prompt = Literal["click", "box", "mask"]
 PROMPTS: tuple[Prompt, ...] = ("click", "box", "mask")
 _MIN_AREA = 60  # pixels of the largest slice; smaller objects say more about rounding than about a model
 _BEYOND = 3  # frames past each end that a model may wrongly fill
@@ -50,7 +50,12 @@ class LabelledSet:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One object, one prompt: Dice of the other slices, of the prompted one, and of the baseline."""
+    """One object, one prompt.
+
+    ``dice`` of the slices that were not prompted, ``dice_prompted`` of the prompted one, ``dice_copy`` of the
+    baseline; ``hd95`` of the slices that were not prompted, in millimetres where the set has a spacing;
+    ``dice_corrected`` of the same slices after the corrections.
+    """
 
     set: str
     object: int
@@ -60,6 +65,17 @@ class Outcome:
     dice: float
     dice_prompted: float
     dice_copy: float
+    hd95: float
+    dice_corrected: float = math.nan
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """What :func:`evaluate_object` found: figures, the masks by frame before corrections, and their Dice by frame."""
+
+    outcome: dict[str, Any]
+    masks: dict[int, NDArray[np.bool_]]
+    dice_of: dict[int, float]
 
 
 def find_sets(data: Path) -> list[Path]:
@@ -131,51 +147,51 @@ def objects_of(truth: NDArray[Any], most: int | None) -> Iterator[tuple[int, NDA
         yield label, mask
 
 
-def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """``(y, x)`` of the pixel farthest from the outside, the frame's border counting as outside."""
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
-    return int(y), int(x)
-
-
 def evaluate_object(
-    predictor: VideoPredictor, case: LabelledSet, truth: NDArray[np.bool_], prompt: Prompt
-) -> tuple[int, dict[str, float], dict[int, NDArray[np.bool_]]]:
-    """Prompt the largest slice of one object and track it both ways, three frames past its ends.
+    predictor: VideoPredictor, case: LabelledSet, truth: NDArray[np.bool_], prompt: Prompt, corrections: int = 0
+) -> Tracked:
+    """Prompt the largest slice of one object, track it both ways, three frames past its ends, and correct it.
 
-    Returns
-    -------
-    frame : int
-        The prompted frame.
-    scores : dict
-        ``dice``, ``dice_prompted`` and ``dice_copy``.
-    masks : dict
-        Mask by frame.
+    A correction is one click at the deepest wrong pixel of the worst slice, then propagation of what it changes.
     """
     areas = truth.sum(axis=(1, 2))
     filled = np.flatnonzero(areas)
     frame = int(areas.argmax())
     frames = range(max(0, int(filled[0]) - _BEYOND), min(len(truth), int(filled[-1]) + 1 + _BEYOND))
-    session = VideoSession(predictor, case.volume, frame_axis=case.volume.axes[0], window=case.window)
-    target = truth[frame]
-    if prompt == "click":
-        session.add_points(1, frame, [deepest_pixel(target)])
-    elif prompt == "box":
-        session.add_box(1, frame, cast("tuple[int, int, int, int]", bounding_box(target)))
-    else:
-        session.add_mask(1, frame, target)
-    masks: dict[int, NDArray[np.bool_]] = {}
-    for step in session.propagate(frames=frames, stop_when_gone=0):
-        masks[step.frame] = step.masks[1]
     others = [f for f in frames if f != frame]
-    found = np.stack([masks[f] for f in others])
+    session = VideoSession(predictor, case.volume, frame_axis=case.volume.axes[0], window=case.window)
+
+    def track() -> NDArray[np.bool_]:
+        for _ in session.propagate(frames=frames, stop_when_gone=0):
+            pass
+        return np.stack([cast("NDArray[np.bool_]", session.mask(1, f)) for f in others])
+
+    target = truth[frame]
+    prompt_object(session, 1, frame, target, prompt)
+    found, true = track(), truth[others]
+    masks = {f: cast("NDArray[np.bool_]", session.mask(1, f)) for f in frames}
     copy = np.stack([target if areas[f] else np.zeros_like(target) for f in others])
-    scores = {
-        "dice": dice(found, truth[others]),
+    outcome = {
+        "frame": frame,
+        "dice": dice(found, true),
         "dice_prompted": dice(masks[frame], target),
-        "dice_copy": dice(copy, truth[others]),
+        "dice_copy": dice(copy, true),
+        "hd95": _hd95(found, true, case.volume),
     }
-    return frame, scores, masks
+    for _ in range(corrections):
+        if correct_worst(session, 1, truth, frames) is None:
+            break
+        found = track()
+    if corrections:
+        outcome["dice_corrected"] = dice(found, true)
+    return Tracked(outcome, masks, {f: dice(masks[f], truth[f]) for f in others})
+
+
+def _hd95(found: NDArray[np.bool_], true: NDArray[np.bool_], volume: ImageVolume) -> float:
+    grid = ImageVolume(found, axes=volume.axes, spacing=volume.spacing, units=volume.units)
+    table = compare_labels(found.astype(np.uint8), true.astype(np.uint8), grid)
+    column = next(name for name in table.columns if name.startswith("hd95"))
+    return float(table[column].to_numpy()[0]) if len(table) else 0.0
 
 
 def evaluate(
@@ -184,6 +200,7 @@ def evaluate(
     out: Path,
     prompts: Sequence[Prompt] = PROMPTS,
     most: int | None = 6,
+    corrections: int = 0,
     report: Callable[[str], None] = lambda text: None,
 ) -> pd.DataFrame:
     """Evaluate a model on labelled sets; writes ``evaluation.md``, ``evaluation.csv`` and ``worst.png`` to ``out``.
@@ -200,6 +217,8 @@ def evaluate(
         Kinds of prompt to try.
     most
         Objects a set at most; None: all.
+    corrections
+        Simulated corrections of each object, after which Dice is taken again.
     report
         Called with a line for each object.
 
@@ -210,26 +229,32 @@ def evaluate(
     """
     rows: list[Outcome] = []
     tiles: list[tuple[float, Any]] = []
+    distances: list[tuple[str, str, int, float]] = []
     for path in find_sets(data):
         case = load_set(path)
         shown = WindowedFrames(case.volume, FrameGrid.of(case.volume, case.volume.axes[0]), case.window)
         for label, truth in objects_of(case.truth, most):
             for prompt in prompts:
-                frame, scores, masks = evaluate_object(predictor, case, truth, prompt)
+                tracked = evaluate_object(predictor, case, truth, prompt, corrections)
                 name = case.names.get(label, "")
-                rows.append(Outcome(case.name, label, name, prompt, frame, **scores))
-                report(f"{case.name} {label} {name} {prompt}: Dice {scores['dice']:.3f}")
-                worst = min(masks, key=lambda f: dice(masks[f], truth[f]) if f != frame else 2.0)
-                caption = f"{case.name} {name or label}\n{prompt}, Dice {scores['dice']:.2f}, slice {worst}"
-                outlines = [(truth[worst], (0.2, 0.9, 0.3)), (masks[worst], (1.0, 0.3, 0.2))]
+                row = Outcome(case.name, label, name, prompt, **tracked.outcome)
+                rows.append(row)
+                distances += [(case.name, prompt, abs(f - row.frame), d) for f, d in tracked.dice_of.items()]
+                after = f", after {corrections} corrections {row.dice_corrected:.3f}" if corrections else ""
+                report(f"{case.name} {label} {name} {prompt}: Dice {row.dice:.3f}{after}")
+                worst = min(tracked.dice_of, key=lambda f: tracked.dice_of[f])
+                caption = f"{case.name} {name or label}\n{prompt}, Dice {row.dice:.2f}, slice {worst}"
+                outlines = [(truth[worst], (0.2, 0.9, 0.3)), (tracked.masks[worst], (1.0, 0.3, 0.2))]
                 tile = overlay(shown[worst], outlines, caption)
-                tiles = sorted([*tiles, (scores["dice"], tile)], key=lambda t: t[0])[:5]
+                tiles = sorted([*tiles, (row.dice, tile)], key=lambda t: t[0])[:5]
     if not rows:
         raise ReadError(f"{data} holds no object of at least two slices and {_MIN_AREA} pixels on its largest slice.")
     table = pd.DataFrame(rows)
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "evaluation.csv", index=False)
-    (out / "evaluation.md").write_text(to_markdown(table, predictor.name), encoding="utf-8")
+    by_distance = pd.DataFrame(distances, columns=["set", "prompt", "distance", "dice"])
+    text = to_markdown(table, predictor.name) + distances_to_markdown(by_distance)
+    (out / "evaluation.md").write_text(text, encoding="utf-8")
     save_montage(out / "worst.png", [t for _, t in tiles], columns=len(tiles))
     return table
 
@@ -237,23 +262,43 @@ def evaluate(
 def to_markdown(table: pd.DataFrame, model: str) -> str:
     """Write the means of each set and prompt, and every object, as Markdown tables."""
     prompts = list(dict.fromkeys(table["prompt"]))
-    means = table.groupby(["set", "prompt"], sort=False)[["dice", "dice_prompted", "dice_copy"]].mean()
+    corrected = bool(table["dice_corrected"].notna().any())
+    figures = ["dice", "dice_corrected", "dice_prompted", "dice_copy", "hd95"]
+    means = table.groupby(["set", "prompt"], sort=False)[figures].mean()
+    columns = [*((p, "dice") for p in prompts), *((p, "dice_corrected") for p in prompts if corrected)]
+    heads = [f"{p} corrected" if figure == "dice_corrected" else p for p, figure in columns]
     lines = [f"# {model}: one prompt on the largest slice", "", "Dice over the slices that were not prompted.", ""]
-    lines += ["| set | objects | copy | " + " | ".join(prompts) + " |", "|---" * (3 + len(prompts)) + "|"]
-    sets = list(dict.fromkeys(table["set"]))
-    for name in sets:
+    lines += ["| set | objects | copy | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
+    for name in dict.fromkeys(table["set"]):
         count = table.loc[table["set"] == name, "object"].nunique()
         copy = means.loc[(name, prompts[0]), "dice_copy"]
-        cells = [f"{means.loc[(name, p), 'dice']:.3f}" for p in prompts]
+        cells = [f"{means.loc[(name, p), figure]:.3f}" for p, figure in columns]
         lines.append(f"| {name} | {count} | {copy:.3f} | " + " | ".join(cells) + " |")
-    overall = [f"**{means.xs(p, level='prompt')['dice'].mean():.3f}**" for p in prompts]
+    overall = [f"**{means.xs(p, level='prompt')[figure].mean():.3f}**" for p, figure in columns]
     copy = means.xs(prompts[0], level="prompt")["dice_copy"].mean()
     lines += [f"| **mean of sets** | | {copy:.3f} | " + " | ".join(overall) + " |", "", "## Objects", ""]
-    lines += ["| set | object | prompt | frame | Dice | prompted slice | copy |", "|---|---|---|---|---|---|---|"]
+    heads = ["set", "object", "prompt", "frame", "Dice", "prompted slice", "copy", "HD95", *["corrected"] * corrected]
+    lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in table.itertuples(index=False):
         values = cast("Any", row)
-        lines.append(
-            f"| {values.set} | {values.name or values.object} | {values.prompt} | {values.frame} | {values.dice:.3f} "
-            f"| {values.dice_prompted:.3f} | {values.dice_copy:.3f} |"
-        )
+        cells = [values.set, values.name or values.object, values.prompt, values.frame]
+        cells += [f"{v:.3f}" for v in (values.dice, values.dice_prompted, values.dice_copy)]
+        cells += [f"{values.hd95:.1f}", *[f"{values.dice_corrected:.3f}"] * corrected]
+        lines.append("| " + " | ".join(str(c) for c in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def distances_to_markdown(table: pd.DataFrame) -> str:
+    """Mean Dice of single slices against the distance from the prompted one, mean of sets, as Markdown."""
+    prompts = list(dict.fromkeys(table["prompt"]))
+    lines = ["", "## By distance from the prompted slice", "", "Dice of single slices, mean of sets.", ""]
+    lines += ["| slices away | " + " | ".join(prompts) + " |", "|---" * (1 + len(prompts)) + "|"]
+    edges = [1, 2, 3, 5, 8, 12, 20, 40, math.inf]
+    for low, high in pairwise(edges):
+        part = table[(table["distance"] >= low) & (table["distance"] < high)]
+        if part.empty:
+            continue
+        means = part.groupby(["set", "prompt"])["dice"].mean().groupby("prompt").mean()
+        head = f"{low}" if high == low + 1 else f"{low} and more" if high == math.inf else f"{low} to {high - 1}"
+        lines.append(f"| {head} | " + " | ".join(f"{means[p]:.3f}" if p in means else "–" for p in prompts) + " |")
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_sam2.records import MaskRecord
 
 COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement")
-DOUBTFUL_IOU = 0.6
+DOUBTFUL_IOU = 0.7
 DOUBTFUL_JUMP = 1.8
 DOUBTFUL_DISAGREEMENT = 0.3
 

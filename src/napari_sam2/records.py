@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from napari_sam2.engine.predictor import FrameScores
@@ -59,13 +59,15 @@ class MaskRecord:
 class Accepted:
     """An accepted (conditioning) frame: prompted, edited or locked.
 
-    ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask.
+    ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask. ``empty``:
+    the object is not on this frame, as far as that is known; nothing is tracked from such a frame.
     """
 
     frame: int
     prompts: PromptSet | None
     mask: RunLengthMask | None
     base: MaskRecord | None = None
+    empty: bool = field(default=False, compare=False)
 
     @property
     def is_correction(self) -> bool:
@@ -84,10 +86,12 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
         if frame in locks or frame in edited:
             record = masks.get(frame)
             if record is not None:
-                out[frame] = Accepted(frame, None, record.mask)
+                out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
                 continue
         if frame in prompts:
-            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame))
+            answer = masks.get(frame)
+            empty = answer is not None and answer.computed_from == (prompts[frame],) and answer.mask.area == 0
+            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame), empty)
     return out
 
 
@@ -109,13 +113,16 @@ def owner_of(
 ) -> tuple[Accepted, Literal[1, -1]] | None:
     """The accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
-    In both directions the nearer one, the lower on a tie.
+    In both directions the nearer one, the lower on a tie. A frame without the object is the owner only where there is
+    no other: then the object has ended before it.
     """
     below, above = neighbours(accepted, frame)
     if direction == "forward":
         above = None
     elif direction == "backward":
         below = None
+    if below is not None and above is not None and below.empty != above.empty:
+        below, above = (None, above) if below.empty else (below, None)
     if below is not None and (above is None or frame - below.frame <= above.frame - frame):
         return below, 1
     return None if above is None else (above, -1)

@@ -362,7 +362,8 @@ class VideoSession:
         force
             Compute fresh frames again.
         stop_when_gone
-            Stop a track after this many frames without the object; 0: never. Default 5, for time-lapses never.
+            Stop a track after this many frames in a row without the object (no mask, or beyond the last accepted frame
+            one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
 

@@ -29,13 +29,17 @@ PROMPTING = ("add_points", "add_box", "add_mask", "set_prompts")
 
 @dataclass
 class Follower:
-    """A track of the predictor with what the session must know of it."""
+    """A track of the predictor with what the session must know of it.
+
+    ``absent`` counts the last frames without the object; ``first_iou`` is the predicted IoU of the first frame.
+    """
 
     track: Any
     owner: Accepted
     context: tuple[Accepted, ...]
     frame: int
     absent: int = 0
+    first_iou: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from napari_sam2.errors import SessionFileError
 from napari_sam2.history import Change, History, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 SUFFIX = ".sam2"
 APPLICATION_ID = 0x53414D32  # "SAM2"
@@ -112,14 +112,14 @@ class SessionFile:
     def load(self, history: History) -> None:
         """Make a history what the file holds."""
         with _reading(self.path):
-            blobs: dict[str, Any] = {}
+            known: dict[str, Any] = {}
             values = []
             for kind, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
-                values.append((kind, obj, frame, self._value(kind, name, blobs)))
+                values.append((kind, obj, frame, self._value(kind, name, known)))
             changes: dict[int, list[Change]] = {}
             query = "SELECT step, place, kind, obj, frame, before, after, crc FROM change ORDER BY step, place"
             for number, _, kind, obj, frame, before, after in self._rows(query):
-                old, new = self._value(kind, before, blobs), self._value(kind, after, blobs)
+                old, new = self._value(kind, before, known), self._value(kind, after, known)
                 changes.setdefault(number, []).append(Change(kind, obj, frame, old, new))
             done: list[Step] = []
             undone: list[Step] = []
@@ -230,15 +230,19 @@ class SessionFile:
         keep = partial(_keep, db)
         return keep(to_bytes(kind, value, keep))
 
-    def _value(self, kind: str, name: str | None, blobs: dict[str, Any]) -> Any:
+    def _value(self, kind: str, name: str | None, known: dict[str, Any]) -> Any:
         """One value; equal values become one object."""
         if name is None:
             return None
-        if name not in blobs:
-            blobs[name] = from_bytes(kind, self._fetch(name), self._fetch)
-        return blobs[name]
 
-    def _fetch(self, name: str) -> bytes:
+        def fetch(name: str, decode: Callable[[bytes], Any]) -> Any:
+            if name not in known:
+                known[name] = decode(self._blob(name))
+            return known[name]
+
+        return fetch(name, lambda data: from_bytes(kind, data, fetch))
+
+    def _blob(self, name: str) -> bytes:
         found = self._db.execute("SELECT data FROM blob WHERE hash = ?", (name,)).fetchone()
         if found is None or hashlib.sha256(found[0]).hexdigest() != name:
             raise ValueError("a stored value is missing or altered")

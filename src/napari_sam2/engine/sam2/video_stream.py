@@ -16,12 +16,14 @@ from scipy import ndimage
 from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
+from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
 from napari_sam2.errors import NapariSam2Error, PromptError
-from napari_sam2.masks import bounding_box
+from napari_sam2.masks import RunLengthMask, bounding_box
+from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -34,7 +36,6 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.embedding_store import EmbeddingStore
     from napari_sam2.engine.sam2.frugality import Frugality
     from napari_sam2.engine.sam2.model import MaskDecoding, Sam2Model
-    from napari_sam2.prompts import PromptSet
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
@@ -143,6 +144,10 @@ class Sam2VideoStream:
             raise PromptError(f"Frame {frame} has no prompt to answer.")
         if prompts.mask is not None:
             return self._take_mask(frame, prompts, window)
+        if base is not None and self._model.config.prompt_hint is not None:
+            base = erase(base, prompts.points)
+            if prompts.box is None and not any(p.positive for p in prompts.points):
+                return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base is not None and not base.any():
             base = None
         window = self._prompting.window(frame, prompts, base, window)
@@ -222,11 +227,10 @@ class Sam2VideoStream:
         followed: dict[int, tuple[MaskDecoding, Tensor]] = {}
         for members in groups.values():
             followed.update(zip(members, self._frugality.track(follow, members), strict=True))
+        results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(moved)]
         # All are moved, or none: an error above leaves every track where it was, to be asked again.
-        results = []
         for i, track in enumerate(moved):
             decoding, remembered = followed[i]
-            results.append(self._prediction(decoding, track.window, from_prompts=False))
             track.frame += track.step
             track.last_logits = decoding.low_res_logits
             track.bank.remember(track.frame, Memory(remembered, decoding.object_pointer), track.step)

@@ -1,0 +1,44 @@
+"""What a negative click takes away from a tracked mask."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_sam2.engine.sam2.erasing import erase
+from napari_sam2.prompts import PointPrompt
+
+
+@pytest.fixture
+def dumbbell():
+    rows, columns = np.mgrid[:60, :120]
+    left = (rows - 30) ** 2 + (columns - 30) ** 2 < 20**2
+    right = (rows - 30) ** 2 + (columns - 85) ** 2 < 12**2
+    return left | right | ((abs(rows - 30) < 3) & (columns > 30) & (columns < 85)), left, right
+
+
+def test_a_click_beside_the_middle_takes_a_lobe_and_leaves_the_rest(dumbbell):
+    mask, left, right = dumbbell
+    found = erase(mask, [PointPrompt(30, 85, False)])
+    assert not found[right].any()
+    assert np.array_equal(found & left, left)
+
+
+def test_a_click_in_the_middle_takes_the_whole_part(dumbbell):
+    mask, _, _ = dumbbell
+    mask[2:6, 100:110] = True
+    found = erase(mask, [PointPrompt(30, 30, False)])
+    assert found.sum() == 40
+
+
+def test_a_part_with_a_positive_click_loses_a_disc_only(dumbbell):
+    mask, _, right = dumbbell
+    found = erase(mask, [PointPrompt(30, 30, False), PointPrompt(30, 85, True)])
+    assert found[right].all()
+    assert not found[30, 30]
+
+
+def test_clicks_outside_and_positive_ones_take_nothing(dumbbell):
+    mask, _, _ = dumbbell
+    assert np.array_equal(erase(mask, [PointPrompt(0, 0, False), PointPrompt(30, 30, True)]), mask)
+    assert np.array_equal(erase(mask, []), mask)
