@@ -24,11 +24,13 @@ def test_a_click_beside_the_middle_takes_a_lobe_and_leaves_the_rest(dumbbell):
     assert np.array_equal(found & left, left)
 
 
-def test_a_click_in_the_middle_takes_the_whole_part(dumbbell):
+def test_a_click_in_the_middle_takes_the_whole_part_and_its_crumbs(dumbbell):
     mask, _, _ = dumbbell
-    mask[2:6, 100:110] = True
+    mask[2:4, 2:6] = True
+    mask[40:59, 100:119] = True
     found = erase(mask, [PointPrompt(30, 30, False)])
-    assert found.sum() == 40
+    assert found[40:59, 100:119].all()
+    assert found.sum() == 19 * 19
 
 
 def test_a_part_with_a_positive_click_loses_a_disc_only(dumbbell):

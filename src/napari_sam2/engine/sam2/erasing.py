@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.prompts import PointPrompt
 
 _REACH = 1.3  # radius of the disc over the distance from the click to the mask's edge
+_CRUMB = 0.1  # parts smaller than this share of one that goes, go with it
 _MIDDLE = 0.9  # from this share of a part's greatest depth on, a click lies in its middle
 
 
@@ -37,7 +38,8 @@ def erase(mask: NDArray[np.bool_], points: Sequence[PointPrompt]) -> NDArray[np.
         depth = ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
         confirmed = any(p.positive and part[_pixel(p, mask.shape)] for p in points)
         if depth[y, x] >= _MIDDLE * depth.max() and not confirmed:
-            left &= ~part
+            sizes = np.bincount(parts.ravel())
+            left = (parts > 0) & (sizes[parts] >= _CRUMB * part.sum()) & ~part
         else:
             rows, columns = np.indices(mask.shape)
             left &= np.hypot(rows - y, columns - x) > _REACH * depth[y, x] + 1

@@ -148,7 +148,11 @@ class Sam2VideoStream:
             base = erase(base, prompts.points)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
-        if base is not None and not base.any():
+        if base is not None and not base.any() and window is None and context:
+            # The object was lost here: it is looked for where it was on the nearest frame that has it.
+            nearest = min(context, key=lambda c: abs(c.frame - frame))
+            window = cast("FrameState", nearest.state).window
+        if base is not None and not base.any() and (window is None or self._model.config.prompt_hint is None):
             base = None
         window = self._prompting.window(frame, prompts, base, window)
         features = self.embeddings.get([(frame, window)])[0]
