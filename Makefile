@@ -2,13 +2,14 @@
 # The torch that we test with is pinned here and nowhere else.
 TORCH := torch==2.13.0
 VENV := .venv
+PARITY := .venv-parity
 PY := $(VENV)/bin/python
 # What a Qt 6 window under Xvfb needs on Debian.
 DEBIAN := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-xinerama0 libxcb-xkb1
 
-.PHONY: demo test quality screenshots check system clean
+.PHONY: demo test quality parity screenshots check system clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/napari-sam2 demo --out out/demo
@@ -20,6 +21,19 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# Slow (some minutes), and in an environment of its own, because PyPI's sam2 would build CUDA code and pull torchvision.
+parity: $(PARITY)/installed $(VENV)/installed-dev
+	$(PARITY)/bin/python -m pytest -m parity -o filterwarnings=default -s tests/parity
+	$(PY) -m pytest -m slow -s tests/engine
+
+$(PARITY)/installed: pyproject.toml Makefile
+	python3 -m venv $(PARITY)
+	$(PARITY)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(PARITY)/bin/python -m pip install --quiet "$(TORCH)" --group parity
+	$(PARITY)/bin/python -m pip install --quiet -e .
+	SAM2_BUILD_CUDA=0 $(PARITY)/bin/python -m pip install --quiet --no-deps --no-build-isolation "sam2==1.1.0"
+	touch $@
 
 quality: $(VENV)/installed-dev
 	$(PY) -m pytest -m quality

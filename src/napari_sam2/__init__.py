@@ -12,6 +12,7 @@ from napari_sam2._version import __version__
 
 if TYPE_CHECKING:
     from napari_sam2.engine import load_predictor
+    from napari_sam2.engine.download import download_model
     from napari_sam2.io import list_series, read_labels, read_volume, write_labels
     from napari_sam2.io.mesh import write_mesh
     from napari_sam2.measure import measure_objects
@@ -23,6 +24,7 @@ _HOME = {
     "ImageVolume": "volume",
     "VideoSession": "session",
     "compare_labels": "metrics",
+    "download_model": "engine.download",
     "list_series": "io",
     "load_predictor": "engine",
     "measure_objects": "measure",
@@ -37,6 +39,7 @@ __all__ = [
     "VideoSession",
     "__version__",
     "compare_labels",
+    "download_model",
     "list_series",
     "load_predictor",
     "measure_objects",

@@ -1,4 +1,4 @@
-"""The command line: ``segment``, ``demo``, ``info`` and ``evaluate``. Thin: everything is in the public API."""
+"""The command line: one function a command. Thin: everything is in the public API."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 1, "spleen": 1, "li
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status: 0, or 2 for an error that the user can mend."""
+    """Run the command line; returns the exit status: 0, 1 where the doctor found something, 2 for a mendable error."""
     arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
     try:
-        arguments.run(arguments)
+        status: int | None = arguments.run(arguments)
     except NapariSam2Error as error:
         print(f"napari-sam2: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("napari-sam2: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return status or 0
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
@@ -196,22 +196,61 @@ def _demo(arguments: argparse.Namespace) -> None:
     print(f"wrote {out / 'ct_abdomen_labels.nii.gz'} and {out / 'ct_abdomen_overlay.png'}")
 
 
-# ---------------------------------------------------------------------- info, evaluate
+# ---------------------------------------------------------------------- info
 
 
 def _info(arguments: argparse.Namespace) -> None:
     from napari_sam2.engine.device import available_devices
-    from napari_sam2.engine.registry import MODELS
-    from napari_sam2.engine.weights import path_of
+    from napari_sam2.engine.locate import path_of
+    from napari_sam2.engine.registry import known_models
 
     print(f"napari-sam2 {ns.__version__}, Python {platform.python_version()}, {platform.platform()}")
     for name in ("torch", "napari", "numpy", "pydicom", "nibabel", "tifffile"):
         print(f"  {name} {importlib.metadata.version(name)}")
     print(f"devices: {', '.join(available_devices())}")
     print("models:")
-    for name, entry in MODELS.items():
-        state = "bundled" if entry.bundled else "here" if path_of(entry).exists() else "not on this machine"
-        print(f"  {name}: {entry.title}, input {entry.input_size} px, {entry.licence}, {state}")
+    for name, entry in known_models().items():
+        path = path_of(entry)
+        state = "bundled" if entry.bundled else "here" if path is not None and path.is_file() else "not on this machine"
+        size = f", about {entry.approximate_bytes / 1e6:.0f} MB" if entry.approximate_bytes else ""
+        pixels = f", input {entry.input_size} px" if entry.input_size else ""
+        print(f"  {name}: {entry.title}{pixels}{size}, {entry.licence}, {state}")
+        if entry.good_for:
+            print(f"      good for: {entry.good_for}")
+
+
+# ---------------------------------------------------------------------- download
+
+
+def _download(arguments: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    if TYPE_CHECKING:
+        from napari_sam2.engine.download import DownloadProgress
+
+    with tqdm(unit="B", unit_scale=True, unit_divisor=1000, desc=arguments.name, file=sys.stderr) as bar:
+
+        def show(progress: DownloadProgress) -> None:
+            bar.total = progress.total
+            bar.set_description(f"{arguments.name}: {progress.stage}", refresh=False)
+            bar.update(progress.done - bar.n)
+
+        path = ns.download_model(arguments.name, accept_licence=arguments.accept_licence, progress=show)
+    print(f"{arguments.name} is here: {path}")
+
+
+# ---------------------------------------------------------------------- doctor
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from napari_sam2.engine.doctor import examine
+
+    report = examine(arguments.device)
+    print(report.text)
+    return 1 if report.problems else 0
+
+
+# ---------------------------------------------------------------------- evaluate
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -250,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def model_options(command: argparse.ArgumentParser) -> None:
         command.add_argument("--model", default="starter", help="a name (see info), or the path of a checkpoint")
-        command.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
 
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
     segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
@@ -271,8 +310,17 @@ def _parser() -> argparse.ArgumentParser:
     model_options(demo)
     demo.set_defaults(run=_demo)
 
+    download = commands.add_parser("download", help="download a published model; goes on where it was stopped")
+    download.add_argument("name", help="a name (see info)")
+    download.add_argument("--accept-licence", action="store_true", help="accept the model's terms, where it has some")
+    download.set_defaults(run=_download)
+
     info = commands.add_parser("info", help="versions, devices and models")
     info.set_defaults(run=_info)
+
+    doctor = commands.add_parser("doctor", help="check the installation, as text for a bug report")
+    doctor.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    doctor.set_defaults(run=_doctor)
 
     evaluate = commands.add_parser("evaluate", help="Dice of a model on labelled sets, from one prompt an object")
     evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")

@@ -62,6 +62,26 @@ class ModelNotDownloadedError(CheckpointError):
     """The model is known but its weights are not on this computer."""
 
 
+class DownloadError(NapariSam2Error):
+    """A model cannot be downloaded; what came in so far is kept and used the next time."""
+
+
+class DownloadCancelledError(DownloadError):
+    """The user stopped a download."""
+
+
+class LicenceError(NapariSam2Error):
+    """A model has terms that have to be accepted before it is downloaded."""
+
+
+class OutOfMemoryError(NapariSam2Error):
+    """The device has not enough memory, even after every fallback."""
+
+
+class SettingsError(NapariSam2Error):
+    """The settings file cannot be read, or an entry of it is not understood."""
+
+
 class SessionBusyError(NapariSam2Error):
     """The session is in the middle of a run, and what was asked has to wait for its end."""
 

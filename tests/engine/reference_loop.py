@@ -86,6 +86,25 @@ class ReferenceLoop:
         self.results[frame] = result
         return result
 
+    def correct(self, frame: int, prompt: Prompt, reverse: bool = False) -> MaskDecoding:
+        """Answer clicks on a tracked frame, upon its mask and with its memory, and let it condition all others.
+
+        Meta clamps the earlier logits at 32 before they are fed as a mask prompt.
+        """
+        assert prompt.labels is not None
+        features = self._features(frame)
+        conditioned = self.model.condition_on_memory(features.s16, *self._gather(frame, reverse))
+        before = self.results[frame].low_res_logits.clamp(-32.0, 32.0)
+        multimask = prompt.labels.shape[1] <= 1
+        result = self.model.decode(
+            conditioned, features.s8, features.s4, prompt.points, prompt.labels, before, multimask
+        )
+        binarise = self.model.config.binarize_mask_from_pts_for_mem_enc
+        self.conditioning[frame] = self._memory(features, result, binarise)
+        del self.tracked[frame]
+        self.results[frame] = result
+        return result
+
     def track(self, frame: int, reverse: bool = False) -> MaskDecoding:
         """Predict a frame from the memory of others."""
         features = self._features(frame)

@@ -166,6 +166,10 @@ def test_registry_names_are_unique_files() -> None:
     assert MODELS["medsam2"].input_size == 512
     assert MODELS["medsam2"].notice
     assert MODELS["starter"].bundled
-    assert not MODELS["starter"].url
-    base_plus = MODELS["sam2.1-base-plus"]
-    assert base_plus.url.endswith("facebook/sam2.1-hiera-base-plus/resolve/main/sam2.1_hiera_base_plus.pt")
+    assert not MODELS["starter"].source_repo
+    assert MODELS["sam2.1-base-plus"].source_repo == "facebook/sam2.1-hiera-base-plus"
+    assert MODELS["sam2.1-base-plus"].filename == "sam2.1_hiera_base_plus.pt"
+    for entry in MODELS.values():
+        assert entry.licence
+        assert entry.good_for
+        assert entry.approximate_bytes > 4_000_000

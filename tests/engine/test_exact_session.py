@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from hf_oracle import SIZE, build_oracle, randomise
 
 from napari_sam2.engine.sam2 import Sam2Model, released_config
+from napari_sam2.engine.sam2.config import RELEASED_NAMES
 from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.session import VideoSession
@@ -34,11 +35,15 @@ class _Float32Memory:
 
 @pytest.fixture(scope="module")
 def clip() -> np.ndarray:
+    return make_clip(FRAMES)
+
+
+def make_clip(count: int) -> np.ndarray:
     """``(T, 3, S, S) float32`` in 0…1: blobs that move, on ground that changes from frame to frame."""
     rng = np.random.default_rng(5)
     yy, xx = np.mgrid[:SIZE, :SIZE]
     frames = []
-    for t in range(FRAMES):
+    for t in range(count):
         coarse = torch.from_numpy(rng.random((1, 3, 9, 9), dtype=np.float32))
         picture = F.interpolate(coarse, size=(SIZE, SIZE), mode="bicubic").numpy()[0]
         picture[:, (yy - 90 - 5 * t) ** 2 + (xx - 110 - 3 * t) ** 2 < 45**2] += 0.4
@@ -75,7 +80,7 @@ def _run(session: VideoSession, prompt: str) -> dict[int, Any]:
         else:
             session.add_box(1, START, (50, 70, 150, 160))
         order = [step.frame for step in session.propagate()]
-    assert order == [*range(START, FRAMES), *range(START - 1, -1, -1)]
+    assert order == [*range(START, len(session.volume.array)), *range(START - 1, -1, -1)]
     return found
 
 
@@ -104,40 +109,71 @@ def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tup
     return found
 
 
+def make_model(name: str, clip: np.ndarray) -> Sam2Model:
+    """A random network of a released size whose object disappears on some frames and is there on others."""
+    for seed in (7, 8, 9):
+        # A new one each time: a network keeps tables that it made of its weights.
+        network = Sam2Model(released_config(name).with_image_size(SIZE)).eval().requires_grad_(False)
+        randomise(network, seed)
+        head = network.sam_mask_decoder.pred_obj_score_head.layers[-1]
+        head.weight.mul_(8)  # scores that differ from frame to frame
+        for _ in range(5):
+            scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
+            # No score so near 0 that rounding could decide whether the object is there.
+            if 2 <= sum(s > 0 for s in scores) <= len(clip) - 2 and min(abs(s) for s in scores) > 5e-4:
+                return network
+            head.bias.sub_(float(np.median(scores)))
+    pytest.fail(f"No bias makes the object come and go: {scores}")
+
+
 @pytest.fixture(scope="module")
 def model(clip: np.ndarray) -> Sam2Model:
-    """A random sam2.1-tiny whose object disappears on some frames and is there on others."""
-    network = Sam2Model(released_config("sam2.1-tiny").with_image_size(SIZE)).eval().requires_grad_(False)
-    randomise(network, 7)
-    bias = network.sam_mask_decoder.pred_obj_score_head.layers[-1].bias
-    for _ in range(6):
-        scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
-        # No score so near 0 that rounding could decide whether the object is there.
-        if 2 <= sum(s > 0 for s in scores) <= FRAMES - 2 and min(abs(s) for s in scores) > 5e-4:
-            return network
-        bias.sub_(float(np.median(scores)))
-    pytest.fail(f"No bias makes the object come and go: {scores}")
+    return make_model("sam2.1-tiny", clip)
 
 
 # Not with a mask: there transformers departs from Meta (the pointer of the best of masks 1 to 3, a memory of the
 # full-size mask); test_model_parity compares that case part by part.
 @pytest.mark.parametrize("prompt", ["click", "clicks", "box"])
 def test_propagation(model: Sam2Model, clip: np.ndarray, prompt: str, assert_close: Any) -> None:
+    compare(model, clip, prompt, assert_close)
+
+
+# base-plus and large have other heads, windows and tables; they, and the rest, take long to make.
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sam2-tiny",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in RELEASED_NAMES if n not in ("sam2-tiny", "sam2.1-tiny")),
+    ],
+)
+def test_released_sizes(name: str, clip: np.ndarray, assert_close: Any) -> None:
+    short = clip[:8]
+    worst = compare(make_model(name, short), short, "box", assert_close)
+    print(f"PARITY {name} transformers {SIZE} px, {len(short)} frames: {worst:.1e}")
+
+
+def compare(model: Sam2Model, clip: np.ndarray, prompt: str, assert_close: Any) -> float:
+    """Run both, compare every frame, and return the largest difference over the largest value."""
     config = model.config
     mean = torch.tensor(config.pixel_mean).view(1, 3, 1, 1)
     std = torch.tensor(config.pixel_std).view(1, 3, 1, 1)
     expected = _oracle_run(build_oracle(model), (torch.from_numpy(clip) - mean) / std, prompt)
     session = _session(model, clip)
     found = _run(session, prompt)
-    assert sorted(found) == sorted(expected) == list(range(FRAMES))
+    assert sorted(found) == sorted(expected) == list(range(len(clip)))
+    frames = sorted(found)
+    # All scores together: one alone may be so near 0 that nothing is near to it.
+    mine = torch.cat([found[f].state.object_score.flatten() for f in frames])
+    worst = assert_close(f"{prompt} scores", mine, torch.cat([expected[f][1].flatten() for f in frames]))
     for frame, prediction in sorted(found.items()):
-        logits, score = expected[frame]
-        assert_close(f"{prompt} frame {frame} logits", prediction.state.low_res_logits, logits)
-        assert_close(f"{prompt} frame {frame} score", prediction.state.object_score.flatten(), score.flatten())
+        logits = expected[frame][0]
+        worst = max(worst, assert_close(f"{prompt} frame {frame} logits", prediction.state.low_res_logits, logits))
         full = F.interpolate(logits.float(), size=(SIZE, SIZE), mode="bilinear", align_corners=False)[0, 0].numpy()
         differs = session.mask(1, frame) != (full > 0)
         assert (np.abs(full[differs]) < 1e-3).all()
     absent = [f for f, (_, score) in expected.items() if float(score) <= 0]
     if prompt == "box":
-        assert 0 < len(absent) < FRAMES
+        assert 0 < len(absent) < len(clip)
         assert not session.mask(1, absent[0]).any()
+    return worst

@@ -11,9 +11,10 @@ import pytest
 import torch
 from reference_loop import Prompt, ReferenceLoop
 
+from napari_sam2.engine.locate import resolve
 from napari_sam2.engine.sam2 import Sam2Model
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
-from napari_sam2.engine.weights import load_model, resolve
+from napari_sam2.engine.weights import load_model
 
 FRAMES = 4
 TOLERANCE = 1e-3

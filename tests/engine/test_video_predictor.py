@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from napari_sam2.engine import load_predictor
+from napari_sam2.engine.sam2.embedding_store import Budget
 from napari_sam2.engine.sam2.video_stream import fill_holes
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
@@ -110,13 +111,12 @@ def test_negative_click_takes_away(predictor, stack):
 def test_cache_keeps_to_its_budget(stack):
     volume, truth = stack
     small = load_predictor("starter", device="cpu")
-    small.cache_bytes = 1_000_000
+    small.store.set_budget(Budget(device=0, ram=1_000_000, disk=0))
     session = VideoSession(small, volume)
     session.add_box(1, 6, box_of(truth[6]))
     list(session.propagate())
-    cache = session._state.stream().embeddings
-    assert cache._bytes <= 1_000_000
-    assert cache._bytes == sum(f.nbytes for f in cache._kept.values())
+    assert 0 < small.store.used()["ram"] <= 1_000_000
+    assert small.store.used()["disk"] == 0
 
 
 @pytest.mark.parametrize("zoom", [None, 2.5])

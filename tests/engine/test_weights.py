@@ -11,13 +11,17 @@ from typing import Any
 
 import pytest
 import torch
+from hf_oracle import build_oracle, randomise, to_hf_names
 from safetensors.torch import save_file
 from test_config import SMALL
 
 import napari_sam2
+from napari_sam2.engine.locate import path_of, resolve
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, released_config
-from napari_sam2.engine.weights import load_model, path_of, read_checkpoint, resolve
+from napari_sam2.engine.sam2.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.hf_names import from_hf_names
+from napari_sam2.engine.weights import load_model, read_checkpoint
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 
 
@@ -37,6 +41,7 @@ def small_file(tmp_path: Path, small: dict[str, Any]) -> Path:
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "models"
+    monkeypatch.setenv("NAPARI_SAM2_SETTINGS", str(tmp_path / "settings.json"))
     monkeypatch.setenv("NAPARI_SAM2_MODELS", str(folder))
     return folder
 
@@ -77,6 +82,36 @@ def test_torch_file_of_a_released_size_needs_no_configuration(tmp_path: Path) ->
         assert model.config.name == "sam2.1-tiny"
         assert model.image_size == size
         path.unlink()
+
+
+@pytest.mark.parametrize("name", RELEASED_NAMES)
+def test_layout_of_hugging_face(tmp_path: Path, name: str) -> None:
+    """Names only, so the tensors are views of one value."""
+    config = released_config(name)
+    with torch.device("meta"):
+        wanted = Sam2Model(config).state_dict()
+    ours = {key: torch.zeros(()).expand(tensor.shape) for key, tensor in wanted.items()}
+    found, renamed = from_hf_names(to_hf_names(ours, copy=False))
+    assert found == config
+    assert {k: v.shape for k, v in renamed.items()} == {k: v.shape for k, v in wanted.items()}
+
+
+def test_file_of_transformers_loads(tmp_path: Path) -> None:
+    """Written by transformers itself."""
+    model = Sam2Model(released_config("sam2.1-tiny"))
+    randomise(model, 3)
+    build_oracle(model).save_pretrained(tmp_path)
+    loaded = load_model(tmp_path / "model.safetensors")
+    assert loaded.config == model.config
+    for key, tensor in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], tensor), key
+
+
+def test_network_for_single_images_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "image.safetensors"
+    save_file({"vision_encoder.backbone.patch_embed.projection.weight": torch.zeros(96, 3, 7, 7)}, path)
+    with pytest.raises(CheckpointError, match=r"image\.safetensors cannot be used: .* single images"):
+        load_model(path)
 
 
 def test_missing_file(tmp_path: Path) -> None:
@@ -156,7 +191,7 @@ def test_bad_image_size(small_file: Path) -> None:
 
 
 def test_resolve_downloaded_model(cache: Path) -> None:
-    assert path_of(MODELS["sam2.1-tiny"]) == cache / "sam2.1_hiera_tiny.pt"
+    assert path_of(MODELS["sam2.1-tiny"]) is None
     how = r"download_model\('sam2\.1-tiny'\).*napari-sam2 download sam2\.1-tiny"
     with pytest.raises(ModelNotDownloadedError, match=how):
         resolve("sam2.1-tiny")

@@ -35,6 +35,13 @@ def test_outside_of_the_window_is_outside_of_the_object():
     assert (pasted < 0).all()
 
 
+def test_sampling_to_the_edge_is_that_of_border_padding():
+    logits = torch.randn(1, 1, 48, 48)
+    grid = torch.rand(1, 60, 50, 2) * 2.6 - 1.3
+    expected = torch.nn.functional.grid_sample(logits, grid, align_corners=False, padding_mode="border")
+    assert torch.allclose(windows._sample_to_the_edge(logits, grid), expected, atol=1e-5)
+
+
 def test_window_far_outside_the_frame_is_empty():
     pasted = windows.paste_logits(torch.full((1, 1, 8, 8), 5.0), Window(100, 100, 120, 120), (40, 40))
     assert (pasted < 0).all()

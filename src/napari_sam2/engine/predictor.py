@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -138,6 +138,42 @@ class VideoStream(Protocol):
 
     def place(self, track: Any, frame: int, step: Literal[1, -1], state: Any) -> None:
         """Exact mode only: make ``frame`` the next one of a track, whatever its order of frames."""
+        ...
+
+
+@runtime_checkable
+class EncodesAhead(Protocol):
+    """A stream that can compute ahead while nobody waits for it. Ask with ``isinstance``: not every stream can."""
+
+    def encode_ahead(
+        self,
+        frames: Iterable[int],
+        window: Window | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make the embeddings of frames that will be wanted.
+
+        Meant for a thread in the background: requests of other threads go first.
+
+        Parameters
+        ----------
+        frames
+            Indices, in the order in which to make them: from the current frame outwards, or a whole range.
+        window
+            Through which the frames will be seen; None: the whole frame. Models that zoom need the window of an
+            object, which its last `Prediction` tells.
+        cancelled
+            Asked between frames; True ends it, and what was made is kept.
+        progress
+            Called with the frames done and to do.
+
+        Returns
+        -------
+        int
+            How many were made; the others were there already.
+        """
         ...
 
 

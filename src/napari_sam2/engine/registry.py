@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+
+from napari_sam2.errors import SettingsError
+from napari_sam2.settings import load_settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,40 +23,39 @@ class ModelEntry:
         One line for menus.
     filename : str
         Of the checkpoint.
-    input_size : int
-        Side of the network's square input in pixels.
+    input_size : int or None
+        Side of the network's square input in pixels; None: as the checkpoint says.
     parameters : int
-        Number of weights.
+        Number of weights; 0 where it is not known.
     licence : str
         SPDX identifier of the weights' licence.
+    good_for : str
+        One sentence that helps to choose.
     source_repo : str
-        Repository on Hugging Face that publishes the checkpoint; empty for the bundled one.
+        Repository on Hugging Face that publishes the checkpoint; empty for all others.
     bundled : bool
         Whether the file comes with the package.
     notice : str
         Terms that the user has to accept before a download; empty where there are none beyond the licence.
+    path : str
+        The file of a model of the user's own; empty for all others.
     size_bytes : int or None
-        Size of the file, where it is known for certain.
-    sha256 : str or None
-        Checksum of the file, where it is known for certain.
+        Size of the file, where it is known for certain: that of the bundled one. That of a published one is asked of
+        the hub (`napari_sam2.engine.download.ask_hub`), and so is its checksum.
     """
 
     name: str
     title: str
     filename: str
-    input_size: int
+    input_size: int | None
     parameters: int
     licence: str
+    good_for: str = ""
     source_repo: str = ""
     bundled: bool = False
     notice: str = ""
+    path: str = ""
     size_bytes: int | None = None
-    sha256: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Address of the checkpoint, empty for the bundled one."""
-        return f"https://huggingface.co/{self.source_repo}/resolve/main/{self.filename}" if self.source_repo else ""
 
     @property
     def approximate_bytes(self) -> int:
@@ -58,7 +63,16 @@ class ModelEntry:
         return self.size_bytes if self.size_bytes is not None else 4 * self.parameters
 
 
+_GOOD_FOR = {
+    "tiny": "the fastest of its family; fine for clear borders, and for a first try of large models",
+    "small": "nearly as fast as tiny, a little steadier",
+    "base-plus": "a graphics card with some gigabytes; faint or touching objects",
+    "large": "the best masks of its family; wants a strong graphics card",
+}
+
+
 def _meta(version: str, size: str, parameters: int) -> ModelEntry:
+    older = "" if version == "sam2.1" else " (the older training; to repeat earlier work)"
     title = f"SAM {version.removeprefix('sam')} {size.replace('-', ' ')} (Meta)"
     return ModelEntry(
         name=f"{version}-{size}",
@@ -67,6 +81,7 @@ def _meta(version: str, size: str, parameters: int) -> ModelEntry:
         input_size=1024,
         parameters=parameters,
         licence="Apache-2.0",
+        good_for=_GOOD_FOR[size] + older,
         source_repo=f"facebook/{version}-hiera-{size}",
     )
 
@@ -79,6 +94,7 @@ _ENTRIES = (
         input_size=192,
         parameters=3_568_618,
         licence="Apache-2.0",
+        good_for="medical slices and cells on any computer, offline; objects are seen through a zoom window",
         bundled=True,
         size_bytes=7_187_440,
     ),
@@ -97,13 +113,50 @@ _ENTRIES = (
         input_size=512,
         parameters=38_962_498,
         licence="CC-BY-SA-4.0",
+        good_for="organs and lesions in CT, MRI and other medical images, from a box",
         source_repo="wanglab/MedSAM2",
         notice="The authors of MedSAM2 release these weights for research and education only.",
     ),
 )
 
 MODELS: dict[str, ModelEntry] = {entry.name: entry for entry in _ENTRIES}
-"""All known models by name, in the order of a menu."""
+"""The models that everybody has by name, in the order of a menu."""
+
+
+def own_models() -> dict[str, ModelEntry]:
+    """Return the user's own models by name.
+
+    Raises
+    ------
+    SettingsError
+        Where the settings cannot be read.
+    """
+    return {
+        name: ModelEntry(
+            name=name,
+            title=own.title or f"{name} (own)",
+            filename=own.path.replace("\\", "/").rsplit("/", 1)[-1],
+            input_size=own.input_size,
+            parameters=0,
+            licence=own.licence or "not stated",
+            good_for=own.good_for,
+            path=own.path,
+        )
+        for name, own in load_settings().models.items()
+    }
+
+
+def known_models() -> dict[str, ModelEntry]:
+    """Return all models by name, the user's own ones last; one of theirs does not hide a known one.
+
+    Settings that cannot be read must not take the known models from the user: they are left out, and logged.
+    """
+    try:
+        own = own_models()
+    except SettingsError as error:
+        logger.warning("%s", error.headline)
+        own = {}
+    return {**MODELS, **{name: entry for name, entry in own.items() if name not in MODELS}}
 
 
 def find_by_filename(filename: str) -> ModelEntry | None:

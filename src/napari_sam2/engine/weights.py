@@ -1,4 +1,4 @@
-"""Finds checkpoints, reads them, and makes networks of them."""
+"""Reads checkpoints and makes networks of them."""
 
 from __future__ import annotations
 
@@ -10,79 +10,20 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
+from napari_sam2.errors import CheckpointError
 
-from .registry import MODELS, ModelEntry, find_by_filename
+from .registry import find_by_filename
 from .sam2.config import Sam2Config, infer_config
+from .sam2.hf_names import from_hf_names, is_hf_layout
 from .sam2.model import Sam2Model
 
 logger = logging.getLogger(__name__)
 
-MODELS_VARIABLE = "NAPARI_SAM2_MODELS"
-"""Environment variable that moves the folder of downloaded models."""
-BUNDLED_DIR = Path(__file__).parent / "weights"
-SUFFIXES = (".pt", ".pth", ".safetensors")
 _LISTED = 4
-
-
-def models_dir() -> Path:
-    """Return the folder of downloaded models; it need not exist."""
-    moved = os.environ.get(MODELS_VARIABLE)
-    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False)) / "models"
-
-
-def path_of(entry: ModelEntry) -> Path:
-    """Return where a known model's file lies, or would lie once downloaded."""
-    return (BUNDLED_DIR if entry.bundled else models_dir()) / entry.filename
-
-
-def resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    """Return the checkpoint file of a model.
-
-    Parameters
-    ----------
-    name_or_path : str or path
-        A name of `napari_sam2.engine.registry.MODELS`, or a ``.pt``, ``.pth`` or ``.safetensors`` file.
-
-    Raises
-    ------
-    ModelNotDownloadedError
-        Where the model is known but its file is not there. Nothing is ever downloaded here.
-    CheckpointError
-        Where it is neither a known name nor an existing file.
-    """
-    entry = MODELS.get(str(name_or_path))
-    if entry is not None:
-        path = path_of(entry)
-        if path.is_file():
-            return path
-        raise ModelNotDownloadedError(_how_to_download(entry, path))
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    if path.suffix.lower() in SUFFIXES or path.parent != Path():
-        raise CheckpointError(f"There is no checkpoint file {path}.")
-    raise CheckpointError(
-        f"There is no model called '{name_or_path}'. Known models are {', '.join(MODELS)}; "
-        "the path of a .pt or .safetensors file does as well."
-    )
-
-
-def _how_to_download(entry: ModelEntry, path: Path) -> str:
-    if entry.bundled:
-        return f"The bundled model '{entry.name}' is missing from the installation ({path}); reinstall napari-sam2."
-    accept, option = (", accept_licence=True", " --accept-licence") if entry.notice else ("", "")
-    terms = f" {entry.notice} (licence: {entry.licence})" if entry.notice else ""
-    return (
-        f"The model '{entry.name}' is not on this computer: there is no {path}. "
-        f"Download it with napari_sam2.download_model('{entry.name}'{accept}) "
-        f"or, in a terminal, napari-sam2 download {entry.name}{option}.{terms}"
-    )
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str, Tensor]]:
@@ -92,7 +33,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     ----------
     path : path
         A ``.safetensors`` file, with the configuration as JSON in its metadata (key ``config``) or with the shapes of
-        a released network; or a torch file ``{"model": state_dict}``.
+        a released network, in Meta's names or those of transformers' ``Sam2VideoModel``; or a torch file
+        ``{"model": state_dict}``.
 
     Returns
     -------
@@ -116,6 +58,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     try:
         if "config" in metadata:
             config = Sam2Config.from_json(json.loads(metadata["config"]), name=path.stem)
+        elif is_hf_layout(state_dict):
+            config, state_dict = from_hf_names(state_dict)
         else:
             config = infer_config(state_dict)
     except ValueError as error:  # JSON errors are ValueErrors, too
@@ -156,7 +100,7 @@ def load_model(
     Parameters
     ----------
     path : path
-        See `read_checkpoint`; `resolve` turns a name into a path.
+        See `read_checkpoint`; `napari_sam2.engine.locate.resolve` turns a name into a path.
     image_size : int, optional
         Side of the network's input in pixels, a multiple of 32. By default that of the file's configuration, or of
         the known model with this file name: MedSAM2 has the tensors of sam2.1-tiny, but wants 512.

@@ -46,6 +46,15 @@ class LayerNorm2d(nn.LayerNorm):
         return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+def resize_antialiased(maps: Tensor, size: tuple[int, int], mode: str = "bilinear") -> Tensor:
+    """Resize (B, C, H, W) maps with antialiasing; on the CPU where the device is MPS.
+
+    Not every torch has this operation on MPS (its issue 141287), and the maps that are resized so are few.
+    """
+    source = maps.cpu() if maps.device.type == "mps" else maps
+    return F.interpolate(source, size=size, mode=mode, align_corners=False, antialias=True).to(maps.device)
+
+
 def to_tokens(maps: Tensor) -> Tensor:
     """Turn (B, C, H, W) maps into (B, H * W, C) tokens, row by row."""
     return maps.flatten(2).transpose(1, 2)

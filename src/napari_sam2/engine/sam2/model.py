@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import Sam2Config
 from .fpn import ImageEncoder
-from .layers import Mlp, to_maps, to_tokens
+from .layers import Mlp, resize_antialiased, to_maps, to_tokens
 from .mask_decoder import MaskDecoder, best_alternative, pick, stable_choice
 from .memory_attention import MemoryAttention
 from .memory_encoder import MemoryEncoder
@@ -51,6 +50,12 @@ class ImageFeatures:
     def nbytes(self) -> int:
         """Bytes of the three maps."""
         return sum(t.numel() * t.element_size() for t in (self.s16, self.s8, self.s4))
+
+    def to(self, device: torch.device) -> ImageFeatures:
+        """Return the maps on a device; themselves where they are there already."""
+        if self.s16.device == device:
+            return self
+        return ImageFeatures(*(t.to(device) for t in (self.s16, self.s8, self.s4)))
 
     def select(self, index: Sequence[int] | Tensor) -> ImageFeatures:
         """Return the images ``index`` of the batch, in this order; repeats are allowed.
@@ -279,7 +284,7 @@ class Sam2Model(nn.Module):
         present = mask.flatten(1).any(dim=1)[:, None]
         high_res = mask * MASK_SCALE + MASK_BIAS
         size = (mask.shape[-2] // 4, mask.shape[-1] // 4)
-        low_res = F.interpolate(high_res, size=size, mode="bilinear", align_corners=False, antialias=True)
+        low_res = resize_antialiased(high_res, size)
         prompt = self.mask_downsample(mask.to(self.dtype))
         decoded = self.decode(features.s16, features.s8, features.s4, None, None, prompt, multimask=False)
         ones = torch.ones(mask.shape[0], 4, device=mask.device)

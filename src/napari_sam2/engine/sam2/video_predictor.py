@@ -2,28 +2,65 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
+from napari_sam2.engine.device import release_memory
 from napari_sam2.engine.sam2.config import ZoomPolicy
-from napari_sam2.engine.sam2.embeddings import DEFAULT_BUDGET
+from napari_sam2.engine.sam2.embedding_store import Budget, EmbeddingStore
+from napari_sam2.engine.sam2.frugality import Frugality
 from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2.engine.predictor import FrameSource, Zoom
     from napari_sam2.engine.sam2.model import Sam2Model
 
+_GPU_BATCH = 8
+# A CPU gains little from large batches, and each frame of 1024 px takes hundreds of megabytes on the way.
+_CPU_BATCH_PIXELS = 8 * 512**2
+
 
 class Sam2VideoPredictor:
-    """A SAM 2 network as a ``VideoPredictor``."""
+    """A SAM 2 network as a ``VideoPredictor``.
 
-    def __init__(self, model: Sam2Model, name: str, cache_bytes: int = DEFAULT_BUDGET) -> None:
+    Parameters
+    ----------
+    model : Sam2Model
+        On its device, in its precision.
+    name : str
+        What it was loaded as.
+    budget : Budget, optional
+        Of the embeddings; see `store`.
+    notes : sequence of str
+        What the user should know from the start.
+
+    Attributes
+    ----------
+    store : EmbeddingStore
+        The embeddings of all stacks that this model worked on; they outlive a session, within their budget.
+    frugality : Frugality
+        How many frames and objects are computed at once.
+    """
+
+    def __init__(self, model: Sam2Model, name: str, budget: Budget | None = None, notes: Sequence[str] = ()) -> None:
         self.name = name
-        self.cache_bytes = cache_bytes
         self._model: Sam2Model | None = model
+        self.store = EmbeddingStore(model.device, budget)
+        on_cpu = model.device.type == "cpu"
+        batch = max(1, _CPU_BATCH_PIXELS // model.image_size**2) if on_cpu else _GPU_BATCH
+        self.frugality = Frugality(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
+        self.frugality.notes.extend(notes)
+        self._streams: weakref.WeakSet[Sam2VideoStream] = weakref.WeakSet()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know: another precision than asked for, less at once than hoped for."""
+        return self.frugality.notes
 
     @property
     def model(self) -> Sam2Model:
@@ -37,6 +74,11 @@ class Sam2VideoPredictor:
         """Name of the device the network is on."""
         return str(self.model.device)
 
+    @property
+    def precision(self) -> str:
+        """``"float32"``, ``"bfloat16"`` or ``"float16"``."""
+        return str(self.model.dtype).removeprefix("torch.")
+
     def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> Sam2VideoStream:
         """Begin work on a stack of frames."""
         policy = self.model.config.zoom
@@ -48,11 +90,20 @@ class Sam2VideoPredictor:
                 raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above 1 (side over object).")
             base = policy or ZoomPolicy(factor=factor, min_side_px=32, click_sides_px=(32, 64, 128, 256, 512))
             policy = ZoomPolicy(factor=factor, min_side_px=base.min_side_px, click_sides_px=base.click_sides_px)
-        return Sam2VideoStream(self.model, frames, policy, exact, self.cache_bytes)
+        stream = Sam2VideoStream(self.model, frames, policy, exact, self.store, self.frugality)
+        self._streams.add(stream)
+        return stream
 
     def unload(self) -> None:
-        """Free the network's memory."""
-        on_cuda = self._model is not None and self._model.device.type == "cuda"
+        """Free the memory of the network and of its embeddings, also where sessions still hold on to it.
+
+        Prompts and masks of the sessions stay; they need another model to go on.
+        """
+        if self._model is None:
+            return
+        device = self.device
+        for stream in list(self._streams):
+            stream.close()
         self._model = None
-        if on_cuda:
-            torch.cuda.empty_cache()
+        self.store.clear()
+        release_memory(device)

@@ -17,21 +17,24 @@ from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, 
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
 from napari_sam2.engine.sam2.erasing import erase
+from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
-from napari_sam2.errors import PromptError
+from napari_sam2.errors import NapariSam2Error, PromptError
 from napari_sam2.masks import RunLengthMask, bounding_box
 from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2.engine.predictor import FrameSource
     from napari_sam2.engine.sam2.config import ZoomPolicy
+    from napari_sam2.engine.sam2.embedding_store import EmbeddingStore
+    from napari_sam2.engine.sam2.frugality import Frugality
     from napari_sam2.engine.sam2.model import MaskDecoding, Sam2Model
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
@@ -69,16 +72,60 @@ class Sam2VideoStream:
     """A network, a stack of frames, and the embeddings made so far."""
 
     def __init__(
-        self, model: Sam2Model, frames: FrameSource, zoom: ZoomPolicy | None, exact: bool, cache_bytes: int
+        self,
+        model: Sam2Model,
+        frames: FrameSource,
+        zoom: ZoomPolicy | None,
+        exact: bool,
+        store: EmbeddingStore,
+        frugality: Frugality,
     ) -> None:
-        self._model = model
         self._zoom = zoom
         self._exact = exact
         self._count = len(frames)
         first = frames[0]
         self._shape = (int(first.shape[0]), int(first.shape[1]))
-        self.embeddings = EmbeddingCache(model, frames, cache_bytes)
-        self._prompting = Prompting(model, self.embeddings, self._shape, zoom, exact)
+        self._frugality = frugality
+        embeddings = EmbeddingCache(model, frames, store, frugality)
+        prompting = Prompting(model, embeddings, self._shape, zoom, exact)
+        # All that holds on to the network, so that it can be let go of in one place.
+        self._loaded: tuple[Sam2Model, EmbeddingCache, Prompting] | None = model, embeddings, prompting
+
+    @property
+    def _model(self) -> Sam2Model:
+        return self._parts[0]
+
+    @property
+    def embeddings(self) -> EmbeddingCache:
+        """The embeddings of this stack."""
+        return self._parts[1]
+
+    @property
+    def _prompting(self) -> Prompting:
+        return self._parts[2]
+
+    @property
+    def _parts(self) -> tuple[Sam2Model, EmbeddingCache, Prompting]:
+        if self._loaded is None:
+            raise NapariSam2Error("The model of this session was unloaded; load it again with load_predictor.")
+        return self._loaded
+
+    def close(self) -> None:
+        """Let go of the network; whatever is asked afterwards is an error."""
+        self._loaded = None
+
+    def encode_ahead(
+        self,
+        frames: Iterable[int],
+        window: Window | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make the embeddings of frames ahead; see :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
+        if window is None:
+            window = windows.whole_frame(self._shape)
+        return self.embeddings.encode_ahead(frames, window, cancelled, progress)
 
     # ------------------------------------------------------------------ prompts
 
@@ -144,7 +191,7 @@ class Sam2VideoStream:
         if self._zoom is None:
             picture = torch.from_numpy(mask).to(self._model.device).float()[None, None]
             if self._shape != (size, size):
-                picture = F.interpolate(picture, size=(size, size), mode="bilinear", antialias=True)
+                picture = resize_antialiased(picture, (size, size))
             inside = (picture >= 0.5).float()
         else:
             inside = (windows.crop(mask_tensor(mask, self._model.device)[None], window, size) > 0.5).float()
@@ -185,23 +232,27 @@ class Sam2VideoStream:
         groups: dict[tuple[int, int], list[int]] = {}
         for i, (memory, _, pointers) in enumerate(inputs):
             groups.setdefault((memory.shape[1], pointers), []).append(i)
-        results: dict[int, Prediction] = {}
-        for (_, pointers), members in groups.items():
+
+        def follow(members: Sequence[int]) -> list[tuple[MaskDecoding, Tensor]]:
             batch = ImageFeatures.cat([features[i] for i in members])
             memory = torch.cat([inputs[i][0] for i in members])
             position = torch.cat([inputs[i][1] for i in members])
-            conditioned = self._model.condition_on_memory(batch.s16, memory, position, pointers)
-            last = torch.cat([moved[i].last_logits for i in members])
-            decoding = self._decode_tracked(batch, conditioned, last)
+            conditioned = self._model.condition_on_memory(batch.s16, memory, position, inputs[members[0]][2])
+            decoding = self._decode_tracked(batch, conditioned, torch.cat([moved[i].last_logits for i in members]))
             remembered = self._encode(batch.s16, decoding.low_res_logits, decoding.object_score, binarise=False)
-            for k, i in enumerate(members):
-                track = moved[i]
-                track.frame += track.step
-                track.last_logits = decoding.low_res_logits[k : k + 1]
-                memory_k = Memory(remembered[k : k + 1], decoding.object_pointer[k : k + 1])
-                track.bank.remember(track.frame, memory_k, track.step)
-                results[i] = self._prediction(_row(decoding, k), track.window, from_prompts=False)
-        return [results[i] for i in range(len(moved))]
+            return [(_row(decoding, k), remembered[k : k + 1]) for k in range(len(members))]
+
+        followed: dict[int, tuple[MaskDecoding, Tensor]] = {}
+        for members in groups.values():
+            followed.update(zip(members, self._frugality.track(follow, members), strict=True))
+        results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(moved)]
+        # All are moved, or none: an error above leaves every track where it was, to be asked again.
+        for i, track in enumerate(moved):
+            decoding, remembered = followed[i]
+            track.frame += track.step
+            track.last_logits = decoding.low_res_logits
+            track.bank.remember(track.frame, Memory(remembered, decoding.object_pointer), track.step)
+        return results
 
     def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor) -> MaskDecoding:
         hint = self._model.config.prompt_hint

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from napari_sam2.engine.predictor import Window
+from napari_sam2.engine.sam2.layers import resize_antialiased
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,7 @@ def crop(frame: Tensor, window: Window, size: int) -> Tensor:
     image = frame[None]
     if shrink > 1.5:
         target = (max(1, round(height / shrink)), max(1, round(width / shrink)))
-        image = F.interpolate(image, size=target, mode="bilinear", antialias=True, align_corners=False)
+        image = resize_antialiased(image, target)
     grid = _sampling_grid(window, whole_frame((height, width)), (size, size), frame.device)
     return F.grid_sample(image, grid, align_corners=False, padding_mode="zeros")
 
@@ -108,7 +109,7 @@ def resample_logits(logits: Tensor, source: Window, target: Window) -> Tensor:
     """Mask logits ``(1, 1, n, n)`` of one window as they look in another of the same resolution."""
     n = logits.shape[-1]
     grid = _sampling_grid(target, source, (n, n), logits.device)
-    return F.grid_sample(logits, grid, align_corners=False, padding_mode="border")
+    return _sample_to_the_edge(logits, grid)
 
 
 def paste_logits(logits: Tensor, window: Window, shape: tuple[int, int]) -> Tensor:
@@ -123,8 +124,17 @@ def paste_logits(logits: Tensor, window: Window, shape: tuple[int, int]) -> Tens
         return out
     target = Window(float(y0), float(x0), float(y1), float(x1))
     grid = _sampling_grid(target, window, (y1 - y0, x1 - x0), logits.device)
-    out[y0:y1, x0:x1] = F.grid_sample(logits, grid, align_corners=False, padding_mode="border")[0, 0]
+    out[y0:y1, x0:x1] = _sample_to_the_edge(logits, grid)[0, 0]
     return out
+
+
+def _sample_to_the_edge(logits: Tensor, grid: Tensor) -> Tensor:
+    """Sample ``(1, 1, n, n)`` logits; beyond the outermost centres their values go on.
+
+    The same as ``padding_mode="border"``, which not every torch has on MPS.
+    """
+    last = 1 - 1 / logits.shape[-1]
+    return F.grid_sample(logits, grid.clamp(-last, last), align_corners=False, padding_mode="zeros")
 
 
 def _sampling_grid(target: Window, source: Window, size: tuple[int, int], device: torch.device) -> Tensor:
