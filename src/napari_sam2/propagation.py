@@ -339,8 +339,7 @@ class Run:
         if self.direction != "backward":
             sweeps.append((1, range(start, state.grid.frame_count)))
         if self.direction != "forward":
-            # Meta's reverse pass begins at the start frame again; the forward pass has already yielded it.
-            sweeps.append((-1, range(start - (self.direction == "both"), -1, -1)))
+            sweeps.append((-1, range(start, -1, -1)))
         for sense, frames in sweeps:
             for frame in (f for f in frames if f in self.frames):
                 with state.compute:
@@ -352,6 +351,10 @@ class Run:
                         need = Need(next(iter(accepted[obj_id].values())), sense, accepted[obj_id])
                         prediction = stream.advance([track])[0]
                         found[obj_id] = Outcome(self._tracked(frame, need, prediction), self._logits(prediction))
+                    if frame in self._finished:
+                        # Meta's reverse pass begins at the start frame again. Objects that are prompted elsewhere are
+                        # answered there anew, which is in their memory; the frame itself was yielded already.
+                        continue
                     with state.lock:
                         self._store(frame, found)
                         self._finished.add(frame)
