@@ -316,7 +316,7 @@ class VideoSession:
     ) -> None:
         """Keep the answers to prompts that still stand as they were when they were asked."""
         last = self._history.steps[-1] if self._history.steps else None
-        amend = last is not None and last.name in PROMPTING and last.arguments["frame"] == frame
+        amend = last is not None and last.name in PROMPTING and frame in _frames_of(last)
         step = last if amend and last is not None else Step("predict_frame", {"frame": frame})
         with self._history.writing(step) as put:
             for obj_id, record in answers.items():
@@ -397,15 +397,21 @@ class VideoSession:
 
         Takes its pixels from the other objects, except on their locked frames.
         """
-        new = make_mask(mask, self.frame_shape).mask
+        self.edit_masks(frame, {obj_id: mask})
+
+    def edit_masks(self, frame: int, masks: Mapping[int, NDArray[Any]]) -> None:
+        """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`."""
+        new = {obj_id: make_mask(mask, self.frame_shape).mask for obj_id, mask in masks.items()}
         with self._lock:
-            self._check(obj_id, frame)
-            with self._history.step("edit_mask", obj_id=obj_id, frame=frame) as put:
-                object_table.ensure(self._state, put, obj_id)
-                object_table.uncut(self._history, put, obj_id, frame)
-                put("mask", obj_id, frame, MaskRecord(new, "edit"))
-                put("lock", obj_id, frame, True)
-                object_table.give_pixels(self._state, put, obj_id, frame, new.decode())
+            for obj_id in new:
+                self._check(obj_id, frame)
+            with self._history.step("edit_mask", frame=frame, objects=list(new)) as put:
+                for obj_id, mask in new.items():
+                    object_table.ensure(self._state, put, obj_id)
+                    object_table.uncut(self._history, put, obj_id, frame)
+                    put("mask", obj_id, frame, MaskRecord(mask, "edit"))
+                    put("lock", obj_id, frame, True)
+                    object_table.give_pixels(self._state, put, obj_id, frame, mask.decode())
 
     def lock(self, frame: int, obj_id: int) -> None:
         """Accept a frame of an object: no run writes it, and its mask conditions the others."""
@@ -738,3 +744,9 @@ class VideoSession:
         self._check_open()
         if self._run is not None:
             raise SessionBusyError("A run is under way; stop it first (close its generator).")
+
+
+def _frames_of(step: Step) -> list[int]:
+    """The frames that a prompting step is about."""
+    found: list[int] = step.arguments.get("frames") or [step.arguments["frame"]]
+    return found
