@@ -108,11 +108,11 @@ def ct_pictures() -> None:
         frame = largest_frame(truth)
         controller.choices.show_frame(frame)
         if obj > 1:
-            controller.next_object()
+            controller.objects.add()
         controller.tools.take("box")
         workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
         settle(controller)
-        controller.rename_object(obj, organ)
+        controller.objects.rename(obj, organ)
         if organ == "liver":
             shoot(viewer, controller, "ct_box.png")
     controller.propagate("both")

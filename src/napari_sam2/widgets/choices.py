@@ -11,12 +11,15 @@ from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.image import axis_choices, volume_from_layer
-from napari_sam2.layers.workspace import Workspace
+from napari_sam2.layers.workspace import Hooks, Workspace
 from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.components import ViewerModel
 
+    from napari_sam2.session import VideoSession
     from napari_sam2.widgets.source_panel import SourcePanel
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,17 +36,27 @@ class Choices(QObject):
         Shows and changes the choices.
     shelf
         Where models come from.
+    autosave
+        Gives a session a file.
     """
 
     changed = Signal()
     markers_changed = Signal()
     tool_changed = Signal()
+    stroke_drawn = Signal()
+    label_picked = Signal(int)
+    frame_changed = Signal()
     window_changed = Signal(float, float)
     dropped = Signal(object)
     failed = Signal(object)
 
     def __init__(
-        self, viewer: ViewerModel, panel: SourcePanel, shelf: PredictorShelf, parent: QObject | None = None
+        self,
+        viewer: ViewerModel,
+        panel: SourcePanel,
+        shelf: PredictorShelf,
+        autosave: Callable[[VideoSession], None] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.viewer = viewer
@@ -51,7 +64,8 @@ class Choices(QObject):
         self.axis: str | None = None
         self.model = ModelChoice("starter", "auto")
         self._panel = panel
-        self._shelf = shelf
+        self.shelf = shelf
+        self._autosave = autosave
         self._workspaces: dict[int, Workspace] = {}
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
         panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
@@ -82,7 +96,7 @@ class Choices(QObject):
         if key not in handles:
             volume = volume_from_layer(self.image)
             grid = FrameGrid.of(volume, self.axis, dict(self._at))
-            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self._shelf)
+            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self.shelf, self._autosave)
         return handles[key]
 
     def window(self) -> tuple[float, float] | None:
@@ -137,6 +151,30 @@ class Choices(QObject):
         self.turn_viewer()
         self.changed.emit()
 
+    def take_over(self, layer: Image, handle: SessionHandle) -> None:
+        """Work on an image with a session that was opened from its file."""
+        self.choose_image(layer)
+        image: Any = self.image
+        if image is not layer:
+            return
+        if handle.window is not None and not image.rgb:
+            image.contrast_limits = handle.window
+        offset = self.viewer.dims.ndim - image.ndim
+        for axis, index in handle.grid.at:
+            self.viewer.dims.set_current_step(offset + handle.grid.label_axes.index(axis), index)
+        self.axis, self.model = handle.grid.frame_axis, handle.choice
+        self._at = self._fixed()
+        handles = self._handles[id(image)]
+        before = handles.get((self.axis, self._at, self.model))
+        if before is not None:
+            self.dropped.emit([before])
+        handles[self.axis, self._at, self.model] = handle
+        self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
+        self._panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
+        self._panel.set_devices(DEVICES, self.model.device)
+        self.turn_viewer()
+        self.changed.emit()
+
     def turn_viewer(self) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
         if self.image is None:
@@ -149,6 +187,14 @@ class Choices(QObject):
         if list(self.viewer.dims.order[-2:]) != plane:
             others = [i for i in range(self.viewer.dims.ndim) if i not in plane]
             self.viewer.dims.order = (*others, *plane)
+
+    def shown_frame(self) -> int:
+        """The frame that the viewer shows, 0 without an image."""
+        handle = self.handle
+        if self.image is None or handle is None:
+            return 0
+        point = self.image.world_to_data(self.viewer.dims.point[-self.image.ndim :])
+        return min(max(handle.grid.to_frame(point)[0], 0), handle.grid.frame_count - 1)
 
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
@@ -175,9 +221,10 @@ class Choices(QObject):
     def _adopt(self, image: Image, axis: str | None) -> None:
         self.image, self.axis = image, axis
         if id(image) not in self._workspaces:
-            self._workspaces[id(image)] = Workspace(
-                self.viewer, image, self.markers_changed.emit, self.tool_changed.emit
+            hooks = Hooks(
+                self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
             )
+            self._workspaces[id(image)] = Workspace(self.viewer, image, hooks)
             self._handles[id(image)] = {}
         else:
             self._workspaces[id(image)].set_prompts_visible(True)
@@ -243,6 +290,8 @@ class Choices(QObject):
         if at != self._at:
             self._at = at
             self.changed.emit()
+        else:
+            self.frame_changed.emit()
 
     def _on_contrast(self, event: Any = None) -> None:
         self._show_window()

@@ -1,0 +1,165 @@
+"""Where session files lie, which ones were used lately, and which were not closed in good order. No Qt."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from napari_sam2 import identity
+from napari_sam2.errors import SessionFileError
+from napari_sam2.io._atomic import replacing
+from napari_sam2.store import SUFFIX, SessionFile
+
+if TYPE_CHECKING:
+    from napari_sam2.session import VideoSession
+    from napari_sam2.volume import ImageVolume
+
+# Moves everything that the widget keeps for the user.
+FOLDER_VARIABLE = "NAPARI_SAM2_DATA"
+RECENT_COUNT = 12
+_IMAGE_SUFFIXES = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
+
+
+def user_folder() -> Path:
+    """The user's folder for sessions of images that came from no file, and for the list of recent files."""
+    moved = os.environ.get(FOLDER_VARIABLE)
+    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False))
+
+
+def beside(volume: ImageVolume) -> Path | None:
+    """The session file beside the image; None where the image came from no file, or nothing may be written there."""
+    image = identity.place(volume)
+    if image is None:
+        return None
+    place = Path(image)
+    if not os.access(place.parent, os.W_OK):
+        return None
+    name = place.name
+    for suffix in (*_IMAGE_SUFFIXES, "" if place.is_dir() else place.suffix):
+        if suffix and name.lower().endswith(suffix.lower()):
+            name = name[: -len(suffix)]
+            break
+    return place.with_name(name + SUFFIX)
+
+
+def new_place(volume: ImageVolume) -> Path:
+    """A file for a new session; never one that exists."""
+    first = beside(volume)
+    if first is None:
+        folder = user_folder() / "sessions"
+        folder.mkdir(parents=True, exist_ok=True)
+        first = folder / (re.sub(r"[^\w.-]+", "-", volume.name).strip("-.") or "image")
+        first = first.with_name(first.name + SUFFIX)
+    names = itertools.chain([first.name], (f"{first.stem}-{i}{SUFFIX}" for i in itertools.count(2)))
+    return next(place for name in names if not (place := first.with_name(name)).exists())
+
+
+@dataclass(frozen=True)
+class Peek:
+    """What a session file says about itself."""
+
+    path: Path
+    image: dict[str, Any]
+    settings: dict[str, Any]
+    model: str
+    closed: bool
+
+
+def peek(path: Path) -> Peek:
+    """Look into a session file.
+
+    Raises
+    ------
+    SessionFileError
+        If it cannot be opened, for instance because another session has it open.
+    """
+    file = SessionFile.open(path)
+    try:
+        found = file.settings()
+    finally:
+        file.abandon()
+    try:
+        return Peek(path, found["image"], found["settings"], found["model"]["name"], not found.get("open", False))
+    except (KeyError, TypeError) as error:
+        raise SessionFileError(f"{path} is damaged: {error} is missing. It was left as it is.") from error
+
+
+def earlier_session(volume: ImageVolume) -> Path | None:
+    """A session file beside an image that belongs to it, is not open, and could be gone on with."""
+    path = beside(volume)
+    if path is None or not path.exists():
+        return None
+    try:
+        identity.check(peek(path).image, volume, path)
+    except SessionFileError:
+        return None
+    return path
+
+
+class Recent:
+    """The session files that were used lately, newest first, in a small JSON file."""
+
+    def paths(self) -> list[Path]:
+        """Those that still exist."""
+        try:
+            found = json.loads(self._file().read_text(encoding="utf-8"))
+            return [path for path in map(Path, found) if path.exists()]
+        except (OSError, ValueError, TypeError):
+            # A list that cannot be read is worth nothing, and no reason to stop.
+            return []
+
+    def note(self, path: Path) -> None:
+        """Put a file first."""
+        paths = [path, *(p for p in self.paths() if p != path)][:RECENT_COUNT]
+        self._file().parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self._file()) as part:
+            part.write_text(json.dumps([str(p) for p in paths], indent=1), encoding="utf-8")
+
+    def unclosed(self) -> list[Path]:
+        """Those that were not closed in good order and that no living session has open."""
+        found = []
+        for path in self.paths():
+            try:
+                if not peek(path).closed:
+                    found.append(path)
+            except SessionFileError:
+                continue
+        return found
+
+    def _file(self) -> Path:
+        return user_folder() / "recent.json"
+
+
+class Autosave:
+    """Gives a session its file, unless the user switched that off."""
+
+    def __init__(self, recent: Recent) -> None:
+        self.on = True
+        self._recent = recent
+
+    def __call__(self, session: VideoSession) -> None:
+        """Save a session to a new file; called in a worker.
+
+        Raises
+        ------
+        SessionFileError
+            If it cannot be written.
+        """
+        if not self.on:
+            return
+        try:
+            path = new_place(session.volume)
+        except OSError as error:
+            raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error
+        session.save(path)
+        try:
+            self._recent.note(path)
+        except OSError as error:
+            raise SessionFileError(f"The list of recent sessions cannot be written: {error}.") from error
