@@ -263,3 +263,22 @@ def test_labels_and_the_answers_to_them_are_one_step_that_can_be_replayed(sessio
     assert session.replay() == 0
     session.undo()
     assert not session.labels().any()
+
+
+def test_points_on_a_mask_prompt_correct_it(session):
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[4:16, 4:16] = True
+    session.add_mask(1, 5, mask)
+    session.predict_frame(5)
+    session.set_prompts(1, 5, points=[(10, 10)], labels=[0])
+    session.predict_frame(5)
+    corrected = session.mask(1, 5)
+    assert corrected[5, 5]
+    assert not corrected[10, 10]
+    assert session.replay() == 0
+    session.clear_prompts(1, 5)
+    assert np.array_equal(session.mask(1, 5), mask)
+    session.undo()
+    session.undo()
+    assert np.array_equal(session.mask(1, 5), mask)
+    assert session.prompts(1, 5).mask is not None

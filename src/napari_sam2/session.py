@@ -272,13 +272,16 @@ class VideoSession:
                 put("mask", obj_id, frame, record)
 
     def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
-        record = self._state.mask_record(obj_id, frame)
+        record, before = self._state.mask_record(obj_id, frame), self._prompts(obj_id, frame)
         if prompts:
             object_table.ensure(self._state, put, obj_id)
             object_table.uncut(self._history, put, obj_id, frame)
-            if record is not None and record.source != "prompt" and not self._prompts(obj_id, frame):
+            if record is not None and record.source != "prompt" and not before:
                 # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
                 put("base", obj_id, frame, record)
+            elif before.mask is not None and prompts.mask is None:
+                # They correct a mask that the user gave, which is as good as one drawn by hand.
+                put("base", obj_id, frame, MaskRecord(before.mask.mask, "edit"))
         else:
             put("mask", obj_id, frame, self._history.get("base", obj_id, frame))
             put("base", obj_id, frame, None)

@@ -11,6 +11,7 @@ import pytest
 import napari_sam2 as ns
 from napari_sam2.errors import SessionFileError
 from napari_sam2.io.napari_reader import read_layers
+from napari_sam2.sample_data import sample_path
 from napari_sam2.widgets.places import Recent, new_place, peek, user_folder
 
 
@@ -222,6 +223,11 @@ def test_new_places_never_exist(tmp_path, volume_data):
     assert new_place(volume) == folder / "ct.abdomen.sam2"
     (folder / "ct.abdomen.sam2").write_bytes(b"")
     assert new_place(volume) == folder / "ct.abdomen-2.sam2"
+
+
+def test_a_sample_is_not_written_beside():
+    volume = ns.read_volume(sample_path("brain_mr"))
+    assert new_place(volume).parent == user_folder() / "sessions"
 
 
 def test_a_broken_list_of_recent_files_is_an_empty_one(tmp_path):

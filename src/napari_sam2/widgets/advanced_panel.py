@@ -20,7 +20,7 @@ class AdvancedPanel(QCollapsible):
     autosave_changed = Signal(bool)
 
     def __init__(self, device_box: QComboBox, parent: QWidget | None = None) -> None:
-        super().__init__("Advanced", parent)
+        super().__init__("Advanced", parent, expandedIcon="▼", collapsedIcon="▶")
         self.overlap_box = QComboBox()
         self.overlap_box.setToolTip("Who gets a pixel that several objects claim. A hand edit always does.")
         for text, rule in _OVERLAPS:
@@ -38,6 +38,7 @@ class AdvancedPanel(QCollapsible):
         form.addRow("Overlap", self.overlap_box)
         form.addRow(self.autosave_box)
         self.setContent(content)
+        self.collapse(animate=False)
         self.overlap_box.activated.connect(lambda i: self.overlap_chosen.emit(self.overlap_box.itemData(i)))
         self.autosave_box.toggled.connect(self.autosave_changed.emit)
 

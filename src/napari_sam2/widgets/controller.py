@@ -97,6 +97,7 @@ class SegmentController(QObject):
         self._closed = False
         self._stopped: set[int] = set()
         self._last_words = ""
+        self._busy_with = ""
         self._markers = _single_shot(self, 0, self._on_markers)
         self._window = _single_shot(self, WINDOW_DELAY_MS, self._send_window)
         self.keys = KeyBinder(
@@ -143,7 +144,7 @@ class SegmentController(QObject):
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
         panels.advanced.autosave_changed.connect(self.set_autosave)
-        self.queue.busy_changed.connect(self._say)
+        self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
         self.runs.progressed.connect(panels.run.set_progress)
         self.runs.progressed.connect(lambda *_: self.review.tick())
@@ -420,7 +421,8 @@ class SegmentController(QObject):
         self._last_words = text
         self.refresh()
 
-    def _say(self, text: str) -> None:
+    def _on_busy(self, text: str) -> None:
+        self._busy_with = text
         self.panels.status.setText(text or self._summary())
 
     def report(self, error: Exception) -> None:
@@ -453,17 +455,9 @@ class SegmentController(QObject):
         self.panels.source.set_locked(busy)
         self.panels.advanced.set_overlap(handle.overlap if handle is not None else "keep")
         self.files.refresh()
-        self.refresh_review()
+        self.review.refresh()
         self.tools.show()
-        self._say("")
-
-    def refresh_review(self) -> None:
-        """Show the shown slice of the current object as it is: its lock, and what can be done with it."""
-        handle = self.choices.handle
-        scores = None if handle is None else handle.scores(self.tools.obj)
-        missing = "the current object has no mask yet." if scores is None or scores.empty else ""
-        here = "" if missing or self.choices.shown_frame() in cast("Any", scores).index else "it has no mask here."
-        self.review.refresh(missing or here, missing)
+        self.panels.status.setText(self._busy_with or self._summary())
 
     def _summary(self) -> str:
         handle = self.choices.handle

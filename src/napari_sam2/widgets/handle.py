@@ -373,6 +373,10 @@ class SessionHandle:
         session = self.session
         return session.scores(obj) if session is not None and obj in session.objects else None
 
+    def prompted_frames(self, obj: int) -> list[int]:
+        """The frames on which an object is prompted."""
+        return [] if self.session is None else self.session.prompted_frames(obj)
+
     def locked(self, obj: int) -> set[int]:
         """The locked frames of an object."""
         scores = self.scores(obj)

@@ -129,9 +129,10 @@ class Objects(QObject):
         for i, o in handle.objects.items() if handle is not None else ():
             size = size_text(o.voxels, handle.volume, handle.grid.frame_axis) if handle is not None else ""
             rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
-        current = self._tools.obj
-        if current not in {row.obj_id for row in rows}:
-            rows.append(ObjectRow(current, f"object {current}", (0.5, 0.5, 0.5), "empty", 0, "–"))
+        # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
+        coming = {self._tools.obj} | ({obj for obj, _ in handle.seen} if handle is not None else set())
+        for obj in sorted(coming - {row.obj_id for row in rows}):
+            rows.append(ObjectRow(obj, f"object {obj}", (0.5, 0.5, 0.5), "empty", 0, "–"))
         return rows
 
     def _on_picked(self, obj: int) -> None:

@@ -92,6 +92,8 @@ class ObjectsPanel(QWidget):
             "▲", "Move the current object up; the order decides who keeps a pixel.", lambda: self.move_clicked.emit(-1)
         )
         self.down_button = button("▼", "Move the current object down.", lambda: self.move_clicked.emit(1))
+        for each in (self.up_button, self.down_button):
+            each.setFixedWidth(28)
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for each, stretch in (
@@ -102,7 +104,6 @@ class ObjectsPanel(QWidget):
             (self.up_button, 1),
             (self.down_button, 1),
         ):
-            each.setMinimumWidth(26)
             buttons.addWidget(each, stretch)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

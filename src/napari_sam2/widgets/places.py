@@ -15,6 +15,7 @@ import platformdirs
 from napari_sam2 import identity
 from napari_sam2.errors import SessionFileError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.sample_data import sample_folder
 from napari_sam2.store import SUFFIX, SessionFile
 
 if TYPE_CHECKING:
@@ -34,12 +35,15 @@ def user_folder() -> Path:
 
 
 def beside(volume: ImageVolume) -> Path | None:
-    """The session file beside the image; None where the image came from no file, or nothing may be written there."""
+    """The session file beside the image.
+
+    None where the image came from no file or is a sample of this package, or where nothing may be written.
+    """
     image = identity.place(volume)
     if image is None:
         return None
     place = Path(image)
-    if not os.access(place.parent, os.W_OK):
+    if place.parent == sample_folder() or not os.access(place.parent, os.W_OK):
         return None
     name = place.name
     for suffix in (*_IMAGE_SUFFIXES, "" if place.is_dir() else place.suffix):

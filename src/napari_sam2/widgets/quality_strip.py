@@ -7,23 +7,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pandas as pd
 
-GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#d0d0d0", "#e05fd0", "#ffffff"
-LOCKED, PROMPTED = "#2ecc40", "#ffdc00"
+# Seen on napari's dark and on its light theme.
+GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
+LOCKED, PROMPTED = "#2ecc40", "#e6c200"
 HEIGHT = 92
 # The rows of marks below the bars.
 _LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4
 _TIP = (
     "The current object on every slice; a click goes there.\n"
     "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
-    "Grey line: area, against its largest. Pink: how much the masks from both sides disagree.\n"
-    "Green dots: locked. Yellow triangles: marked. White line: the slice shown."
+    "Grey line: area, against its largest. Violet: how much the masks from both sides disagree.\n"
+    "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
+)
+_LEGEND = (
+    (GOOD, "■", "sure"),
+    (DOUBTFUL, "■", "doubtful"),
+    (AREA, "━", "area"),
+    (LOCKED, "●", "locked"),
+    (PROMPTED, "▲", "marked"),
 )
 
 
@@ -34,10 +42,12 @@ class QualityStrip(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(HEIGHT)
         self.setToolTip(_TIP)
         self.plot = pg.PlotWidget(background=None)
+        self.plot.setFixedHeight(HEIGHT)
         self.plot.setToolTip(_TIP)
+        # It asks for 640 pixels by itself, and the dock would be as wide.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.plot.setMenuEnabled(False)
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
@@ -65,7 +75,10 @@ class QualityStrip(QWidget):
         self.plot.scene().sigMouseClicked.connect(self._on_click)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
         layout.addWidget(self.plot)
+        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in _LEGEND]
+        layout.addWidget(QLabel("&nbsp;&nbsp; ".join(parts)))
         self.set_frames(1)
 
     def set_frames(self, count: int) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_sam2.object_table import Side
     from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controller import SegmentController
@@ -35,6 +37,7 @@ class Review(QObject):
         self._controller = controller
         self._choices = controller.choices
         self._panel = panel
+        self._scores: pd.DataFrame | None = None
         self._strip = _timer(self, STRIP_MS, self._draw)
         self._look = _timer(self, LOOK_MS, self._note_seen)
         panel.frame_clicked.connect(self._choices.show_frame)
@@ -42,14 +45,14 @@ class Review(QObject):
         panel.lock_clicked.connect(self.toggle_lock)
         panel.lock_seen_clicked.connect(self.lock_seen)
         panel.cut_clicked.connect(self.cut)
-        self._choices.frame_changed.connect(self._on_frame)
+        self._choices.frame_changed.connect(self._show_frame)
 
     # ------------------------------------------------------------------ going somewhere
 
     def next_doubtful(self) -> None:
         """Show the next frame on which the current object is doubtful, from the first one again after the last."""
-        handle = self._choices.handle
-        scores = None if handle is None else handle.scores(self._obj)
+        self._draw()
+        scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
         if not doubtful:
             self._controller.say(f"Nothing is doubtful about object {self._obj}.")
@@ -85,14 +88,10 @@ class Review(QObject):
 
     # ------------------------------------------------------------------ the view
 
-    def refresh(self, lock_why: str, object_why: str) -> None:
-        """Show the current object as it is now; the two texts say why buttons are disabled."""
+    def refresh(self) -> None:
+        """Show the current object as it is now."""
         self._draw()
-        self._look.start()
-        handle = self._choices.handle
-        here = self._choices.shown_frame()
-        self._panel.set_locked(handle is not None and here in handle.locked(self._obj))
-        self._panel.set_enabled(lock_why, object_why)
+        self._show_frame()
 
     def tick(self) -> None:
         """Something changed in a run; the strip follows a few times a second."""
@@ -112,14 +111,19 @@ class Review(QObject):
         handle = self._choices.handle
         strip = self._panel.strip
         strip.set_frames(1 if handle is None else handle.grid.frame_count)
-        strip.set_frame(self._choices.shown_frame())
-        if handle is None or handle.session is None:
-            strip.set_scores(None, ())
-        else:
-            strip.set_scores(handle.scores(self._obj), handle.session.prompted_frames(self._obj))
+        self._scores = None if handle is None else handle.scores(self._obj)
+        prompted = [] if handle is None or self._scores is None else handle.prompted_frames(self._obj)
+        strip.set_scores(self._scores, prompted)
 
-    def _on_frame(self) -> None:
-        self._controller.refresh_review()
+    def _show_frame(self) -> None:
+        """Say what can be done with the shown frame."""
+        scores, here = self._scores, self._choices.shown_frame()
+        known = scores is not None and here in scores.index
+        missing = "the current object has no mask yet." if scores is None or scores.empty else ""
+        self._panel.strip.set_frame(here)
+        self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
+        self._panel.set_enabled(missing or ("" if known else "it has no mask here."), missing)
+        self._look.start()
 
     def _note_seen(self) -> None:
         handle = self._choices.handle

@@ -52,8 +52,8 @@ class _VerticalScroll(QScrollArea):
         return QSize(content.minimumSizeHint().width() + bar.sizeHint().width(), hint.height())
 
     def sizeHint(self) -> QSize:
-        """At least the minimum."""
-        return super().sizeHint().expandedTo(self.minimumSizeHint())
+        """As narrow as may be: the picture needs the room."""
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Tell the layout when the content needs more or less room."""
