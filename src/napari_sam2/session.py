@@ -608,6 +608,14 @@ class VideoSession:
             file = SessionFile.create(target, self._settings(), self._history)
             self._bind(file)
 
+    def detach(self) -> None:
+        """Go on without the file, which stays as it is; for one that cannot be written any more."""
+        with self._lock:
+            if self._file is not None:
+                self._history.bind(None)
+                self._file.abandon()
+                self._file = None
+
     @property
     def path(self) -> Path | None:
         """The session's file, or None."""

@@ -180,20 +180,49 @@ def test_a_folder_that_refuses_is_one_warning_and_the_work_goes_on(desk, volume_
     assert d.labels[5, 20, 25] == d.labels[6, 20, 25] == 1
 
 
-def test_a_file_that_fails_later_keeps_the_work_in_memory(desk, volume_data, monkeypatch):
+def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_file(desk, volume_data, monkeypatch):
     said = []
     monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
     d = desk(volume_data)
     d.click(5, 20, 25)
-
-    def refuse(*_):
-        raise SessionFileError("The disk is full.")
-
+    first = d.session.path
     monkeypatch.setattr(d.session._file, "append", refuse)
     d.click(6, 20, 25)
-    assert said
-    assert set(said) == {"The disk is full."}
+    assert said == ["The disk is full."]
     assert d.labels[6, 20, 25] == 1
+    d.click(7, 20, 25)
+    assert said == ["The disk is full."]
+    assert d.session.path not in (None, first)
+    path, labels = d.session.path, d.labels.copy()
+    d.controller.close()
+    again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
+    assert np.array_equal(again.labels(), labels)
+    again.close()
+
+
+def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_data, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+    d = desk(volume_data)
+    d.drag(0, 5, 5, 20, 20)
+    append, calls = d.session._file.append, []
+
+    def refuse_the_fourth(*arguments):
+        calls.append(arguments)
+        if len(calls) > 3:
+            refuse()
+        append(*arguments)
+
+    monkeypatch.setattr(d.session._file, "append", refuse_the_fourth)
+    d.controller.propagate("both")
+    d.settle()
+    assert said == ["The disk is full."]
+    assert d.labels.any(axis=(1, 2)).all()
+    assert np.array_equal(d.labels, d.session.labels())
+
+
+def refuse(*_):
+    raise SessionFileError("The disk is full.")
 
 
 def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot, volume_data):

@@ -16,6 +16,7 @@ from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari.components import ViewerModel
 
@@ -108,6 +109,11 @@ class Choices(QObject):
             return (0.0, 255.0) if data.dtype.kind in "ui" else (0.0, 1.0)
         low, high = self.image.contrast_limits
         return (float(low), float(high)) if high > low else None
+
+    def open_files(self) -> set[Path]:
+        """The files of all sessions of this widget."""
+        sessions = [h.session for handles in self._handles.values() for h in handles.values()]
+        return {s.path for s in sessions if s is not None and s.path is not None}
 
     # ------------------------------------------------------------------ choosing
 

@@ -154,7 +154,7 @@ class SegmentController(QObject):
     @property
     def busy(self) -> bool:
         """Whether something runs, waits, or is about to begin."""
-        waits = self._markers.isActive() or self._window.isActive() or self.editing.busy
+        waits = self._markers.isActive() or self._window.isActive() or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 
     # ------------------------------------------------------------------ marks and answers
@@ -479,6 +479,7 @@ class SegmentController(QObject):
         self._window.stop()
         self.review.close()
         self.queue.close()
+        self.files.close()
         self.tools.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()

@@ -174,7 +174,7 @@ class SessionHandle:
         touched: set[int] = set()
         for (obj, frame), prompts in changes.items():
             try:
-                with _warning(update):
+                with self._going_on(update):
                     if prompts:
                         session.set_prompts(obj, frame, list(prompts.points), list(prompts.labels), prompts.box)
                     else:
@@ -184,11 +184,10 @@ class SessionHandle:
                 # The mark that was refused goes away again.
                 update.prompts = self.table()
             touched.add(frame)
-        if preview:
-            with _warning(update):
-                for frame in touched:
-                    if any(session.prompts(obj, frame) for obj in session.objects):
-                        session.predict_frame(frame)
+        for frame in touched if preview else ():
+            if any(session.prompts(obj, frame) for obj in session.objects):
+                with self._going_on(update):
+                    session.predict_frame(frame)
         update.frames = _frames(session, touched)
         if changes:
             obj, frame = next(reversed(changes))
@@ -209,7 +208,7 @@ class SessionHandle:
         update = Update()
         prompts = self.table()
         touched = _masked_frames(session) if frames is None else set(frames)
-        with _warning(update):
+        with self._going_on(update):
             call(session)
         if frames is None:
             touched |= _masked_frames(session)
@@ -312,7 +311,7 @@ class SessionHandle:
         self.window = (low, high)
         update = Update()
         if self.session is not None:
-            with _warning(update):
+            with self._going_on(update):
                 self.session.set_window(low, high)
         return update
 
@@ -336,15 +335,27 @@ class SessionHandle:
     ) -> Iterator[tuple[Index, NDArray[np.uint16]]]:
         """Propagate; yields the labels of each finished frame, and ends after the frame in which ``stop`` is set."""
         session = self.open()
-        results: Any = session.propagate(direction=direction, frames=frames, progress=progress)
-        try:
-            for result in results:
-                yield session.frame_index(result.frame), session.frame_labels(result.frame)
-                if stop.is_set():
-                    return
-        finally:
-            # Closing it ends the run as one undo step, and frees the session for the next one.
-            results.close()
+        refused: SessionFileError | None = None
+        while True:
+            results: Any = session.propagate(direction=direction, frames=frames, progress=progress)
+            try:
+                for result in results:
+                    yield session.frame_index(result.frame), session.frame_labels(result.frame)
+                    if stop.is_set():
+                        break
+                break
+            except SessionFileError as error:
+                # The frame stands in memory; so will those to come.
+                if session.path is None:
+                    raise
+                refused = error
+                session.detach()
+            finally:
+                # Closing it ends the run as one undo step, and frees the session for the next one.
+                results.close()
+        if refused is not None:
+            yield from _frames(session, set(frames))
+            raise refused
 
     def close(self) -> None:
         """End the session; what it computed stays in the labels layer."""
@@ -403,6 +414,17 @@ class SessionHandle:
                     found[obj, frame] = marks
         return found
 
+    @contextmanager
+    def _going_on(self, update: Update) -> Iterator[None]:
+        """Let the work go on in memory where the session's file refuses; the next step tries a new file."""
+        try:
+            yield
+        except SessionFileError as error:
+            if self.session is None or self.session.path is None:
+                raise
+            update.warnings.append(str(error))
+            self.session.detach()
+
     def _kept(self, update: Update) -> Update:
         """Give the session a file, if it needs one."""
         session = self.session
@@ -416,15 +438,6 @@ class SessionHandle:
             self._autosave = None
             update.warnings.append(f"The session is kept in memory only: {error}")
         return update
-
-
-@contextmanager
-def _warning(update: Update) -> Iterator[None]:
-    """Let the work go on in memory where the session's file refuses."""
-    try:
-        yield
-    except SessionFileError as error:
-        update.warnings.append(str(error))
 
 
 def _digest(mask: NDArray[np.bool_] | None) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 import os
 import re
 from dataclasses import dataclass
@@ -13,15 +14,18 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from napari_sam2 import identity
-from napari_sam2.errors import SessionFileError
+from napari_sam2.errors import SessionFileError, WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.sample_data import sample_folder
 from napari_sam2.store import SUFFIX, SessionFile
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from napari_sam2.session import VideoSession
     from napari_sam2.volume import ImageVolume
 
+logger = logging.getLogger(__name__)
 # Moves everything that the widget keeps for the user.
 FOLDER_VARIABLE = "NAPARI_SAM2_DATA"
 RECENT_COUNT = 12
@@ -53,14 +57,13 @@ def beside(volume: ImageVolume) -> Path | None:
     return place.with_name(name + SUFFIX)
 
 
-def new_place(volume: ImageVolume) -> Path:
-    """A file for a new session; never one that exists."""
-    first = beside(volume)
+def new_place(volume: ImageVolume, in_user_folder: bool = False) -> Path:
+    """A file for a new session, beside the image where that is possible; never one that exists."""
+    first = None if in_user_folder else beside(volume)
     if first is None:
         folder = user_folder() / "sessions"
         folder.mkdir(parents=True, exist_ok=True)
-        first = folder / (re.sub(r"[^\w.-]+", "-", volume.name).strip("-.") or "image")
-        first = first.with_name(first.name + SUFFIX)
+        first = folder / ((re.sub(r"[^\w.-]+", "-", volume.name).strip("-.") or "image") + SUFFIX)
     names = itertools.chain([first.name], (f"{first.stem}-{i}{SUFFIX}" for i in itertools.count(2)))
     return next(place for name in names if not (place := first.with_name(name)).exists())
 
@@ -122,14 +125,23 @@ class Recent:
     def note(self, path: Path) -> None:
         """Put a file first."""
         paths = [path, *(p for p in self.paths() if p != path)][:RECENT_COUNT]
-        self._file().parent.mkdir(parents=True, exist_ok=True)
-        with replacing(self._file()) as part:
-            part.write_text(json.dumps([str(p) for p in paths], indent=1), encoding="utf-8")
+        try:
+            self._file().parent.mkdir(parents=True, exist_ok=True)
+            with replacing(self._file()) as part:
+                part.write_text(json.dumps([str(p) for p in paths], indent=1), encoding="utf-8")
+        except (OSError, WriteError) as error:
+            # The session itself is kept; only the menu will not show it.
+            logger.warning("%s", error)
 
-    def unclosed(self) -> list[Path]:
-        """Those that were not closed in good order and that no living session has open."""
+    def unclosed(self, in_use: Collection[Path] = ()) -> list[Path]:
+        """Those that were not closed in good order and that no living session has open.
+
+        ``in_use`` are files that are known to be open; asking them would take a while.
+        """
         found = []
         for path in self.paths():
+            if path in in_use:
+                continue
             try:
                 if not peek(path).closed:
                     found.append(path)
@@ -159,11 +171,17 @@ class Autosave:
         if not self.on:
             return
         try:
-            path = new_place(session.volume)
+            session.save(new_place(session.volume))
+        except SessionFileError:
+            # A folder may refuse although it looked writable, for instance on a share.
+            self._save_in_user_folder(session)
         except OSError as error:
             raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error
-        session.save(path)
+        if session.path is not None:
+            self._recent.note(session.path)
+
+    def _save_in_user_folder(self, session: VideoSession) -> None:
         try:
-            self._recent.note(path)
+            session.save(new_place(session.volume, in_user_folder=True))
         except OSError as error:
-            raise SessionFileError(f"The list of recent sessions cannot be written: {error}.") from error
+            raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error

@@ -15,6 +15,7 @@ from napari_sam2.errors import NapariSam2Error, SessionFileError
 from napari_sam2.layers.image import volume_from_layer
 from napari_sam2.widgets.handle import ModelChoice, SessionHandle, Update
 from napari_sam2.widgets.places import Autosave, Recent, earlier_session, peek
+from napari_sam2.widgets.work import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,18 +53,34 @@ class SessionFiles(QObject):
         self._panel = panel
         self._recent = recent
         self._autosave = autosave
+        self._last_path: Path | None = None
+        # Of its own, so that no mark waits for old files.
+        self._looking = JobQueue(self)
+        self._looking.failed.connect(controller.report)
         panel.save_chosen.connect(self.save)
         panel.open_chosen.connect(self.open)
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are being looked for."""
+        return self._looking.busy
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._looking.close()
 
     def look_around(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
         handle = self._choices.handle
         volume = None if handle is None or handle.session is not None else handle.volume
 
-        def look() -> tuple[list[Path], list[Path], Path | None]:
-            return self._recent.paths(), self._recent.unclosed(), None if volume is None else earlier_session(volume)
+        in_use = self._choices.open_files()
 
-        self._controller.queue.submit(look, self._offer, "Looking for earlier sessions…", key="sessions")
+        def look() -> tuple[list[Path], list[Path], Path | None]:
+            earlier = None if volume is None else earlier_session(volume)
+            return self._recent.paths(), self._recent.unclosed(in_use), earlier
+
+        self._looking.submit(look, self._offer, "", key="look")
 
     def save(self, path: str) -> None:
         """Keep the session in another file from now on."""
@@ -74,7 +91,6 @@ class SessionFiles(QObject):
             return Update()
 
         self._controller.submit(save, "Saving the session…")
-        self.look_around()
 
     def open(self, path: str) -> None:
         """Go on with a session from its file, with its image, which is opened if need be."""
@@ -105,6 +121,9 @@ class SessionFiles(QObject):
         handle = self._choices.handle
         session = None if handle is None else handle.session
         path = None if session is None else session.path
+        if path is not None and path != self._last_path:
+            self.look_around()
+        self._last_path = path
         if session is None:
             text = "nothing to keep yet"
         else:
@@ -140,7 +159,6 @@ class SessionFiles(QObject):
         workspace = self._choices.workspace
         if workspace is not None:
             self._controller.apply(workspace, opened.handle, opened.update)
-        self.look_around()
 
 
 def open_session(
