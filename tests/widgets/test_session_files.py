@@ -225,6 +225,24 @@ def refuse(*_):
     raise SessionFileError("The disk is full.")
 
 
+def test_what_was_drawn_a_moment_before_closing_is_kept(desk, volume_data):
+    d = desk(volume_data)
+    d.click(5, 20, 25)
+    d.controller.choices.show_frame(7)
+    d.controller.tools.take("brush")
+    path = d.session.path
+    d.predictor.delay = 0.5
+    d.workspace.points.add([6, 20, 25])
+    d.qtbot.wait(50)
+    d.workspace.labels.paint((7, 30, 30), 1)
+    d.workspace.points.add([8, 20, 25])
+    d.controller.close()
+    again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
+    assert again.prompted_frames(1) == [5, 6, 8]
+    assert again.mask(1, 7)[30, 30]
+    again.close()
+
+
 def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot, volume_data):
     from napari_sam2.widgets.segment import SegmentWidget
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Index = tuple[int | slice, ...]
 
 
-@dataclass
+@dataclass(eq=False)
 class Stroke:
     """Pixels ``(Y, X) bool`` of a frame that were given to an object or taken from it, by object id.
 

@@ -470,15 +470,28 @@ class SegmentController(QObject):
         parts = [handle.choice.name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
         return " · ".join(p for p in parts if p)
 
+    def _keep_the_last_marks(self) -> None:
+        """Tell the session what it has not been told yet, without asking for an answer."""
+        self._markers.stop()
+        self.queue.close()
+        workspace, handle = self.choices.workspace, self.choices.handle
+        if workspace is None or handle is None or handle.session is None:
+            return
+        try:
+            self._note_markers(workspace, handle)
+            handle.sync(preview=False)
+            self.editing.close()
+        except NapariSam2Error as error:
+            show_warning(str(error))
+
     def close(self) -> None:
         """Stop what runs, give the keys back, and take the prompt layers out of the viewer."""
         if self._closed:
             return
         self._closed = True
-        self._markers.stop()
+        self._keep_the_last_marks()
         self._window.stop()
         self.review.close()
-        self.queue.close()
         self.files.close()
         self.tools.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
