@@ -343,6 +343,16 @@ def test_the_strip_shows_figures_locks_and_marks_and_a_click_goes_there(desk, vo
     assert strip.here.value() == 3
 
 
+def test_frames_are_found_where_another_layer_has_finer_slices(desk, volume_data):
+    d = desk(volume_data, scale=(3, 1, 1), translate=(7, 0, 0))
+    d.viewer.add_image(np.zeros((60, 40, 50), np.uint8), name="finer")
+    d.controller.choices.choose_image(d.image)
+    for frame in (0, 4, 11):
+        show(d, frame)
+        assert d.controller.choices.shown_frame() == frame
+        assert d.viewer.dims.point[0] == 7 + 3 * frame
+
+
 def test_n_goes_round_the_doubtful_slices(desk, volume_data):
     d = desk(volume_data)
     d.drag(5, 5, 5, 20, 20)

@@ -124,10 +124,15 @@ def test_opening_takes_the_image_that_is_in_the_viewer(desk, volume_data):
     d.controller.close()
     again = desk(volume_data)
     again.viewer.add_image(volume_data + 1, name="another")
+    again.click(2, 5, 5)
+    other = again.session.path
     again.controller.files.open(str(path))
     again.settle()
     assert again.controller.choices.image is again.image
-    assert len(again.viewer.layers) == 5  # two images, labels, boxes, points
+    assert again.workspace.points.data.tolist() == [[5, 20, 25]]
+    assert again.session.prompted_frames(1) == [5]
+    assert not again.labels[2].any()
+    assert peek(other).closed
     assert again.labels[5, 20, 25] == 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -165,9 +166,8 @@ class Choices(QObject):
             return
         if handle.window is not None and not image.rgb:
             image.contrast_limits = handle.window
-        offset = self.viewer.dims.ndim - image.ndim
         for axis, index in handle.grid.at:
-            self.viewer.dims.set_current_step(offset + handle.grid.label_axes.index(axis), index)
+            self._go_to(image, axis, index)
         self.axis, self.model = handle.grid.frame_axis, handle.choice
         self._at = self._fixed()
         handles = self._handles[id(image)]
@@ -204,12 +204,16 @@ class Choices(QObject):
 
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
-        if self.image is None or self.axis is None:
-            return
-        handle = self.handle
-        assert handle is not None
-        axis = self.viewer.dims.ndim - self.image.ndim + handle.grid.label_axes.index(self.axis)
-        self.viewer.dims.set_current_step(axis, frame)
+        if self.image is not None and self.axis is not None:
+            self._go_to(self.image, self.axis, frame)
+
+    def _go_to(self, image: Image, axis: str, index: int) -> None:
+        """Move a slider to an index of the image; its steps are others where layers of another spacing are shown."""
+        place = volume_from_layer(image).label_axes.index(axis)
+        data = np.array(image.world_to_data(self.viewer.dims.point[-image.ndim :]), float)
+        data[place] = index
+        offset = self.viewer.dims.ndim - image.ndim
+        self.viewer.dims.set_point(offset + place, image.data_to_world(data)[place])
 
     def close(self) -> None:
         """Remove the prompt layers, forget the images, and stop listening."""

@@ -158,6 +158,8 @@ class SessionFiles(QObject):
         self._choices.take_over(layer, opened.handle)
         workspace = self._choices.workspace
         if workspace is not None:
+            # Marks that stand there belong to the session before; they give way to those of this one.
+            opened.handle.seen = workspace.read(opened.handle.grid)
             self._controller.apply(workspace, opened.handle, opened.update)
 
 
