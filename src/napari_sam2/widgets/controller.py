@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.errors import NapariSam2Error, SessionBusyError
-from napari_sam2.layers.image import default_limits
 from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
 from napari_sam2.widgets.choices import Choices
 from napari_sam2.widgets.editing import Editing
+from napari_sam2.widgets.grey_window import GreyWindow
 from napari_sam2.widgets.handle import PredictorShelf
 from napari_sam2.widgets.keys import KeyBinder
 from napari_sam2.widgets.objects import Objects
@@ -29,38 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
-    from qtpy.QtWidgets import QLabel
+    from napari.layers import Labels
 
     from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.workspace import Workspace
     from napari_sam2.propagation import Direction
-    from napari_sam2.widgets.advanced_panel import AdvancedPanel
     from napari_sam2.widgets.handle import SessionHandle, Update
     from napari_sam2.widgets.labels_dialog import LabelsWish
-    from napari_sam2.widgets.objects_panel import ObjectsPanel
-    from napari_sam2.widgets.prompt_panel import PromptPanel
-    from napari_sam2.widgets.review_panel import ReviewPanel
-    from napari_sam2.widgets.run_panel import RunPanel
-    from napari_sam2.widgets.session_panel import SessionPanel
-    from napari_sam2.widgets.source_panel import SourcePanel
-
-# A slider that is being dragged sends many values; only the one where it rests concerns the model.
-WINDOW_DELAY_MS = 250
-
-
-@dataclass(frozen=True)
-class Panels:
-    """The views that a controller drives."""
-
-    source: SourcePanel
-    objects: ObjectsPanel
-    prompt: PromptPanel
-    run: RunPanel
-    review: ReviewPanel
-    session: SessionPanel
-    advanced: AdvancedPanel
-    status: QLabel
+    from napari_sam2.widgets.panels import Panels
 
 
 class SegmentController(QObject):
@@ -98,8 +73,9 @@ class SegmentController(QObject):
         self._stopped: set[int] = set()
         self._last_words = ""
         self._busy_with = ""
-        self._markers = _single_shot(self, 0, self._on_markers)
-        self._window = _single_shot(self, WINDOW_DELAY_MS, self._send_window)
+        self._markers = QTimer(self)
+        self._markers.setSingleShot(True)
+        self._markers.timeout.connect(self._on_markers)
         self.keys = KeyBinder(
             {
                 "P": lambda: self.tools.take("point"),
@@ -120,6 +96,7 @@ class SegmentController(QObject):
             }
         )
         self.tools = Tools(self.choices, panels.prompt, self.keys, self._current_labels, self)
+        self.window = GreyWindow(self)
         self.editing = Editing(self)
         self.objects = Objects(self, panels.objects)
         self.review = Review(self, panels.review)
@@ -135,7 +112,6 @@ class SegmentController(QObject):
         panels, choices = self.panels, self.choices
         choices.changed.connect(self._on_choice)
         choices.markers_changed.connect(self._markers.start)
-        choices.window_changed.connect(lambda *_: self._window.start())
         choices.dropped.connect(self._retire)
         choices.failed.connect(self.report)
         panels.run.run_clicked.connect(self.propagate)
@@ -154,7 +130,7 @@ class SegmentController(QObject):
     @property
     def busy(self) -> bool:
         """Whether something runs, waits, or is about to begin."""
-        waits = self._markers.isActive() or self._window.isActive() or self.editing.busy or self.files.busy
+        waits = self._markers.isActive() or self.window.busy or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 
     # ------------------------------------------------------------------ marks and answers
@@ -344,26 +320,6 @@ class SegmentController(QObject):
             else:
                 handle.close()
 
-    # ------------------------------------------------------------------ the window of grey values
-
-    def _send_window(self) -> None:
-        window = self.choices.window()
-        handle = self.choices.handle
-        if window is not None and handle is not None and window != handle.window:
-            low, high = window
-            self.submit(lambda h: h.set_window(low, high), "Setting the window…", key=("window", id(handle)))
-
-    def _show_default_window(self, image: Image, handle: SessionHandle) -> None:
-        """Show an image whose window nobody has chosen with one that a reader of such images would choose."""
-        found = tuple(image.contrast_limits)
-
-        def show(limits: tuple[float, float] | None) -> None:
-            # The user may have chosen some meanwhile.
-            if limits is not None and tuple(image.contrast_limits) == found:
-                image.contrast_limits = limits
-
-        self.queue.submit(lambda: default_limits(image, handle.grid), show, "Looking at the image…")
-
     # ------------------------------------------------------------------ saving
 
     def save(self, path: Path | str) -> None:
@@ -401,9 +357,7 @@ class SegmentController(QObject):
             workspace.show_outline(handle.grid, 0, None)
             self.editing.watch()
             self.color()
-            if not workspace.window_was_set:
-                workspace.window_was_set = True
-                self._show_default_window(workspace.image, handle)
+            self.window.show_default()
             # Marks that stand there belong to the new session too.
             self._markers.start()
         self.files.look_around()
@@ -490,7 +444,7 @@ class SegmentController(QObject):
             return
         self._closed = True
         self._keep_the_last_marks()
-        self._window.stop()
+        self.window.close()
         self.review.close()
         self.files.close()
         self.tools.close()
@@ -498,11 +452,3 @@ class SegmentController(QObject):
         self.keys.unbind_all()
         self.runs.stop()
         self.choices.close()
-
-
-def _single_shot(parent: QObject, milliseconds: int, then: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(then)
-    return timer

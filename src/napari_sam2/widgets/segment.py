@@ -10,9 +10,10 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
-from napari_sam2.widgets.controller import Panels, SegmentController
+from napari_sam2.widgets.controller import SegmentController
 from napari_sam2.widgets.labels_dialog import LabelsDialog
 from napari_sam2.widgets.objects_panel import ObjectsPanel
+from napari_sam2.widgets.panels import Panels
 from napari_sam2.widgets.prompt_panel import PromptPanel
 from napari_sam2.widgets.review_panel import ReviewPanel
 from napari_sam2.widgets.run_panel import RunPanel
