@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ import numpy as np
 from qtpy.QtCore import QCoreApplication
 
 from napari_sam2.sample_data import load_sample
+from napari_sam2.widgets.places import FOLDER_VARIABLE, user_folder
 from napari_sam2.widgets.segment import SegmentWidget
 
 if TYPE_CHECKING:
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controller import SegmentController
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1500, 980)
+SIZE = (1600, 1000)
 PATIENCE_S = 600
 logger = logging.getLogger("make_screenshots")
 
@@ -108,11 +111,12 @@ def ct_pictures() -> None:
         frame = largest_frame(truth)
         controller.choices.show_frame(frame)
         if obj > 1:
-            controller.next_object()
+            controller.objects.add()
+            controller.tools.put_down()
         controller.tools.take("box")
         workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
         settle(controller)
-        controller.rename_object(obj, organ)
+        controller.objects.rename(obj, organ)
         if organ == "liver":
             shoot(viewer, controller, "ct_box.png")
     controller.propagate("both")
@@ -147,6 +151,67 @@ def cells_pictures() -> None:
     viewer.close()
 
 
+def loop_pictures() -> None:
+    """Stop half-way, correct one slice by hand, continue, lock; close, and go on with the session."""
+    sample = load_sample("ct_abdomen")
+    viewer, controller = open_window("ct_abdomen")
+    names = {name: label for label, name in _names(sample).items()}
+    truth = np.asarray(sample.truth) == names["right kidney"]
+    frame = largest_frame(truth)
+    controller.choices.show_frame(frame)
+    controller.tools.take("box")
+    workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
+    settle(controller)
+    controller.objects.rename(1, "right kidney")
+    settle(controller)
+    started = time.monotonic()
+    controller.propagate("both")
+    while labels_of(controller).any(axis=(1, 2)).sum() < 14 and time.monotonic() - started < PATIENCE_S:
+        QCoreApplication.processEvents()
+        time.sleep(0.01)
+    viewer.screenshot(str(IMAGES / "loop_running.png"), canvas_only=False, flash=False)
+    controller.runs.stop()
+    shoot(viewer, controller, "loop_stopped.png")
+    done = np.flatnonzero(labels_of(controller).any(axis=(1, 2)))
+    worst = min((int(f) for f in done if f != frame), key=lambda f: dice(labels_of(controller)[f] == 1, truth[f]))
+    controller.choices.show_frame(worst)
+    controller.tools.put_down()
+    controller.tools.take("brush")
+    labels = workspace_of(controller).ensure_labels()
+    wrong = np.nonzero((labels.data[worst] == 1) != truth[worst])
+    # As one stroke: what is missing is painted, what is too much erased.
+    labels.data_setitem((np.full(len(wrong[0]), worst), *wrong), truth[worst][wrong].astype(np.uint16))
+    shoot(viewer, controller, "loop_corrected.png")
+    before = dice(labels_of(controller)[done] == 1, truth[done])
+    controller.propagate("both")
+    settle(controller)
+    logger.info(
+        "slice %d corrected; Dice of the %d slices done before %.3f, after %.3f; %.3f of all",
+        worst,
+        len(done),
+        before,
+        dice(labels_of(controller)[done] == 1, truth[done]),
+        dice(labels_of(controller) == 1, truth),
+    )
+    controller.tools.put_down()
+    controller.choices.show_frame(frame)
+    controller.review.toggle_lock()
+    settle(controller)
+    controller.review.next_doubtful()
+    shoot(viewer, controller, "loop_doubtful.png")
+    kept = labels_of(controller).copy()
+    path = controller.panels.session.file_label.text()
+    viewer.close()
+    viewer, controller = open_window("ct_abdomen")
+    controller.panels.advanced.expand(animate=False)
+    controller.files.open(str(user_folder() / "sessions" / path))
+    settle(controller)
+    logger.info("reopened: %s", "the same masks" if np.array_equal(kept, labels_of(controller)) else "other masks")
+    controller.choices.show_frame(worst)
+    shoot(viewer, controller, "loop_reopened.png")
+    viewer.close()
+
+
 def _names(sample: Any) -> dict[int, str]:
     return {int(label): str(name) for label, name in sample.names.items()}
 
@@ -154,14 +219,17 @@ def _names(sample: Any) -> dict[int, str]:
 def main() -> int:
     """Make the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=["ct", "cells"], help="default: both")
+    pictures = {"ct": ct_pictures, "cells": cells_pictures, "loop": loop_pictures}
+    parser.add_argument("--only", choices=list(pictures), help="default: all")
     only = parser.parse_args().only
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     IMAGES.mkdir(exist_ok=True)
-    if only in (None, "ct"):
-        ct_pictures()
-    if only in (None, "cells"):
-        cells_pictures()
+    with tempfile.TemporaryDirectory() as folder:
+        # Sessions of these windows are nobody's work.
+        os.environ[FOLDER_VARIABLE] = folder
+        for name, make in pictures.items():
+            if only in (None, name):
+                make()
     return 0
 
 

@@ -288,3 +288,21 @@ def test_large_frames_are_committed_quickly_enough_to_hold_the_lock(tmp_path):
     start = time.perf_counter()
     session.edit_mask(1, 2, (yy - 256) ** 2 + (xx - 256) ** 2 < 200**2)
     assert time.perf_counter() - start < 1
+
+
+def test_a_detached_session_goes_on_and_leaves_its_file_as_it_was(session, volume, tmp_path):
+    session.save(tmp_path / "case.sam2")
+    before = state_of(session)
+    session.detach()
+    assert session.path is None
+    session.add_points(3, 4, [(5, 5)])
+    session.predict_frame(4)
+    again = reopen(tmp_path / "case.sam2", volume)
+    assert state_of(again) == before
+    again.close()
+    session.save(tmp_path / "other.sam2")
+    now = state_of(session)
+    session.close()
+    again = reopen(tmp_path / "other.sam2", volume)
+    assert state_of(again) == now
+    again.close()

@@ -362,3 +362,50 @@ def test_a_frame_without_the_object_ends_it(session):
     session.unlock(10, 1)
     list(session.propagate())
     assert filled(session, 1) == list(range(20))
+
+
+def test_several_masks_edited_by_hand_are_one_step(session):
+    session.add_box(1, 3, (2, 2, 10, 10))
+    session.add_box(2, 3, (12, 12, 20, 20))
+    session.predict_frame(3)
+    before = session.labels()
+    first, second = session.mask(1, 3), session.mask(2, 3)
+    first[4], second[14] = False, False
+    session.edit_masks(3, {1: first, 2: second})
+    assert not session.labels()[3, 4].any()
+    assert not session.labels()[3, 14].any()
+    assert session.scores(1).locked[3]
+    assert session.scores(2).locked[3]
+    session.undo()
+    assert np.array_equal(session.labels(), before)
+
+
+def test_labels_and_the_answers_to_them_are_one_step_that_can_be_replayed(session):
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[:, 3:9, 3:9] = 2
+    session.add_labels(labels, [4, 8])
+    for frame in (4, 8):
+        session.predict_frame(frame)
+    assert filled(session, 2) == [4, 8]
+    assert session.replay() == 0
+    session.undo()
+    assert not session.labels().any()
+
+
+def test_points_on_a_mask_prompt_correct_it(session):
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[4:16, 4:16] = True
+    session.add_mask(1, 5, mask)
+    session.predict_frame(5)
+    session.set_prompts(1, 5, points=[(10, 10)], labels=[0])
+    session.predict_frame(5)
+    corrected = session.mask(1, 5)
+    assert corrected[5, 5]
+    assert not corrected[10, 10]
+    assert session.replay() == 0
+    session.clear_prompts(1, 5)
+    assert np.array_equal(session.mask(1, 5), mask)
+    session.undo()
+    session.undo()
+    assert np.array_equal(session.mask(1, 5), mask)
+    assert session.prompts(1, 5).mask is not None

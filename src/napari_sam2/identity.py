@@ -23,7 +23,7 @@ def describe(volume: ImageVolume) -> dict[str, Any]:
     source = volume.source
     return {
         "name": volume.name,
-        "path": _place(volume),
+        "path": place(volume),
         "series_uid": None if source is None else source.series_uid,
         "shape": list(volume.array.shape),
         "dtype": str(volume.array.dtype),
@@ -67,9 +67,9 @@ def find(image: dict[str, Any], session_path: Path) -> ImageVolume:
             f"{session_path} belongs to an image that came from no file ({image['name'] or 'unnamed'}).\n"
             "Open that image and give it as volume=."
         )
-    place = Path(image["path"])
-    beside = session_path.parent / place.name
-    for path in (place, beside):
+    there = Path(image["path"])
+    beside = session_path.parent / there.name
+    for path in (there, beside):
         if path.exists():
             try:
                 volume = read_volume(path, series=image["series_uid"])
@@ -78,7 +78,7 @@ def find(image: dict[str, Any], session_path: Path) -> ImageVolume:
             check(image, volume, session_path)
             return volume
     raise SessionFileError(
-        f"{session_path}: its image {place} is not there any more.\nGive it as volume=read_volume(…)."
+        f"{session_path}: its image {there} is not there any more.\nGive it as volume=read_volume(…)."
     )
 
 
@@ -96,7 +96,8 @@ def check(image: dict[str, Any], volume: ImageVolume, session_path: Path) -> Non
         )
 
 
-def _place(volume: ImageVolume) -> str | None:
+def place(volume: ImageVolume) -> str | None:
+    """Where the image lies: its file, or the folder that holds its series; None for an image from no file."""
     if volume.source is None or not volume.source.paths:
         return None
     paths = volume.source.paths

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
-__all__ = ["SAMPLES", "Sample", "brain_mr", "ct_abdomen", "dividing_cells", "load_sample", "sample_path"]
+__all__ = [
+    "SAMPLES",
+    "Sample",
+    "brain_mr",
+    "ct_abdomen",
+    "dividing_cells",
+    "load_sample",
+    "sample_folder",
+    "sample_path",
+]
 
 
 @dataclass(frozen=True)
@@ -90,7 +99,7 @@ def sample_path(name: str) -> Path:
     >>> sample_path("brain_mr").name
     'brain_mr.nii.gz'
     """
-    return _existing(_folder() / _files(name).image)
+    return _existing(sample_folder() / _files(name).image)
 
 
 def load_sample(name: str) -> Sample:
@@ -119,7 +128,7 @@ def load_sample(name: str) -> Sample:
     """
     from napari_sam2.io import read_volume
 
-    files, folder = _files(name), _folder()
+    files, folder = _files(name), sample_folder()
     volume = read_volume(sample_path(name))
     # The same reader turns the truth the same way as the image.
     truth = np.asarray(read_volume(_existing(folder / files.labels)).array).astype(np.uint8, copy=False)
@@ -149,7 +158,7 @@ def dividing_cells() -> list[LayerData]:
     return [_layer("dividing_cells")]
 
 
-def _folder() -> Path:
+def sample_folder() -> Path:
     """``_sample_data`` in an installed wheel, ``sample_data`` beside ``src`` in a source checkout."""
     package = Path(__file__).resolve().parent
     installed, checkout = package / "_sample_data", package.parents[1] / "sample_data"

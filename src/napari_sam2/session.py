@@ -277,13 +277,16 @@ class VideoSession:
                 put("mask", obj_id, frame, record)
 
     def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
-        record = self._state.mask_record(obj_id, frame)
+        record, before = self._state.mask_record(obj_id, frame), self._prompts(obj_id, frame)
         if prompts:
             object_table.ensure(self._state, put, obj_id)
             object_table.uncut(self._history, put, obj_id, frame)
-            if record is not None and record.source != "prompt" and not self._prompts(obj_id, frame):
+            if record is not None and record.source != "prompt" and not before:
                 # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
                 put("base", obj_id, frame, record)
+            elif before.mask is not None and prompts.mask is None:
+                # They correct a mask that the user gave, which is as good as one drawn by hand.
+                put("base", obj_id, frame, MaskRecord(before.mask.mask, "edit"))
         else:
             put("mask", obj_id, frame, self._history.get("base", obj_id, frame))
             put("base", obj_id, frame, None)
@@ -331,7 +334,7 @@ class VideoSession:
         for step in reversed(self._history.steps):
             if step.name not in PROMPTING:
                 return None
-            if (step.arguments["obj_id"], step.arguments["frame"]) == (obj_id, frame):
+            if any((c.kind, c.obj_id, c.frame) == ("prompts", obj_id, frame) for c in step.changes):
                 return step
         return None
 
@@ -411,15 +414,21 @@ class VideoSession:
 
         Takes its pixels from the other objects, except on their locked frames.
         """
-        new = make_mask(mask, self.frame_shape).mask
+        self.edit_masks(frame, {obj_id: mask})
+
+    def edit_masks(self, frame: int, masks: Mapping[int, NDArray[Any]]) -> None:
+        """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`."""
+        new = {obj_id: make_mask(mask, self.frame_shape).mask for obj_id, mask in masks.items()}
         with self._lock:
-            self._check(obj_id, frame)
-            with self._history.step("edit_mask", obj_id=obj_id, frame=frame) as put:
-                object_table.ensure(self._state, put, obj_id)
-                object_table.uncut(self._history, put, obj_id, frame)
-                put("mask", obj_id, frame, MaskRecord(new, "edit"))
-                object_table.lock(self._state, put, obj_id, frame)
-                object_table.give_pixels(self._state, put, obj_id, frame, new.decode())
+            for obj_id in new:
+                self._check(obj_id, frame)
+            with self._history.step("edit_mask", frame=frame, objects=list(new)) as put:
+                for obj_id, mask in new.items():
+                    object_table.ensure(self._state, put, obj_id)
+                    object_table.uncut(self._history, put, obj_id, frame)
+                    put("mask", obj_id, frame, MaskRecord(mask, "edit"))
+                    object_table.lock(self._state, put, obj_id, frame)
+                    object_table.give_pixels(self._state, put, obj_id, frame, mask.decode())
 
     def lock(self, frame: int, obj_id: int) -> None:
         """Accept a frame of an object: no run writes it, and its mask conditions the others."""
@@ -615,6 +624,14 @@ class VideoSession:
                 return
             file = SessionFile.create(target, self._settings(), self._history)
             self._bind(file)
+
+    def detach(self) -> None:
+        """Go on without the file, which stays as it is; for one that cannot be written any more."""
+        with self._lock:
+            if self._file is not None:
+                self._history.bind(None)
+                self._file.abandon()
+                self._file = None
 
     @property
     def path(self) -> Path | None:

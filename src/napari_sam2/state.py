@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from napari_sam2.volume import ImageVolume
 
 
-# Steps that set prompts on one frame: the answer to them becomes part of the step.
-PROMPTING = ("add_points", "add_box", "add_mask", "set_prompts")
+# Steps that set prompts: the answer to them becomes part of the step.
+PROMPTING = ("add_points", "add_box", "add_mask", "add_labels", "set_prompts")
 
 
 @dataclass

@@ -145,3 +145,34 @@ def test_the_bundled_model_finds_a_bright_ball(make_napari_viewer, qtbot):
     overlap = 2 * (found & ball).sum() / (found.sum() + ball.sum())
     widget.controller.close()
     assert overlap > 0.8
+
+
+def test_a_brush_stroke_in_the_world_edits_the_voxels_under_it(window, qtbot):
+    _, image, controller = window
+    controller.tools.take("brush")
+    workspace = controller.choices.workspace
+    workspace.labels.brush_size = 1
+    mouse(workspace.labels, *[image.data_to_world((VOXEL[0], VOXEL[1], x)) for x in (10, 20, 31)])
+    settle(qtbot, controller)
+    session = controller.choices.handle.session
+    assert np.flatnonzero(session.mask(1, VOXEL[0])[VOXEL[1]]).tolist() == list(range(10, 32))
+    assert np.argwhere(workspace.labels.data.any(axis=(1, 2))).ravel().tolist() == [VOXEL[0]]
+    assert session.scores(1).locked[VOXEL[0]]
+
+
+def test_the_mouse_draws_a_lasso_and_a_scribble(window, qtbot):
+    _, image, controller = window
+    controller.tools.take("lasso")
+    workspace = controller.choices.workspace
+    corners = [(8, 8), (8, 20), (8, 32), (20, 32), (32, 32), (32, 20), (32, 8), (20, 8), (8, 8)]
+    mouse(workspace.boxes, *[image.data_to_world((5, y, x)) for y, x in corners])
+    settle(qtbot, controller)
+    session = controller.choices.handle.session
+    assert session.mask(1, 5)[12:28, 12:28].all()
+    assert not session.mask(1, 5)[:7].any()
+    controller.objects.add()
+    controller.tools.take("scribble")
+    mouse(workspace.boxes, *[image.data_to_world((5, 36, x)) for x in range(5, 40, 5)])
+    settle(qtbot, controller)
+    assert {round(p.y) for p in session.prompts(2, 5).points} == {36}
+    assert workspace.boxes.nshapes == 0

@@ -27,7 +27,9 @@ class FakeStream:
         self.owner.threads.add(threading.current_thread())
         self.owner.asked.append((frame, prompts))
         picture = self.frames[frame]
-        mask = np.zeros(picture.shape[:2], bool)
+        mask = np.zeros(picture.shape[:2], bool) if base is None else base.copy()
+        if prompts.mask is not None:
+            mask = prompts.mask.mask.decode()
         if prompts.box is not None:
             b = prompts.box
             mask[int(b.y0) : int(b.y1), int(b.x0) : int(b.x1)] = True

@@ -81,7 +81,7 @@ def test_selecting_an_old_point_does_not_change_what_the_next_click_means(desk, 
     d = desk(volume_data)
     d.controller.tools.set_positive(False)
     d.click(5, 20, 25)
-    d.controller.next_object()
+    d.controller.objects.add()
     points = d.workspace.points
     points.mode = "select"
     points.selected_data = {0}
@@ -254,7 +254,7 @@ def test_switching_the_image_during_a_run_stops_it_and_coming_back_finds_the_wor
 def test_objects_are_counted_listed_and_reset_one_by_one(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 10, 10)
-    d.controller.next_object()
+    d.controller.objects.add()
     d.click(5, 30, 30)
     table = d.widget.objects.table
     assert [table.item(i, 0).text() for i in range(table.rowCount())] == ["1", "2"]

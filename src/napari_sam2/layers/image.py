@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
-from napari_sam2.volume import ImageVolume
+from napari_sam2.intensity import default_window
+from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
+
+    from napari_sam2.axes import FrameGrid
 
 VOLUME_KEY = "napari_sam2_volume"
 _TIME_UNITS = ("second", "minute", "hour", "day", "week", "year")
@@ -61,7 +67,9 @@ def volume_from_layer(layer: Image) -> ImageVolume:
         axes += "c"
     units = _length_unit(layer, axes)
     spacing = [abs(float(s)) or 1.0 for s in layer.scale]
-    return ImageVolume(data, axes=axes, spacing=tuple(spacing), units=units, name=str(layer.name))
+    return ImageVolume(
+        data, axes=axes, spacing=tuple(spacing), units=units, name=str(layer.name), source=_source_of(layer)
+    )
 
 
 def layer_axes(layer: Layer) -> str:
@@ -114,6 +122,12 @@ def unit_name(unit: Any) -> str:
     return str(getattr(unit, "units", unit)).strip().lower()
 
 
+def _source_of(layer: Image) -> VolumeSource | None:
+    """The file that another reader opened."""
+    path = layer.source.path
+    return VolumeSource((Path(path),)) if path and Path(path).exists() else None
+
+
 def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
     index = volume.label_axes.index(axis)
     count = volume.label_shape[index]
@@ -135,3 +149,48 @@ def _length_unit(layer: Image, axes: str) -> str | None:
         return None
     name = names.pop()
     return None if name in ("pixel", "dimensionless", "") else name
+
+
+def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
+    """How large an object is, for people: a volume where the voxels have one, else their number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> volume = ImageVolume(np.zeros((4, 8, 9)), spacing=(5, 1, 1), units="mm")
+    >>> size_text(1000, volume, "z"), size_text(0, volume, "z")
+    ('5 mL', '–')
+    """
+    if not voxels:
+        return "–"
+    each = millimetres_per_unit(volume.units)
+    if frame_axis in (None, "t") or each is None or len(volume.spatial_axes) < 3:
+        return f"{voxels:,} px" if frame_axis in (None, "t") else f"{voxels:,} vx"
+    size = voxels * each**3
+    for axis in volume.spatial_axes:
+        size *= volume.spacing_of(axis)
+    for unit, factor in (("mL", 1e-3), ("mm³", 1.0)):
+        if size * factor >= 0.1:
+            return f"{_three_digits(size * factor)} {unit}"
+    return f"{_three_digits(size * 1e9)} µm³"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
+    """The window that an image should be shown with, where nobody has chosen one; reads the image.
+
+    None where it has one: an image of our readers, a colour picture, or limits that differ from those that napari
+    sets by itself.
+    """
+    from napari.layers.utils.layer_utils import calc_data_range
+
+    if layer.rgb or isinstance(layer.metadata.get(VOLUME_KEY), ImageVolume):
+        return None
+    data = layer.data[-1] if layer.multiscale else layer.data
+    guess = calc_data_range(data, rgb=False, dtype=layer.dtype)
+    if not np.allclose(layer.contrast_limits, guess):
+        return None
+    return default_window(volume_from_layer(layer), grid)

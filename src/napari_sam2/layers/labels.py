@@ -44,10 +44,10 @@ def write_frames(layer: Labels, frames: Iterable[tuple[tuple[int | slice, ...], 
         layer.data[index] = frame
 
 
-def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, float]]) -> None:
-    """Give each object its own colour; other labels are drawn grey, the background not at all."""
+def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, float, float]]) -> None:
+    """Give each object its own colour and opacity; other labels are drawn grey, the background not at all."""
     from napari.utils.colormaps import DirectLabelColormap
 
     table: dict[int | None, Any] = {None: (0.6, 0.6, 0.6, 1.0), 0: (0.0, 0.0, 0.0, 0.0)}
-    table.update({k: (*rgb, 1.0) for k, rgb in colors.items()})
+    table.update((obj, color) for obj, color in colors.items())
     layer.colormap = DirectLabelColormap(color_dict=table)

@@ -29,6 +29,8 @@ WINDOW_NAME = "SAM 2 window"
 POSITIVE, NEGATIVE = "positive", "negative"
 POLARITY_COLORS = {POSITIVE: "#2ecc40", NEGATIVE: "#ff4136"}
 BOX_COLOR = "#ffdc00"
+# A scribble says about as much as a few clicks; more of them only cost time.
+MOST_CLICKS = 8
 
 PromptKey = tuple[int, int]
 
@@ -50,6 +52,34 @@ class FramePrompts:
 
 
 PromptTable = Mapping[PromptKey, FramePrompts]
+# Shapes that are drawn freely: an outline is filled, a scribble is a row of clicks. Anything else counts as a box.
+_OUTLINES = ("polygon",)
+_SCRIBBLES = ("path", "line")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A freely drawn shape: ``corners`` is ``(n, 2)``, ``(y, x)``, ``place`` its index in the layer."""
+
+    place: int
+    obj: int
+    frame: int
+    is_outline: bool
+    corners: NDArray[np.float64]
+
+    def fill(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """The pixels ``(Y, X) bool`` whose centres lie inside."""
+        from skimage.draw import polygon2mask
+
+        return np.asarray(polygon2mask(shape, self.corners), bool)
+
+    def clicks(self, spacing: float) -> NDArray[np.float64]:
+        """Points ``(n, 2)``, ``(y, x)``, evenly along the line, at least one."""
+        steps = np.linalg.norm(np.diff(self.corners, axis=0), axis=1)
+        along = np.concatenate([[0.0], np.cumsum(steps)])
+        count = int(np.clip(round(along[-1] / spacing), 1, MOST_CLICKS))
+        at = (np.arange(count) + 0.5) / count * along[-1]
+        return np.stack([np.interp(at, along, self.corners[:, i]) for i in (0, 1)], axis=1)
 
 
 def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
@@ -133,7 +163,7 @@ def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -
                 entry[0].append(place[1:])
                 entry[1].append(int(polarity != NEGATIVE))
     if boxes is not None:
-        for frame, obj, box, _ in box_rows(boxes, grid):
+        for _, frame, obj, box, _ in box_rows(boxes, grid):
             if box is not None:
                 found.setdefault((obj, frame), ([], [], []))[2].append(box)
     return {k: FramePrompts(tuple(p), tuple(s), b[-1] if b else None) for k, (p, s, b) in found.items()}
@@ -141,14 +171,34 @@ def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -
 
 def box_rows(
     boxes: Shapes, grid: FrameGrid
-) -> list[tuple[int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
-    """``(frame, object, box or None, vertices)`` of each shape; None where it cannot serve as a box."""
+) -> list[tuple[int, int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
+    """``(place, frame, object, box or None, vertices)`` of each shape that is no drawing.
+
+    None where it cannot serve as a box.
+    """
     rows = []
-    for vertices, obj in zip(boxes.data, boxes.features["obj"], strict=False):
-        places = [grid.to_frame(v) for v in np.asarray(vertices, float)]
-        frame = grid.to_frame(np.mean(vertices, axis=0))[0]
-        rows.append((frame, int(obj), _box_of(places, grid), np.asarray(vertices, float)))
+    for i, vertices, obj, kind in _shapes(boxes):
+        if kind not in (*_OUTLINES, *_SCRIBBLES):
+            places = [grid.to_frame(v) for v in vertices]
+            frame = grid.to_frame(np.mean(vertices, axis=0))[0]
+            rows.append((i, frame, obj, _box_of(places, grid), vertices))
     return rows
+
+
+def drawings(boxes: Shapes, grid: FrameGrid) -> list[Drawing]:
+    """Outlines and scribbles that were drawn on one frame of the grid."""
+    found = []
+    for i, vertices, obj, kind in _shapes(boxes):
+        if kind in (*_OUTLINES, *_SCRIBBLES) and _is_here(vertices[0], grid):
+            places = [grid.to_frame(v) for v in vertices]
+            corners = np.array([p[1:] for p in places], float)
+            found.append(Drawing(i, obj, places[0][0], kind in _OUTLINES, corners))
+    return found
+
+
+def _shapes(layer: Shapes) -> list[tuple[int, NDArray[np.float64], int, str]]:
+    rows = zip(layer.data, layer.features["obj"], layer.shape_type, strict=False)
+    return [(i, np.asarray(v, float), int(obj), str(kind)) for i, (v, obj, kind) in enumerate(rows)]
 
 
 def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
@@ -163,8 +213,8 @@ def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptT
     A rectangle that already stands for a box keeps its drawn corners, so that nothing jumps.
     """
     _write_points(points, grid, table)
-    drawn = {(o, f, b): v for f, o, b, v in box_rows(boxes, grid) if b is not None}
-    elsewhere = [(o, v) for _, o, _, v in box_rows(boxes, grid) if not _is_here(v.mean(axis=0), grid)]
+    drawn = {(o, f, b): v for _, f, o, b, v in box_rows(boxes, grid) if b is not None}
+    elsewhere = [(o, v) for _, _, o, _, v in box_rows(boxes, grid) if not _is_here(v.mean(axis=0), grid)]
     wanted = [
         (o, drawn.get((o, f, p.box), rectangle_of(p.box, f, grid))) for (o, f), p in table.items() if p.box is not None
     ]
@@ -181,6 +231,19 @@ def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: Frame
     """``(4, D) float64`` corners around the pixels of a half-open box, in data coordinates of the layer."""
     y0, x0, y1, x1 = (v - 0.5 for v in box)
     return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
+
+
+def add_points(points: Points, places: list[tuple[float, ...]], obj: int, polarity: str) -> None:
+    """Append clicks of one object and polarity."""
+    features = pd.DataFrame(
+        {
+            "obj": np.array([*points.features["obj"], *[obj] * len(places)], int),
+            "polarity": np.array([*points.features["polarity"], *[polarity] * len(places)], object),
+        }
+    )
+    points.selected_data = set()
+    points.data = np.array([*points.data, *places], float).reshape(-1, points.ndim)
+    points.features = features
 
 
 def flip_polarity(points: Points, indices: list[int]) -> None:

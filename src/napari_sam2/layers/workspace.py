@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.geometry import copy_geometry, on_geometry_change
+from napari_sam2.layers.painting import Painting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
+    from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
-    from napari_sam2.layers.prompts import FramePrompts, PromptKey, PromptTable
+    from napari_sam2.layers.prompts import Drawing, FramePrompts, PromptKey, PromptTable
 
 _FINISHED = ("added", "removed", "changed")
+
+
+class Hooks(NamedTuple):
+    """What a workspace calls.
+
+    ``markers`` whenever the user added, moved, changed or removed a marker, ``tool`` whenever the mode of a layer of
+    ours changed, ``stroke`` when something was painted, ``picked`` with a label that was chosen on the labels layer.
+    """
+
+    markers: Callable[[], None]
+    tool: Callable[[], None]
+    stroke: Callable[[], None]
+    picked: Callable[[int], None]
 
 
 class Workspace:
@@ -32,27 +47,27 @@ class Workspace:
         The viewer that shows the image.
     image
         The image layer.
-    on_markers
-        Called without arguments whenever the user added, moved, changed or removed a marker.
-    on_tool
-        Called without arguments whenever the mode of a prompt layer changed.
+    hooks
+        What to call when the user did something.
     """
 
-    def __init__(
-        self, viewer: ViewerModel, image: Image, on_markers: Callable[[], None], on_tool: Callable[[], None]
-    ) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, hooks: Hooks) -> None:
         self.viewer = viewer
         self.image = image
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
+        self.painting: Painting | None = None
+        self.hidden: frozenset[int] = frozenset()
         self.next_obj = 1
         self.next_polarity = prompts_io.POSITIVE
-        self.colors: dict[int, tuple[float, float, float]] = {}
-        self._on_markers = on_markers
-        self._on_tool = on_tool
+        self.look: dict[int, tuple[float, float, float, float]] = {}
+        self.window_was_set = False
+        self._hooks = hooks
         self._quiet = 0
+        # A shape that is being drawn is in the layer already; it is complete when napari says "added".
+        self._drawn = False
         on_geometry_change(image, self._follow_image)
 
     # ------------------------------------------------------------------ layers
@@ -82,12 +97,28 @@ class Workspace:
         """Return the labels layer, made (again) where it is missing, just above the image."""
         if self.labels is None or self.labels not in self.viewer.layers:
             self.labels = labels_io.make_labels(self.image)
+            self.labels.events.mode.connect(self._tool_event)
+            self.labels.events.selected_label.connect(self._label_event)
+            self.painting = Painting(self.labels, self._hooks.stroke)
+            self.look = {}
             self._add(self.labels, above=self.image)
         return self.labels
+
+    def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
+        """Put finished frames into the labels layer, and draw it."""
+        labels = self.ensure_labels()
+        assert self.painting is not None
+        self.painting.write(frames)
+        labels.refresh()
 
     def remove_prompt_layers(self) -> None:
         """Take prompts and outline out of the viewer; the labels layer is the user's and stays."""
         on_geometry_change(self.image, self._follow_image, connect=False)
+        if self.labels is not None and self.painting is not None:
+            self.painting.close()
+            self.labels.events.mode.disconnect(self._tool_event)
+            self.labels.events.selected_label.disconnect(self._label_event)
+            self.painting = None
         with self.quiet():
             for layer in (self.points, self.boxes, self.outline):
                 if layer is not None and layer in self.viewer.layers:
@@ -134,16 +165,37 @@ class Workspace:
             return False
         newest: dict[tuple[int, int], int] = {}
         useless = []
-        for i, (frame, obj, box, _) in enumerate(prompts_io.box_rows(boxes, grid)):
+        rows = prompts_io.box_rows(boxes, grid)
+        for i, frame, obj, box, _ in rows:
             if box is None:
                 useless.append(i)
             else:
                 newest[obj, frame] = i
-        doomed = sorted(set(range(boxes.nshapes)) - set(newest.values()))
+        doomed = sorted({row[0] for row in rows} - set(newest.values()))
         if doomed:
             with self.quiet():
                 boxes.remove(doomed)
         return bool(useless)
+
+    def take_drawings(self, grid: FrameGrid) -> list[Drawing]:
+        """Take the outlines and scribbles that are complete out of the layer; scribbles stay as points."""
+        boxes = self._live(self.boxes)
+        if boxes is None or not self._drawn:
+            return []
+        self._drawn = False
+        found = prompts_io.drawings(boxes, grid)
+        if not found:
+            return []
+        with self.quiet():
+            boxes.remove([d.place for d in found])
+        spacing = 2 * prompts_io.marker_size(self.image)
+        for drawing in found:
+            if not drawing.is_outline:
+                points = self.ensure_prompt_layers()[0]
+                clicks = [grid.from_frame(drawing.frame, y, x) for y, x in drawing.clicks(spacing)]
+                with self.quiet():
+                    prompts_io.add_points(points, clicks, drawing.obj, self.next_polarity)
+        return found
 
     def flip(self) -> bool:
         """Flip the selected points; False where none is selected for editing."""
@@ -198,16 +250,21 @@ class Workspace:
             return
         if action == "added":
             self._own_new_point(event.source)
-        self._on_markers()
+            self._drawn = self._drawn or event.source is self.boxes
+        self._hooks.markers()
 
     def _feature_event(self, event: Any = None) -> None:
         if not self._quiet:
-            self._on_markers()
+            self._hooks.markers()
 
     def _tool_event(self, event: Any = None) -> None:
         # Selecting a marker makes its features the next one's; taking up a tool gives them back.
         self.set_next(self.next_obj, self.next_polarity)
-        self._on_tool()
+        self._hooks.tool()
+
+    def _label_event(self, event: Any = None) -> None:
+        if self.labels is not None and self.labels.selected_label > 0:
+            self._hooks.picked(int(self.labels.selected_label))
 
     def _own_new_point(self, layer: Layer) -> None:
         points = self.points

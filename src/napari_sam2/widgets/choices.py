@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -11,12 +12,16 @@ from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.image import axis_choices, volume_from_layer
-from napari_sam2.layers.workspace import Workspace
+from napari_sam2.layers.workspace import Hooks, Workspace
 from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from napari.components import ViewerModel
 
+    from napari_sam2.session import VideoSession
     from napari_sam2.widgets.source_panel import SourcePanel
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,17 +38,27 @@ class Choices(QObject):
         Shows and changes the choices.
     shelf
         Where models come from.
+    autosave
+        Gives a session a file.
     """
 
     changed = Signal()
     markers_changed = Signal()
     tool_changed = Signal()
+    stroke_drawn = Signal()
+    label_picked = Signal(int)
+    frame_changed = Signal()
     window_changed = Signal(float, float)
     dropped = Signal(object)
     failed = Signal(object)
 
     def __init__(
-        self, viewer: ViewerModel, panel: SourcePanel, shelf: PredictorShelf, parent: QObject | None = None
+        self,
+        viewer: ViewerModel,
+        panel: SourcePanel,
+        shelf: PredictorShelf,
+        autosave: Callable[[VideoSession], None] | None = None,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.viewer = viewer
@@ -51,7 +66,8 @@ class Choices(QObject):
         self.axis: str | None = None
         self.model = ModelChoice("starter", "auto")
         self._panel = panel
-        self._shelf = shelf
+        self.shelf = shelf
+        self._autosave = autosave
         self._workspaces: dict[int, Workspace] = {}
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
         panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
@@ -82,7 +98,7 @@ class Choices(QObject):
         if key not in handles:
             volume = volume_from_layer(self.image)
             grid = FrameGrid.of(volume, self.axis, dict(self._at))
-            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self._shelf)
+            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self.shelf, self._autosave)
         return handles[key]
 
     def window(self) -> tuple[float, float] | None:
@@ -94,6 +110,11 @@ class Choices(QObject):
             return (0.0, 255.0) if data.dtype.kind in "ui" else (0.0, 1.0)
         low, high = self.image.contrast_limits
         return (float(low), float(high)) if high > low else None
+
+    def open_files(self) -> set[Path]:
+        """The files of all sessions of this widget."""
+        sessions = [h.session for handles in self._handles.values() for h in handles.values()]
+        return {s.path for s in sessions if s is not None and s.path is not None}
 
     # ------------------------------------------------------------------ choosing
 
@@ -137,6 +158,29 @@ class Choices(QObject):
         self.turn_viewer()
         self.changed.emit()
 
+    def take_over(self, layer: Image, handle: SessionHandle) -> None:
+        """Work on an image with a session that was opened from its file."""
+        self.choose_image(layer)
+        image: Any = self.image
+        if image is not layer:
+            return
+        if handle.window is not None and not image.rgb:
+            image.contrast_limits = handle.window
+        for axis, index in handle.grid.at:
+            self._go_to(image, axis, index)
+        self.axis, self.model = handle.grid.frame_axis, handle.choice
+        self._at = self._fixed()
+        handles = self._handles[id(image)]
+        before = handles.get((self.axis, self._at, self.model))
+        if before is not None:
+            self.dropped.emit([before])
+        handles[self.axis, self._at, self.model] = handle
+        self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
+        self._panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
+        self._panel.set_devices(DEVICES, self.model.device)
+        self.turn_viewer()
+        self.changed.emit()
+
     def turn_viewer(self) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
         if self.image is None:
@@ -150,14 +194,26 @@ class Choices(QObject):
             others = [i for i in range(self.viewer.dims.ndim) if i not in plane]
             self.viewer.dims.order = (*others, *plane)
 
+    def shown_frame(self) -> int:
+        """The frame that the viewer shows, 0 without an image."""
+        handle = self.handle
+        if self.image is None or handle is None:
+            return 0
+        point = self.image.world_to_data(self.viewer.dims.point[-self.image.ndim :])
+        return min(max(handle.grid.to_frame(point)[0], 0), handle.grid.frame_count - 1)
+
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
-        if self.image is None or self.axis is None:
-            return
-        handle = self.handle
-        assert handle is not None
-        axis = self.viewer.dims.ndim - self.image.ndim + handle.grid.label_axes.index(self.axis)
-        self.viewer.dims.set_current_step(axis, frame)
+        if self.image is not None and self.axis is not None:
+            self._go_to(self.image, self.axis, frame)
+
+    def _go_to(self, image: Image, axis: str, index: int) -> None:
+        """Move a slider to an index of the image; its steps are others where layers of another spacing are shown."""
+        place = volume_from_layer(image).label_axes.index(axis)
+        data = np.array(image.world_to_data(self.viewer.dims.point[-image.ndim :]), float)
+        data[place] = index
+        offset = self.viewer.dims.ndim - image.ndim
+        self.viewer.dims.set_point(offset + place, image.data_to_world(data)[place])
 
     def close(self) -> None:
         """Remove the prompt layers, forget the images, and stop listening."""
@@ -175,9 +231,10 @@ class Choices(QObject):
     def _adopt(self, image: Image, axis: str | None) -> None:
         self.image, self.axis = image, axis
         if id(image) not in self._workspaces:
-            self._workspaces[id(image)] = Workspace(
-                self.viewer, image, self.markers_changed.emit, self.tool_changed.emit
+            hooks = Hooks(
+                self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
             )
+            self._workspaces[id(image)] = Workspace(self.viewer, image, hooks)
             self._handles[id(image)] = {}
         else:
             self._workspaces[id(image)].set_prompts_visible(True)
@@ -243,6 +300,8 @@ class Choices(QObject):
         if at != self._at:
             self._at = at
             self.changed.emit()
+        else:
+            self.frame_changed.emit()
 
     def _on_contrast(self, event: Any = None) -> None:
         self._show_window()

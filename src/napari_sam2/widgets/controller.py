@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer
 
-from napari_sam2.errors import NapariSam2Error
-from napari_sam2.layers.labels import set_object_colors, write_frames
+from napari_sam2.errors import NapariSam2Error, SessionBusyError
+from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
 from napari_sam2.widgets.choices import Choices
+from napari_sam2.widgets.editing import Editing
+from napari_sam2.widgets.grey_window import GreyWindow
 from napari_sam2.widgets.handle import PredictorShelf
 from napari_sam2.widgets.keys import KeyBinder
-from napari_sam2.widgets.objects_panel import ObjectRow
+from napari_sam2.widgets.objects import Objects
+from napari_sam2.widgets.places import Autosave, Recent
+from napari_sam2.widgets.review import Review
 from napari_sam2.widgets.runs import RunController
+from napari_sam2.widgets.session_files import SessionFiles
 from napari_sam2.widgets.tools import Tools
 from napari_sam2.widgets.work import JobQueue
 
@@ -25,30 +29,13 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Labels
-    from qtpy.QtWidgets import QLabel
 
     from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.workspace import Workspace
     from napari_sam2.propagation import Direction
     from napari_sam2.widgets.handle import SessionHandle, Update
-    from napari_sam2.widgets.objects_panel import ObjectsPanel
-    from napari_sam2.widgets.prompt_panel import PromptPanel
-    from napari_sam2.widgets.run_panel import RunPanel
-    from napari_sam2.widgets.source_panel import SourcePanel
-
-# A slider that is being dragged sends many values; only the one where it rests concerns the model.
-WINDOW_DELAY_MS = 250
-
-
-@dataclass(frozen=True)
-class Panels:
-    """The views that a controller drives."""
-
-    source: SourcePanel
-    objects: ObjectsPanel
-    prompt: PromptPanel
-    run: RunPanel
-    status: QLabel
+    from napari_sam2.widgets.labels_dialog import LabelsWish
+    from napari_sam2.widgets.panels import Panels
 
 
 class SegmentController(QObject):
@@ -78,82 +65,73 @@ class SegmentController(QObject):
         self.panels = panels
         self.queue = JobQueue(self)
         self.runs = RunController(self)
-        self.choices = Choices(viewer, panels.source, PredictorShelf(load), self)
+        recent = Recent()
+        self.autosave = Autosave(recent)
+        self.choices = Choices(viewer, panels.source, PredictorShelf(load), self.autosave, self)
         self._retired: list[SessionHandle] = []
         self._closed = False
+        self._stopped: set[int] = set()
         self._last_words = ""
-        self._markers = _single_shot(self, 0, self._on_markers)
-        self._window = _single_shot(self, WINDOW_DELAY_MS, self._send_window)
+        self._busy_with = ""
+        self._markers = QTimer(self)
+        self._markers.setSingleShot(True)
+        self._markers.timeout.connect(self._on_markers)
         self.keys = KeyBinder(
             {
                 "P": lambda: self.tools.take("point"),
                 "B": lambda: self.tools.take("box"),
                 "T": lambda: self.tools.flip(),
-                "M": self.next_object,
-                "R": self.reset_object,
+                "M": lambda: self.objects.add(),
+                "R": lambda: self.objects.reset(),
+                "S": self.answer,
+                "Shift-S": lambda: self.propagate("both"),
+                "L": lambda: self.review.toggle_lock(),
+                "N": lambda: self.review.next_doubtful(),
+                "Q": lambda: self.objects.step(-1),
+                "W": lambda: self.objects.step(1),
+                "V": lambda: self.objects.toggle_labels(),
                 "Control-Z": lambda: self.step(back=True),
                 "Control-Shift-Z": lambda: self.step(back=False),
                 "Escape": lambda: self.tools.put_down(),
             }
         )
-        self.tools = Tools(self.choices, panels.prompt, self.keys, self)
+        self.tools = Tools(self.choices, panels.prompt, self.keys, self._current_labels, self)
+        self.window = GreyWindow(self)
+        self.editing = Editing(self)
+        self.objects = Objects(self, panels.objects)
+        self.review = Review(self, panels.review)
+        self.files = SessionFiles(self, panels.session, recent, self.autosave)
         self._connect()
         self.keys.bind([viewer])
         self.choices.refresh_images(viewer.layers.selection.active)
         self.refresh()
+        if self.choices.image is None:
+            self.files.look_around()
 
     def _connect(self) -> None:
         panels, choices = self.panels, self.choices
         choices.changed.connect(self._on_choice)
         choices.markers_changed.connect(self._markers.start)
-        choices.window_changed.connect(lambda *_: self._window.start())
         choices.dropped.connect(self._retire)
         choices.failed.connect(self.report)
-        panels.objects.object_chosen.connect(self.choose_object)
-        panels.objects.next_clicked.connect(self.next_object)
-        panels.objects.reset_clicked.connect(self.reset_object)
-        panels.objects.renamed.connect(self.rename_object)
         panels.run.run_clicked.connect(self.propagate)
         panels.run.stop_clicked.connect(self.runs.stop)
         panels.run.undo_clicked.connect(lambda: self.step(back=True))
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
-        self.queue.busy_changed.connect(self._say)
+        panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
+        panels.advanced.autosave_changed.connect(self.set_autosave)
+        self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
         self.runs.progressed.connect(panels.run.set_progress)
+        self.runs.progressed.connect(lambda *_: self.review.tick())
         self.runs.finished.connect(self._on_run_finished)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
     def busy(self) -> bool:
         """Whether something runs, waits, or is about to begin."""
-        return self._markers.isActive() or self._window.isActive() or self.queue.busy or self.runs.running
-
-    # ------------------------------------------------------------------ objects
-
-    def choose_object(self, obj: int) -> None:
-        """Make the next marks belong to this object."""
-        self.tools.set_object(obj)
-        if self.choices.workspace is not None and self.choices.workspace.labels is not None:
-            self.choices.workspace.labels.selected_label = obj
-
-    def next_object(self) -> None:
-        """Begin a new object; an object that has nothing yet is used first."""
-        handle = self.choices.handle
-        used = {obj for obj, _ in handle.seen} | set(handle.objects) if handle is not None else set()
-        self.choose_object(max(used, default=0) + 1)
-        self.tools.set_positive(True)
-        self.refresh()
-
-    def reset_object(self) -> None:
-        """Remove marks and masks of the current object."""
-        obj = self.tools.obj
-        self._submit(lambda handle: handle.reset(obj), f"Resetting object {obj}…")
-
-    def rename_object(self, obj: int, name: str) -> None:
-        """Give an object another name."""
-        if name:
-            self._submit(lambda handle: handle.rename(obj, name), "Renaming…")
-        self.refresh()
+        waits = self._markers.isActive() or self.window.busy or self.editing.busy or self.files.busy
+        return waits or self.queue.busy or self.runs.running
 
     # ------------------------------------------------------------------ marks and answers
 
@@ -161,6 +139,7 @@ class SegmentController(QObject):
         workspace, handle = self.choices.workspace, self.choices.handle
         if workspace is None or handle is None:
             return
+        self.editing.take_drawings(workspace, handle)
         if workspace.tidy_boxes(handle.grid):
             self._last_words = "A box has to hold at least one pixel of one slice; it was taken away."
         if not self._note_markers(workspace, handle):
@@ -168,7 +147,7 @@ class SegmentController(QObject):
             return
         preview = self.panels.prompt.preview_box.isChecked()
         text = "Computing the mask…" if handle.session is not None else f"Loading the model {handle.choice.name}…"
-        self._submit(lambda h: h.sync(preview), text, key=("sync", id(handle)))
+        self.submit(lambda h: h.sync(preview), text, key=("sync", id(handle)))
 
     def _note_markers(self, workspace: Workspace, handle: SessionHandle) -> bool:
         now = workspace.read(handle.grid)
@@ -177,55 +156,121 @@ class SegmentController(QObject):
         handle.note(changes)
         return bool(changes)
 
-    def step(self, back: bool) -> None:
-        """Undo or redo the last step, mark and mask together."""
-        # What was drawn a moment ago is a step of its own and must reach the session first.
+    def _flush(self) -> None:
+        """Hand over what was drawn a moment ago: it is a step of its own, before the one to come."""
+        self.editing.take_strokes()
         if self._markers.isActive():
             self._markers.stop()
             self._on_markers()
+
+    def answer(self) -> None:
+        """Show the masks of the objects that are marked on the shown slice."""
+        self._flush()
+        frame = self.choices.shown_frame()
+        self.submit(lambda h: h.answer(frame), "Computing the mask…")
+
+    def step(self, back: bool) -> None:
+        """Undo or redo the last step, mark and mask together."""
+        if self.runs.running:
+            self.report(SessionBusyError("A run is under way; stop it before you undo or redo."))
+            return
+        self._flush()
         handle = self.choices.handle
         if handle is None or (handle.session is None and not self.queue.busy):
             return
-        self._submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
+        self.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
 
-    def _submit(self, job: Callable[[SessionHandle], Update], text: str, key: Any = None) -> None:
+    def take_labels(self, wish: LabelsWish) -> None:
+        """Take objects of another labels layer as masks to start from."""
+        handle = self.choices.handle
+        if handle is None:
+            return
+        shown, count = self.choices.shown_frame(), handle.grid.frame_count
+        frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
+        objects = [int(wish.layer.selected_label)] if wish.only_selected else None
+        data = wish.layer.data
+        self.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
+
+    def labels_to_take(self) -> list[tuple[str, Labels]]:
+        """Labels layers of the viewer on the grid of the image, but for ours."""
+        from napari.layers import Labels
+
         workspace, handle = self.choices.workspace, self.choices.handle
-        if workspace is not None and handle is not None:
-            self.queue.submit(lambda: job(handle), lambda update: self._apply(workspace, handle, update), text, key)
+        if workspace is None or handle is None:
+            return []
+        layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
+        shape = handle.grid.label_shape
+        return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
 
-    def _apply(self, workspace: Workspace, handle: SessionHandle, update: Update) -> None:
+    # ------------------------------------------------------------------ work and what comes of it
+
+    def submit(
+        self, job: Callable[[SessionHandle], Update], text: str, key: Any = None, handle: SessionHandle | None = None
+    ) -> None:
+        """Let a worker do something with a session, the current one by default, and draw what comes of it."""
+        workspace, handle = self.choices.workspace, handle or self.choices.handle
+        if workspace is None or handle is None:
+            return
+
+        def work() -> Update | None:
+            # The image may have been removed meanwhile.
+            return None if handle.closed else job(handle)
+
+        def done(update: Update | None) -> None:
+            if update is not None:
+                self.apply(workspace, handle, update)
+
+        self.queue.submit(work, done, text, key)
+
+    def apply(self, workspace: Workspace, handle: SessionHandle, update: Update) -> None:
+        """Draw what came of a piece of work."""
         for warning in update.warnings:
             show_warning(warning)
         if workspace.image not in self.viewer.layers:
             return
         if update.prompts is not None:
-            workspace.write(handle.grid, update.prompts)
+            if handle is self.choices.handle:
+                self._note_markers(workspace, handle)
+            workspace.write(handle.grid, handle.with_pending(update.prompts))
             handle.seen = workspace.read(handle.grid)
         if update.frames:
-            labels = self._labels(workspace, handle)
-            write_frames(labels, update.frames)
-            labels.refresh()
+            self._labels(workspace, handle)
+            workspace.write_frames(update.frames)
         if update.outline is not None:
             workspace.show_outline(handle.grid, update.outline.frame, update.outline.window)
         elif update.prompts is not None:
             workspace.show_outline(handle.grid, 0, None)
-        self._color(workspace, handle)
+        if handle is self.choices.handle:
+            self.color()
         self.keys.bind(workspace.owned())
         self.refresh()
 
     def _labels(self, workspace: Workspace, handle: SessionHandle) -> Labels:
         missing = workspace.labels is None or workspace.labels not in self.viewer.layers
         labels = workspace.ensure_labels()
-        if missing and handle.session is not None:
-            handle.session.labels(out=labels.data)
-            self._color(workspace, handle)
+        if missing:
+            if handle.session is not None:
+                handle.session.labels(out=labels.data)
+                labels.refresh()
+            labels.selected_label = self.tools.obj
+            self.editing.watch()
+            self.color()
         return labels
 
-    def _color(self, workspace: Workspace, handle: SessionHandle) -> None:
-        colors = {obj: info.color for obj, info in handle.objects.items()}
-        if workspace.labels is not None and colors and colors != workspace.colors:
-            workspace.colors = colors
-            set_object_colors(workspace.labels, colors)
+    def _current_labels(self) -> None:
+        workspace, handle = self.choices.workspace, self.choices.handle
+        if workspace is not None and handle is not None:
+            self._labels(workspace, handle)
+
+    def color(self) -> None:
+        """Draw the objects in their colours, hidden ones not at all."""
+        workspace, handle = self.choices.workspace, self.choices.handle
+        if workspace is None or handle is None or workspace.labels is None:
+            return
+        look = {obj: (*info.color, float(obj not in workspace.hidden)) for obj, info in handle.objects.items()}
+        if look and look != workspace.look:
+            workspace.look = look
+            set_object_colors(workspace.labels, look)
 
     # ------------------------------------------------------------------ runs
 
@@ -234,31 +279,33 @@ class SegmentController(QObject):
         workspace, handle = self.choices.workspace, self.choices.handle
         if workspace is None or handle is None or self.runs.running:
             return
+        self.editing.take_strokes()
         self._markers.stop()
+        self.editing.take_drawings(workspace, handle)
         self._note_markers(workspace, handle)
         frames = self.panels.run.frames()
 
         def begin(update: Update) -> None:
-            self._apply(workspace, handle, update)
+            self.apply(workspace, handle, update)
             if workspace.image in self.viewer.layers and not self.runs.running:
-                labels = self._labels(workspace, handle)
+                self._labels(workspace, handle)
                 self.keys.bind(workspace.owned())
-                self.runs.start(handle, labels, cast("Direction", direction), frames)
+                assert workspace.painting is not None
+                self.runs.start(handle, workspace.painting, cast("Direction", direction), frames)
                 self.refresh()
 
         self.queue.submit(lambda: handle.sync(preview=False), begin, "Preparing the run…")
 
-    def _on_run_finished(self, handle: SessionHandle, text: str, error: Exception | None) -> None:
+    def _on_run_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
         self.panels.run.clear_progress()
         self._last_words = text
+        (self._stopped.add if stopped else self._stopped.discard)(id(handle))
         for old in [h for h in self._retired if h is handle]:
             self._retired.remove(old)
             old.close()
         if self._closed:
             return
-        workspace = self.choices.workspace
-        if workspace is not None and handle is self.choices.handle:
-            self._color(workspace, handle)
+        self.color()
         self.refresh()
         if error is not None:
             self.report(error)
@@ -266,18 +313,12 @@ class SegmentController(QObject):
     def _retire(self, handles: list[SessionHandle]) -> None:
         """Close sessions that are no longer wanted; the one that runs is closed when its frame is done."""
         for handle in handles:
+            self._stopped.discard(id(handle))
             if handle is self.runs.handle:
                 self._retired.append(handle)
                 self.runs.stop()
             else:
                 handle.close()
-
-    def _send_window(self) -> None:
-        window = self.choices.window()
-        handle = self.choices.handle
-        if window is not None and handle is not None and window != handle.window:
-            low, high = window
-            self._submit(lambda h: h.set_window(low, high), "Setting the window…", key=("window", id(handle)))
 
     # ------------------------------------------------------------------ saving
 
@@ -294,11 +335,12 @@ class SegmentController(QObject):
             napari_sam2.write_labels(path, data, volume)
             return f"Saved {path}."
 
-        self.queue.submit(write, self._saved, "Saving…")
+        self.queue.submit(write, self.say, "Saving…")
 
-    def _saved(self, text: str) -> None:
-        self._last_words = text
-        self.refresh()
+    def set_autosave(self, on: bool) -> None:
+        """Say whether sessions get a file by themselves; one that has a file keeps it."""
+        self.autosave.on = on
+        self.files.refresh()
 
     # ------------------------------------------------------------------ views
 
@@ -313,8 +355,12 @@ class SegmentController(QObject):
         if workspace is not None and handle is not None:
             self.keys.bind(workspace.owned())
             workspace.show_outline(handle.grid, 0, None)
+            self.editing.watch()
+            self.color()
+            self.window.show_default()
             # Marks that stand there belong to the new session too.
             self._markers.start()
+        self.files.look_around()
         self.refresh()
 
     def _on_layer_removed(self, event: Any) -> None:
@@ -324,7 +370,13 @@ class SegmentController(QObject):
             self._markers.start()
         self.refresh()
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say in the status line what happened."""
+        self._last_words = text
+        self.refresh()
+
+    def _on_busy(self, text: str) -> None:
+        self._busy_with = text
         self.panels.status.setText(text or self._summary())
 
     def report(self, error: Exception) -> None:
@@ -339,27 +391,27 @@ class SegmentController(QObject):
         if self._closed:
             return
         workspace, handle = self.choices.workspace, self.choices.handle
-        rows = [ObjectRow(i, o.name, o.color, o.state, o.frames) for i, o in handle.objects.items()] if handle else []
-        if self.tools.obj not in {row.obj_id for row in rows}:
-            rows.append(ObjectRow(self.tools.obj, f"object {self.tools.obj}", (0.5, 0.5, 0.5), "empty", 0))
-        self.panels.objects.set_objects(rows, self.tools.obj)
         no_image = "" if handle is not None else "there is no image to work on; open one first."
         busy = "a run is under way; stop it first." if self.runs.running else ""
         run_why = no_image or busy
         if handle is not None and not run_why:
             if handle.grid.frame_count < 2:
                 run_why = "a single picture has no other slices; its mask is there already."
-            elif not handle.seen:
+            elif not handle.seen and not any(o.prompts or o.frames for o in handle.objects.values()):
                 run_why = "nothing is marked yet; place a point or a box first."
         fresh = "" if handle is not None and handle.session is not None else "nothing was done yet."
         unsaved = "" if workspace is not None and workspace.labels is not None else "there are no labels yet."
         self.panels.prompt.set_enabled(no_image)
-        self.panels.objects.set_enabled(no_image, no_image or busy or fresh)
+        self.objects.refresh(no_image, busy)
         stop_why = "" if self.runs.running else "nothing runs."
         self.panels.run.set_enabled(run_why, stop_why, no_image or busy or fresh, no_image or unsaved)
+        self.panels.run.set_continuing(handle is not None and id(handle) in self._stopped)
         self.panels.source.set_locked(busy)
+        self.panels.advanced.set_overlap(handle.overlap if handle is not None else "keep")
+        self.files.refresh()
+        self.review.refresh()
         self.tools.show()
-        self._say("")
+        self.panels.status.setText(self._busy_with or self._summary())
 
     def _summary(self) -> str:
         handle = self.choices.handle
@@ -372,24 +424,31 @@ class SegmentController(QObject):
         parts = [handle.choice.name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
         return " · ".join(p for p in parts if p)
 
+    def _keep_the_last_marks(self) -> None:
+        """Tell the session what it has not been told yet, without asking for an answer."""
+        self._markers.stop()
+        self.queue.close()
+        workspace, handle = self.choices.workspace, self.choices.handle
+        if workspace is None or handle is None or handle.session is None:
+            return
+        try:
+            self._note_markers(workspace, handle)
+            handle.sync(preview=False)
+            self.editing.close()
+        except NapariSam2Error as error:
+            show_warning(str(error))
+
     def close(self) -> None:
         """Stop what runs, give the keys back, and take the prompt layers out of the viewer."""
         if self._closed:
             return
         self._closed = True
-        self._markers.stop()
-        self._window.stop()
-        self.queue.close()
+        self._keep_the_last_marks()
+        self.window.close()
+        self.review.close()
+        self.files.close()
         self.tools.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()
         self.runs.stop()
         self.choices.close()
-
-
-def _single_shot(parent: QObject, milliseconds: int, then: Callable[[], None]) -> QTimer:
-    timer = QTimer(parent)
-    timer.setSingleShot(True)
-    timer.setInterval(milliseconds)
-    timer.timeout.connect(then)
-    return timer

@@ -5,27 +5,35 @@ No Qt and no napari. Every method but :meth:`SessionHandle.note` may compute for
 
 from __future__ import annotations
 
+import logging
 import threading
+import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from napari_sam2.errors import PromptError
+import numpy as np
+
+from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
 from napari_sam2.layers.prompts import FramePrompts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import numpy as np
+    import pandas as pd
     from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
     from napari_sam2.engine.predictor import VideoPredictor
+    from napari_sam2.layers.painting import Stroke
     from napari_sam2.layers.prompts import PromptKey, PromptTable
+    from napari_sam2.masks import Overlap
     from napari_sam2.object_table import ObjectInfo
     from napari_sam2.propagation import Direction
     from napari_sam2.session import VideoSession
     from napari_sam2.volume import ImageVolume
 
+logger = logging.getLogger(__name__)
 Index = tuple[int | slice, ...]
 
 
@@ -49,7 +57,6 @@ class Update:
     """What the viewer has to draw after a call."""
 
     frames: list[tuple[Index, NDArray[np.uint16]]] = field(default_factory=list)
-    objects: Mapping[int, ObjectInfo] = field(default_factory=dict)
     outline: Outline | None = None
     prompts: PromptTable | None = None
     warnings: list[str] = field(default_factory=list)
@@ -88,6 +95,10 @@ class SessionHandle:
         ``(low, high)`` in the image's values; None leaves it to the session.
     shelf
         Where the model comes from.
+    autosave
+        Gives a session that has something in it a file.
+    session
+        The session, where it is open already.
     """
 
     def __init__(
@@ -97,13 +108,19 @@ class SessionHandle:
         choice: ModelChoice,
         window: tuple[float, float] | None,
         shelf: PredictorShelf,
+        autosave: Callable[[VideoSession], None] | None = None,
+        session: VideoSession | None = None,
     ) -> None:
         self.volume = volume
         self.grid = grid
         self.choice = choice
         self.window = window
-        self.session: VideoSession | None = None
+        self.session = session
+        self.closed = False
         self.seen: PromptTable = {}
+        self._autosave = autosave
+        self._looked_at: dict[PromptKey, int] = {}
+        self._overlap: Overlap | None = None
         self._shelf = shelf
         self._pending: dict[PromptKey, FramePrompts | None] = {}
         self._lock = threading.Lock()
@@ -115,6 +132,21 @@ class SessionHandle:
         with self._lock:
             self._pending.update(changes)
 
+    def with_pending(self, table: PromptTable) -> dict[PromptKey, FramePrompts]:
+        """The session's prompts with the changes that it has not been told yet."""
+        with self._lock:
+            merged = {**table, **self._pending}
+        return {key: prompts for key, prompts in merged.items() if prompts}
+
+    def note_seen(self, frame: int) -> None:
+        """Remember that the user looked at the masks of a frame."""
+        if self.session is None:
+            return
+        for obj in self.session.objects:
+            digest = _digest(self.session.mask(obj, frame))
+            if digest is not None:
+                self._looked_at[obj, frame] = digest
+
     # ------------------------------------------------------------------ in a worker
 
     def open(self) -> VideoSession:
@@ -124,7 +156,12 @@ class SessionHandle:
 
             predictor = self._shelf.get(self.choice)
             self.session = VideoSession(
-                predictor, self.volume, frame_axis=self.grid.frame_axis, window=self.window, at=dict(self.grid.at)
+                predictor,
+                self.volume,
+                frame_axis=self.grid.frame_axis,
+                window=self.window,
+                at=dict(self.grid.at),
+                overlap=self._overlap or "keep",
             )
         return self.session
 
@@ -137,49 +174,157 @@ class SessionHandle:
         touched: set[int] = set()
         for (obj, frame), prompts in changes.items():
             try:
-                if prompts:
-                    session.set_prompts(obj, frame, list(prompts.points), list(prompts.labels), prompts.box)
-                else:
-                    session.clear_prompts(obj, frame)
-                touched.add(frame)
+                with self._going_on(update):
+                    if prompts:
+                        session.set_prompts(obj, frame, list(prompts.points), list(prompts.labels), prompts.box)
+                    else:
+                        session.clear_prompts(obj, frame)
             except PromptError as error:
                 update.warnings.append(str(error))
-        if preview:
-            for frame in touched:
-                if any(session.prompts(obj, frame) for obj in session.objects):
+                # The mark that was refused goes away again.
+                update.prompts = self.table()
+            touched.add(frame)
+        for frame in touched if preview else ():
+            if any(session.prompts(obj, frame) for obj in session.objects):
+                with self._going_on(update):
                     session.predict_frame(frame)
         update.frames = _frames(session, touched)
-        update.objects = session.objects
         if changes:
             obj, frame = next(reversed(changes))
             update.outline = Outline(frame, session.prompt_window(obj, frame))
-        return update
+        return self._kept(update)
+
+    def change(self, call: Callable[[VideoSession], Any], frames: Iterable[int] | None = None) -> Update:
+        """Do something with the session.
+
+        Parameters
+        ----------
+        call
+            Called with the session.
+        frames
+            Which frames it changes at most; None: not known beforehand.
+        """
+        session = self.open()
+        update = Update()
+        prompts = self.table()
+        touched = _masked_frames(session) if frames is None else set(frames)
+        with self._going_on(update):
+            call(session)
+        if frames is None:
+            touched |= _masked_frames(session)
+        update.frames = _frames(session, touched)
+        now = self.table()
+        update.prompts = now if now != prompts else None
+        return self._kept(update)
 
     def step(self, back: bool) -> Update:
         """Undo or redo one step; the update says what the markers are now."""
-        session = self.open()
-        return self._compare(session, session.undo if back else session.redo)
+        return self.change(lambda session: session.undo() if back else session.redo())
+
+    def answer(self, frame: int) -> Update:
+        """Ask for the masks of one frame, where something is marked there."""
+        update = self.sync(preview=False)
+        answered = self.change(lambda session: session.predict_frame(frame), {frame})
+        answered.warnings = update.warnings + answered.warnings
+        answered.frames = update.frames + answered.frames
+        return answered
 
     def reset(self, obj: int) -> Update:
         """Remove all prompts and masks of one object."""
-        session = self.open()
-        if obj not in session.objects:
-            return Update(objects=session.objects, prompts=self.table())
-        return self._compare(session, lambda: session.reset_object(obj))
+        return self.change(lambda session: session.reset_object(obj) if obj in session.objects else None)
 
     def rename(self, obj: int, name: str) -> Update:
         """Give an object another name."""
-        session = self.open()
-        if obj in session.objects:
-            session.rename_object(obj, name)
-        return Update(objects=session.objects)
+        return self.change(lambda session: session.rename_object(obj, name) if obj in session.objects else None, ())
+
+    def edit(self, stroke: Stroke) -> Update:
+        """Take what was painted and erased on a frame as a hand edit, one step."""
+
+        def edit(session: VideoSession) -> None:
+            masks = {}
+            for obj in {*stroke.painted, *stroke.erased}:
+                known = session.mask(obj, stroke.frame)
+                if known is None and obj not in stroke.painted:
+                    continue
+                mask = np.zeros(session.frame_shape, bool) if known is None else known
+                if obj in stroke.painted:
+                    mask |= stroke.painted[obj]
+                if obj in stroke.erased:
+                    mask &= ~stroke.erased[obj]
+                masks[obj] = mask
+            if masks:
+                session.edit_masks(stroke.frame, masks)
+
+        return self.change(edit, {stroke.frame})
+
+    def fill(self, obj: int, frame: int, mask: NDArray[np.bool_], inside: bool) -> Update:
+        """Take a filled outline as the prompt of a frame; on a locked frame it is a hand edit.
+
+        An outline of what lies outside is a hand edit that takes its pixels away.
+        """
+
+        def fill(session: VideoSession) -> None:
+            if not inside:
+                known = session.mask(obj, frame)
+                if known is not None:
+                    session.edit_mask(obj, frame, known & ~mask)
+            elif frame in self.locked(obj):
+                session.edit_mask(obj, frame, mask)
+            else:
+                session.set_prompts(obj, frame, mask=mask)
+                session.predict_frame(frame)
+
+        return self.change(fill, {frame})
+
+    def lock_seen(self, obj: int) -> Update:
+        """Lock an object on the frames whose mask is still the one that was looked at."""
+
+        def lock(session: VideoSession) -> None:
+            locked = self.locked(obj)
+            seen = [
+                frame
+                for (i, frame), digest in sorted(self._looked_at.items())
+                if i == obj and frame not in locked and digest == _digest(session.mask(obj, frame))
+            ]
+            if not seen:
+                raise PromptError(
+                    f"There is no slice of object {obj} to lock: look at its masks slice by slice first, "
+                    "with the slider below the picture."
+                )
+            session.lock_frames(obj, seen)
+
+        return self.change(lock, ())
+
+    def take_labels(self, labels: Any, frames: list[int], objects: list[int] | None) -> Update:
+        """Take a label image as mask prompts on some frames."""
+
+        def take(session: VideoSession) -> None:
+            session.add_labels(labels, frames, objects)
+            for frame in frames:
+                if any(session.prompts(obj, frame) for obj in session.objects):
+                    session.predict_frame(frame)
+
+        return self.change(take, frames)
 
     def set_window(self, low: float, high: float) -> Update:
         """Change the values that the model sees as black and white."""
         self.window = (low, high)
+        update = Update()
         if self.session is not None:
-            self.session.set_window(low, high)
-        return Update(objects=self.objects)
+            with self._going_on(update):
+                self.session.set_window(low, high)
+        return update
+
+    def set_overlap(self, rule: Overlap) -> Update:
+        """Change the rule for pixels that two objects claim."""
+        self._overlap = rule
+        if self.session is None:
+            return Update()
+
+        def change(session: VideoSession) -> None:
+            session.overlap = rule
+
+        return self.change(change)
 
     def run(
         self,
@@ -190,21 +335,37 @@ class SessionHandle:
     ) -> Iterator[tuple[Index, NDArray[np.uint16]]]:
         """Propagate; yields the labels of each finished frame, and ends after the frame in which ``stop`` is set."""
         session = self.open()
-        results: Any = session.propagate(direction=direction, frames=frames, progress=progress)
-        try:
-            for result in results:
-                yield session.frame_index(result.frame), session.frame_labels(result.frame)
-                if stop.is_set():
-                    return
-        finally:
-            # Closing it ends the run as one undo step, and frees the session for the next one.
-            results.close()
+        refused: SessionFileError | None = None
+        while True:
+            results: Any = session.propagate(direction=direction, frames=frames, progress=progress)
+            try:
+                for result in results:
+                    yield session.frame_index(result.frame), session.frame_labels(result.frame)
+                    if stop.is_set():
+                        break
+                break
+            except SessionFileError as error:
+                # The frame stands in memory; so will those to come.
+                if session.path is None:
+                    raise
+                refused = error
+                session.detach()
+            finally:
+                # Closing it ends the run as one undo step, and frees the session for the next one.
+                results.close()
+        if refused is not None:
+            yield from _frames(session, set(frames))
+            raise refused
 
     def close(self) -> None:
         """End the session; what it computed stays in the labels layer."""
-        if self.session is not None:
-            self.session.close()
-            self.session = None
+        self.closed = True
+        session, self.session = self.session, None
+        if session is not None:
+            try:
+                session.close()
+            except SessionFileError as error:
+                logger.warning("%s", error)
 
     # ------------------------------------------------------------------ state
 
@@ -212,6 +373,25 @@ class SessionHandle:
     def objects(self) -> Mapping[int, ObjectInfo]:
         """The objects by id; none before the session is open."""
         return {} if self.session is None else self.session.objects
+
+    @property
+    def overlap(self) -> Overlap:
+        """The rule for pixels that two objects claim."""
+        return self._overlap or "keep" if self.session is None else self.session.overlap
+
+    def scores(self, obj: int) -> pd.DataFrame | None:
+        """What is known of the quality of an object's masks, by frame; None where there is no such object."""
+        session = self.session
+        return session.scores(obj) if session is not None and obj in session.objects else None
+
+    def prompted_frames(self, obj: int) -> list[int]:
+        """The frames on which an object is prompted."""
+        return [] if self.session is None else self.session.prompted_frames(obj)
+
+    def locked(self, obj: int) -> set[int]:
+        """The locked frames of an object."""
+        scores = self.scores(obj)
+        return set() if scores is None else {int(f) for f in scores.index[scores["locked"]]}
 
     def table(self) -> dict[PromptKey, FramePrompts]:
         """Return the session's prompts as the markers should show them."""
@@ -225,22 +405,44 @@ class SessionHandle:
                 if prompts is None:
                     continue
                 box = prompts.box
-                found[obj, frame] = FramePrompts(
+                marks = FramePrompts(
                     tuple((p.y, p.x) for p in prompts.points),
                     tuple(int(p.positive) for p in prompts.points),
                     None if box is None else (box.y0, box.x0, box.y1, box.x1),
                 )
+                if marks:
+                    found[obj, frame] = marks
         return found
 
-    def _compare(self, session: VideoSession, change: Callable[[], Any]) -> Update:
-        before = _masked_frames(session)
-        change()
-        frames = before | _masked_frames(session)
-        return Update(
-            _frames(session, frames),
-            session.objects,
-            prompts=self.table(),
-        )
+    @contextmanager
+    def _going_on(self, update: Update) -> Iterator[None]:
+        """Let the work go on in memory where the session's file refuses; the next step tries a new file."""
+        try:
+            yield
+        except SessionFileError as error:
+            if self.session is None or self.session.path is None:
+                raise
+            update.warnings.append(str(error))
+            self.session.detach()
+
+    def _kept(self, update: Update) -> Update:
+        """Give the session a file, if it needs one."""
+        session = self.session
+        if self._autosave is None or session is None or session.path is not None or not session.objects:
+            return update
+        try:
+            self._autosave(session)
+        except SessionBusyError:
+            pass  # A run is under way; there will be another step after it.
+        except SessionFileError as error:
+            self._autosave = None
+            update.warnings.append(f"The session is kept in memory only: {error}")
+        return update
+
+
+def _digest(mask: NDArray[np.bool_] | None) -> int | None:
+    """What tells one mask of a frame from another; None for none, and for an empty one."""
+    return zlib.crc32(np.packbits(mask).tobytes()) if mask is not None and mask.any() else None
 
 
 def _frames(session: VideoSession, frames: set[int]) -> list[tuple[Index, NDArray[np.uint16]]]:

@@ -1,24 +1,15 @@
-"""Step 3 of the dock widget: propagate, stop, undo, save."""
+"""Step 3 of the dock widget: propagate, stop, undo, save the labels."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import (
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGroupBox, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
-from napari_sam2.widgets.objects_panel import set_reason
+from napari_sam2.widgets.buttons import button, row, set_reason
 
 
 class RunPanel(QGroupBox):
-    """Buttons for a run and its progress."""
+    """Buttons for a run and its progress; further panels are put into its column."""
 
     run_clicked = Signal(str)
     stop_clicked = Signal()
@@ -27,32 +18,51 @@ class RunPanel(QGroupBox):
     save_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("3  Propagate", parent)
-        self.back_button = _button("◀ Back", "Follow the objects from their marks to lower slices or earlier frames.")
-        self.both_button = _button("◀ Both ▶", "Follow the objects from their marks in both directions.")
-        self.forward_button = _button("Forward ▶", "Follow the objects to higher slices or later frames.")
+        super().__init__("3  Propagate and check", parent)
+        self.back_button = button(
+            "◀ Back",
+            "Follow the objects from their marks to lower slices or earlier frames.",
+            lambda: self.run_clicked.emit("backward"),
+        )
+        self.both_button = button(
+            "",
+            "Follow the objects from their marks in both directions. Slices that are up to date are not computed "
+            "again.\nKey: Shift+S",
+            lambda: self.run_clicked.emit("both"),
+        )
+        self.forward_button = button(
+            "Forward ▶",
+            "Follow the objects to higher slices or later frames.",
+            lambda: self.run_clicked.emit("forward"),
+        )
         self.first_box = _number("First slice that is computed.")
         self.last_box = _number("Last slice that is computed.")
-        self.stop_button = _button("Stop", "End the run after the slice being computed. Finished slices stay.")
+        self.stop_button = button(
+            "Stop", "End the run after the slice being computed. Finished slices stay.", self.stop_clicked.emit
+        )
         self.progress_bar = QProgressBar()
         self.progress_bar.setToolTip("How far the run is, and how long it will still take.")
-        self.undo_button = _button("Undo", "Take back the last step, mark and mask together. Key: Ctrl+Z")
-        self.redo_button = _button("Redo", "Do again what was taken back last. Key: Ctrl+Shift+Z")
-        self.save_button = _button("Save labels…", "Write the labels to a file: NIfTI or TIFF.")
-        layout = QVBoxLayout(self)
-        layout.addLayout(_row(self.back_button, self.both_button, self.forward_button))
+        self.undo_button = button(
+            "Undo", "Take back the last step, mark and mask together. Key: Ctrl+Z", self.undo_clicked.emit
+        )
+        self.redo_button = button(
+            "Redo", "Do again what was taken back last. Key: Ctrl+Shift+Z", self.redo_clicked.emit
+        )
+        self.save_button = button("Save labels…", "Write the labels to a file: NIfTI or TIFF.", self.save_clicked.emit)
         self.range_label = QLabel("slices")
-        layout.addLayout(_row(self.range_label, self.first_box, QLabel("to"), self.last_box))
-        layout.addLayout(_row(self.progress_bar, self.stop_button))
-        layout.addLayout(_row(self.undo_button, self.redo_button, self.save_button))
-        self.back_button.clicked.connect(lambda: self.run_clicked.emit("backward"))
-        self.both_button.clicked.connect(lambda: self.run_clicked.emit("both"))
-        self.forward_button.clicked.connect(lambda: self.run_clicked.emit("forward"))
-        self.stop_button.clicked.connect(lambda: self.stop_clicked.emit())
-        self.undo_button.clicked.connect(lambda: self.undo_clicked.emit())
-        self.redo_button.clicked.connect(lambda: self.redo_clicked.emit())
-        self.save_button.clicked.connect(lambda: self.save_clicked.emit())
+        self.column = QVBoxLayout(self)
+        self.column.setSpacing(4)
+        self.column.addLayout(row(self.back_button, self.both_button, self.forward_button))
+        self.column.addLayout(row(self.range_label, self.first_box, QLabel("to"), self.last_box))
+        self.column.addLayout(row(self.progress_bar, self.stop_button))
+        self.footer = row(self.undo_button, self.redo_button, self.save_button)
+        self.column.addLayout(self.footer)
+        self.set_continuing(False)
         self.clear_progress()
+
+    def insert(self, widget: QWidget) -> None:
+        """Put a panel above the last row."""
+        self.column.insertWidget(self.column.count() - 1, widget)
 
     def frames(self) -> range:
         """Return the chosen range of frames, both ends included."""
@@ -67,10 +77,14 @@ class RunPanel(QGroupBox):
         self.first_box.setValue(0)
         self.last_box.setValue(max(0, count - 1))
 
+    def set_continuing(self, continuing: bool) -> None:
+        """Say whether a run goes on where an earlier one was stopped."""
+        self.both_button.setText("◀ Continue ▶" if continuing else "◀ Both ▶")
+
     def set_enabled(self, run_why: str, stop_why: str, undo_why: str, save_why: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""
-        for button in (self.back_button, self.both_button, self.forward_button):
-            set_reason(button, run_why)
+        for each in (self.back_button, self.both_button, self.forward_button):
+            set_reason(each, run_why)
         set_reason(self.stop_button, stop_why)
         set_reason(self.undo_button, undo_why)
         set_reason(self.redo_button, undo_why)
@@ -90,21 +104,8 @@ class RunPanel(QGroupBox):
         self.progress_bar.setTextVisible(False)
 
 
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    return button
-
-
 def _number(tip: str) -> QSpinBox:
     box = QSpinBox()
     box.setToolTip(tip)
     box.setMaximum(0)
     return box
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
-    return row

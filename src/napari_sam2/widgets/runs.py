@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.layers.labels import write_frames
 from napari_sam2.widgets.work import FrameRun
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
-
+    from napari_sam2.layers.painting import Painting
     from napari_sam2.propagation import Direction
     from napari_sam2.widgets.handle import SessionHandle
 
@@ -24,13 +23,14 @@ class RunController(QObject):
     """Starts a run, writes its frames as they come, and draws them ten times a second."""
 
     progressed = Signal(int, int, str)
-    finished = Signal(object, str, object)
+    finished = Signal(object, str, object, bool)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._run: FrameRun | None = None
-        self._labels: Labels | None = None
+        self._painting: Painting | None = None
         self._handle: SessionHandle | None = None
+        self._activity: Any = None
         self._written = 0
         self._dirty = False
         self._started = 0.0
@@ -48,14 +48,15 @@ class RunController(QObject):
         """The session that is running."""
         return self._handle
 
-    def start(self, handle: SessionHandle, labels: Labels, direction: Direction, frames: range) -> None:
+    def start(self, handle: SessionHandle, painting: Painting, direction: Direction, frames: range) -> None:
         """Begin a run; one at a time."""
-        self._handle, self._labels = handle, labels
+        self._handle, self._painting = handle, painting
         self._written, self._started = 0, time.monotonic()
         run = self._run = FrameRun(self)
         run.frame.connect(self._on_frame)
         run.finished.connect(self._on_finished)
         self.progressed.emit(0, 0, "")
+        self._activity = progress(total=len(frames), desc="SAM 2: propagating")
         run.start(lambda stop, progress: handle.run(direction, frames, stop, progress))
         self._timer.start()
 
@@ -65,15 +66,15 @@ class RunController(QObject):
             self._run.stop()
 
     def _on_frame(self, frame: Any) -> None:
-        if self._labels is not None:
-            write_frames(self._labels, [frame])
+        if self._painting is not None:
+            self._painting.write([frame])
             self._written += 1
             self._dirty = True
 
     def _draw(self) -> None:
-        if self._dirty and self._labels is not None:
+        if self._dirty and self._painting is not None:
             self._dirty = False
-            self._labels.refresh()
+            self._painting.labels.refresh()
         if self._run is not None:
             done, total, stage = self._run.progress
             left = self._run.seconds_left()
@@ -81,19 +82,25 @@ class RunController(QObject):
             if left is not None:
                 text += f", {_duration(left)} left"
             self.progressed.emit(done, total, text if total else stage)
+            if self._activity is not None and total:
+                self._activity.total = total
+                self._activity.update(done - self._activity.n)
 
     def _on_finished(self, stopped: bool, error: Exception | None) -> None:
         self._timer.stop()
         self._draw()
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
         run, handle = self._run, self._handle
-        self._run = self._handle = self._labels = None
+        self._run = self._handle = self._painting = None
         if run is not None:
             run.deleteLater()
         seconds = time.monotonic() - self._started
         each = f", {1000 * seconds / self._written:.0f} ms each" if self._written else ""
         verb = "Stopped after" if stopped else "Computed"
         text = f"{verb} {self._written} frames{each}." if self._written else "Nothing was left to compute."
-        self.finished.emit(handle, text, error)
+        self.finished.emit(handle, text, error, stopped)
 
 
 def _duration(seconds: float) -> str:

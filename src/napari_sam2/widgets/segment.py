@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from napari_sam2.widgets.controller import Panels, SegmentController
+from napari_sam2.widgets.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.controller import SegmentController
+from napari_sam2.widgets.labels_dialog import LabelsDialog
 from napari_sam2.widgets.objects_panel import ObjectsPanel
+from napari_sam2.widgets.panels import Panels
 from napari_sam2.widgets.prompt_panel import PromptPanel
+from napari_sam2.widgets.review_panel import ReviewPanel
 from napari_sam2.widgets.run_panel import RunPanel
+from napari_sam2.widgets.session_panel import SessionPanel
 from napari_sam2.widgets.source_panel import SourcePanel
 
 if TYPE_CHECKING:
@@ -47,8 +53,8 @@ class _VerticalScroll(QScrollArea):
         return QSize(content.minimumSizeHint().width() + bar.sizeHint().width(), hint.height())
 
     def sizeHint(self) -> QSize:
-        """At least the minimum."""
-        return super().sizeHint().expandedTo(self.minimumSizeHint())
+        """As narrow as may be: the picture needs the room."""
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Tell the layout when the content needs more or less room."""
@@ -80,22 +86,38 @@ class SegmentWidget(QWidget):
         self.objects = ObjectsPanel()
         self.prompt = PromptPanel()
         self.run = RunPanel()
+        self.review = ReviewPanel()
+        self.session = SessionPanel()
+        self.advanced = AdvancedPanel(self.source.device_box)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setToolTip("Model, device, objects, and what happened last.")
         self._lay_out()
-        panels = Panels(self.source, self.objects, self.prompt, self.run, self.status)
+        panels = Panels(
+            self.source,
+            self.objects,
+            self.prompt,
+            self.run,
+            self.review,
+            self.session,
+            self.advanced,
+            self.status,
+        )
         self.controller = SegmentController(napari_viewer, panels, load, self)
         self.run.save_clicked.connect(self._ask_where_to_save)
+        self.prompt.labels_clicked.connect(self._ask_which_labels)
 
     def _lay_out(self) -> None:
         middle = QGroupBox("2  Objects and marks")
         inner = QVBoxLayout(middle)
+        inner.setSpacing(4)
         inner.addWidget(self.objects)
         inner.addWidget(self.prompt)
         content = QWidget()
+        self.run.insert(self.review)
         column = QVBoxLayout(content)
-        for panel in (self.source, middle, self.run, self.status):
+        column.setSpacing(4)
+        for panel in (self.source, middle, self.run, self.session, self.advanced, self.status):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -113,6 +135,17 @@ class SegmentWidget(QWidget):
         path, _ = QFileDialog.getSaveFileName(self, "Save labels", str(Path.cwd() / name), FILE_TYPES)
         if path:
             self.controller.save(path)
+
+    def _ask_which_labels(self) -> None:
+        layers = self.controller.labels_to_take()
+        if not layers:
+            show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
+            return
+        handle = self.controller.choices.handle
+        called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
+        dialog = LabelsDialog(layers, called, self)
+        if dialog.exec():
+            self.controller.take_labels(dialog.wish())
 
     def event(self, event: Any) -> bool:
         """Close down when napari takes the widget out of its dock, which is how it closes one."""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class SourcePanel(QGroupBox):
-    """Four choices. Emits what the user chose; shows what it is told."""
+    """Four choices, of which the device is shown elsewhere. Emits what the user chose; shows what it is told."""
 
     image_chosen = Signal(object)
     axis_chosen = Signal(object)
@@ -33,7 +33,6 @@ class SourcePanel(QGroupBox):
         form.addRow("Along", self.axis_box)
         form.addRow("Window", self.window_label)
         form.addRow("Model", self.model_box)
-        form.addRow("Device", self.device_box)
         self.image_box.activated.connect(lambda i: self.image_chosen.emit(self.image_box.itemData(i)))
         self.axis_box.activated.connect(lambda i: self.axis_chosen.emit(self.axis_box.itemData(i)))
         self.model_box.activated.connect(lambda i: self.model_chosen.emit(self.model_box.itemData(i)))

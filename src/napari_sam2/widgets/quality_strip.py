@@ -1,0 +1,123 @@
+"""The quality of an object's masks over all frames, as a strip that is read at a glance and clicked to go there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyqtgraph as pg
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+
+# Seen on napari's dark and on its light theme.
+GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
+LOCKED, PROMPTED = "#2ecc40", "#e6c200"
+HEIGHT = 92
+# The rows of marks below the bars.
+_LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4
+_TIP = (
+    "The current object on every slice; a click goes there.\n"
+    "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
+    "Grey line: area, against its largest. Violet: how much the masks from both sides disagree.\n"
+    "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
+)
+_LEGEND = (
+    (GOOD, "■", "sure"),
+    (DOUBTFUL, "■", "doubtful"),
+    (AREA, "━", "area"),
+    (LOCKED, "●", "locked"),
+    (PROMPTED, "▲", "marked"),
+)
+
+
+class QualityStrip(QWidget):
+    """Bars, lines and marks over the frames; emits the frame that was clicked."""
+
+    frame_clicked = Signal(int)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setToolTip(_TIP)
+        self.plot = pg.PlotWidget(background=None)
+        self.plot.setFixedHeight(HEIGHT)
+        self.plot.setToolTip(_TIP)
+        # It asks for 640 pixels by itself, and the dock would be as wide.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.plot.setMenuEnabled(False)
+        self.plot.setMouseEnabled(x=False, y=False)
+        self.plot.hideButtons()
+        self.plot.hideAxis("left")
+        self.plot.getAxis("bottom").setStyle(tickLength=-3)
+        self.plot.setYRange(_FLOOR, 1.05, padding=0)
+        self.good = pg.BarGraphItem(x=[], height=[], width=1, brush=GOOD, pen=None)
+        self.doubtful = pg.BarGraphItem(x=[], height=[], width=1, brush=DOUBTFUL, pen=None)
+        self.area = pg.PlotCurveItem(pen=pg.mkPen(AREA, width=1.5), connect="finite")
+        self.disagreement = pg.ScatterPlotItem(symbol="d", size=6, brush=DISAGREEMENT, pen=None)
+        self.locked = pg.ScatterPlotItem(symbol="o", size=6, brush=LOCKED, pen=None)
+        self.prompted = pg.ScatterPlotItem(symbol="t1", size=8, brush=PROMPTED, pen=None)
+        self.here = pg.InfiniteLine(0, pen=pg.mkPen(HERE, width=1.5))
+        for item in (
+            self.good,
+            self.doubtful,
+            self.area,
+            self.disagreement,
+            self.locked,
+            self.prompted,
+            self.here,
+        ):
+            self.plot.addItem(item)
+        self._count = 0
+        self.plot.scene().sigMouseClicked.connect(self._on_click)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.plot)
+        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in _LEGEND]
+        layout.addWidget(QLabel("&nbsp;&nbsp; ".join(parts)))
+        self.set_frames(1)
+
+    def set_frames(self, count: int) -> None:
+        """Say how many frames there are."""
+        if count != self._count:
+            self._count = count
+            self.plot.setXRange(-0.5, max(count, 2) - 0.5, padding=0)
+
+    def set_frame(self, frame: int) -> None:
+        """Say which frame is shown."""
+        self.here.setValue(frame)
+
+    def set_scores(self, scores: pd.DataFrame | None, prompted: Collection[int]) -> None:
+        """Show the figures of :meth:`napari_sam2.VideoSession.scores` and the frames with a mark."""
+        if scores is None or scores.empty:
+            frames = np.zeros(0)
+            iou = area = disagreement = frames
+            doubtful = locked = np.zeros(0, bool)
+        else:
+            frames = scores.index.to_numpy(float)
+            area = scores["area_px"].to_numpy(float)
+            # A mask drawn by hand has no estimate of the model; it is what the user says.
+            iou = np.nan_to_num(scores["iou"].to_numpy(float), nan=1.0).clip(0, 1) * (area > 0)
+            disagreement = scores["disagreement"].to_numpy(float)
+            doubtful, locked = scores["doubtful"].to_numpy(bool), scores["locked"].to_numpy(bool)
+        self.good.setOpts(x=frames[~doubtful], height=iou[~doubtful])
+        self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
+        # Over all frames, so that the line breaks where there is no mask.
+        line = np.full(self._count, np.nan)
+        line[frames.astype(int)] = area / max(area.max(initial=0), 1)
+        self.area.setData(np.arange(self._count), line)
+        known = np.isfinite(disagreement)
+        self.disagreement.setData(frames[known], disagreement[known])
+        self.locked.setData(frames[locked], np.full(locked.sum(), _LOCK_ROW))
+        marked = np.array(sorted(prompted), float)
+        self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))
+
+    def _on_click(self, event: Any) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        x = self.plot.getPlotItem().vb.mapSceneToView(event.scenePos()).x()
+        self.frame_clicked.emit(int(np.clip(round(x), 0, self._count - 1)))
