@@ -117,3 +117,42 @@ def test_deepest_pixel_is_inside_a_ring():
     y, x = deepest_pixel(ring)
     assert ring[y, x]
     assert abs(np.hypot(y - 20, x - 20) - 11) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--box", "3,30,20,71,61", "--out", "{image}"], "the image itself"),
+        (["--box", "3,30,20,71,61", "--out", "{folder}/labels.xyz"], "suffix"),
+        (["--box", "3,30,20,71,61", "--out", "{folder}/none/labels.tif"], "does not exist"),
+        (["--box", "3.5,30,20,71,61", "--out", "{folder}/labels.tif"], "whole number"),
+        (["--point", "nan,30,20", "--out", "{folder}/labels.tif"], "not of the form"),
+        (["--point", "3,30,20", "--at", "t", "--out", "{folder}/labels.tif"], "AXIS=INDEX"),
+    ],
+)
+def test_segment_refuses_before_it_works(stack, tmp_path, capsys, arguments, text):
+    path, image, _ = stack
+    words = [a.format(image=path, folder=tmp_path) for a in arguments]
+    assert main(["segment", str(path), *words]) == 2
+    assert text in capsys.readouterr().err
+    assert np.array_equal(ns.read_volume(path).array, image)
+
+
+def test_results_cannot_go_where_a_file_stands(stack, tmp_path, capsys):
+    path, _, _ = stack
+    assert main(["demo", "--out", str(path)]) == 2
+    assert "cannot be made a folder" in capsys.readouterr().err
+
+
+def test_segment_one_time_point_of_a_4d_image(stack, tmp_path):
+    import tifffile
+
+    _, image, _ = stack
+    path = tmp_path / "movie.tif"
+    tifffile.imwrite(path, np.stack([image[::-1], image]), imagej=True, metadata={"axes": "TZYX"})
+    out = tmp_path / "labels.tif"
+    asked = ["--axis", "z", "--at", "t=1", "--box", "3,30,20,71,61", "--out", str(out)]
+    assert main(["segment", str(path), *asked]) == 0
+    labels = ns.read_labels(out, ns.read_volume(path))
+    assert labels[1].any()
+    assert not labels[0].any()

@@ -187,6 +187,21 @@ def test_image_is_read_from_where_it_was_or_from_beside_the_file(tmp_path):
         VideoSession.open(moved / "case.sam2", FakePredictor())
 
 
+def test_series_in_an_archive_is_found_again(tmp_path):
+    import napari_sam2 as ns
+    from napari_sam2.sample_data import sample_folder
+
+    folder = next(path.parent for path in sample_folder().rglob("*.dcm"))
+    archive = shutil.make_archive(str(tmp_path / "scan"), "zip", folder)
+    session = VideoSession(FakePredictor(), ns.read_volume(archive))
+    session.add_box(1, 3, (2, 2, 6, 6))
+    session.save(tmp_path / "case.sam2")
+    session.close()
+    again = VideoSession.open(tmp_path / "case.sam2", FakePredictor())
+    assert again.prompted_frames(1) == [3]
+    again.close()
+
+
 def closed_file(session, tmp_path):
     path = tmp_path / "case.sam2"
     session.save(path)

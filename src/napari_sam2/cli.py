@@ -14,6 +14,7 @@ import numpy as np
 
 import napari_sam2 as ns
 from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
+from napari_sam2.io import check_label_target
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -140,6 +141,7 @@ def _segment(arguments: argparse.Namespace) -> None:
     volume = ns.read_volume(
         arguments.image, series=int(series) if series is not None and series.isdecimal() else series
     )
+    check_label_target(arguments.out, volume)
     window = None
     if arguments.window is not None:
         low, high = _numbers(arguments.window, 2, "--window", "LO,HI")

@@ -97,9 +97,11 @@ def check(image: dict[str, Any], volume: ImageVolume, session_path: Path) -> Non
 
 
 def place(volume: ImageVolume) -> str | None:
-    """Where the image lies: its file, or the folder that holds its series; None for an image from no file."""
+    """Where the image lies: what was opened, or what holds its files; None for an image from no file."""
     if volume.source is None or not volume.source.paths:
         return None
+    if volume.source.opened is not None:
+        return str(volume.source.opened)
     paths = volume.source.paths
     # A series is the folder that holds all of it; one file is itself.
     return os.path.commonpath([path.resolve() if len(paths) == 1 else path.resolve().parent for path in paths])

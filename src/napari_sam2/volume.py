@@ -68,6 +68,8 @@ class VolumeSource:
         ``(name, reason)`` of each file of the folder that was not read.
     notes
         Sentences about everything that was assumed, for the user to see.
+    opened
+        What the user opened: a folder, an archive, a file; to be opened again later.
     """
 
     paths: tuple[Path, ...] = ()
@@ -76,6 +78,7 @@ class VolumeSource:
     header: Mapping[str, Any] = field(default_factory=dict)
     skipped: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    opened: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)

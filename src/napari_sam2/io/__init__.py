@@ -6,6 +6,7 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,8 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
     path = Path(path).expanduser()
     volume = _read_volume(path, series, lazy)
     if volume.source is not None:
+        volume = replace(volume, source=replace(volume.source, opened=path.resolve()))
+        assert volume.source is not None
         for note in volume.source.notes:
             _log.info("%s: %s", path, note)
         for name, reason in volume.source.skipped:
@@ -127,7 +130,7 @@ def write_labels(
     WriteError
         If the suffix is unknown, the labels do not fit, or the disk refuses.
     """
-    path = Path(path).expanduser()
+    path = check_label_target(path, volume)
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):
         from napari_sam2.io._nifti_labels import write_nifti_labels
@@ -145,15 +148,30 @@ def write_labels(
         from napari_sam2.io.dicom_seg import write_dicom_seg
 
         write_dicom_seg(path, labels, volume, names, codes)
-    elif name.endswith((".tif", ".tiff")):
+    else:
         from napari_sam2.io.tiff import write_tiff_labels
 
         write_tiff_labels(path, labels, volume, names)
-    else:
+
+
+def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
+    """The path of labels to be written, or a WriteError that says why it cannot be; for use before long work.
+
+    Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
+    """
+    path = Path(path).expanduser()
+    in_zarr = path.parent.name == "labels"
+    if not in_zarr and not path.name.lower().endswith(LABEL_SUFFIXES):
         raise WriteError(
             f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
             f"Use one of the suffixes {', '.join(LABEL_SUFFIXES)}."
         )
+    if not in_zarr and not path.parent.is_dir():
+        raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
+    sources = () if volume.source is None else volume.source.paths
+    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
+        raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
+    return path
 
 
 def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
