@@ -1,4 +1,4 @@
-"""Memory of a run: the same small frames, stacks of growing length, one process for each.
+"""Memory of a run: small frames, stacks of growing length, one process for each.
 
 With the cache of embeddings as it comes, and with a small one: what grows with the length and what does not.
 """
@@ -14,16 +14,19 @@ import time
 import numpy as np
 
 import napari_sam2 as ns
+from napari_sam2.engine.sam2.embedding_store import Budget
 
 SIDE = 128
 
 
 def run(frames: int, cache_bytes: int) -> None:
     predictor = ns.load_predictor("starter", device="cpu")
-    predictor.cache_bytes = cache_bytes
+    predictor.store.set_budget(Budget(device=0, ram=cache_bytes, disk=0))
     rows, columns = np.mgrid[:SIDE, :SIDE]
-    disc = ((rows - 64) ** 2 + (columns - 64) ** 2 < 20**2).astype(np.int16) * 100
-    volume = ns.ImageVolume(np.broadcast_to(disc, (frames, SIDE, SIDE)), axes="tyx")
+    disc = ((rows - 64) ** 2 + (columns - 64) ** 2 < 20**2) * 100
+    # Noise, because embeddings are found again by the content of a frame.
+    noise = np.random.default_rng(0).normal(20, 5, (frames, SIDE, SIDE)).astype(np.int16)
+    volume = ns.ImageVolume(noise + disc.astype(np.int16), axes="tyx")
     session = ns.VideoSession(predictor, volume, window=(0, 150))
     session.add_box(1, 0, (44, 44, 85, 85))
     session.predict_frame(0)

@@ -187,6 +187,19 @@ def test_image_is_read_from_where_it_was_or_from_beside_the_file(tmp_path):
         VideoSession.open(moved / "case.sam2", FakePredictor())
 
 
+def test_other_weights_are_said(session, volume, tmp_path, caplog):
+    class Trained(FakePredictor):
+        fingerprint = "abc"
+
+    one = VideoSession(Trained(), volume)
+    one.save(tmp_path / "a.sam2")
+    one.close()
+    VideoSession.open(tmp_path / "a.sam2", Trained(), volume).close()
+    assert not caplog.records
+    reopen(tmp_path / "a.sam2", volume).close()
+    assert "other weights" in caplog.text
+
+
 def test_series_in_an_archive_is_found_again(tmp_path):
     import napari_sam2 as ns
     from napari_sam2.sample_data import sample_folder

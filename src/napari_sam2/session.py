@@ -5,6 +5,7 @@ Whatever the dock widget can do is a method here; nothing in this module knows n
 
 from __future__ import annotations
 
+import logging
 import platform
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from napari_sam2.history import Put
     from napari_sam2.masks import Overlap
     from napari_sam2.records import Accepted
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PATIENCE = 5
 
@@ -684,6 +687,7 @@ class VideoSession:
             )
             file.load(session._history)
             session._bind(file)
+            session._compare_model(settings["model"]["hash"])
         except KeyError as error:
             file.abandon()
             raise SessionFileError(f"{source} is damaged: {error} is missing. It was left as it is.") from error
@@ -703,7 +707,7 @@ class VideoSession:
             export.write_json(path, export.coco_document(self._state))
 
     def close(self) -> None:
-        """End the session, free its embeddings and close its file."""
+        """End the session and close its file; embeddings stay with the model, within its budget."""
         with self._lock:
             self._check_idle()
             self._closed = True
@@ -726,9 +730,22 @@ class VideoSession:
                 "window": list(state.levels),
                 "overlap": state.overlap,
             },
-            "model": {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)},
+            "model": self._settings_of_model(),
             "versions": {"napari-sam2": __version__, "python": platform.python_version(), "numpy": np.__version__},
         }
+
+    def _compare_model(self, stored: str | None) -> None:
+        ours = self._settings_of_model()["hash"]
+        if stored is not None and ours != stored:
+            _log.warning(
+                "%s was made with other weights than those of %s; its masks stay, new ones and a replay may differ.",
+                self.path,
+                self.predictor.name,
+            )
+
+    def _settings_of_model(self) -> dict[str, Any]:
+        # A predictor that is not ours may have no fingerprint.
+        return {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)}
 
     def _keep_setting(self, **changed: Any) -> None:
         if self._file is not None:

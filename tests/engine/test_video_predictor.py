@@ -167,3 +167,12 @@ def test_memory_does_not_grow_with_the_stack(predictor, stack):
             bank = session._state.followers[1, 0, 1].track.bank
             held[step.frame] = (len(bank.conditioning), len(bank.tracked), len(bank.pointers))
     assert held == {20: (1, 6, 16), 59: (1, 6, 16)}
+
+
+def test_fingerprint_tells_weights_apart(predictor):
+    other = load_predictor("starter", device="cpu")
+    assert other.fingerprint == predictor.fingerprint
+    changed = load_predictor("starter", device="cpu")
+    with torch.no_grad():
+        next(changed.model.parameters()).add_(1e-3)
+    assert changed.fingerprint != predictor.fingerprint

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import weakref
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from napari_sam2.engine.device import release_memory
 from napari_sam2.engine.sam2.config import ZoomPolicy
@@ -73,6 +76,15 @@ class Sam2VideoPredictor:
     def device(self) -> str:
         """Name of the device the network is on."""
         return str(self.model.device)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the names, shapes and values of the weights: says whether two predictors are one model."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
 
     @property
     def precision(self) -> str:
