@@ -243,6 +243,17 @@ class VideoSession:
         with self._lock:
             self._change_prompts("clear_prompts", obj_id, frame, PromptSet())
 
+    def clear_several(self, places: Iterable[tuple[int, int]]) -> None:
+        """Remove all prompts of several ``(object, frame)`` as one step; none is removed if one is locked."""
+        listed = list(places)
+        with self._lock:
+            for obj_id, frame in listed:
+                self._check(obj_id, frame)
+                self._check_unlocked(obj_id, frame)
+            with self._history.step("clear_several", places=[[int(i), int(f)] for i, f in listed]) as put:
+                for obj_id, frame in listed:
+                    self._put_prompts(put, obj_id, frame, PromptSet())
+
     def prompts(self, obj_id: int, frame: int) -> PromptSet | None:
         """The prompts of an object on a frame, or None."""
         with self._lock:

@@ -46,7 +46,8 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
 
 def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:
     volume = attributes.get("metadata", {}).get("napari_sam2_volume")
-    if isinstance(volume, ImageVolume):
+    # A layer whose array was replaced since is on a grid of its own.
+    if isinstance(volume, ImageVolume) and volume.label_shape == labels.shape:
         return volume
     axes = {2: "yx", 3: "zyx", 4: "tzyx"}.get(labels.ndim, "tzyx"[-labels.ndim :])
     spacing = tuple(abs(float(s)) or 1.0 for s in attributes.get("scale", [1.0] * labels.ndim))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.layers import Layer
+    from numpy.typing import NDArray
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")
 GEOMETRY_EVENTS = (*_PLACE, "units", "axis_labels")
@@ -73,3 +74,28 @@ def on_geometry_change(layer: Layer, callback: Callable[..., None], *, connect: 
                 emitter.connect(callback)
             else:
                 emitter.disconnect(callback)
+
+
+def index_to_patient(layer: Layer, letters: str, factor: float) -> NDArray[np.float64]:
+    """Index ``(z, y, x, 1)`` → LPS millimetres ``(x, y, z, 1)``, ``(4, 4)``, with the world axes taken for the body's.
+
+    Parameters
+    ----------
+    letters
+        One per axis of the layer; time is left out.
+    factor
+        Millimetres in one unit of the world.
+    """
+    matrix = np.diag([0.0, 0.0, 0.0, 1.0])
+    origin = np.array(layer.data_to_world(np.zeros(layer.ndim)), float)
+    spatial = {letter: letters.index(letter) for letter in "zyx" if letter in letters}
+    for column, letter in enumerate("zyx"):
+        if letter not in spatial:
+            matrix[2 - column, column] = factor
+            continue
+        step = np.array(layer.data_to_world(np.eye(layer.ndim)[spatial[letter]]), float) - origin
+        for row, other in enumerate("zyx"):
+            if other in spatial:
+                matrix[2 - row, column] = step[spatial[other]] * factor
+        matrix[2 - column, 3] = origin[spatial[letter]] * factor
+    return matrix

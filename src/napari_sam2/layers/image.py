@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.intensity import default_window
+from napari_sam2.layers.geometry import index_to_patient
 from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     """Return the volume that an image layer shows.
 
     A volume that one of our readers left in ``layer.metadata`` is taken as it is, because it knows more
-    (Hounsfield units, the file's grid) than the layer; otherwise one is built from the layer.
+    (Hounsfield units, the file's grid) than the layer; otherwise one is built from the layer, with its place in the
+    world.
 
     Parameters
     ----------
@@ -66,10 +68,42 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     if layer.rgb:
         axes += "c"
     units = _length_unit(layer, axes)
-    spacing = [abs(float(s)) or 1.0 for s in layer.scale]
+    letters = axes.replace("c", "")
+    spacing = np.array([abs(float(s)) or 1.0 for s in layer.scale])
+    factor = millimetres_per_unit(units) or 1.0
+    affine = index_to_patient(layer, letters, factor)
+    lengths = np.linalg.norm(affine[:3, :3], axis=0) / factor
+    # A shear or an affine of the layer makes the steps other than the scale says.
+    for i, letter in enumerate(letters):
+        if letter in "zyx" and not np.isclose(spacing[i], lengths["zyx".index(letter)]):
+            spacing[i] = lengths["zyx".index(letter)]
     return ImageVolume(
-        data, axes=axes, spacing=tuple(spacing), units=units, name=str(layer.name), source=_source_of(layer)
+        data,
+        axes=axes,
+        spacing=tuple(float(v) for v in spacing),
+        units=units,
+        affine=affine,
+        name=str(layer.name),
+        source=_source_of(layer),
     )
+
+
+def grid_shape(layer: Image) -> tuple[int, ...]:
+    """Shape of the labels of an image layer: that of its finest level, without the channels of an RGB image."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return tuple(int(n) for n in (data.shape[:-1] if layer.rgb else data.shape))
+
+
+def shown_window(layer: Image) -> tuple[float, float] | None:
+    """The values that are shown as black and white, which are those that the model gets.
+
+    None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them
+    by the range of their type, in which most cameras fill a small part.
+    """
+    if layer.rgb:
+        return (0.0, 255.0) if np.dtype(layer.dtype) == np.uint8 else None
+    low, high = layer.contrast_limits
+    return (float(low), float(high)) if high > low else None
 
 
 def layer_axes(layer: Layer) -> str:

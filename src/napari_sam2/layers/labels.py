@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.layers.geometry import geometry_of
+from napari_sam2.layers.image import VOLUME_KEY, grid_shape, volume_from_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,13 +21,14 @@ LABELS_NAME = "SAM 2 labels"
 def make_labels(image: Image) -> Labels:
     """Make an empty ``uint16`` labels layer that lies exactly on an image.
 
-    Its grid is the image's without the channel axis of an RGB image.
+    Its grid is the image's without the channel axis of an RGB image, and it knows the image's volume, so that our
+    writer puts it on the file's own grid.
     """
     from napari.layers import Labels
 
-    data = image.data[0] if image.multiscale else image.data
-    shape = tuple(data.shape[:-1] if image.rgb else data.shape)
-    return Labels(np.zeros(shape, np.uint16), name=LABELS_NAME, opacity=0.5, **geometry_of(image))
+    layer = Labels(np.zeros(grid_shape(image), np.uint16), name=LABELS_NAME, opacity=0.5, **geometry_of(image))
+    layer.metadata[VOLUME_KEY] = volume_from_layer(image)
+    return layer
 
 
 def write_frames(layer: Labels, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:

@@ -82,6 +82,14 @@ class Painting:
                 picture[mask] = obj
         self._look()
 
+    def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:
+        """Empty the layer's array and fill it anew; what was being drawn is complete with that."""
+        self._gather()
+        self._finish()
+        self.labels.data[...] = 0
+        fill(self.labels.data)
+        self._look()
+
     def take(self) -> list[Stroke]:
         """Hand over the strokes that are complete."""
         if self._painted:

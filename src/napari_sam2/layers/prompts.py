@@ -1,8 +1,9 @@
 """Prompts in ordinary Points and Shapes layers ⇄ prompts by object and frame.
 
-A marker carries its object, and for a point its polarity, in the layer's feature table, so that moving,
-copying or deleting it with napari's own tools keeps its meaning. What changed is found by comparing two
-readings of the layers, never by following single events.
+A marker carries its object, for a point its polarity, and the axis along which frames were followed when it was
+made, in the layer's feature table, so that moving, copying or deleting it with napari's own tools keeps its meaning.
+A marker of another axis, or of another index of a fixed axis, is none of this grid's: it is left alone. What changed
+is found by comparing two readings of the layers, never by following single events.
 """
 
 from __future__ import annotations
@@ -82,15 +83,18 @@ class Drawing:
         return np.stack([np.interp(at, along, self.corners[:, i]) for i in (0, 1)], axis=1)
 
 
-def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
-    """Make an empty points layer on an image whose next click is for this object and polarity."""
+def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "") -> Points:
+    """Make an empty points layer on an image whose next click is for this object and polarity.
+
+    ``along`` is the axis letter for which markers are made; one without a letter counts for every axis.
+    """
     from napari.layers import Points
 
     return Points(
         ndim=image.ndim,
         name=POINTS_NAME,
-        features={"obj": np.zeros(0, int), "polarity": np.zeros(0, object)},
-        feature_defaults={"obj": obj, "polarity": polarity},
+        features={"obj": np.zeros(0, int), "polarity": np.zeros(0, object), "along": np.zeros(0, object)},
+        feature_defaults={"obj": obj, "polarity": polarity, "along": along},
         face_color="polarity",
         face_color_cycle=POLARITY_COLORS,
         border_color="white",
@@ -100,15 +104,15 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE) -> Points:
     )
 
 
-def make_boxes(image: Image, obj: int) -> Shapes:
-    """Make an empty shapes layer on an image whose next rectangle is for this object."""
+def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
+    """Make an empty shapes layer on an image whose next rectangle is for this object; see :func:`make_points`."""
     from napari.layers import Shapes
 
     return Shapes(
         ndim=image.ndim,
         name=BOXES_NAME,
-        features={"obj": np.zeros(0, int)},
-        feature_defaults={"obj": obj},
+        features={"obj": np.zeros(0, int), "along": np.zeros(0, object)},
+        feature_defaults={"obj": obj, "along": along},
         edge_color=BOX_COLOR,
         face_color="transparent",
         edge_width=marker_size(image) / 8,
@@ -139,26 +143,33 @@ def marker_size(image: Image) -> float:
     return max(1.5, max(shape[-2:]) / 50)
 
 
-def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str) -> None:
-    """Say for which object, and inside or outside of it, the next marker is."""
+def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str, along: str = "") -> None:
+    """Say for which object and axis, and inside or outside of it, the next marker is."""
     if points is not None:
-        points.feature_defaults = {"obj": obj, "polarity": polarity}
+        points.feature_defaults = {"obj": obj, "polarity": polarity, "along": along}
     if boxes is not None:
-        boxes.feature_defaults = {"obj": obj}
+        boxes.feature_defaults = {"obj": obj, "along": along}
+
+
+def show_along(points: Points | None, along: str) -> None:
+    """Show the points of one axis only; a rectangle of another axis is not flat on its slices and shows nowhere."""
+    if points is not None and len(points.data):
+        points.shown = [_is_along(letter, along) for letter in points.features["along"]]
 
 
 def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
     """All markers on a grid, by ``(object, frame)``.
 
-    Markers outside the volume, on another index of a fixed axis, or rectangles that hold no voxel centre are
-    left out. Of several boxes of one object on one frame the last one drawn counts.
+    Markers outside the volume, of another axis, on another index of a fixed axis, or rectangles that hold no voxel
+    centre are left out. Of several boxes of one object on one frame the last one drawn counts.
     """
     found: dict[PromptKey, tuple[list[tuple[float, float]], list[int], list[Any]]] = {}
     if points is not None:
         table = points.features
-        for point, obj, polarity in zip(points.data, table["obj"], table["polarity"], strict=True):
+        rows = zip(points.data, table["obj"], table["polarity"], table["along"], strict=True)
+        for point, obj, polarity, along in rows:
             place = _frame_of(point, grid)
-            if place is not None:
+            if place is not None and _is_along(along, grid.frame_axis):
                 entry = found.setdefault((int(obj), place[0]), ([], [], []))
                 entry[0].append(place[1:])
                 entry[1].append(int(polarity != NEGATIVE))
@@ -172,15 +183,17 @@ def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -
 def box_rows(
     boxes: Shapes, grid: FrameGrid
 ) -> list[tuple[int, int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
-    """``(place, frame, object, box or None, vertices)`` of each shape that is no drawing.
+    """``(place, frame, object, box or None, vertices)`` of each shape of this grid that is no drawing.
 
     None where it cannot serve as a box.
     """
     rows = []
-    for i, vertices, obj, kind in _shapes(boxes):
+    for i, vertices, obj, kind in _shapes(boxes, grid):
         if kind not in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             frame = grid.to_frame(np.mean(vertices, axis=0))[0]
+            if not 0 <= frame < grid.frame_count:
+                continue  # Of an image that had more slices before.
             rows.append((i, frame, obj, _box_of(places, grid), vertices))
     return rows
 
@@ -188,17 +201,23 @@ def box_rows(
 def drawings(boxes: Shapes, grid: FrameGrid) -> list[Drawing]:
     """Outlines and scribbles that were drawn on one frame of the grid."""
     found = []
-    for i, vertices, obj, kind in _shapes(boxes):
-        if kind in (*_OUTLINES, *_SCRIBBLES) and _is_here(vertices[0], grid):
+    for i, vertices, obj, kind in _shapes(boxes, grid):
+        if kind in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             corners = np.array([p[1:] for p in places], float)
             found.append(Drawing(i, obj, places[0][0], kind in _OUTLINES, corners))
     return found
 
 
-def _shapes(layer: Shapes) -> list[tuple[int, NDArray[np.float64], int, str]]:
-    rows = zip(layer.data, layer.features["obj"], layer.shape_type, strict=False)
-    return [(i, np.asarray(v, float), int(obj), str(kind)) for i, (v, obj, kind) in enumerate(rows)]
+def _shapes(layer: Shapes, grid: FrameGrid) -> list[tuple[int, NDArray[np.float64], int, str]]:
+    """Place, vertices, object and kind of each shape that belongs to this grid."""
+    table = layer.features
+    rows = zip(layer.data, table["obj"], table["along"], layer.shape_type, strict=False)
+    return [
+        (i, np.asarray(v, float), int(obj), str(kind))
+        for i, (v, obj, along, kind) in enumerate(rows)
+        if _is_along(along, grid.frame_axis) and _is_here(np.mean(v, axis=0), grid)
+    ]
 
 
 def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
@@ -208,23 +227,26 @@ def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[Promp
 
 
 def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:
-    """Make the layers show exactly these prompts on the grid; markers on other fixed indices stay.
+    """Make the layers show exactly these prompts on the grid; markers of other grids stay.
 
     A rectangle that already stands for a box keeps its drawn corners, so that nothing jumps.
     """
     _write_points(points, grid, table)
-    drawn = {(o, f, b): v for _, f, o, b, v in box_rows(boxes, grid) if b is not None}
-    elsewhere = [(o, v) for _, _, o, _, v in box_rows(boxes, grid) if not _is_here(v.mean(axis=0), grid)]
+    rows = box_rows(boxes, grid)
+    drawn = {(o, f, b): v for _, f, o, b, v in rows if b is not None}
     wanted = [
         (o, drawn.get((o, f, p.box), rectangle_of(p.box, f, grid))) for (o, f), p in table.items() if p.box is not None
     ]
-    rows = elsewhere + wanted
-    if boxes.nshapes:
-        # Emptying through `data` would leave the rows of the feature table behind.
-        boxes.remove(list(range(boxes.nshapes)))
     if rows:
-        boxes.add([v for _, v in rows], shape_type="rectangle")
-        boxes.features = {"obj": [o for o, _ in rows]}
+        # Emptying through `data` would leave the rows of the feature table behind.
+        boxes.remove([row[0] for row in rows])
+    if wanted:
+        kept = boxes.features.copy()
+        boxes.add([v for _, v in wanted], shape_type="rectangle")
+        boxes.features = {
+            "obj": np.array([*kept["obj"], *(o for o, _ in wanted)], int),
+            "along": np.array([*kept["along"], *[grid.frame_axis or ""] * len(wanted)], object),
+        }
 
 
 def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: FrameGrid) -> NDArray[np.float64]:
@@ -233,12 +255,13 @@ def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: Frame
     return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
 
 
-def add_points(points: Points, places: list[tuple[float, ...]], obj: int, polarity: str) -> None:
-    """Append clicks of one object and polarity."""
+def add_points(points: Points, places: list[tuple[float, ...]], obj: int, polarity: str, along: str = "") -> None:
+    """Append clicks of one object, polarity and axis."""
     features = pd.DataFrame(
         {
             "obj": np.array([*points.features["obj"], *[obj] * len(places)], int),
             "polarity": np.array([*points.features["polarity"], *[polarity] * len(places)], object),
+            "along": np.array([*points.features["along"], *[along] * len(places)], object),
         }
     )
     points.selected_data = set()
@@ -257,7 +280,12 @@ def flip_polarity(points: Points, indices: list[int]) -> None:
 
 
 def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
-    keep = [i for i, p in enumerate(points.data) if not _is_here(p, grid)]
+    letters = points.features["along"]
+    keep = [
+        i
+        for i, (p, along) in enumerate(zip(points.data, letters, strict=True))
+        if not (_is_here(p, grid) and _is_along(along, grid.frame_axis))
+    ]
     old = points.features.iloc[keep]
     new = [
         (grid.from_frame(f, y, x), o, POSITIVE if label else NEGATIVE)
@@ -269,6 +297,7 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
         {
             "obj": np.array([*old["obj"], *(o for _, o, _ in new)], int),
             "polarity": np.array([*old["polarity"], *(s for _, _, s in new)], object),
+            "along": np.array([*old["along"], *[grid.frame_axis or ""] * len(new)], object),
         }
     )
     points.selected_data = set()
@@ -284,6 +313,10 @@ def _frame_of(point: Any, grid: FrameGrid) -> tuple[int, float, float] | None:
     height, width = grid.frame_shape
     inside = 0 <= frame < grid.frame_count and -0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5
     return (frame, y, x) if inside else None
+
+
+def _is_along(letter: Any, axis: str | None) -> bool:
+    return letter in ("", axis or "") or not isinstance(letter, str)
 
 
 def _is_here(point: Any, grid: FrameGrid) -> bool:

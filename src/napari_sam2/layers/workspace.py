@@ -10,6 +10,7 @@ import numpy as np
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.geometry import copy_geometry, on_geometry_change
+from napari_sam2.layers.image import VOLUME_KEY, grid_shape, volume_from_layer
 from napari_sam2.layers.painting import Painting
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Workspace:
     def __init__(self, viewer: ViewerModel, image: Image, hooks: Hooks) -> None:
         self.viewer = viewer
         self.image = image
+        self.ndim = image.ndim
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -62,6 +64,7 @@ class Workspace:
         self.hidden: frozenset[int] = frozenset()
         self.next_obj = 1
         self.next_polarity = prompts_io.POSITIVE
+        self.along = ""
         self.look: dict[int, tuple[float, float, float, float]] = {}
         self.window_was_set = False
         self._hooks = hooks
@@ -80,13 +83,13 @@ class Workspace:
     def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
         """Return the two prompt layers, made (again) where they are missing."""
         if self.points is None or self.points not in self.viewer.layers:
-            self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity)
+            self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity, self.along)
             self.points.events.data.connect(self._marker_event)
             self.points.events.features.connect(self._feature_event)
             self.points.events.mode.connect(self._tool_event)
             self._add(self.points)
         if self.boxes is None or self.boxes not in self.viewer.layers:
-            self.boxes = prompts_io.make_boxes(self.image, self.next_obj)
+            self.boxes = prompts_io.make_boxes(self.image, self.next_obj, self.along)
             self.boxes.events.data.connect(self._marker_event)
             self.boxes.events.features.connect(self._feature_event)
             self.boxes.events.mode.connect(self._tool_event)
@@ -114,16 +117,32 @@ class Workspace:
     def remove_prompt_layers(self) -> None:
         """Take prompts and outline out of the viewer; the labels layer is the user's and stays."""
         on_geometry_change(self.image, self._follow_image, connect=False)
-        if self.labels is not None and self.painting is not None:
-            self.painting.close()
-            self.labels.events.mode.disconnect(self._tool_event)
-            self.labels.events.selected_label.disconnect(self._label_event)
-            self.painting = None
+        self._let_labels_go()
         with self.quiet():
             for layer in (self.points, self.boxes, self.outline):
                 if layer is not None and layer in self.viewer.layers:
                     self.viewer.layers.remove(layer)
         self.points = self.boxes = self.outline = None
+
+    def fits(self) -> bool:
+        """Whether the labels layer, where there is one, has the shape of the image as it is now."""
+        return self.labels is None or tuple(self.labels.data.shape) == grid_shape(self.image)
+
+    def leave_labels(self) -> str:
+        """Make no more use of the labels layer, which stays in the viewer under the name returned."""
+        labels = self.labels
+        assert labels is not None
+        self._let_labels_go()
+        self.labels = None
+        labels.name = f"{labels.name} (other data)"
+        return str(labels.name)
+
+    def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:
+        """Empty the labels layer and let ``fill`` put into its array what it should show."""
+        labels, painting = self._live(self.labels), self.painting
+        if labels is not None and painting is not None:
+            painting.redraw(fill)
+            labels.refresh()
 
     def set_prompts_visible(self, visible: bool) -> None:
         """Show or hide the markers, for instance while another image is worked on."""
@@ -137,7 +156,15 @@ class Workspace:
         """Say for which object, and inside or outside of it, the next marker is."""
         self.next_obj, self.next_polarity = obj, polarity
         with self.quiet():
-            prompts_io.set_next(self.points, self.boxes, obj, polarity)
+            prompts_io.set_next(self.points, self.boxes, obj, polarity, self.along)
+
+    def follow(self, axis: str | None) -> bool:
+        """Say along which axis frames are followed now; the marks of other axes wait. Returns whether it changed."""
+        changed, self.along = self.along != (axis or ""), axis or ""
+        self.set_next(self.next_obj, self.next_polarity)
+        with self.quiet():
+            prompts_io.show_along(self._live(self.points), self.along)
+        return changed
 
     def read(self, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
         """All markers that stand on the grid."""
@@ -150,7 +177,8 @@ class Workspace:
         points, boxes = self.ensure_prompt_layers()
         with self.quiet():
             prompts_io.write_prompts(points, boxes, grid, table)
-            prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity)
+            prompts_io.show_along(points, self.along)
+            prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity, self.along)
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
         """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
@@ -194,7 +222,7 @@ class Workspace:
                 points = self.ensure_prompt_layers()[0]
                 clicks = [grid.from_frame(drawing.frame, y, x) for y, x in drawing.clicks(spacing)]
                 with self.quiet():
-                    prompts_io.add_points(points, clicks, drawing.obj, self.next_polarity)
+                    prompts_io.add_points(points, clicks, drawing.obj, self.next_polarity, self.along)
         return found
 
     def flip(self) -> bool:
@@ -272,16 +300,26 @@ class Workspace:
             return
         table = points.features
         last = len(table) - 1
-        if int(table["obj"].iloc[last]) == self.next_obj and table["polarity"].iloc[last] == self.next_polarity:
+        wanted = {"obj": self.next_obj, "polarity": self.next_polarity, "along": self.along}
+        if all(table[name].iloc[last] == value for name, value in wanted.items()):
             return
         with self.quiet():
             changed = table.copy()
-            changed.loc[changed.index[last], ["obj", "polarity"]] = [self.next_obj, self.next_polarity]
+            changed.loc[changed.index[last], list(wanted)] = list(wanted.values())
             points.features = changed
 
     def _follow_image(self, event: Any = None) -> None:
         for layer in self.owned():
             copy_geometry(self.image, layer)
+        if self.labels is not None and self.fits():
+            self.labels.metadata[VOLUME_KEY] = volume_from_layer(self.image)
+
+    def _let_labels_go(self) -> None:
+        if self.labels is not None and self.painting is not None:
+            self.painting.close()
+            self.labels.events.mode.disconnect(self._tool_event)
+            self.labels.events.selected_label.disconnect(self._label_event)
+            self.painting = None
 
     def _live(self, layer: Any) -> Any:
         return layer if layer is not None and layer in self.viewer.layers else None

@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.registry import MODELS
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.layers.image import axis_choices, volume_from_layer
+from napari_sam2.layers.geometry import on_geometry_change
+from napari_sam2.layers.image import axis_choices, shown_window, volume_from_layer
 from napari_sam2.layers.workspace import Hooks, Workspace
 from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
 
@@ -50,6 +51,7 @@ class Choices(QObject):
     frame_changed = Signal()
     window_changed = Signal(float, float)
     dropped = Signal(object)
+    told = Signal(str)
     failed = Signal(object)
 
     def __init__(
@@ -103,13 +105,16 @@ class Choices(QObject):
 
     def window(self) -> tuple[float, float] | None:
         """Return the values that are shown as black and white, which are those that the model gets."""
-        if self.image is None:
-            return None
-        if self.image.rgb:
-            data = self.image.data[0] if self.image.multiscale else self.image.data
-            return (0.0, 255.0) if data.dtype.kind in "ui" else (0.0, 1.0)
-        low, high = self.image.contrast_limits
-        return (float(low), float(high)) if high > low else None
+        return None if self.image is None else shown_window(self.image)
+
+    def siblings(self) -> list[SessionHandle]:
+        """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
+        current = self.handle
+        if self.image is None or current is None:
+            return []
+        handles = [h for h in self._handles[id(self.image)].values() if h.grid.frame_axis == self.axis]
+        # Where two models worked on the same part, the chosen one's masks are those that count.
+        return sorted(handles, key=lambda h: (h is current, h.choice == self.model))
 
     def open_files(self) -> set[Path]:
         """The files of all sessions of this widget."""
@@ -255,6 +260,7 @@ class Choices(QObject):
                 emitter.connect(callback)
             else:
                 emitter.disconnect(callback)
+        on_geometry_change(self.image, self._on_moved, connect=on)
 
     def _choose_model(self, model: ModelChoice) -> None:
         if model != self.model:
@@ -310,13 +316,33 @@ class Choices(QObject):
             self.window_changed.emit(*window)
 
     def _on_data(self, event: Any = None) -> None:
-        image = self.image
-        if image is not None:
-            # Other values under the same name: nothing that was computed holds any more.
-            self.dropped.emit(list(self._handles[id(image)].values()))
-            self._handles[id(image)] = {}
+        image, workspace = self.image, self.workspace
+        if image is None or workspace is None:
+            return
+        # Other values under the same name: nothing that was computed holds any more.
+        self.dropped.emit(list(self._handles[id(image)].values()))
+        self._handles[id(image)] = {}
+        old = "" if workspace.fits() else workspace.leave_labels()
+        if workspace.ndim != image.ndim:
+            # Marks of three axes have no place in a picture of two.
+            self._watch(False)
+            self.image = None
+            self._drop(id(image))
+            self.choose_image(image)
+        else:
+            self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
             self._at = self._fixed()
             self.changed.emit()
+        if old:
+            self.told.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
+
+    def _on_moved(self, event: Any = None) -> None:
+        """Measure, and save, with the spacing and the place that the image has now."""
+        if self.image is not None:
+            volume = volume_from_layer(self.image)
+            for handle in self._handles[id(self.image)].values():
+                if handle.volume.shape == volume.shape:
+                    handle.volume = volume
 
     def _on_name(self, event: Any = None) -> None:
         self.refresh_images()
@@ -324,6 +350,6 @@ class Choices(QObject):
     def _show_window(self) -> None:
         window = self.window()
         if window is None:
-            self._panel.set_window("–")
+            self._panel.set_window("–" if self.image is None else "by the image's values")
         else:
             self._panel.set_window(f"as displayed, {window[0]:g} … {window[1]:g}")

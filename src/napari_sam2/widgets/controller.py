@@ -71,6 +71,7 @@ class SegmentController(QObject):
         self._retired: list[SessionHandle] = []
         self._closed = False
         self._stopped: set[int] = set()
+        self._chosen_for: Workspace | None = None
         self._last_words = ""
         self._busy_with = ""
         self._markers = QTimer(self)
@@ -114,6 +115,7 @@ class SegmentController(QObject):
         choices.markers_changed.connect(self._markers.start)
         choices.dropped.connect(self._retire)
         choices.failed.connect(self.report)
+        choices.told.connect(lambda text: show_warning(text))
         panels.run.run_clicked.connect(self.propagate)
         panels.run.stop_clicked.connect(self.runs.stop)
         panels.run.undo_clicked.connect(lambda: self.step(back=True))
@@ -228,17 +230,19 @@ class SegmentController(QObject):
             show_warning(warning)
         if workspace.image not in self.viewer.layers:
             return
+        # Masks along another axis than the one that is followed now wait until it is chosen again.
+        seen = workspace.along == (handle.grid.frame_axis or "")
         if update.prompts is not None:
             if handle is self.choices.handle:
                 self._note_markers(workspace, handle)
             workspace.write(handle.grid, handle.with_pending(update.prompts))
             handle.seen = workspace.read(handle.grid)
-        if update.frames:
+        if update.frames and seen:
             self._labels(workspace, handle)
             workspace.write_frames(update.frames)
-        if update.outline is not None:
+        if update.outline is not None and seen:
             workspace.show_outline(handle.grid, update.outline.frame, update.outline.window)
-        elif update.prompts is not None:
+        elif update.prompts is not None and seen:
             workspace.show_outline(handle.grid, 0, None)
         if handle is self.choices.handle:
             self.color()
@@ -249,13 +253,17 @@ class SegmentController(QObject):
         missing = workspace.labels is None or workspace.labels not in self.viewer.layers
         labels = workspace.ensure_labels()
         if missing:
-            if handle.session is not None:
-                handle.session.labels(out=labels.data)
-                labels.refresh()
+            self._draw_all(workspace, handle)
             labels.selected_label = self.tools.obj
             self.editing.watch()
             self.color()
         return labels
+
+    def _draw_all(self, workspace: Workspace, handle: SessionHandle) -> None:
+        """Show the masks of every session along the axis that is followed; of a 4-D image there are several."""
+        handles = self.choices.siblings() if workspace is self.choices.workspace else [handle]
+        sessions = [h.session for h in handles if h.session is not None]
+        workspace.redraw(lambda data: [session.labels(out=data) for session in sessions])
 
     def _current_labels(self) -> None:
         workspace, handle = self.choices.workspace, self.choices.handle
@@ -287,7 +295,8 @@ class SegmentController(QObject):
 
         def begin(update: Update) -> None:
             self.apply(workspace, handle, update)
-            if workspace.image in self.viewer.layers and not self.runs.running:
+            here = workspace.image in self.viewer.layers and workspace.along == (handle.grid.frame_axis or "")
+            if here and not self.runs.running:
                 self._labels(workspace, handle)
                 self.keys.bind(workspace.owned())
                 assert workspace.painting is not None
@@ -316,7 +325,7 @@ class SegmentController(QObject):
             self._stopped.discard(id(handle))
             if handle is self.runs.handle:
                 self._retired.append(handle)
-                self.runs.stop()
+                self.runs.abandon()
             else:
                 handle.close()
 
@@ -346,16 +355,31 @@ class SegmentController(QObject):
 
     def _on_choice(self) -> None:
         workspace, handle = self.choices.workspace, self.choices.handle
-        if self.runs.running and self.runs.handle is not handle:
-            self.runs.stop()
+        turned = workspace is not None and handle is not None and workspace.along != (handle.grid.frame_axis or "")
+        running = self.runs.handle
+        if running is not None and running not in self.choices.siblings():
+            # The labels layer of this image shows another axis from now on; that of another image still shows the run.
+            if turned and workspace is not None and self.runs.labels is workspace.labels:
+                self.runs.abandon()
+            else:
+                self.runs.stop()
+        count = handle.grid.frame_count if handle is not None else 0
         called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
-        self.panels.run.set_frame_count(handle.grid.frame_count if handle is not None else 0, called)
-        self.tools.set_object(1)
-        self.tools.set_positive(True)
+        # Another time point of the same image is no other choice: object, side and range stay as they are.
+        if workspace is not self._chosen_for or turned:
+            self.panels.run.set_frame_count(count, called)
+        if workspace is not self._chosen_for:
+            self.tools.set_object(1)
+            self.tools.set_positive(True)
+        self._chosen_for = workspace
         if workspace is not None and handle is not None:
+            workspace.follow(handle.grid.frame_axis)
             self.keys.bind(workspace.owned())
             workspace.show_outline(handle.grid, 0, None)
             self.editing.watch()
+            if turned and workspace.labels is not None and workspace.fits():
+                self._draw_all(workspace, handle)
+                self._last_words = "Marks and masks along the other axis are kept; choose that axis again to see them."
             self.color()
             self.window.show_default()
             # Marks that stand there belong to the new session too.
@@ -366,6 +390,8 @@ class SegmentController(QObject):
     def _on_layer_removed(self, event: Any) -> None:
         self.keys.unbind(event.value)
         workspace = self.choices.workspace
+        if event.value is self.runs.labels:
+            self.runs.abandon("The labels layer was deleted, which ended the run; Continue brings it back.")
         if workspace is not None and event.value in (workspace.points, workspace.boxes):
             self._markers.start()
         self.refresh()

@@ -123,14 +123,23 @@ class SessionHandle:
         self._overlap: Overlap | None = None
         self._shelf = shelf
         self._pending: dict[PromptKey, FramePrompts | None] = {}
+        # Marks that the user took away with one hand are one step: sets of keys, as they were noted.
+        self._taken_together: list[set[PromptKey]] = []
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ on the main thread
 
     def note(self, changes: Iterable[tuple[PromptKey, FramePrompts | None]]) -> None:
         """Remember changed prompts until :meth:`sync`; a later change of the same frame and object replaces it."""
+        listed = list(changes)
         with self._lock:
-            self._pending.update(changes)
+            for key, _ in listed:
+                # A later change counts as the later one.
+                self._pending.pop(key, None)
+            self._pending.update(listed)
+            gone = {key for key, prompts in listed if not prompts}
+            if len(gone) > 1:
+                self._taken_together.append(gone)
 
     def with_pending(self, table: PromptTable) -> dict[PromptKey, FramePrompts]:
         """The session's prompts with the changes that it has not been told yet."""
@@ -170,9 +179,18 @@ class SessionHandle:
         session = self.open()
         with self._lock:
             changes, self._pending = self._pending, {}
+            together, self._taken_together = self._taken_together, []
         update = Update()
         touched: set[int] = set()
+        groups = {key: group for group in together for key in group}
+        gone: set[PromptKey] = set()
         for (obj, frame), prompts in changes.items():
+            touched.add(frame)
+            group = [key for key in sorted(groups.get((obj, frame), ())) if not changes[key] and key not in gone]
+            if not prompts and len(group) > 1 and self._clear_group(session, group, update):
+                gone.update(group)
+            if (obj, frame) in gone:
+                continue
             try:
                 with self._going_on(update):
                     if prompts:
@@ -183,7 +201,6 @@ class SessionHandle:
                 update.warnings.append(str(error))
                 # The mark that was refused goes away again.
                 update.prompts = self.table()
-            touched.add(frame)
         for frame in touched if preview else ():
             if any(session.prompts(obj, frame) for obj in session.objects):
                 with self._going_on(update):
@@ -193,6 +210,15 @@ class SessionHandle:
             obj, frame = next(reversed(changes))
             update.outline = Outline(frame, session.prompt_window(obj, frame))
         return self._kept(update)
+
+    def _clear_group(self, session: VideoSession, group: list[PromptKey], update: Update) -> bool:
+        """Take marks away that went together, as one step; False where one of them is locked."""
+        try:
+            with self._going_on(update):
+                session.clear_several(group)
+        except PromptError:
+            return False  # Each by itself then says which it is, and the others go.
+        return True
 
     def change(self, call: Callable[[VideoSession], Any], frames: Iterable[int] | None = None) -> Update:
         """Do something with the session.

@@ -11,6 +11,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_sam2.widgets.work import FrameRun
 
 if TYPE_CHECKING:
+    from napari.layers import Labels
+
     from napari_sam2.layers.painting import Painting
     from napari_sam2.propagation import Direction
     from napari_sam2.widgets.handle import SessionHandle
@@ -33,6 +35,7 @@ class RunController(QObject):
         self._activity: Any = None
         self._written = 0
         self._dirty = False
+        self._why = ""
         self._started = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -48,10 +51,15 @@ class RunController(QObject):
         """The session that is running."""
         return self._handle
 
+    @property
+    def labels(self) -> Labels | None:
+        """The layer that the run draws into."""
+        return None if self._painting is None else self._painting.labels
+
     def start(self, handle: SessionHandle, painting: Painting, direction: Direction, frames: range) -> None:
         """Begin a run; one at a time."""
         self._handle, self._painting = handle, painting
-        self._written, self._started = 0, time.monotonic()
+        self._written, self._started, self._why = 0, time.monotonic(), ""
         run = self._run = FrameRun(self)
         run.frame.connect(self._on_frame)
         run.finished.connect(self._on_finished)
@@ -65,10 +73,19 @@ class RunController(QObject):
         if self._run is not None:
             self._run.stop()
 
+    def abandon(self, why: str = "") -> None:
+        """Stop, and touch the labels layer no more; what is finished stays in the session.
+
+        A layer that napari takes out of its window must not be drawn again: that can end the whole process.
+        """
+        self._timer.stop()
+        self._painting, self._dirty, self._why = None, False, why
+        self.stop()
+
     def _on_frame(self, frame: Any) -> None:
+        self._written += 1
         if self._painting is not None:
             self._painting.write([frame])
-            self._written += 1
             self._dirty = True
 
     def _draw(self) -> None:
@@ -99,7 +116,9 @@ class RunController(QObject):
         seconds = time.monotonic() - self._started
         each = f", {1000 * seconds / self._written:.0f} ms each" if self._written else ""
         verb = "Stopped after" if stopped else "Computed"
-        text = f"{verb} {self._written} frames{each}." if self._written else "Nothing was left to compute."
+        text = f"{verb} {self._written} frames{each}." if self._written or stopped else "Nothing was left to compute."
+        if self._why:
+            text = f"{text} {self._why}"
         self.finished.emit(handle, text, error, stopped)
 
 
