@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+import napari_sam2
 from training import checkpoint
 from training.checkpoint import Progress
 from training.export import write_weights
@@ -19,6 +20,7 @@ from training.train import Limits, StepMaker, Trainer, new_network, run
 logger = logging.getLogger("training")
 _WORK = Path.home() / ".cache" / "napari-sam2-training"
 _SHIPPED = Path(__file__).parent / "checkpoint" / "starter.pt"
+_BUNDLED = Path(napari_sam2.__file__).parent / "engine" / "weights" / "starter.safetensors"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--set", action="append", default=[], metavar="SECTION.ENTRY=VALUE", help="override the recipe")
     train.add_argument("--data", type=Path, help="folder of labelled .npz sets; without: synthetic scenes only")
     train.add_argument("--out", type=Path, default=_WORK / "run.pt", help="the checkpoint")
-    train.add_argument("--start", help="weights where --out does not exist yet: a file, or 'nothing'")
+    train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--threads", type=int, default=1, help="of the CPU")
     train.add_argument("--hours", type=float, help="of this run")
@@ -80,9 +82,10 @@ def _beginning(recipe: Recipe, out: Path, start: str | None) -> Progress:
     if start == "nothing":
         logger.info("beginning without weights")
         return new_network(recipe.network, recipe.seed)
-    source = Path(start) if start is not None else _SHIPPED
+    # The last long run's checkpoint, with its optimizer's state, where there is one; else the weights in the package.
+    source = Path(start) if start is not None else next(p for p in (_SHIPPED, _BUNDLED) if p.exists())
     if not source.exists():
-        raise SystemExit(f"There is no {source}; give the file to begin with (--start FILE), or --start nothing.")
+        raise SystemExit(f"There is no file {source} to begin with; give another one, or --start nothing.")
     progress = checkpoint.load(source, recipe.network)
     logger.info("beginning from step %d of %s", progress.step, source)
     return progress

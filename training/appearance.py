@@ -12,7 +12,7 @@ from training.scenes import smooth_noise
 from training.stacks import ObjectBox, Stack
 
 # Level and width in HU of the windows that users choose, and how often.
-_CT_WINDOWS = (((40, 400), 0.5), ((50, 1000), 0.2), ((-500, 1500), 0.12), ((400, 1800), 0.18))
+_CT_WINDOWS = (((40.0, 400.0), 0.5), ((50.0, 1000.0), 0.2), ((-500.0, 1500.0), 0.12), ((400.0, 1800.0), 0.18))
 
 
 def draw_window(stack: Stack, obj: int, frame: int, rng: np.random.Generator) -> tuple[float, float]:
@@ -78,9 +78,9 @@ def degrade(clip: Tensor, rng: np.random.Generator, strength: float) -> Tensor:
         noise = blur(noise, scale) * 3.2 * scale
     elif kind < 0.45:  # photons
         noise = noise * clip.clamp(min=0).sqrt() * 1.4
-    out = clip + deviation * noise
+    out: Tensor = clip + deviation * noise
     if kind > 0.7:  # magnitude images of MR have no negative values
-        out = (out**2 + (deviation * _noise(rng, clip)) ** 2).sqrt()
+        out = torch.hypot(out, deviation * _noise(rng, clip))
     return out
 
 
@@ -89,7 +89,7 @@ def adjust(clip: Tensor, rng: np.random.Generator, invert: float) -> Tensor:
     clip = clip.clamp(0, 1)
     if rng.random() < invert:
         clip = 1 - clip
-    return clip ** float(np.exp(rng.normal(0, 0.25)))
+    return clip.pow(float(np.exp(rng.normal(0, 0.25))))
 
 
 def blur(clip: Tensor, sigma: float) -> Tensor:

@@ -80,7 +80,8 @@ def make_clips(
     end_share
         How often a clip is chosen so that its object ends inside, where it can be.
     """
-    images, masks = [], []
+    images: list[Tensor] = []
+    masks: list[Tensor] = []
     while len(images) < count:
         made = _cut(draw(), shape, view, zoom, rng, end_share)
         if made is not None:
@@ -132,10 +133,10 @@ def _choose(stack: Stack, count: int, rng: np.random.Generator, end_share: float
     start = int(rng.choice(good)) if good.size else start
     step = int(rng.choice((-1, 1)))
     if count > 2 and rng.random() < end_share:
-        ends = [(f, s) for f in good for s in (-1, 1) if _ends_within(areas, int(f), s, count)]
+        ends = [(f, s) for f in good.tolist() for s in (-1, 1) if _ends_within(areas, f, s, count)]
         if ends:
             start, step = ends[int(rng.integers(len(ends)))]
-            return obj, _walked(int(start), step, count, len(stack))
+            return obj, _walked(start, step, count, len(stack))
     stride = int(rng.choice((1, 1, 1, 2, 3))) if len(stack) >= 3 * count else 1
     if not 0 <= start + step * stride * (count - 1) < len(stack):
         step = -step
@@ -159,9 +160,7 @@ def _walked(start: int, step: int, count: int, total: int) -> list[int]:
     return [p if p < total else period - p for p in places]
 
 
-def _window(
-    stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rng: np.random.Generator
-) -> Window:
+def _window(stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rng: np.random.Generator) -> Window:
     """The square in data pixels; coordinates are pixel edges."""
     place = stack.boxes[frame][obj]
     longest = float(max(stack.labels.shape[1:]))
@@ -197,9 +196,7 @@ def _square(centre: np.ndarray, side: float) -> Window:
     return Window(y - side / 2, x - side / 2, y + side / 2, x + side / 2)
 
 
-def _neighbours(
-    stack: Stack, frame: int, obj: int, window: Window, count: int, rng: np.random.Generator
-) -> list[int]:
+def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, rng: np.random.Generator) -> list[int]:
     """Other objects in the middle of the window; the first once more where there are too few."""
 
     def central(place: ObjectBox) -> bool:
@@ -239,8 +236,8 @@ def _turn(planes: Tensor, size: int, rng: np.random.Generator) -> Tensor:
     """
     frames = planes.shape[1]
     angle, stretch = rng.uniform(-0.6, 0.6), float(np.exp(rng.uniform(-0.15, 0.15)))
-    matrix = np.array([[np.cos(angle) * stretch, -np.sin(angle)], [np.sin(angle), np.cos(angle) / stretch]])
-    matrix = torch.tensor(np.concatenate([matrix, np.zeros((2, 1))], 1)[None], dtype=torch.float32) / _TURNED
+    turned = [[np.cos(angle) * stretch, -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle) / stretch, 0.0]]
+    matrix = torch.tensor([turned], dtype=torch.float32) / _TURNED
     grid = F.affine_grid(matrix, [1, 1, size, size], align_corners=False)
     bend = torch.stack([torch.from_numpy(smooth_noise(rng, 1, 3, size)[0]) for _ in range(2)], -1)
     grid = (grid + float(rng.uniform(0, 0.03)) * bend).expand(frames, -1, -1, -1)

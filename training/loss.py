@@ -107,7 +107,9 @@ def _judge_one(
         shown_iou = _mean(true_iou.gather(1, choice[:, None])[:, 0], counted)
     guess = decoding.all_iou
     distance = (guess - true_iou).abs().mean(1)
-    entropy = F.binary_cross_entropy(guess.clamp(1e-4, 1 - 1e-3), true_iou, reduction="none").mean(1)
+    # Written out: torch's own refuses what is not finite with an error, where the step is to be skipped.
+    sure = guess.clamp(1e-4, 1 - 1e-3)
+    entropy = -(true_iou * sure.log() + (1 - true_iou) * (1 - sure).log()).mean(1)
     iou_term = _mean(weights.iou * distance + weights.iou_bce * entropy, counted)
 
     score = F.binary_cross_entropy_with_logits(decoding.object_score[:, 0], present, reduction="none")

@@ -14,7 +14,9 @@ _MAX_ANISOTROPY = 2.5  # of the pixels of a reformatted plane; users do not look
 
 
 class RealStacks:
-    """The ``.npz`` sets of a folder: ``image`` and ``label`` of one 3-D shape; optionally ``axes``, ``spacing``, ``modality``.
+    """The ``.npz`` sets of a folder.
+
+    Each has ``image`` and ``label`` of one 3-D shape, and optionally ``axes``, ``spacing`` and ``modality``.
 
     Parameters
     ----------

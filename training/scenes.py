@@ -8,6 +8,7 @@ same unit.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from training.stacks import Stack
 
 Array = NDArray[np.float32]
+Values = NDArray[np.floating] | float  # the same on all frames, or one for each
 _ORGANS, _TUBES, _LESIONS = (9, 22), (2, 6), (1, 5)
 
 
@@ -59,6 +61,10 @@ def smooth_noise(rng: np.random.Generator, frames: int, cells: int, size: int, f
     return out
 
 
+_Add = Callable[[Array, NDArray[np.bool_], float], None]
+"""Paints an object: its depth, where it is, its mean value."""
+
+
 @dataclass
 class _Canvas:
     """Where painted objects end up.
@@ -86,19 +92,21 @@ class _Canvas:
         self.depth[inside] = depth[inside]
 
 
-def _column(values: Array | float) -> Array:
+def _column(values: Values | NDArray[np.bool_]) -> Array:
     """A value for each frame, to be combined with maps (T, S, S)."""
     return np.asarray(values, np.float32).reshape(-1, 1, 1)
 
 
 def _ellipse(
-    canvas: _Canvas, cx: Array | float, cy: Array | float, r1: Array | float, r2: Array | float, angle: float, bend: float
+    canvas: _Canvas, cx: Values, cy: Values, r1: Values, r2: Values, angle: float, bend: float
 ) -> tuple[Array, Array]:
     """Coordinates along and across an ellipse, in its radii; ``bend`` turns it into a bean."""
     dx, dy = canvas.x - _column(cx), canvas.y - _column(cy)
-    along = (math.cos(angle) * dx + math.sin(angle) * dy) / _column(r1)
-    across = (math.cos(angle) * dy - math.sin(angle) * dx) / _column(r2)
-    return along, across + bend * (along**2 - 0.3)
+    cosine, sine = np.float32(math.cos(angle)), np.float32(math.sin(angle))
+    along: Array = np.divide(cosine * dx + sine * dy, _column(r1))
+    across: Array = np.divide(cosine * dy - sine * dx, _column(r2))
+    bent: Array = across + bend * (along**2 - 0.3)
+    return along, bent
 
 
 # ------------------------------------------------------------------------------------------------------------ bodies
@@ -145,16 +153,16 @@ def _extent(rng: np.random.Generator, z: Array, radius: float) -> Array:
     return _column(((z - centre) / half) ** 2)
 
 
-def _organ(rng, canvas, z, radius, rough, body, add) -> None:  # type: ignore[no-untyped-def]
+def _organ(
+    rng: np.random.Generator, canvas: _Canvas, z: Array, radius: float, rough: Array, body: float, add: _Add
+) -> None:
     drift = rng.normal(0, 0.25, 2).astype(np.float32)
     cx, cy = rng.uniform(-0.75, 0.75, 2)
     bend = float(rng.normal(0, 0.5)) if rng.random() < 0.35 else 0.0
     second = radius * rng.uniform(0.3, 1)
     if rng.random() < 0.12:
         second = radius * rng.uniform(0.1, 0.25)  # thin plates: muscles, septa, sulci
-    along, across = _ellipse(
-        canvas, cx + drift[0] * z, cy + drift[1] * z, radius, second, rng.uniform(0, np.pi), bend
-    )
+    along, across = _ellipse(canvas, cx + drift[0] * z, cy + drift[1] * z, radius, second, rng.uniform(0, np.pi), bend)
     depth = np.sqrt(along**2 + across**2 + _extent(rng, z, radius)) + rng.uniform(0, 0.22) * rough
     mean = body + _contrast(rng, 0.06, 0.4)
     kind = rng.random()
@@ -174,22 +182,22 @@ def _organ(rng, canvas, z, radius, rough, body, add) -> None:  # type: ignore[no
         add(depth, depth < 1, mean)
 
 
-def _tube(rng, canvas, z, body, add) -> None:  # type: ignore[no-untyped-def]
+def _tube(rng: np.random.Generator, canvas: _Canvas, z: Array, body: float, add: _Add) -> None:
     """A vessel: along the depth, perhaps forking, or lying in the plane and swaying with the depth."""
     radius = float(np.exp(rng.uniform(np.log(0.018), np.log(0.1))))
     mean = rng.uniform(0.85, 1.2) if rng.random() < 0.5 else body + _contrast(rng, 0.08, 0.4)
-    phase, pitch, sway = rng.uniform(0, 6.28, 2).tolist(), rng.uniform(1, 8, 2).tolist(), rng.uniform(0, 0.12, 2).tolist()
+    phase, pitch = rng.uniform(0, 6.28, 2).tolist(), rng.uniform(1, 8, 2).tolist()
+    sway = rng.uniform(0, 0.12, 2).tolist()
     start, slope = rng.uniform(-0.7, 0.7, 2).tolist(), rng.normal(0, 0.4, 2).tolist()
     if rng.random() < 0.65:
         path = [start[i] + slope[i] * z + sway[i] * np.sin(pitch[i] * z + phase[i]) for i in range(2)]
         fork = np.maximum(z - rng.uniform(-0.1, float(z[-1]) + 0.1), 0) * (rng.random() < 0.5)
         spread = rng.normal(0, 0.6, 2).tolist()
-        distance = np.minimum(
-            *(
-                np.hypot(canvas.x - _column(path[0] + s * spread[0] * fork), canvas.y - _column(path[1] + s * spread[1] * fork))
-                for s in (-1, 1)
-            )
-        )
+        branches = []
+        for sign in (-1, 1):
+            x, y = (path[i] + sign * spread[i] * fork for i in range(2))
+            branches.append(np.hypot(canvas.x - _column(x), canvas.y - _column(y)))
+        distance = np.minimum(*branches)
         end = rng.uniform(0.3, 2) * float(z[-1] + z[1] if len(z) > 1 else 1)
         depth = distance / radius + 5 * _column(z > end)
     else:
@@ -203,7 +211,7 @@ def _tube(rng, canvas, z, body, add) -> None:  # type: ignore[no-untyped-def]
     add(depth, depth < 1, float(mean))
 
 
-def _lesion(rng, canvas, z, rough, means, add) -> None:  # type: ignore[no-untyped-def]
+def _lesion(rng: np.random.Generator, canvas: _Canvas, z: Array, rough: Array, means: list[float], add: _Add) -> None:
     """A small blob of little contrast inside the object at a random place."""
     frame, row, column = (rng.integers(n) for n in canvas.labels.shape)
     host = canvas.labels[frame, row, column]
@@ -213,7 +221,8 @@ def _lesion(rng, canvas, z, rough, means, add) -> None:  # type: ignore[no-untyp
     place = canvas.x[frame, row, column], canvas.y[frame, row, column]
     along, across = _ellipse(canvas, *place, radius, radius * rng.uniform(0.5, 1), rng.uniform(0, np.pi), 0)
     half = radius * rng.uniform(0.5, 2)
-    depth = np.sqrt(along**2 + across**2 + _column(((z - float(z[frame])) / half) ** 2)) + rng.uniform(0.05, 0.3) * rough
+    away = _column(((z - float(z[frame])) / half) ** 2)
+    depth = np.sqrt(along**2 + across**2 + away) + rng.uniform(0.05, 0.3) * rough
     add(depth, (depth < 1) & (canvas.labels == host), means[host] + _contrast(rng, 0.05, 0.25))
 
 
@@ -307,7 +316,8 @@ def _microscopy(rng: np.random.Generator, canvas: _Canvas, depth: Array, border:
     else:
         dots = np.clip(texture[0] - rng.uniform(0.8, 1.8), 0, 1) * inside
         picture = 0.7 - rng.uniform(0.3, 0.6) * line * (border < 0.3) - rng.uniform(0.1, 0.4) * dots
-        picture = picture + rng.uniform(0.02, 0.08) * texture[1] + 0.04 * own * inside + rng.uniform(-0.2, 0.2) * nucleus
+        picture = picture + rng.uniform(0.02, 0.08) * texture[1] + 0.04 * own * inside
+        picture = picture + rng.uniform(-0.2, 0.2) * nucleus
     return picture.astype(np.float32)
 
 

@@ -49,7 +49,7 @@ class Stack:
     _levels: tuple[float, float, float, float] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
-        return self.labels.shape[0]
+        return len(self.labels)
 
     @property
     def boxes(self) -> list[dict[int, ObjectBox]]:
@@ -64,7 +64,8 @@ class Stack:
         if self._levels is None:
             sample = np.asarray(self.picture).reshape(-1)
             sample = sample[:: max(1, sample.size // 200_000)].astype(np.float32)
-            self._levels = tuple(float(v) for v in np.percentile(sample, (0.5, 2, 98, 99.5)))  # type: ignore[assignment]
+            lowest, low, high, highest = np.percentile(sample, (0.5, 2, 98, 99.5)).tolist()
+            self._levels = lowest, low, high, highest
         return self._levels
 
 

@@ -91,7 +91,7 @@ class _Walk:
             raise ValueError("the recipe trains networks whose prompts are drawn as hints")
         self._hint = hint
         self._model, self._plan, self._prompter = model, plan, prompter
-        batch, objects, self._frames = clips.masks.shape[:3]
+        objects, self._frames = clips.masks.shape[1:3]
         self._masks = clips.masks.flatten(0, 1)
         self._features = self._encode(clips.images, objects)
         self._bank = self._empty_bank()
@@ -103,12 +103,12 @@ class _Walk:
         for frame in range(1, self._frames):
             tracked = self._track(frame, last)
             if frame == self._plan.corrected_frame:
-                tracked = self._corrected(frame, tracked)
+                tracked, memory = self._corrected(frame, tracked)
                 # In use the track ends here and a new one starts, which knows the accepted frames only.
                 conditioning = self._bank.conditioning
                 self._bank = self._empty_bank()
                 self._bank.conditioning = conditioning
-                self._bank.conditioning[frame] = self._memory(frame, tracked)
+                self._bank.conditioning[frame] = memory
             else:
                 self._bank.remember(frame, self._memory(frame, tracked), 1)
             last = tracked.low_res_logits
@@ -121,9 +121,7 @@ class _Walk:
         features, masks = self._features[0], self._masks[:, 0]
         if self._plan.prompt == "mask":
             decoding = self._model.mask_as_output(features, masks[:, None].float())
-            high = masks[:, None].float() * MASK_SCALE + MASK_BIAS
-            memory = self._model.encode_memory(features.s16, high, decoding.object_score, binarise=False)
-            self._bank.conditioning[0] = Memory(memory, decoding.object_pointer)
+            self._bank.conditioning[0] = self._memory(0, decoding, _as_high_res(masks))
             return decoding
         conditioned = self._model.condition_without_memory(features.s16)
         points, labels = self._prompter.first(masks, self._plan.prompt)
@@ -147,8 +145,11 @@ class _Walk:
         self._answers.append(Answer(frame, decoding, True))
         return decoding
 
-    def _corrected(self, frame: int, tracked: MaskDecoding) -> MaskDecoding:
-        """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone."""
+    def _corrected(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
+        """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone.
+
+        What is accepted, and its memory.
+        """
         features, masks = self._features[frame], self._masks[:, frame]
         context = self._empty_bank()
         context.conditioning = dict(self._bank.conditioning)
@@ -162,10 +163,12 @@ class _Walk:
             clicks = _append(clicks, self._prompter.correction(masks, self._binary(decoding)))
             decoding = self._decode(frame, conditioned, clicks, decoding.low_res_logits)
         if not self._plan.as_in_use:
-            return decoding
-        # Where all clicks were negative, the engine takes what is left of the mask as it is.
-        taken = self._model.mask_as_output(features, base[:, None].float())
-        return _where((clicks[1] != 1).all(dim=1), taken, decoding)
+            return decoding, self._memory(frame, decoding)
+        # Where all clicks were negative, the engine takes what is left of the mask as it is, in full resolution.
+        negative = (clicks[1] != 1).all(dim=1)
+        accepted = _where(negative, self._model.mask_as_output(features, base[:, None].float()), decoding)
+        high = torch.where(negative.view(-1, 1, 1, 1), _as_high_res(base), self._high_res(decoding.low_res_logits))
+        return accepted, self._memory(frame, accepted, high)
 
     # ------------------------------------------------------------------ parts
 
@@ -193,12 +196,11 @@ class _Walk:
         self._answers.append(Answer(frame, decoding, multimask))
         return decoding
 
-    def _memory(self, frame: int, decoding: MaskDecoding) -> Memory:
-        high = self._high_res(decoding.low_res_logits)
-        s16 = self._features[frame].s16
-        return Memory(
-            self._model.encode_memory(s16, high, decoding.object_score, binarise=False), decoding.object_pointer
-        )
+    def _memory(self, frame: int, decoding: MaskDecoding, high_res: Tensor | None = None) -> Memory:
+        """The memory of a frame, of logits ``(N, 1, S, S)`` where they are known better than the decoder has them."""
+        high = self._high_res(decoding.low_res_logits) if high_res is None else high_res
+        features = self._model.encode_memory(self._features[frame].s16, high, decoding.object_score, binarise=False)
+        return Memory(features, decoding.object_pointer)
 
     def _high_res(self, low_res: Tensor) -> Tensor:
         size = self._model.config.image_size
@@ -216,6 +218,11 @@ class _Walk:
     def _empty_bank(self) -> MemoryBank:
         config = self._model.config
         return MemoryBank(config.num_maskmem - 1, config.max_obj_ptrs_in_encoder, _MAX_CONDITIONING)
+
+
+def _as_high_res(masks: Tensor) -> Tensor:
+    """Masks ``(N, S, S)`` as the logits ``(N, 1, S, S)`` that their memory is made of."""
+    return masks[:, None].float() * MASK_SCALE + MASK_BIAS
 
 
 def _append(before: Points, after: Points) -> Points:

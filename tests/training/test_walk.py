@@ -7,11 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from training.crops import Clips
-from training.prompts import Points
-from training.scenes import make_scene
-from training.train import set_input_size
-from training.walk import Answer, Plan, walk
 
 from napari_sam2.engine.predictor import Conditioning, Prediction
 from napari_sam2.engine.sam2.model import Sam2Model
@@ -19,6 +14,12 @@ from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 from napari_sam2.engine.weights import load_model
 from napari_sam2.masks import RunLengthMask
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.simulated_user import deepest_pixel
+from training.crops import Clips
+from training.prompts import Points
+from training.scenes import make_scene
+from training.train import set_input_size
+from training.walk import Answer, Plan, walk
 
 SIZE, FRAMES = 192, 4
 TOLERANCE = 1e-3
@@ -128,16 +129,27 @@ def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
     _same(answers[6], last, 0)
 
 
-def test_negative_clicks_erase_where_asked(model: Sam2Model, clips: Clips) -> None:
-    """In use a negative click in the middle of a wrong mask ends the object; its frame becomes an accepted one."""
-    one = Clips(clips.images[:1], clips.masks[:1, :1])
+@pytest.mark.parametrize("part", ["some of it", "all of it"])
+def test_as_the_engine_erases(model: Sam2Model, clips: Clips, part: str) -> None:
+    """A negative click on a tracked frame takes away what it points at, and what is left is accepted as it is."""
+    one = Clips(clips.images[:1], clips.masks[:1, 1:])
+    stream = _stream(model, one.images[0])
+    given = PromptSet(mask=MaskPrompt(RunLengthMask.encode(one.masks[0, 0, 0].numpy())))
+    prompted = stream.predict(0, given)
+    second = _engine(stream, prompted, range(1, 3), [], 0)[-1]
+    found = second.logits > 0
+    y, x = deepest_pixel(found) if part == "all of it" else np.argwhere(found)[0].tolist()
+    context = [Conditioning(0, prompted.state)]
+    clicks = PromptSet(points=(PointPrompt(y, x, False),))
+    corrected = stream.predict(2, clicks, base=found, window=second.window, context=context)
+    assert 0 <= (corrected.logits > 0).sum() < found.sum()
+    (last,) = _engine(stream, corrected, range(3, 4), context, 2)
+
     with torch.no_grad():
-        plain = walk(model, one, Plan("mask"), Fixed(([], []), []))
-        found = (plain[1].decoding.low_res_logits[0, 0] > 0).nonzero()
-        y, x = (float(v) * 4 + 2 for v in found.float().mean(0))
-        taken = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 0)]))
-    assert (plain[2].decoding.low_res_logits > 0).sum() > 20
-    assert (taken[-1].decoding.low_res_logits > 0).sum() < (plain[2].decoding.low_res_logits > 0).sum()
+        answers = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 0)]))
+    assert [a.frame for a in answers] == [1, 2, 2, 3]
+    _same(answers[1], second, 0)
+    _same(answers[3], last, 0)
 
 
 def test_gradients_reach_every_part(model: Sam2Model, clips: Clips) -> None:
