@@ -6,12 +6,14 @@ import argparse
 import logging
 import signal
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 
 import napari_sam2
 from training import checkpoint
+from training.ahead import Ahead
 from training.checkpoint import Progress
 from training.export import write_weights
 from training.recipe import DEFAULT, Recipe, load_recipe
@@ -43,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--threads", type=int, default=1, help="of the CPU")
+    train.add_argument("--workers", type=int, default=0, help="processes that make clips ahead, for a GPU")
     train.add_argument("--hours", type=float, help="of this run")
     train.add_argument("--steps", type=int, help="of this run")
     train.add_argument("--cool-down", type=int, metavar="STEPS", help="lower the rate over so many steps from now on")
@@ -66,10 +69,13 @@ def _train(options: argparse.Namespace) -> None:
     progress = _beginning(recipe, options.out, options.start)
     if options.cool_down:
         progress.cool_from, progress.cool_steps = progress.step, options.cool_down
-    maker = StepMaker(recipe, options.data, progress.from_nothing)
     trainer = Trainer(recipe, progress, torch.device(options.device))
     seconds = None if options.hours is None else options.hours * 3600
-    run(trainer, maker, options.out, Limits(options.steps, seconds), asked.is_set, log_every=options.log_every)
+    limits, given = Limits(options.steps, seconds), (recipe, options.data, progress.from_nothing)
+    with ExitStack() as stack:
+        workers = options.workers
+        maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given)
+        run(trainer, maker, options.out, limits, asked.is_set, log_every=options.log_every)
     logger.info("step %d is in %s", progress.step, options.out)
 
 

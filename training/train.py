@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -41,6 +41,13 @@ class Step:
     clips: Clips
     plan: Plan
     prompter: SimulatedPrompter
+
+
+class MakesSteps(Protocol):
+    """Gives the step of a number."""
+
+    def make(self, number: int) -> Step:
+        """The step of this number."""
 
 
 class StepMaker:
@@ -211,9 +218,10 @@ class Trainer:
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the average; it begins fast, so that the first weights are soon forgotten."""
-        updates = self.progress.updates
-        keep = min(self.recipe.optimizer.average, (updates + 1) / (updates + 10))
+        """Move the average. That of a network without weights begins fast: it has nothing to keep."""
+        keep, step = self.recipe.optimizer.average, self.progress.step
+        if self.progress.from_nothing:
+            keep = min(keep, (step + 1) / (step + 10))
         for name, value in self.model.state_dict().items():
             self._average[name].lerp_(value, 1 - keep)
 
@@ -251,7 +259,7 @@ class Limits:
 
 def run(
     trainer: Trainer,
-    maker: StepMaker,
+    maker: MakesSteps,
     path: Path,
     limits: Limits,
     stop: Callable[[], bool] = lambda: False,

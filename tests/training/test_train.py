@@ -15,6 +15,7 @@ from napari_sam2.engine.sam2.config import Sam2Config
 from napari_sam2.engine.weights import read_checkpoint
 from training import checkpoint
 from training.__main__ import main
+from training.ahead import Ahead
 from training.export import config_to_json, write_weights
 from training.loss import LossWeights, judge
 from training.recipe import Recipe, load_recipe
@@ -63,6 +64,19 @@ def test_steps_lower_the_loss(recipe: Recipe) -> None:
     losses = [float(trainer.step(maker.make(1)).loss.detach()) for _ in range(12)]
     assert losses[-1] < 0.9 * losses[0]
     assert trainer.skipped == 0
+
+
+def test_workers_make_the_same_steps(recipe: Recipe) -> None:
+    maker = StepMaker(recipe, None, True)
+    with Ahead(recipe, None, True, workers=1) as ahead:
+        for number in (3, 4, 5):
+            one, other = maker.make(number), ahead.make(number)
+            assert one.plan == other.plan
+            assert torch.equal(one.clips.images, other.clips.images)
+            assert torch.equal(one.clips.masks, other.clips.masks)
+            masks = one.clips.masks[:, 0, 0]
+            for mine, theirs in zip(one.prompter.first(masks, "box"), other.prompter.first(masks, "box"), strict=True):
+                assert torch.equal(mine, theirs)
 
 
 def test_the_average_follows(recipe: Recipe, tmp_path: Path) -> None:
@@ -172,3 +186,14 @@ def test_unknown_entries_of_a_recipe_are_refused() -> None:
         load_recipe(overrides=["optimizer.speed=3"])
     with pytest.raises(ValueError, match="multiple of 32"):
         load_recipe(overrides=["tasks=[{'share': 1.0, 'size': 100, 'frames': [1, 1], 'clips': 2}]"])
+
+
+def test_the_average_of_given_weights_is_kept(recipe: Recipe, bundled_weights: Path) -> None:
+    """Weights that were averaged over a long run are not given up for those of the next few steps."""
+    trainer = Trainer(recipe, checkpoint.load(bundled_weights), CPU)
+    name = "sam_mask_decoder.mask_tokens.weight"
+    before = trainer.progress.average[name].clone()
+    trainer.step(StepMaker(recipe, None, False).make(0))
+    state = trainer.state()
+    moved, average = (state.live[name] - before).norm(), (state.average[name] - before).norm()
+    assert 0 < average < 0.001 * moved
