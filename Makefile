@@ -9,7 +9,7 @@ DEBIAN := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libfontconfig1 
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-xinerama0 libxcb-xkb1
 
-.PHONY: demo test quality parity screenshots check system clean
+.PHONY: demo test quality parity train screenshots check system clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/napari-sam2 demo --out out/demo
@@ -37,6 +37,10 @@ $(PARITY)/installed: pyproject.toml Makefile
 
 quality: $(VENV)/installed-dev
 	$(PY) -m pytest -m quality
+
+# Goes on from ~/.cache/napari-sam2-training/run.pt until it is stopped (training/README.md); DATA is optional.
+train: $(VENV)/installed-dev
+	nice -n 19 $(PY) -m training train $(if $(DATA),--data "$(DATA)") $(TRAIN)
 
 screenshots: $(VENV)/installed-dev system
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Memory:
-    """One remembered frame: ``features (1, mem, h, w)`` and ``pointer (1, C)``."""
+    """One remembered frame: ``features (B, mem, h, w)`` and ``pointer (B, C)``; B is 1 but in training."""
 
     features: Tensor
     pointer: Tensor
@@ -85,7 +85,7 @@ class MemoryBank:
         Returns
         -------
         memory, position : Tensor
-            ``(1, N, mem)`` each.
+            ``(B, N, mem)`` each.
         num_pointer_tokens : int
             How many of the last tokens come from pointers.
         """
@@ -99,7 +99,8 @@ class MemoryBank:
         height, width = entries[0][0].shape[-2:]
         place = model.memory_position_encoding(height, width).flatten(2).transpose(1, 2)
         memories = [f.flatten(2).transpose(1, 2) for f, _ in entries]
-        positions = [place + model.maskmem_tpos_enc[when].view(1, 1, -1) for _, when in entries]
+        batch = memories[0].shape[0]
+        positions = [(place + model.maskmem_tpos_enc[when].view(1, 1, -1)).expand(batch, -1, -1) for _, when in entries]
 
         pointers = [(self.conditioning[f].pointer, (frame - f) * step) for f in chosen if (frame - f) * step >= 0]
         for back in range(1, min(self.recent_pointers, pointer_span)):

@@ -1,0 +1,161 @@
+"""Scenes, real sets and the clips that are cut from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.engine.sam2.config import ZoomPolicy
+from training.crops import Shape, make_clips
+from training.prompts import SimulatedPrompter
+from training.real import RealStacks
+from training.scenes import ScenePool, make_scene, smooth_noise
+from training.stacks import Stack
+
+ZOOM = ZoomPolicy()
+VIEWS = ["tight", "drifted", "wrong", "click"]
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Stack]:
+    return [make_scene(np.random.default_rng(seed), 6, 96, cell_share=seed % 2) for seed in range(6)]
+
+
+def test_scenes_hold_objects_that_differ_from_what_is_around(scenes: list[Stack]) -> None:
+    for scene in scenes:
+        assert scene.picture.shape == scene.labels.shape == (6, 96, 96)
+        assert np.isfinite(scene.picture).all()
+        assert len(scene.boxes[0]) >= 3
+        assert float(np.asarray(scene.picture, np.float32).std()) > 0.02
+
+
+def test_some_objects_begin_and_some_end_inside(scenes: list[Stack]) -> None:
+    ends = sum(set(s.boxes[0]) - set(s.boxes[-1]) != set() for s in scenes)
+    begins = sum(set(s.boxes[-1]) - set(s.boxes[0]) != set() for s in scenes)
+    assert ends >= 3
+    assert begins >= 3
+
+
+def test_a_seed_makes_the_same_scene_again() -> None:
+    one, two = (ScenePool(7, 3, 0.5, 4, 64, 0.5).draw(np.random.default_rng(0), 20) for _ in range(2))
+    np.testing.assert_array_equal(one.picture, two.picture)
+    other = ScenePool(8, 3, 0.5, 4, 64, 0.5).draw(np.random.default_rng(0), 20)
+    assert not np.array_equal(one.picture, other.picture)
+
+
+def test_the_pool_moves_on_and_forgets() -> None:
+    pool = ScenePool(1, 2, 1.0, 2, 48, 0.5)
+    rng = np.random.default_rng(0)
+    for step in range(12):
+        pool.draw(rng, step)
+    assert all(number >= 10 for number in pool._made)
+    assert len(pool._made) <= 2
+
+
+def test_noise_has_unit_variance() -> None:
+    maps = smooth_noise(np.random.default_rng(0), 8, 20, 128)
+    assert maps.std(axis=(1, 2)) == pytest.approx(np.ones(8), abs=0.25)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_clips_show_the_object_on_their_first_frame(scenes: list[Stack], view: str) -> None:
+    rng = np.random.default_rng(1)
+    clips = make_clips(lambda: scenes[int(rng.integers(6))], 6, Shape(4, 64, 2), view, ZOOM, rng, end_share=0.5)
+    assert clips.images.shape == (6, 4, 64, 64)
+    assert clips.images.dtype == torch.float32
+    assert clips.masks.shape == (6, 2, 4, 64, 64)
+    assert 0 <= float(clips.images.min()) <= float(clips.images.max()) <= 1
+    assert clips.masks[:, 0, 0].flatten(1).any(1).all()
+
+
+def test_tight_windows_have_the_size_of_use() -> None:
+    """Side = 1.7 times the longer side: the object spans about 59 % of the window."""
+    rng = np.random.default_rng(2)
+    labels = np.zeros((1, 128, 128), np.uint8)
+    labels[:, 40:70, 50:75] = 1
+    stack = Stack(labels * np.float32(100), labels)
+    clips = make_clips(lambda: stack, 40, Shape(1, 96, 1), "tight", ZOOM, rng, 0)
+    spans = []
+    for mask in clips.masks[:, 0, 0]:
+        rows, columns = torch.nonzero(mask.any(1)), torch.nonzero(mask.any(0))
+        spans.append(max(float(rows[-1] - rows[0]), float(columns[-1] - columns[0])) / 96)
+    assert 0.5 < float(np.median(spans)) < 0.7
+
+
+def test_windows_of_clicks_are_centred_on_the_object(scenes: list[Stack]) -> None:
+    rng = np.random.default_rng(3)
+    clips = make_clips(lambda: scenes[int(rng.integers(6))], 20, Shape(1, 96, 1), "click", ZOOM, rng, 0)
+    middle = clips.masks[:, 0, 0, 46:50, 46:50].flatten(1).any(1)
+    assert middle.float().mean() > 0.9
+    points, labels = SimulatedPrompter(rng, at_centre=True).first(clips.masks[:, 0, 0], "click")
+    assert (labels == 1).all()
+    assert (points[middle] - 47.5).abs().max() <= 48
+
+
+def test_ends_are_oversampled() -> None:
+    labels = np.zeros((12, 64, 64), np.uint8)
+    labels[:6, 20:40, 20:40] = 1
+    stack = Stack(labels * np.float32(100), labels)
+    rng = np.random.default_rng(4)
+
+    def gone(share: float) -> float:
+        clips = make_clips(lambda: stack, 30, Shape(4, 32, 1), "tight", ZOOM, rng, share)
+        return float((~clips.masks[:, 0, -1].flatten(1).any(1)).float().mean())
+
+    assert gone(1.0) == 1.0
+    assert gone(0.0) < 0.8
+
+
+def test_corrections_lie_in_what_is_wrong() -> None:
+    truth, found = torch.zeros(3, 32, 32, dtype=torch.bool), torch.zeros(3, 32, 32, dtype=torch.bool)
+    truth[0, 4:12, 4:12] = True  # missing
+    found[1, 20:30, 20:30] = True  # surplus, on a frame without the object
+    points, labels = SimulatedPrompter(np.random.default_rng(0)).correction(truth, found)
+    assert labels.flatten().tolist() == [1, 0, -1]
+    x, y = points[0, 0].long().tolist()
+    assert truth[0, y, x]
+    x, y = points[1, 0].long().tolist()
+    assert found[1, y, x]
+
+
+def test_boxes_enclose_the_object_roughly() -> None:
+    mask = torch.zeros(1, 64, 64, dtype=torch.bool)
+    mask[0, 10:40, 20:50] = True
+    points, labels = SimulatedPrompter(np.random.default_rng(0), box_jitter=0.0).first(mask, "box")
+    assert points[0].tolist() == [[20, 10], [50, 40]]
+    assert labels[0].tolist() == [2, 3]
+
+
+@pytest.fixture
+def data_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "sets"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    label = np.zeros((30, 40, 40), np.uint8)
+    label[5:25, 10:30, 10:30] = 1
+    label[5:25, 2:8, 2:8] = 2
+    image = (label * 60 + rng.normal(0, 5, label.shape)).astype(np.int16)
+    np.savez(folder / "ct.npz", image=image, label=label, spacing=np.ones(3), axes="ZYX", modality="CT")
+    np.savez(folder / "cells.npz", image=image, label=label, spacing=np.ones(3), axes="TYX", modality="fluo")
+    return folder
+
+
+def test_real_sets_are_seen_along_their_axes(data_folder: Path) -> None:
+    stacks = RealStacks(data_folder, {"ct": [1]})
+    rng = np.random.default_rng(0)
+    shapes = {stacks.draw(rng).labels.shape for _ in range(60)}
+    assert shapes == {(30, 40, 40), (40, 30, 40)}
+    ct = next(s for s in (stacks.draw(rng) for _ in range(60)) if s.is_hu)
+    assert set().union(*ct.boxes) == {1}
+    clips = make_clips(lambda: stacks.draw(rng), 4, Shape(3, 64, 2), "drifted", ZOOM, rng, 0.3)
+    assert clips.masks[:, 0, 0].flatten(1).any(1).all()
+
+
+def test_validation_sets_are_refused(data_folder: Path) -> None:
+    target = data_folder.parent / "val"
+    data_folder.rename(target)
+    with pytest.raises(ValueError, match="must not be trained on"):
+        RealStacks(target)

@@ -1,0 +1,168 @@
+"""The walk of the training gives what the engine's session machinery gives for the same frames and prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_sam2.engine.predictor import Conditioning, Prediction
+from napari_sam2.engine.sam2.model import Sam2Model
+from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.weights import load_model
+from napari_sam2.masks import RunLengthMask
+from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.simulated_user import deepest_pixel
+from training.crops import Clips
+from training.prompts import Points
+from training.scenes import make_scene
+from training.train import set_input_size
+from training.walk import Answer, Plan, walk
+
+SIZE, FRAMES = 192, 4
+TOLERANCE = 1e-3
+
+
+class Fixed:
+    """Prompts that are given beforehand, the same for every object of the batch."""
+
+    def __init__(self, first: tuple[list, list], corrections: list[tuple[float, float, int]]) -> None:
+        self._first, self._corrections = first, list(corrections)
+
+    def first(self, masks: torch.Tensor, kind: str) -> Points:
+        points, labels = self._first
+        return self._batch(masks, points, labels)
+
+    def correction(self, masks: torch.Tensor, predicted: torch.Tensor) -> Points:
+        x, y, label = self._corrections.pop(0)
+        return self._batch(masks, [(x, y)], [label])
+
+    @staticmethod
+    def _batch(masks: torch.Tensor, points: list, labels: list) -> Points:
+        count = masks.shape[0]
+        return torch.tensor([points] * count).float(), torch.tensor([labels] * count, dtype=torch.int32)
+
+
+@pytest.fixture(scope="module")
+def model(bundled_weights: Path) -> Sam2Model:
+    return load_model(bundled_weights)
+
+
+@pytest.fixture(scope="module")
+def clips() -> Clips:
+    """Cells; the second clip of the batch is another, so that mixing up rows would show."""
+    images, masks = [], []
+    for seed in (3, 5):
+        scene = make_scene(np.random.default_rng(seed), FRAMES, SIZE, cell_share=1.0)
+        picture = torch.from_numpy(scene.picture.astype(np.float32)).clamp(0, 1)
+        areas = {k: o.area for k, o in scene.boxes[0].items() if all(k in boxes for boxes in scene.boxes)}
+        largest = sorted(areas, key=lambda k: areas[k])[-2:]
+        images.append(picture)
+        masks.append(torch.stack([torch.from_numpy(scene.labels == k) for k in largest]))
+    return Clips(torch.stack(images), torch.stack(masks))
+
+
+def _stream(model: Sam2Model, clip: torch.Tensor):  # type: ignore[no-untyped-def]
+    frames = [frame[..., None].numpy() for frame in clip]
+    return Sam2VideoPredictor(model, "starter").open(frames, zoom=None)
+
+
+def _engine(stream, prediction: Prediction, frames: range, context: list[Conditioning], owner: int) -> list[Prediction]:  # type: ignore[no-untyped-def]
+    track = stream.track(Conditioning(owner, prediction.state), context, 1)
+    return [stream.advance([track])[0] for _ in frames]
+
+
+def _same(answer: Answer, prediction: Prediction, row: int) -> None:
+    found = answer.decoding.low_res_logits[row, 0]
+    np.testing.assert_allclose(found.numpy(), prediction.state.low_res_logits[0, 0].numpy(), atol=TOLERANCE)
+    assert float(answer.decoding.iou[row]) == pytest.approx(prediction.scores.iou, abs=TOLERANCE)
+    assert float(answer.decoding.object_score[row]) == pytest.approx(prediction.scores.object_score, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", ["click", "box", "mask"])
+def test_as_the_engine_answers_and_tracks(model: Sam2Model, clips: Clips, kind: str) -> None:
+    given = {
+        "click": (([(90.0, 101.0)], [1]), PromptSet(points=(PointPrompt(101, 90),))),
+        "box": (([(60.0, 70.0), (120.0, 131.0)], [2, 3]), PromptSet(box=BoxPrompt(70, 60, 131, 120))),
+    }
+    with torch.no_grad():
+        answers = walk(model, clips, Plan(kind), Fixed(given.get(kind, given["click"])[0], []))
+    assert len(answers) == FRAMES - (kind == "mask")
+    for row in range(4):
+        clip, obj = divmod(row, 2)
+        mask = RunLengthMask.encode(clips.masks[clip, obj, 0].numpy())
+        prompts = PromptSet(mask=MaskPrompt(mask)) if kind == "mask" else given[kind][1]
+        stream = _stream(model, clips.images[clip])
+        prompted = stream.predict(0, prompts)
+        tracked = _engine(stream, prompted, range(1, FRAMES), [], 0)
+        expected = tracked if kind == "mask" else [prompted, *tracked]
+        for answer, prediction in zip(answers, expected, strict=True):
+            _same(answer, prediction, row)
+    # The comparison is of masks, not of empty frames.
+    assert (answers[-1].decoding.low_res_logits > 0).flatten(1).any(1).sum() >= 2
+
+
+def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
+    """A click upon the first answer, then one on a tracked frame, from which tracking starts anew."""
+    one = Clips(clips.images[:1], clips.masks[:1, :1])
+    prompter = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [(75.0, 80.0, 0), (96.0, 100.0, 1), (70.0, 110.0, 1)])
+    plan = Plan("box", first_corrections=1, corrected_frame=2, frame_corrections=2, as_in_use=True)
+    with torch.no_grad():
+        answers = walk(model, one, plan, prompter)
+    assert [a.frame for a in answers] == [0, 0, 1, 2, 2, 2, 3]
+
+    stream = _stream(model, one.images[0])
+    prompts = PromptSet(points=(PointPrompt(80, 75, False),), box=BoxPrompt(70, 60, 131, 120))
+    prompted = stream.predict(0, prompts)
+    _same(answers[1], prompted, 0)
+    first, second = _engine(stream, prompted, range(1, 3), [], 0)
+    _same(answers[2], first, 0)
+    _same(answers[3], second, 0)
+    context = [Conditioning(0, prompted.state)]
+    clicks = PromptSet(points=(PointPrompt(100, 96), PointPrompt(110, 70)))
+    assert (second.logits > 0).any()
+    corrected = stream.predict(2, clicks, base=second.logits > 0, window=second.window, context=context)
+    _same(answers[5], corrected, 0)
+    (last,) = _engine(stream, corrected, range(3, 4), context, 2)
+    _same(answers[6], last, 0)
+
+
+@pytest.mark.parametrize("part", ["some of it", "all of it"])
+def test_as_the_engine_erases(model: Sam2Model, clips: Clips, part: str) -> None:
+    """A negative click on a tracked frame takes away what it points at, and what is left is accepted as it is."""
+    one = Clips(clips.images[:1], clips.masks[:1, 1:])
+    stream = _stream(model, one.images[0])
+    given = PromptSet(mask=MaskPrompt(RunLengthMask.encode(one.masks[0, 0, 0].numpy())))
+    prompted = stream.predict(0, given)
+    second = _engine(stream, prompted, range(1, 3), [], 0)[-1]
+    found = second.logits > 0
+    y, x = deepest_pixel(found) if part == "all of it" else np.argwhere(found)[0].tolist()
+    context = [Conditioning(0, prompted.state)]
+    clicks = PromptSet(points=(PointPrompt(y, x, False),))
+    corrected = stream.predict(2, clicks, base=found, window=second.window, context=context)
+    assert 0 <= (corrected.logits > 0).sum() < found.sum()
+    (last,) = _engine(stream, corrected, range(3, 4), context, 2)
+
+    with torch.no_grad():
+        answers = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 0)]))
+    assert [a.frame for a in answers] == [1, 2, 2, 3]
+    _same(answers[1], second, 0)
+    _same(answers[3], last, 0)
+
+
+def test_gradients_reach_every_part(model: Sam2Model, clips: Clips) -> None:
+    trained = Sam2Model(model.config)
+    trained.load_state_dict(model.state_dict())
+    set_input_size(trained, 64)
+    small = Clips(
+        torch.nn.functional.interpolate(clips.images, size=(64, 64)),
+        torch.nn.functional.interpolate(clips.masks.flatten(0, 1).float(), size=(64, 64)).view(2, 2, 4, 64, 64) > 0.5,
+    )
+    answers = walk(trained, small, Plan("click", through_masks=True), Fixed(([(30.0, 30.0)], [1]), []))
+    total = sum((a.decoding.all_logits.sigmoid().mean() + a.decoding.all_iou.mean() for a in answers), torch.zeros(()))
+    total.backward()
+    for part in ("image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder"):
+        gradients = [p.grad for n, p in trained.named_parameters() if n.startswith(part) and p.grad is not None]
+        assert sum(float(g.abs().sum()) for g in gradients) > 0, part

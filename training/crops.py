@@ -1,0 +1,255 @@
+"""Clips as the zoom window shows them in use, the wrong windows included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_sam2.engine.predictor import Window
+from napari_sam2.engine.sam2.config import ZoomPolicy
+from napari_sam2.engine.sam2.windows import crop
+from training.appearance import adjust, degrade, draw_window
+from training.scenes import smooth_noise
+from training.stacks import ObjectBox, Stack
+
+View = Literal["tight", "drifted", "wrong", "click"]
+"""Which window: cut around a box or mask; as it may be while tracking, before it is cut anew; too large, far off-centre
+or the whole frame; one of those tried around a click."""
+
+_LEAST_AREA = 12  # pixels of an object that may be asked for
+_MOST_SHARE = 0.45  # of the frame
+_TURNED = 1.3  # side of the picture that a turned crop is cut from
+
+
+@dataclass(frozen=True)
+class Clips:
+    """A batch of clips.
+
+    Attributes
+    ----------
+    images : Tensor, (B, T, S, S) float32
+        Grey in 0 … 1.
+    masks : Tensor, (B, O, T, S, S) bool
+        The objects that are asked for.
+    """
+
+    images: Tensor
+    masks: Tensor
+
+    def to(self, device: torch.device) -> Clips:
+        """The same on a device."""
+        return Clips(self.images.to(device), self.masks.to(device))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large clips are: ``frames`` T, ``size`` S in pixels, ``objects`` O."""
+
+    frames: int
+    size: int
+    objects: int
+
+
+def make_clips(
+    draw: Callable[[], Stack],
+    count: int,
+    shape: Shape,
+    view: View,
+    zoom: ZoomPolicy,
+    rng: np.random.Generator,
+    end_share: float,
+) -> Clips:
+    """Cut a batch of clips.
+
+    Parameters
+    ----------
+    draw
+        Gives a stack, a new one at each call.
+    count
+        B.
+    shape, view, zoom
+        What the clips look like.
+    rng
+        Everything follows from it.
+    end_share
+        How often a clip is chosen so that its object ends inside, where it can be.
+    """
+    images: list[Tensor] = []
+    masks: list[Tensor] = []
+    while len(images) < count:
+        made = _cut(draw(), shape, view, zoom, rng, end_share)
+        if made is not None:
+            images.append(made[0])
+            masks.append(made[1])
+    return Clips(torch.stack(images), torch.stack(masks))
+
+
+def _cut(
+    stack: Stack, shape: Shape, view: View, zoom: ZoomPolicy, rng: np.random.Generator, end_share: float
+) -> tuple[Tensor, Tensor] | None:
+    """One clip; None where the stack has no suitable object."""
+    chosen = _choose(stack, shape.frames, rng, end_share)
+    if chosen is None:
+        return None
+    obj, frames = chosen
+    start = frames[0]
+    window = _window(stack, obj, start, view, zoom, rng)
+    labels = [obj, *_neighbours(stack, start, obj, window, shape.objects - 1, rng)]
+    low, high = draw_window(stack, obj, start, rng)
+    turned = view != "click" and rng.random() < 0.5
+    factor = _TURNED if turned else 1.0
+    size = round(shape.size * factor)
+    planes = crop(*_planes(stack, frames, labels, window, (low, high), factor), size)
+    planes = planes.view(1 + len(labels), shape.frames, size, size)
+    if turned:
+        planes = _turn(planes, shape.size, rng)
+    planes = _flip(planes, rng)
+    masks = planes[1:] > 0.5
+    if not bool(masks[0, 0].any()):
+        return None  # an object of a few pixels in a window so large that none of the network's shows it
+    image = degrade(planes[0], rng, 1.0 if stack.is_clean else 0.35)
+    image = adjust(image, rng, 0.12 if stack.is_clean else 0.05)
+    return image, masks
+
+
+def _choose(stack: Stack, count: int, rng: np.random.Generator, end_share: float) -> tuple[int, list[int]] | None:
+    """An object and the frames of a clip; the first frame shows it well."""
+    limit = _MOST_SHARE * stack.labels[0].size
+    start = int(rng.integers(len(stack)))
+    there = [k for k, o in stack.boxes[start].items() if _LEAST_AREA <= o.area < limit]
+    if not there:
+        return None
+    # Large objects a little more often than small ones: these are many.
+    weights = np.array([min(1.0, stack.boxes[start][k].area / 400) ** 0.5 for k in there])
+    obj = int(rng.choice(there, p=weights / weights.sum()))
+    areas = np.array([boxes[obj].area if obj in boxes else 0 for boxes in stack.boxes])
+    good = np.flatnonzero((areas >= max(_LEAST_AREA, 0.12 * areas.max())) & (areas < limit))
+    start = int(rng.choice(good)) if good.size else start
+    step = int(rng.choice((-1, 1)))
+    if count > 2 and rng.random() < end_share:
+        ends = [(f, s) for f in good.tolist() for s in (-1, 1) if _ends_within(areas, f, s, count)]
+        if ends:
+            start, step = ends[int(rng.integers(len(ends)))]
+            return obj, _walked(start, step, count, len(stack))
+    stride = int(rng.choice((1, 1, 1, 2, 3))) if len(stack) >= 3 * count else 1
+    if not 0 <= start + step * stride * (count - 1) < len(stack):
+        step = -step
+    if not 0 <= start + step * stride * (count - 1) < len(stack):
+        stride = 1
+    return obj, _walked(start, step * stride, count, len(stack))
+
+
+def _ends_within(areas: np.ndarray, start: int, step: int, count: int) -> bool:
+    """Whether the object is gone before the last of the clip's frames, all of them inside the stack."""
+    last = start + step * (count - 1)
+    return 0 <= last < len(areas) and areas[last] == 0
+
+
+def _walked(start: int, step: int, count: int, total: int) -> list[int]:
+    """``count`` frames from ``start`` on, turning back at the ends of the stack."""
+    if total == 1:
+        return [0] * count
+    period = 2 * (total - 1)
+    places = [(start + step * i) % period for i in range(count)]
+    return [p if p < total else period - p for p in places]
+
+
+def _window(stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rng: np.random.Generator) -> Window:
+    """The square in data pixels; coordinates are pixel edges."""
+    place = stack.boxes[frame][obj]
+    longest = float(max(stack.labels.shape[1:]))
+    y0, x0, y1, x1 = place.box
+    centre = np.array([(y0 + y1) / 2, (x0 + x1) / 2])
+    if view == "click":
+        # Around a pixel of the object, as a user might hit it; mostly one of the sides that suit it at all.
+        rows, columns = np.nonzero(stack.labels[frame] == obj)
+        pick = int(rng.integers(rows.size))
+        centre = np.array([rows[pick] + 0.5, columns[pick] + 0.5])
+        sides = [min(float(s), longest) for s in zoom.click_sides_px]
+        fitting = [s for s in sides if 0.7 * place.longer_side < s < 8 * place.longer_side]
+        side = float(rng.choice(fitting or sides))
+        side *= float(np.exp(rng.uniform(-0.35, 0.35)))  # objects have all sizes, the sides are only five
+        return _square(centre, side)
+    longer = place.longer_side
+    if view == "tight":
+        side, off = zoom.factor * longer * float(np.exp(rng.normal(0, 0.12))), 0.06
+    elif view == "drifted":
+        side, off = longer / rng.uniform(0.25, 0.85), 0.2
+    elif rng.random() < 0.25:
+        return _square(np.array(stack.labels.shape[1:]) / 2, longest * rng.uniform(0.8, 1.1))
+    else:
+        side, off = longer * float(np.exp(rng.uniform(np.log(0.8), np.log(7)))), 0.38
+    side = max(float(zoom.min_side_px), side)
+    room = max(0.0, (side - longer) / side / 2)  # as far as the object may leave the middle without leaving the window
+    centre = centre + rng.uniform(-1, 1, 2) * side * min(off, max(room, 0.06))
+    return _square(centre, side)
+
+
+def _square(centre: np.ndarray, side: float) -> Window:
+    y, x = (float(v) for v in centre)
+    return Window(y - side / 2, x - side / 2, y + side / 2, x + side / 2)
+
+
+def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, rng: np.random.Generator) -> list[int]:
+    """Other objects in the middle of the window; the first once more where there are too few."""
+
+    def central(place: ObjectBox) -> bool:
+        cy, cx = (place.box[0] + place.box[2]) / 2, (place.box[1] + place.box[3]) / 2
+        rim = 0.15 * window.height
+        return window.y0 + rim < cy < window.y1 - rim and window.x0 + rim < cx < window.x1 - rim
+
+    limit = _MOST_SHARE * stack.labels[frame].size
+    least = max(_LEAST_AREA, 0.002 * window.height * window.width)
+    others = [k for k, o in stack.boxes[frame].items() if k != obj and least <= o.area < limit and central(o)]
+    picked = [int(k) for k in rng.permutation(others)[:count]]
+    return picked + [obj] * (count - len(picked))
+
+
+def _planes(
+    stack: Stack, frames: list[int], labels: list[int], window: Window, limits: tuple[float, float], factor: float
+) -> tuple[Tensor, Window]:
+    """Pictures and masks ``((1 + O) * T, Y, X)`` of the part that the window (times ``factor``) needs, and it there."""
+    cy, cx, half = (window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2, window.height / 2 * factor
+    # Wide enough that smoothing in front of the resampling sees the same pixels as on the whole frame.
+    margin = 4 + window.height * factor / 16
+    height, width = stack.labels.shape[1:]
+    y0, y1 = max(0, int(cy - half - margin)), min(height, int(cy + half + margin) + 1)
+    x0, x1 = max(0, int(cx - half - margin)), min(width, int(cx + half + margin) + 1)
+    part = (frames, slice(y0, y1), slice(x0, x1))
+    low, high = limits
+    picture = np.clip((np.asarray(stack.picture[part], np.float32) - low) / (high - low), -0.02, 1.02)
+    truth = stack.labels[part]
+    planes = np.concatenate([picture, *((truth == label).astype(np.float32) for label in labels)])
+    return torch.from_numpy(planes), Window(cy - half - y0, cx - half - x0, cy + half - y0, cx + half - x0)
+
+
+def _turn(planes: Tensor, size: int, rng: np.random.Generator) -> Tensor:
+    """Turn, stretch and bend a picture of 1.3 times the size, and cut its middle: ``(1 + O, T, size, size)``.
+
+    Some clips also shake from frame to frame.
+    """
+    frames = planes.shape[1]
+    angle, stretch = rng.uniform(-0.6, 0.6), float(np.exp(rng.uniform(-0.15, 0.15)))
+    turned = [[np.cos(angle) * stretch, -np.sin(angle), 0.0], [np.sin(angle), np.cos(angle) / stretch, 0.0]]
+    matrix = torch.tensor([turned], dtype=torch.float32) / _TURNED
+    grid = F.affine_grid(matrix, [1, 1, size, size], align_corners=False)
+    bend = torch.stack([torch.from_numpy(smooth_noise(rng, 1, 3, size)[0]) for _ in range(2)], -1)
+    grid = (grid + float(rng.uniform(0, 0.03)) * bend).expand(frames, -1, -1, -1)
+    if frames > 1 and rng.random() < 0.25:
+        shake = torch.from_numpy(rng.normal(0, 0.015, (frames, 1, 1, 2)).astype(np.float32))
+        grid = grid + torch.cat([torch.zeros_like(shake[:1]), shake[1:]])
+    moved = F.grid_sample(planes.transpose(0, 1), grid, align_corners=False)
+    return moved.transpose(0, 1)
+
+
+def _flip(planes: Tensor, rng: np.random.Generator) -> Tensor:
+    """One of the eight ways to lay a square down."""
+    if rng.random() < 0.5:
+        planes = planes.flip(-1)
+    return torch.rot90(planes, int(rng.integers(4)), (-2, -1)).contiguous()
