@@ -76,7 +76,8 @@ class RunController(QObject):
     def abandon(self, why: str = "") -> None:
         """Stop, and touch the labels layer no more; what is finished stays in the session.
 
-        A layer that napari takes out of its window must not be drawn again: that can end the whole process.
+        For when the image or the labels layer leaves the viewer: nothing that the run makes has a place there any more,
+        and redrawing after it was seen to end the process with some software renderers.
         """
         self._timer.stop()
         self._painting, self._dirty, self._why = None, False, why
