@@ -214,7 +214,7 @@ def test_an_unknown_sample_is_refused_by_name():
 
 
 def test_missing_files_say_how_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(sample_data, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(sample_data, "sample_folder", lambda: tmp_path)
     with pytest.raises(ReadError, match=r"python -m napari_sam2\.phantoms"):
         sample_path("brain_mr")
 
