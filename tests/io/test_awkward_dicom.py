@@ -96,10 +96,12 @@ def test_the_lazy_stack_equals_the_eager_one(awkward) -> None:
         assert np.array_equal(lazy.affine, eager.affine)
 
 
+@pytest.mark.filterwarnings("ignore:The DICOM readers are highly experimental:UserWarning")
 def test_the_first_tile_of_a_mosaic_lies_where_nibabel_finds_it(awkward) -> None:
+    folder = awkward("mr_siemens_mosaic_jpeglossless")
+    # It warns of its own readers when it is imported for the first time.
     from nibabel.nicom.dicomwrappers import wrapper_from_file
 
-    folder = awkward("mr_siemens_mosaic_jpeglossless")
     volume = read_volume(folder)
     theirs = wrapper_from_file(folder / "jpg1.dcm")
     # Theirs is indexed (row, column, slice), with the first row and column as its origin.
