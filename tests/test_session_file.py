@@ -187,6 +187,25 @@ def test_image_is_read_from_where_it_was_or_from_beside_the_file(tmp_path):
         VideoSession.open(moved / "case.sam2", FakePredictor())
 
 
+def test_numbers_of_numpy_are_kept_like_those_of_python(volume, tmp_path):
+    session = VideoSession(FakePredictor(), volume)
+    session.save(tmp_path / "a.sam2")
+    one, frame = np.int64(1), np.int32(7)
+    session.add_box(one, frame, np.array([2, 2, 8, 8]))
+    session.predict_frame(frame)
+    list(session.propagate(frames=np.arange(3, 12), stop_when_gone=np.int64(3)))
+    session.lock(frame, one)
+    session.edit_mask(one, np.int64(9), np.eye(24, 32, dtype=bool))
+    session.cut(one, np.int64(10), "above")
+    session.move_object(one, np.int64(0))
+    before, labels = state_of(session), session.labels()
+    session.close()
+    again = reopen(tmp_path / "a.sam2", volume)
+    assert state_of(again) == before
+    assert np.array_equal(again.labels(), labels)
+    again.close()
+
+
 def test_other_weights_are_said(session, volume, tmp_path, caplog):
     class Trained(FakePredictor):
         fingerprint = "abc"

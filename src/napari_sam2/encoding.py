@@ -42,7 +42,14 @@ def from_bytes(kind: str, data: bytes, fetch: Fetch) -> Any:
 
 def dumps(value: Any) -> bytes:
     """Compact JSON with sorted keys, so that equal values are equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_python_number)
+    return text.encode()
+
+
+def _python_number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
 def mask_to_bytes(mask: RunLengthMask) -> bytes:

@@ -136,6 +136,8 @@ class History:
         first = len(step.changes)
 
         def put(kind: str, obj_id: int, frame: int, value: Any) -> None:
+            # NumPy's whole numbers are as good to a caller, but not to the journal.
+            obj_id, frame = int(obj_id), int(frame)
             before = self.get(kind, obj_id, frame)
             if before is value or (before is not None and value is not None and before == value):
                 return

@@ -268,7 +268,7 @@ class VideoSession:
     def prompt_window(self, obj_id: int, frame: int) -> tuple[float, float, float, float] | None:
         """The zoom window ``(y0, x0, y1, x1)`` in which the mask was made, edges in pixels from the corner; or None."""
         with self._lock:
-            record: MaskRecord | None = self._history.get("mask", obj_id, frame)
+            record = self._state.mask_record(obj_id, frame)
             if record is None or record.window is None or self._state.zoom is None:
                 return None
             w = record.window
