@@ -94,6 +94,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         "source": record.source,
         "scores": [_number(record.scores.iou), _number(record.scores.object_score)],
         "disagreement": _number(record.disagreement),
+        "model": record.model,
         "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
         "levels": None if record.levels is None else list(record.levels),
         # Many frames follow from the same accepted frames.
@@ -112,6 +113,7 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         fetch(data["from"], lambda sources: tuple(_decode_source(s, fetch) for s in json.loads(sources))),
         None if levels is None else (levels[0], levels[1]),
         _or_nan(data["disagreement"]),
+        data.get("model", ""),  # files of version 0.1 do not say
     )
 
 

@@ -125,9 +125,14 @@ class Run:
 
     def _plan(self) -> None:
         """Find the stale frames, if the session changed since the last look."""
+        revision = self._state.history.revision
+        if revision != self._planned_at:
+            self._find_needs()
+            self._drop_stale_outcomes()
+            self._planned_at = revision
+
+    def _find_needs(self) -> None:
         state = self._state
-        if state.history.revision == self._planned_at:
-            return
         self._needs = {}
         for obj_id in self.objects():
             accepted = state.accepted(obj_id)
@@ -145,8 +150,6 @@ class Run:
                 if not self._force and self._is_fresh(obj_id, frame, accepted):
                     continue
                 self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
-        self._drop_stale_outcomes()
-        self._planned_at = state.history.revision
 
     def _drop_stale_outcomes(self) -> None:
         """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
@@ -160,7 +163,14 @@ class Run:
 
     def _is_fresh(self, obj_id: int, frame: int, accepted: dict[int, Accepted]) -> bool:
         record = self._state.mask_record(obj_id, frame)
-        return record is not None and record.source == "track" and record.computed_from == sources_of(accepted, frame)
+        if record is None or record.source != "track" or not self._state.is_by_this_model(record):
+            return False
+        return record.computed_from == sources_of(accepted, frame)
+
+    def count(self) -> tuple[int, int]:
+        """How many frames, and how many masks on them, are to be computed as things stand."""
+        self._find_needs()
+        return len(self._needs), sum(len(needs) for needs in self._needs.values())
 
     def _report(self) -> None:
         if self._progress is not None:
@@ -279,9 +289,8 @@ class Run:
         sources, levels = need.sources(frame), state.levels
         if prediction is None:
             empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
-            return MaskRecord(empty, "track", computed_from=sources, levels=levels)
-        mask = RunLengthMask.encode(prediction.mask)
-        return MaskRecord(mask, "track", prediction.scores, prediction.window, sources, levels)
+            return MaskRecord(empty, "track", computed_from=sources, levels=levels, model=state.predictor.name)
+        return state.computed("track", prediction, sources)
 
     def _wait(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
         self._state.waiting.setdefault(frame, {})[obj_id] = Outcome(record, self._logits(prediction))

@@ -43,7 +43,8 @@ class MaskRecord:
     ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
     model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
     prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
-    end, where there is one.
+    end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or where that
+    is not known.
     """
 
     mask: RunLengthMask
@@ -53,6 +54,7 @@ class MaskRecord:
     computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
     levels: tuple[float, float] | None = None
     disagreement: float = math.nan
+    model: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
 from napari_sam2.axes import FrameGrid
+from napari_sam2.engine.predictor import EncodesAhead
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
 from napari_sam2.history import WHOLE, Step
 from napari_sam2.intensity import check_window, default_window
@@ -153,6 +154,23 @@ class VideoSession:
         with self._lock:
             self._state.overlap = check_overlap(rule)
             self._keep_setting(overlap=rule)
+
+    def use(self, predictor: VideoPredictor) -> None:
+        """Go on with another model, or with the same one on another device.
+
+        Prompts, masks, locks and undo stay. Masks that a model of another name computed count as stale: the next run
+        computes them anew, but for those that were edited or locked.
+
+        Raises
+        ------
+        SessionBusyError
+            If a run is under way.
+        """
+        with self._compute, self._lock:
+            self._check_idle()
+            self._state.use(predictor)
+            if self._file is not None:
+                self._file.set(model=self._settings_of_model())
 
     # ------------------------------------------------------------------ prompts
 
@@ -420,6 +438,47 @@ class VideoSession:
         finally:
             with self._lock:
                 self._run = None
+
+    def count_stale(
+        self, direction: Direction = "both", frames: Iterable[int] | None = None, objects: Iterable[int] | None = None
+    ) -> tuple[int, int]:
+        """How many frames, and how many masks on them, :meth:`propagate` would compute now with these arguments."""
+        wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
+        with self._lock:
+            chosen = None if objects is None else [self._check_object(i) for i in _several("objects", objects)]
+            return Run(self._state, direction, wanted, chosen, False, 0, None).count()
+
+    def encode_ahead(
+        self,
+        frames: Iterable[int] | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make the embeddings of frames that will be wanted; in another thread, it lets all else go first.
+
+        Parameters
+        ----------
+        frames
+            In the order in which to make them; default all.
+        cancelled
+            Asked between frames; True ends it, and what was made is kept.
+        progress
+            Called as ``progress(done, total)``.
+
+        Returns
+        -------
+        int
+            How many were made; the others were there already. Always 0 for a model that sees each object through a
+            window of its own, which is not known before the object is tracked.
+        """
+        wanted = list(range(self.frame_count) if frames is None else (self._check_frame(f) for f in frames))
+        with self._compute, self._lock:
+            self._check_open()
+            stream = self._state.stream()
+        if not isinstance(stream, EncodesAhead) or not stream.sees_whole_frames:
+            return 0
+        return stream.encode_ahead(wanted, cancelled=cancelled, progress=progress)
 
     # ------------------------------------------------------------------ hand edits, locks
 

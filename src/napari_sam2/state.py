@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.engine.predictor import Conditioning
 from napari_sam2.history import History
@@ -125,7 +125,12 @@ class SessionState:
             return False
         if accepted.mask is not None:
             return True
-        return record.source == "prompt" and record.computed_from == (accepted.prompts,)
+        answers = record.source == "prompt" and record.computed_from == (accepted.prompts,)
+        return answers and self.is_by_this_model(record)
+
+    def is_by_this_model(self, record: MaskRecord) -> bool:
+        """Whether the present model computed a mask, as far as that is known."""
+        return record.model in ("", self.predictor.name)
 
     # ------------------------------------------------------------------ the model
 
@@ -138,6 +143,12 @@ class SessionState:
     def levels(self, levels: tuple[float, float]) -> None:
         if levels != self._levels:
             self._levels = levels
+            self.forget_work()
+
+    def use(self, predictor: VideoPredictor) -> None:
+        """Compute with another model from now on."""
+        if predictor is not self.predictor:
+            self.predictor = predictor
             self.forget_work()
 
     def forget_work(self) -> None:
@@ -187,9 +198,17 @@ class SessionState:
 
     def answered(self, asked: Accepted, prediction: Prediction) -> MaskRecord:
         """The answer to the prompts of a frame, as it is kept."""
-        mask = RunLengthMask.encode(prediction.mask)
-        sources = () if asked.prompts is None else (asked.prompts,)
-        return MaskRecord(mask, "prompt", prediction.scores, prediction.window, sources, self._levels)
+        return self.computed("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
+
+    def computed(
+        self,
+        source: Literal["prompt", "track"],
+        prediction: Prediction,
+        computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
+    ) -> MaskRecord:
+        """A mask of the model, as it is kept."""
+        mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
+        return MaskRecord(mask, source, prediction.scores, prediction.window, computed_from, self._levels, model=name)
 
     def frame_state(self, obj_id: int, frame: int) -> Any:
         """What the model keeps of an accepted frame that was answered; None if it was not."""

@@ -145,6 +145,11 @@ class VideoStream(Protocol):
 class EncodesAhead(Protocol):
     """A stream that can compute ahead while nobody waits for it. Ask with ``isinstance``: not every stream can."""
 
+    @property
+    def sees_whole_frames(self) -> bool:
+        """Whether all objects share one window, the whole frame; else the windows are known only while tracking."""
+        ...
+
     def encode_ahead(
         self,
         frames: Iterable[int],

@@ -114,6 +114,11 @@ class Sam2VideoStream:
         """Let go of the network; whatever is asked afterwards is an error."""
         self._loaded = None
 
+    @property
+    def sees_whole_frames(self) -> bool:
+        """See :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
+        return self._zoom is None
+
     def encode_ahead(
         self,
         frames: Iterable[int],
