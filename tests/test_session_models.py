@@ -38,8 +38,10 @@ def test_another_model_keeps_prompts_masks_and_undo(session):
     assert session.predictor.name == "other"
     assert np.array_equal(session.labels(), before)
     assert session.prompts(1, 10) == prompts
-    assert session.undo() and not session.labels()[11:].any()
-    assert session.redo() and np.array_equal(session.labels(), before)
+    assert session.undo()
+    assert not session.labels()[11:].any()
+    assert session.redo()
+    assert np.array_equal(session.labels(), before)
 
 
 def test_masks_of_another_model_are_computed_anew_but_locked_and_edited_ones_stay(session):
@@ -87,7 +89,8 @@ def test_count_stale_is_what_a_run_then_does(session):
     session.add_box(2, 3, (12, 5, 18, 12))
     counted = session.count_stale(frames=range(2, 9))
     masks = sum(len(session._state.object_ids()) > 0 for _ in session.propagate(frames=range(2, 9)))
-    assert counted == (7, 7) and masks == 7
+    assert counted == (7, 7)
+    assert masks == 7
     # The first object is up to date everywhere, the second on seven frames.
     assert session.count_stale() == (13, 13)
     assert session.count_stale(objects=[1]) == (0, 0)
@@ -138,7 +141,8 @@ def test_encode_ahead_keeps_the_order_and_can_be_stopped(volume):
     session = VideoSession(AheadPredictor(), volume)
     told = []
     assert session.encode_ahead([5, 6, 4], progress=lambda done, total: told.append((done, total))) == 3
-    assert session.predictor.encoded == [5, 6, 4] and told[-1] == (3, 3)
+    assert session.predictor.encoded == [5, 6, 4]
+    assert told[-1] == (3, 3)
     assert session.encode_ahead(cancelled=lambda: len(session.predictor.encoded) >= 8) == 5
     with pytest.raises(PromptError, match="Frame 99"):
         session.encode_ahead([99])

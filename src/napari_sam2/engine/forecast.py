@@ -117,6 +117,12 @@ class Forecast:
     notes: tuple[str, ...]
 
     @property
+    def short(self) -> str:
+        """Seconds and memory in a few words, and what to do where it does not fit."""
+        advice = f" {self.notes[-1]}" if self.notes and not self.fits else ""
+        return f"Takes about {_duration(self.seconds)} and {_size(sum(self.memory.values()))}.{advice}"
+
+    @property
     def text(self) -> str:
         """One line for people."""
         parts = ", ".join(f"{name} {_size(count)}" for name, count in self.memory.items())

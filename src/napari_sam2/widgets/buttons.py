@@ -1,13 +1,15 @@
-"""Small helpers for the panels: buttons with tooltips, rows, and reasons why something is disabled."""
+"""Small helpers for the panels: buttons and lists with tooltips, rows, and reasons why something is disabled."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+_EMPTY = "napari-sam2-empty"
 
 
 def button(text: str, tip: str, clicked: Callable[[], object] | None = None) -> QPushButton:
@@ -43,3 +45,32 @@ def set_reason(widget: QWidget, why: str) -> None:
         widget.setProperty("napari_sam2_tip", tip)
     widget.setEnabled(not why)
     widget.setToolTip(f"{tip}\n\nNot now: {why}" if why else str(tip))
+
+
+def combo(tip: str) -> QComboBox:
+    """A list to choose from that does not widen the dock."""
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setMinimumContentsLength(8)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box
+
+
+def fill(box: QComboBox, entries: Sequence[tuple[str, Any]], current: Any, empty: str) -> None:
+    """Offer ``(text, value)`` pairs, the current value chosen; ``empty`` is shown where there are none."""
+    box.clear()
+    chosen = -1
+    for i, (text, value) in enumerate(entries):
+        box.addItem(text, value)
+        # By identity for layers: comparing layers compares nothing useful.
+        if value is current or (isinstance(value, str) and value == current):
+            chosen = i
+    if not entries:
+        box.addItem(empty, _EMPTY)
+    box.setEnabled(bool(entries))
+    box.setCurrentIndex(chosen if entries else 0)
+
+
+def is_filled(box: QComboBox) -> bool:
+    """Whether a list offers anything."""
+    return box.count() > 0 and box.itemData(0) != _EMPTY

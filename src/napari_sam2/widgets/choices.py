@@ -1,4 +1,4 @@
-"""What is being segmented: the image, its axis, the model; and the session that belongs to this choice."""
+"""What is being segmented: the image and its axis; and the session that belongs to this choice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.axes import FrameGrid
-from napari_sam2.engine.registry import MODELS
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.geometry import on_geometry_change
 from napari_sam2.layers.image import axis_choices, shown_window, volume_from_layer
 from napari_sam2.layers.workspace import Hooks, Workspace
-from napari_sam2.widgets.handle import ModelChoice, PredictorShelf, SessionHandle
+from napari_sam2.widgets.handle import SessionHandle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_sam2.session import VideoSession
+    from napari_sam2.widgets.shelf import PredictorShelf
     from napari_sam2.widgets.source_panel import SourcePanel
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 class Choices(QObject):
@@ -66,18 +64,13 @@ class Choices(QObject):
         self.viewer = viewer
         self.image: Image | None = None
         self.axis: str | None = None
-        self.model = ModelChoice("starter", "auto")
         self._panel = panel
         self.shelf = shelf
         self._autosave = autosave
         self._workspaces: dict[int, Workspace] = {}
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
-        panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
-        panel.set_devices(DEVICES, self.model.device)
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
-        panel.model_chosen.connect(lambda name: self._choose_model(self.model._replace(name=name)))
-        panel.device_chosen.connect(lambda device: self._choose_model(self.model._replace(device=device)))
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -92,15 +85,15 @@ class Choices(QObject):
 
     @property
     def handle(self) -> SessionHandle | None:
-        """The session of the current image, axis, fixed indices and model; None without a usable image."""
+        """The session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
-        key = (self.axis, self._at, self.model)
+        key = (self.axis, self._at)
         handles = self._handles[id(self.image)]
         if key not in handles:
             volume = volume_from_layer(self.image)
             grid = FrameGrid.of(volume, self.axis, dict(self._at))
-            handles[key] = SessionHandle(volume, grid, self.model, self.window(), self.shelf, self._autosave)
+            handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, self._autosave)
         return handles[key]
 
     def window(self) -> tuple[float, float] | None:
@@ -113,8 +106,7 @@ class Choices(QObject):
         if self.image is None or current is None:
             return []
         handles = [h for h in self._handles[id(self.image)].values() if h.grid.frame_axis == self.axis]
-        # Where two models worked on the same part, the chosen one's masks are those that count.
-        return sorted(handles, key=lambda h: (h is current, h.choice == self.model))
+        return sorted(handles, key=lambda h: h is current)
 
     def open_files(self) -> set[Path]:
         """The files of all sessions of this widget."""
@@ -173,16 +165,14 @@ class Choices(QObject):
             image.contrast_limits = handle.window
         for axis, index in handle.grid.at:
             self._go_to(image, axis, index)
-        self.axis, self.model = handle.grid.frame_axis, handle.choice
+        self.axis = handle.grid.frame_axis
         self._at = self._fixed()
         handles = self._handles[id(image)]
-        before = handles.get((self.axis, self._at, self.model))
+        before = handles.get((self.axis, self._at))
         if before is not None:
             self.dropped.emit([before])
-        handles[self.axis, self._at, self.model] = handle
+        handles[self.axis, self._at] = handle
         self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
-        self._panel.set_models([(entry.title, name) for name, entry in MODELS.items()], self.model.name)
-        self._panel.set_devices(DEVICES, self.model.device)
         self.turn_viewer()
         self.changed.emit()
 
@@ -261,11 +251,6 @@ class Choices(QObject):
             else:
                 emitter.disconnect(callback)
         on_geometry_change(self.image, self._on_moved, connect=on)
-
-    def _choose_model(self, model: ModelChoice) -> None:
-        if model != self.model:
-            self.model = model
-            self.changed.emit()
 
     def _fixed(self) -> tuple[tuple[str, int], ...]:
         """Of a 4-D image: the index of the axis that is neither followed nor in the frame."""

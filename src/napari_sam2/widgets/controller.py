@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari.utils.notifications import show_warning
@@ -12,20 +13,21 @@ from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
 from napari_sam2.widgets.choices import Choices
 from napari_sam2.widgets.editing import Editing
+from napari_sam2.widgets.foresight import Foresight
 from napari_sam2.widgets.grey_window import GreyWindow
-from napari_sam2.widgets.handle import PredictorShelf
 from napari_sam2.widgets.keys import KeyBinder
+from napari_sam2.widgets.models import Models
 from napari_sam2.widgets.objects import Objects
 from napari_sam2.widgets.places import Autosave, Recent
 from napari_sam2.widgets.review import Review
 from napari_sam2.widgets.runs import RunController
 from napari_sam2.widgets.session_files import SessionFiles
+from napari_sam2.widgets.shelf import PredictorShelf
 from napari_sam2.widgets.tools import Tools
-from napari_sam2.widgets.work import JobQueue
+from napari_sam2.widgets.work import JobQueue, memory_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from napari.components import ViewerModel
     from napari.layers import Labels
@@ -102,6 +104,8 @@ class SegmentController(QObject):
         self.objects = Objects(self, panels.objects)
         self.review = Review(self, panels.review)
         self.files = SessionFiles(self, panels.session, recent, self.autosave)
+        self.models = Models(panels.source.model, self.choices.shelf, self)
+        self.foresight = Foresight(self)
         self._connect()
         self.keys.bind([viewer])
         self.choices.refresh_images(viewer.layers.selection.active)
@@ -122,6 +126,12 @@ class SegmentController(QObject):
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
         panels.advanced.autosave_changed.connect(self.set_autosave)
+        panels.advanced.toggled.connect(lambda *_: self.models.look_for_devices())
+        panels.advanced.unload_clicked.connect(self.unload)
+        panels.advanced.check_clicked.connect(self.self_check)
+        self.models.changed.connect(self._on_model)
+        self.models.told.connect(self.say)
+        self.models.failed.connect(self.report)
         self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
         self.runs.progressed.connect(panels.run.set_progress)
@@ -147,9 +157,15 @@ class SegmentController(QObject):
         if not self._note_markers(workspace, handle):
             self.refresh()
             return
+        if self.models.why_not:
+            self.say(f"Marks are kept, but {self.models.why_not}")
+            return
         preview = self.panels.prompt.preview_box.isChecked()
-        text = "Computing the mask…" if handle.session is not None else f"Loading the model {handle.choice.name}…"
-        self.submit(lambda h: h.sync(preview), text, key=("sync", id(handle)))
+        self.submit(lambda h: h.sync(preview), self._computing(), key=("sync", id(handle)))
+
+    def _computing(self) -> str:
+        shelf = self.choices.shelf
+        return "Computing the mask…" if shelf.is_ready else f"Loading the model {shelf.choice.name}…"
 
     def _note_markers(self, workspace: Workspace, handle: SessionHandle) -> bool:
         now = workspace.read(handle.grid)
@@ -169,7 +185,7 @@ class SegmentController(QObject):
         """Show the masks of the objects that are marked on the shown slice."""
         self._flush()
         frame = self.choices.shown_frame()
-        self.submit(lambda h: h.answer(frame), "Computing the mask…")
+        self.submit(lambda h: h.answer(frame), self._computing())
 
     def step(self, back: bool) -> None:
         """Undo or redo the last step, mark and mask together."""
@@ -303,7 +319,13 @@ class SegmentController(QObject):
                 self.runs.start(handle, workspace.painting, cast("Direction", direction), frames)
                 self.refresh()
 
-        self.queue.submit(lambda: handle.sync(preview=False), begin, "Preparing the run…")
+        def prepare() -> Update:
+            update = handle.sync(preview=False)
+            self.foresight.apply(handle)
+            return update
+
+        self.foresight.pause()
+        self.queue.submit(prepare, begin, "Preparing the run…")
 
     def _on_run_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
         self.panels.run.clear_progress()
@@ -350,6 +372,41 @@ class SegmentController(QObject):
         """Say whether sessions get a file by themselves; one that has a file keeps it."""
         self.autosave.on = on
         self.files.refresh()
+
+    # ------------------------------------------------------------------ models
+
+    def _on_model(self) -> None:
+        """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
+        handle = self.choices.handle
+        self.foresight.pause()
+        if handle is not None and handle.session is not None and not self.models.why_not:
+            name = self.choices.shelf.choice.name
+            if handle.session.predictor.name != name:
+                self._last_words = f"Masks made so far stay until {name} answers or follows their marks anew."
+        self._markers.start()
+        if handle is not None and handle.waits and not self.models.why_not:
+            self.submit(lambda h: h.sync(self.panels.prompt.preview_box.isChecked()), self._computing())
+        self.refresh()
+
+    def unload(self) -> None:
+        """Give the memory of the model back."""
+        shelf, foresight = self.choices.shelf, self.foresight
+        foresight.pause()
+
+        def unload() -> str:
+            before = memory_in_use()
+            with foresight.at_work:
+                shelf.unload()
+            freed = max(before - memory_in_use(), 0)
+            return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
+
+        self.queue.submit(unload, self.say, "Unloading the model…")
+
+    def self_check(self) -> None:
+        """Examine the installation; the report comes in a window of its own."""
+        self.foresight.pause()
+        self.say("The self-check is at work; it takes some seconds.")
+        self.models.self_check()
 
     # ------------------------------------------------------------------ views
 
@@ -419,7 +476,7 @@ class SegmentController(QObject):
         workspace, handle = self.choices.workspace, self.choices.handle
         no_image = "" if handle is not None else "there is no image to work on; open one first."
         busy = "a run is under way; stop it first." if self.runs.running else ""
-        run_why = no_image or busy
+        run_why = no_image or busy or self.models.why_not
         if handle is not None and not run_why:
             if handle.grid.frame_count < 2:
                 run_why = "a single picture has no other slices; its mask is there already."
@@ -433,9 +490,14 @@ class SegmentController(QObject):
         self.panels.run.set_enabled(run_why, stop_why, no_image or busy or fresh, no_image or unsaved)
         self.panels.run.set_continuing(handle is not None and id(handle) in self._stopped)
         self.panels.source.set_locked(busy)
+        shelf = self.choices.shelf
+        self.panels.advanced.set_model_enabled(
+            fresh or busy, busy or ("" if shelf.loaded is not None else "no model is loaded.")
+        )
         self.panels.advanced.set_overlap(handle.overlap if handle is not None else "keep")
         self.files.refresh()
         self.review.refresh()
+        self.foresight.refresh()
         self.tools.show()
         self.panels.status.setText(self._busy_with or self._summary())
 
@@ -443,11 +505,10 @@ class SegmentController(QObject):
         handle = self.choices.handle
         if handle is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
-        device = handle.choice.device
-        if handle.session is not None:
-            device = str(getattr(handle.session.predictor, "device", device))
+        shelf = self.choices.shelf
+        device = str(getattr(shelf.loaded, "device", shelf.choice.device)) if shelf.is_ready else shelf.choice.device
         count = len(handle.objects)
-        parts = [handle.choice.name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
+        parts = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
         return " · ".join(p for p in parts if p)
 
     def _keep_the_last_marks(self) -> None:
@@ -473,6 +534,8 @@ class SegmentController(QObject):
         self.window.close()
         self.review.close()
         self.files.close()
+        self.models.close()
+        self.foresight.close()
         self.tools.close()
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()

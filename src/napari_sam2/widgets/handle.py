@@ -10,7 +10,7 @@ import threading
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
-    from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.painting import Stroke
     from napari_sam2.layers.prompts import PromptKey, PromptTable
     from napari_sam2.masks import Overlap
@@ -32,16 +31,10 @@ if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
     from napari_sam2.session import VideoSession
     from napari_sam2.volume import ImageVolume
+    from napari_sam2.widgets.shelf import PredictorShelf
 
 logger = logging.getLogger(__name__)
 Index = tuple[int | slice, ...]
-
-
-class ModelChoice(NamedTuple):
-    """Which model on which device: what ``load_predictor`` takes."""
-
-    name: str
-    device: str
 
 
 @dataclass(frozen=True)
@@ -62,24 +55,6 @@ class Update:
     warnings: list[str] = field(default_factory=list)
 
 
-class PredictorShelf:
-    """Keeps the one model that was loaded last."""
-
-    def __init__(self, load: Callable[[str, str], VideoPredictor]) -> None:
-        self._load = load
-        self._choice: ModelChoice | None = None
-        self._predictor: VideoPredictor | None = None
-        self._lock = threading.Lock()
-
-    def get(self, choice: ModelChoice) -> VideoPredictor:
-        """Load a model, or hand out the one that is loaded; the first call imports torch."""
-        with self._lock:
-            if self._predictor is None or self._choice != choice:
-                self._predictor = self._load(choice.name, choice.device)
-                self._choice = choice
-            return self._predictor
-
-
 class SessionHandle:
     """One way of seeing one image as a video, with the session behind it.
 
@@ -89,8 +64,6 @@ class SessionHandle:
         The image.
     grid
         Its frames.
-    choice
-        The model.
     window
         ``(low, high)`` in the image's values; None leaves it to the session.
     shelf
@@ -105,7 +78,6 @@ class SessionHandle:
         self,
         volume: ImageVolume,
         grid: FrameGrid,
-        choice: ModelChoice,
         window: tuple[float, float] | None,
         shelf: PredictorShelf,
         autosave: Callable[[VideoSession], None] | None = None,
@@ -113,7 +85,6 @@ class SessionHandle:
     ) -> None:
         self.volume = volume
         self.grid = grid
-        self.choice = choice
         self.window = window
         self.session = session
         self.closed = False
@@ -141,6 +112,11 @@ class SessionHandle:
             if len(gone) > 1:
                 self._taken_together.append(gone)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the session has not been told of all marks yet."""
+        return bool(self._pending)
+
     def with_pending(self, table: PromptTable) -> dict[PromptKey, FramePrompts]:
         """The session's prompts with the changes that it has not been told yet."""
         with self._lock:
@@ -159,11 +135,14 @@ class SessionHandle:
     # ------------------------------------------------------------------ in a worker
 
     def open(self) -> VideoSession:
-        """Return the session, made on first use."""
-        if self.session is None:
+        """Return the session, made on first use, with the chosen model loaded."""
+        predictor = self._shelf.get()
+        if self.session is not None:
+            if self.session.predictor is not predictor:
+                self.session.use(predictor)
+        else:
             from napari_sam2.session import VideoSession
 
-            predictor = self._shelf.get(self.choice)
             self.session = VideoSession(
                 predictor,
                 self.volume,
@@ -230,7 +209,7 @@ class SessionHandle:
         frames
             Which frames it changes at most; None: not known beforehand.
         """
-        session = self.open()
+        session = self.session or self.open()
         update = Update()
         prompts = self.table()
         touched = _masked_frames(session) if frames is None else set(frames)
@@ -300,6 +279,7 @@ class SessionHandle:
                 session.set_prompts(obj, frame, mask=mask)
                 session.predict_frame(frame)
 
+        self.open()
         return self.change(fill, {frame})
 
     def lock_seen(self, obj: int) -> Update:
@@ -330,6 +310,7 @@ class SessionHandle:
                 if any(session.prompts(obj, frame) for obj in session.objects):
                     session.predict_frame(frame)
 
+        self.open()
         return self.change(take, frames)
 
     def set_window(self, low: float, high: float) -> Update:
@@ -452,7 +433,8 @@ class SessionHandle:
             self.session.detach()
 
     def _kept(self, update: Update) -> Update:
-        """Give the session a file, if it needs one."""
+        """Give the session a file, if it needs one; and pass on what the model has to say."""
+        update.warnings += self._shelf.news()
         session = self.session
         if self._autosave is None or session is None or session.path is not None or not session.objects:
             return update

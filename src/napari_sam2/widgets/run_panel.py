@@ -16,6 +16,7 @@ class RunPanel(QGroupBox):
     undo_clicked = Signal()
     redo_clicked = Signal()
     save_clicked = Signal()
+    range_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("3  Propagate and check", parent)
@@ -50,13 +51,19 @@ class RunPanel(QGroupBox):
         )
         self.save_button = button("Save labels…", "Write the labels to a file: NIfTI or TIFF.", self.save_clicked.emit)
         self.range_label = QLabel("slices")
+        self.forecast_label = QLabel()
+        self.forecast_label.setWordWrap(True)
+        for box in (self.first_box, self.last_box):
+            box.valueChanged.connect(lambda _: self.range_changed.emit())
         self.column = QVBoxLayout(self)
         self.column.setSpacing(4)
         self.column.addLayout(row(self.back_button, self.both_button, self.forward_button))
         self.column.addLayout(row(self.range_label, self.first_box, QLabel("to"), self.last_box))
+        self.column.addWidget(self.forecast_label)
         self.column.addLayout(row(self.progress_bar, self.stop_button))
         self.footer = row(self.undo_button, self.redo_button, self.save_button)
         self.column.addLayout(self.footer)
+        self.set_forecast("", "")
         self.set_continuing(False)
         self.clear_progress()
 
@@ -76,6 +83,12 @@ class RunPanel(QGroupBox):
             box.setMaximum(max(0, count - 1))
         self.first_box.setValue(0)
         self.last_box.setValue(max(0, count - 1))
+
+    def set_forecast(self, text: str, tip: str) -> None:
+        """Say what the next run will take; an empty text hides the line."""
+        self.forecast_label.setText(text)
+        self.forecast_label.setToolTip(tip)
+        self.forecast_label.setVisible(bool(text))
 
     def set_continuing(self, continuing: bool) -> None:
         """Say whether a run goes on where an earlier one was stopped."""

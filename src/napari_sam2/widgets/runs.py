@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.widgets.work import FrameRun
+from napari_sam2.widgets.work import FrameRun, duration
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -98,7 +98,7 @@ class RunController(QObject):
             left = self._run.seconds_left()
             text = f"{100 * done // total if total else 0} %"
             if left is not None:
-                text += f", {_duration(left)} left"
+                text += f", {duration(left)} left"
             self.progressed.emit(done, total, text if total else stage)
             if self._activity is not None and total:
                 self._activity.total = total
@@ -121,7 +121,3 @@ class RunController(QObject):
         if self._why:
             text = f"{text} {self._why}"
         self.finished.emit(handle, text, error, stopped)
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

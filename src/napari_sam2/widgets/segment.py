@@ -10,8 +10,10 @@ from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.check_dialog import CheckDialog
 from napari_sam2.widgets.controller import SegmentController
 from napari_sam2.widgets.labels_dialog import LabelsDialog
+from napari_sam2.widgets.models import dropped_checkpoint
 from napari_sam2.widgets.objects_panel import ObjectsPanel
 from napari_sam2.widgets.panels import Panels
 from napari_sam2.widgets.prompt_panel import PromptPanel
@@ -88,7 +90,7 @@ class SegmentWidget(QWidget):
         self.run = RunPanel()
         self.review = ReviewPanel()
         self.session = SessionPanel()
-        self.advanced = AdvancedPanel(self.source.device_box)
+        self.advanced = AdvancedPanel(self.source.model.device_box)
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setToolTip("Model, device, objects, and what happened last.")
@@ -106,6 +108,8 @@ class SegmentWidget(QWidget):
         self.controller = SegmentController(napari_viewer, panels, load, self)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(self._ask_which_labels)
+        self.controller.models.report_ready.connect(self._show_check)
+        self.setAcceptDrops(True)
 
     def _lay_out(self) -> None:
         middle = QGroupBox("2  Objects and marks")
@@ -146,6 +150,21 @@ class SegmentWidget(QWidget):
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.wish())
+
+    def _show_check(self, text: str) -> None:
+        dialog = CheckDialog(text, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Take checkpoints; anything else is napari's."""
+        if dropped_checkpoint(event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        """Work with the checkpoint that was dropped."""
+        self.controller.models.choose_file(dropped_checkpoint(event.mimeData().urls()))
+        event.acceptProposedAction()
 
     def event(self, event: Any) -> bool:
         """Close down when napari takes the widget out of its dock, which is how it closes one."""

@@ -10,10 +10,11 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 
 from napari_sam2 import identity
-from napari_sam2.engine.registry import MODELS
+from napari_sam2.engine.locate import path_of
+from napari_sam2.engine.registry import known_models
 from napari_sam2.errors import NapariSam2Error, SessionFileError
 from napari_sam2.layers.image import volume_from_layer
-from napari_sam2.widgets.handle import ModelChoice, SessionHandle, Update
+from napari_sam2.widgets.handle import SessionHandle, Update
 from napari_sam2.widgets.places import Autosave, Recent, earlier_session, peek
 from napari_sam2.widgets.work import JobQueue
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.volume import ImageVolume
     from napari_sam2.widgets.controller import SegmentController
-    from napari_sam2.widgets.handle import PredictorShelf
     from napari_sam2.widgets.session_panel import SessionPanel
+    from napari_sam2.widgets.shelf import PredictorShelf
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,8 @@ class SessionFiles(QObject):
                 candidates.append((layer, volume_from_layer(layer)))
             except NapariSam2Error:
                 continue  # An image that cannot be segmented is not the one.
-        device = self._choices.model.device
         self._controller.queue.submit(
-            lambda: open_session(source, candidates, device, self._choices.shelf, self._autosave, self._recent),
+            lambda: open_session(source, candidates, self._choices.shelf, self._autosave, self._recent),
             self._take,
             f"Opening {source.name}…",
         )
@@ -156,6 +156,7 @@ class SessionFiles(QObject):
             added = self._choices.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
         self._choices.take_over(layer, opened.handle)
+        self._controller.models.show()
         workspace = self._choices.workspace
         if workspace is not None:
             # Marks that stand there belong to the session before; they give way to those of this one.
@@ -166,7 +167,6 @@ class SessionFiles(QObject):
 def open_session(
     path: Path,
     candidates: Sequence[tuple[Any, ImageVolume]],
-    device: str,
     shelf: PredictorShelf,
     autosave: Autosave,
     recent: Recent,
@@ -195,9 +195,27 @@ def open_session(
         except SessionFileError as error:
             first = str(error).splitlines()[0]
             raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
-    choice = ModelChoice(known.model if known.model in MODELS else "starter", device)
-    session = VideoSession.open(path, predictor=shelf.get(choice), volume=volume)
-    handle = SessionHandle(volume, session.grid, choice, session.window, shelf, autosave, session)
+    before, warnings = shelf.choice, []
+    if _is_here(known.model):
+        shelf.choice = before._replace(name=known.model)
+    elif known.model != before.name:
+        warnings.append(
+            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
+            f"are; what is computed from now on is by {before.name}, unless you choose another model."
+        )
+    try:
+        session = VideoSession.open(path, predictor=shelf.get(), volume=volume)
+    except BaseException:
+        shelf.choice = before
+        raise
+    handle = SessionHandle(volume, session.grid, session.window, shelf, autosave, session)
     recent.note(path)
     frames = [(session.frame_index(f), session.frame_labels(f)) for f in range(session.frame_count)]
-    return Opened(layer, handle, Update(frames=frames, prompts=handle.table()))
+    return Opened(layer, handle, Update(frames=frames, prompts=handle.table(), warnings=warnings))
+
+
+def _is_here(model: str) -> bool:
+    """Whether a model, by its name or as a file, can be loaded on this computer."""
+    entry = known_models().get(model)
+    path = Path(model) if entry is None else path_of(entry)
+    return path is not None and path.is_file()

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Signal
 
@@ -151,3 +152,13 @@ def _outcome(job: Job) -> tuple[Any, Exception | None]:
         return job(), None
     except Exception as error:  # noqa: BLE001 - carried to the main thread, where the queue reports it
         return None, error
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def memory_in_use() -> int:
+    """Bytes of main memory that this process takes."""
+    return int(psutil.Process().memory_info().rss)
