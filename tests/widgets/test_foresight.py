@@ -47,6 +47,18 @@ def test_the_forecast_stands_before_the_run_and_follows_the_range(calm):
     assert label.text() == "All slices are up to date."
 
 
+def test_there_is_no_forecast_of_a_model_that_is_not_loaded(calm):
+    found, wait = calm
+    found.drag(5, 10, 10, 30, 30)
+    wait()
+    found.controller.models.choose("medsam2")
+    wait()
+    assert found.widget.run.forecast_label.isHidden()
+    found.controller.models.choose("starter")
+    wait()
+    assert found.widget.run.forecast_label.text().startswith("Takes about ")
+
+
 def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
     import napari_sam2.engine.forecast as forecast
 

@@ -19,7 +19,7 @@ from napari_sam2.errors import ModelNotDownloadedError
 from napari_sam2.widgets.models import describe
 
 sys.path.append(str(Path(__file__).parents[1] / "engine"))
-from fake_hub import FakeHub  # noqa: E402 - lies beside the tests of the engine
+from fake_hub import FakeHub
 
 ENTRY = registry.ModelEntry(
     "toy",
@@ -95,7 +95,8 @@ def test_every_model_says_what_it_is_before_anything_is_downloaded(hub, found):
 def test_an_absent_model_is_downloaded_and_answers_the_marks_that_waited(hub, found):
     found.controller.models.choose("toy")
     assert panel(found).action_button.text() == "Download, 4 MB"
-    assert "not on this computer" in panel(found).about_label.text()
+    about = panel(found).about_label.text()
+    assert all(part in about for part in ("4 MB", "MIT", "sees 64 px", "not on this computer", "Good for: playing."))
     found.click(5, 20, 25)
     assert found.predictor.asked == [], "nothing can answer yet"
     assert "not on this computer" in found.widget.status.text()

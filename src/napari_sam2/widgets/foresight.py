@@ -111,31 +111,37 @@ class Foresight(QObject):
 
     def _look(self) -> None:
         controller = self._controller
-        handle, predictor = controller.choices.handle, controller.choices.shelf.loaded
+        handle, shelf = controller.choices.handle, controller.choices.shelf
+        predictor = shelf.loaded if shelf.is_ready else None
         session = None if handle is None else handle.session
         if controller.runs.running or controller.queue.busy or self._preparing is not None:
             return
         if handle is None or session is None or predictor is None or session.predictor is not predictor:
             self._run.set_forecast("", "")
             return
-        frames = self._run.frames()
+        frames, choice = self._run.frames(), shelf.choice
 
         def look() -> Outlook | None:
             with self.at_work:
-                return self._foresee(handle, session, predictor, frames)
+                return self._foresee(handle, session, predictor, choice, frames)
 
         self._cancel.set()
         self._queue.submit(look, self._on_outlook, "", key="look")
 
     def _foresee(
-        self, handle: SessionHandle, session: VideoSession, predictor: VideoPredictor, frames: range
+        self,
+        handle: SessionHandle,
+        session: VideoSession,
+        predictor: VideoPredictor,
+        choice: ModelChoice,
+        frames: range,
     ) -> Outlook | None:
         from napari_sam2.engine.forecast import calibrate, forecast
         from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 
         if not isinstance(predictor, Sam2VideoPredictor):
             return None
-        key = (self._controller.choices.shelf.choice, session.frame_shape)
+        key = (choice, session.frame_shape)
         if key not in self._calibrations:
             self._calibrations = {key: calibrate(predictor, session.frame_shape)}
         measured = self._calibrations[key]

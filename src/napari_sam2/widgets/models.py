@@ -271,7 +271,9 @@ class Models(QObject):
             panel.set_about("a file of your own", choice.name)
             panel.set_action("keep", "Keep in the list", "Offer this file under its name from now on.")
             return
-        panel.set_about(facts(entry) + (" · not on this computer" if self._is_absent else ""), describe(entry))
+        # What is not here yet is told in full, so that nobody downloads without knowing what.
+        about = f"{facts(entry)} · not on this computer\n{good_for(entry)}" if self._is_absent else facts(entry)
+        panel.set_about(about, describe(entry))
         if self._downloading:
             panel.set_action("cancel", "Cancel", f"Stop the download of {self._downloading}; it can be taken up again.")
         elif entry.path:
@@ -300,14 +302,14 @@ def facts(entry: ModelEntry) -> str:
 
 def describe(entry: ModelEntry) -> str:
     """All that helps to choose a model."""
-    lines = [entry.title, facts(entry)]
-    if entry.good_for:
-        lines.append(f"Good for: {entry.good_for}.")
-    if entry.notice:
-        lines.append(entry.notice)
-    if entry.source_repo or entry.path:
-        lines.append(f"From {entry.source_repo or entry.path}.")
-    return "\n".join(lines)
+    source = entry.source_repo or entry.path
+    lines = [entry.title, facts(entry), good_for(entry), entry.notice, f"From {source}." if source else ""]
+    return "\n".join(line for line in lines if line)
+
+
+def good_for(entry: ModelEntry) -> str:
+    """What a model is good for, as a sentence; empty where it is not known."""
+    return f"Good for: {entry.good_for}." if entry.good_for else ""
 
 
 def dropped_checkpoint(urls: Any) -> str:
