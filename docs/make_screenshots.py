@@ -19,6 +19,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QCoreApplication
 
+from napari_sam2.engine.locate import MODELS_VARIABLE
 from napari_sam2.sample_data import load_sample
 from napari_sam2.widgets.places import FOLDER_VARIABLE, user_folder
 from napari_sam2.widgets.segment import SegmentWidget
@@ -212,6 +213,22 @@ def loop_pictures() -> None:
     viewer.close()
 
 
+def model_pictures() -> None:
+    """A model that is not on this computer yet, beside a mask of the bundled one."""
+    sample = load_sample("ct_abdomen")
+    viewer, controller = open_window("ct_abdomen")
+    kidney = next(label for label, name in _names(sample).items() if name == "left kidney")
+    truth = np.asarray(sample.truth) == kidney
+    frame = largest_frame(truth)
+    controller.choices.show_frame(frame)
+    controller.tools.take("box")
+    workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
+    settle(controller)
+    controller.models.choose("medsam2")
+    shoot(viewer, controller, "model_download.png")
+    viewer.close()
+
+
 def _names(sample: Any) -> dict[int, str]:
     return {int(label): str(name) for label, name in sample.names.items()}
 
@@ -219,7 +236,7 @@ def _names(sample: Any) -> dict[int, str]:
 def main() -> int:
     """Make the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    pictures = {"ct": ct_pictures, "cells": cells_pictures, "loop": loop_pictures}
+    pictures = {"ct": ct_pictures, "cells": cells_pictures, "loop": loop_pictures, "models": model_pictures}
     parser.add_argument("--only", choices=list(pictures), help="default: all")
     only = parser.parse_args().only
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -227,6 +244,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         # Sessions of these windows are nobody's work.
         os.environ[FOLDER_VARIABLE] = folder
+        os.environ[MODELS_VARIABLE] = folder  # and no model but the bundled one is here
         for name, make in pictures.items():
             if only in (None, name):
                 make()

@@ -111,11 +111,12 @@ def test_an_absent_model_is_downloaded_and_answers_the_marks_that_waited(hub, fo
     assert "Toy" in titles(found)
 
 
-def test_a_download_shows_bytes_and_can_be_stopped_and_taken_up(hub, found, tmp_path):
+def test_a_download_shows_bytes_and_can_be_stopped_and_taken_up(hub, found, tmp_path, monkeypatch):
     hub.stall_after, hub.get_faults = 1_000_000, 100
     shown = []
     bar = panel(found).progress_bar
-    panel(found).set_progress = lambda *a, real=panel(found).set_progress: (shown.append(a), real(*a))
+    show = panel(found).set_progress
+    monkeypatch.setattr(panel(found), "set_progress", lambda *words: (shown.append(words), show(*words)))
     found.controller.models.choose("toy")
     panel(found).action_button.click()
     wait(found, lambda: any(total for _, total, _ in shown))

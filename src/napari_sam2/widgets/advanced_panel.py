@@ -38,8 +38,8 @@ class AdvancedPanel(QCollapsible):
         self.autosave_box.setChecked(True)
         self.ahead_box = QCheckBox("prepare slices while nothing else runs")
         self.ahead_box.setToolTip(
-            "Large models look at every slice before they follow anything. With this they do so while you look around,\n"
-            "so that a run has less to do. Models that see objects through windows, as the starter does, cannot."
+            "Large models look at every slice before they follow anything. With this they do so while you look\n"
+            "around, and a run has less to do. Models that see objects through windows, as the starter does, cannot."
         )
         self.ahead_box.setChecked(True)
         self.prepare_button = button("", "Let the model look at the whole chosen range now.", self.prepare_clicked.emit)
