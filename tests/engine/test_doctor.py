@@ -118,3 +118,33 @@ def test_broken_settings(home: Path) -> None:
 def test_paths_outside_of_the_home_folder_stay(home: Path) -> None:
     assert without_home(home / "a" / "b") == str(Path("~/a/b"))
     assert without_home(Path("/data")) == "/data"
+
+
+def _loaded(tmp_path: Path, precision: str) -> Any:
+    """The bundled weights as if they were a file of the user's."""
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes((doctor.BUNDLED_DIR / "starter.safetensors").read_bytes())
+    return load_predictor(path, device="cpu", precision=precision)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_loaded_model_is_compared_with_itself_on_the_cpu(home: Path, precision: str) -> None:
+    finding = _finding(examine("cpu", loaded=_loaded(home, precision)), "loaded model")
+    assert f"~/mine.safetensors on cpu in {precision}" in finding.text
+    assert not finding.advice
+
+
+def test_loaded_model_that_computes_nonsense_is_noticed(home: Path) -> None:
+    predictor = _loaded(home, "float32")
+    with torch.no_grad():
+        predictor.model.no_mem_embed.fill_(float("nan"))
+    finding = _finding(examine("cpu", loaded=predictor), "loaded model")
+    assert "not finite" in finding.text
+    assert "download it again" in finding.advice
+
+
+def test_what_is_not_ours_or_unloaded_is_passed_over(home: Path) -> None:
+    predictor = _loaded(home, "float32")
+    predictor.unload()
+    for loaded in (predictor, object(), None):
+        assert "loaded model" not in [finding.topic for finding in examine("cpu", loaded=loaded).findings]

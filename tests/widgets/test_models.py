@@ -253,6 +253,26 @@ def test_notes_of_the_model_reach_the_user_once(desk, volume_data, monkeypatch):
     assert warned == found.predictor.notes
 
 
+def test_notes_of_a_run_reach_the_user_at_its_end(desk, volume_data, monkeypatch):
+    warned = []
+    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+    found = desk(volume_data)
+    found.predictor.notes = []
+    found.drag(5, 10, 10, 20, 20)
+    advance = found.session._state.stream().advance
+
+    def short_of_memory(tracks):
+        if not found.predictor.notes:
+            found.predictor.notes.append("Memory ran out: objects are now computed one by one.")
+        return advance(tracks)
+
+    monkeypatch.setattr(found.session._state.stream(), "advance", short_of_memory)
+    found.widget.run.both_button.click()
+    found.settle()
+    assert warned == found.predictor.notes
+    assert found.labels.any(axis=(1, 2)).all(), "no frame is lost"
+
+
 def test_devices_are_listed_when_somebody_looks(found):
     found.widget.advanced.expand(animate=False)
     wait(found)
@@ -269,7 +289,7 @@ def test_self_check_shows_a_text_to_copy(found, monkeypatch):
 
     seen = threading.Event()
 
-    def examine(device):
+    def examine(device, loaded):
         seen.set()
         return doctor.Report([doctor.Finding("trial", f"on {device}")])
 

@@ -7,6 +7,7 @@ Its text can be pasted into a bug report: the home folder is written as ``~``, a
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import os
 import platform
@@ -27,6 +28,7 @@ from napari_sam2.engine.forecast import calibrate
 from napari_sam2.engine.locate import BUNDLED_DIR, check_integrity, hub_cache, models_dir, path_of, resolve, sha256_of
 from napari_sam2.engine.predictor import Conditioning
 from napari_sam2.engine.registry import known_models
+from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.prompts import PromptSet, make_box
 from napari_sam2.settings import load_settings, settings_path
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
-
-    from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 
 REFERENCE = BUNDLED_DIR / "starter_check.npz"
 _PACKAGES = (
@@ -88,17 +88,22 @@ class Report:
         return "\n".join([*lines, last])
 
 
-def examine(device: str = "auto", precision: str = "auto") -> Report:
-    """Check the installation, and the bundled model on a device.
+def examine(device: str = "auto", precision: str = "auto", loaded: object = None) -> Report:
+    """Check the installation, the bundled model on a device, and a model that is loaded.
 
     Parameters
     ----------
     device, precision : str
         As for ``load_predictor``.
+    loaded : VideoPredictor, optional
+        A predictor at work. No answers are recorded for other weights than the bundled ones, so it is compared with a
+        copy of itself on the CPU in float32. Predictors that are not ours are passed over.
     """
     report = Report()
     for part in (_versions(), _devices(), _places(), _models(), _environment(), _trial(device, precision)):
         report.findings.extend(part)
+    if isinstance(loaded, Sam2VideoPredictor) and loaded.is_loaded and loaded.name != "starter":
+        report.findings.extend(_trial_of(loaded))
     return report
 
 
@@ -206,6 +211,27 @@ def _trial(device: str, precision: str) -> Iterator[Finding]:
     yield Finding("speed", f"{where}: {speed.encode_s * 1e3:.0f} ms to encode, {speed.step_s * 1e3:.0f} ms to track")
 
 
+def _trial_of(predictor: Sam2VideoPredictor) -> Iterator[Finding]:
+    """A loaded model against itself on the CPU in float32."""
+    where = f"{_anonymous(predictor.name)} on {predictor.device} in {predictor.precision}"
+    try:
+        found = answers(Sam2VideoPredictor(predictor.model, predictor.name))
+        copied = copy.deepcopy(predictor.model).to(device="cpu", dtype=torch.float32)
+        wanted = answers(Sam2VideoPredictor(copied, predictor.name))
+    except (NapariSam2Error, RuntimeError, OSError) as error:
+        yield Finding("loaded model", f"{where}: failed", f"{_anonymous(str(error))} Choose the device 'cpu'.")
+        return
+    if not all(np.isfinite(values).all() for values in found.values()):
+        advice = "It computes numbers that are not finite: download it again, or choose the device 'cpu'."
+        yield Finding("loaded model", f"{where}: not finite", advice)
+        return
+    off, iou = _difference(found["logits"], wanted["logits"])
+    good = off <= _TOLERANCE[predictor.precision]
+    advice = "" if good else f"{predictor.device} computes other masks than the CPU: choose the device 'cpu'."
+    text = f"{where}: logits off by {off:.1e}, masks IoU {iou:.4f} with those of the CPU in float32"
+    yield Finding("loaded model", text, advice)
+
+
 class _Frames:
     """A disc that moves and shrinks over waves: made by arithmetic, the same everywhere."""
 
@@ -255,7 +281,11 @@ def compare(found: dict[str, NDArray[Any]]) -> tuple[float, float]:
         recorded = dict(file)
     if str(recorded["sha256"]) != sha256_of(resolve("starter")):
         raise NapariSam2Error("The recorded answers belong to other weights of the bundled model.")
-    ours, theirs = found["logits"], recorded["logits"].astype(np.float32)
+    return _difference(found["logits"], recorded["logits"].astype(np.float32))
+
+
+def _difference(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, float]:
+    """Largest difference over the largest value, and IoU of what is above 0."""
     off = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     inside, wanted = ours > 0, theirs > 0
     return off, float((inside & wanted).sum() / max((inside | wanted).sum(), 1))

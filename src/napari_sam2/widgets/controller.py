@@ -336,6 +336,8 @@ class SegmentController(QObject):
             old.close()
         if self._closed:
             return
+        for note in self.choices.shelf.news():
+            show_warning(note)
         self.color()
         self.refresh()
         if error is not None:

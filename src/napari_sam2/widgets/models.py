@@ -203,13 +203,13 @@ class Models(QObject):
         self.look()
 
     def self_check(self) -> None:
-        """Examine installation and device; `report_ready` tells the text."""
-        device = self._shelf.choice.device
+        """Examine installation, device, and the loaded model; `report_ready` tells the text."""
+        device, loaded = self._shelf.choice.device, self._shelf.loaded
 
         def examine() -> str:
             from napari_sam2.engine.doctor import examine
 
-            return examine(device).text
+            return examine(device, loaded=loaded).text
 
         self._checks.submit(examine, self.report_ready.emit, "")
 

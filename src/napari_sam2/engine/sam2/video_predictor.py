@@ -73,6 +73,11 @@ class Sam2VideoPredictor:
         return self._model
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether the network is in memory: True until :meth:`unload`."""
+        return self._model is not None
+
+    @property
     def device(self) -> str:
         """Name of the device the network is on."""
         return str(self.model.device)
