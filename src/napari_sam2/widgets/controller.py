@@ -24,7 +24,7 @@ from napari_sam2.widgets.runs import RunController
 from napari_sam2.widgets.session_files import SessionFiles
 from napari_sam2.widgets.shelf import PredictorShelf
 from napari_sam2.widgets.tools import Tools
-from napari_sam2.widgets.work import JobQueue, memory_in_use
+from napari_sam2.widgets.work import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,8 +104,8 @@ class SegmentController(QObject):
         self.objects = Objects(self, panels.objects)
         self.review = Review(self, panels.review)
         self.files = SessionFiles(self, panels.session, recent, self.autosave)
-        self.models = Models(panels.source.model, self.choices.shelf, self)
         self.foresight = Foresight(self)
+        self.models = Models(self, panels.source.model, panels.advanced)
         self._connect()
         self.keys.bind([viewer])
         self.choices.refresh_images(viewer.layers.selection.active)
@@ -126,12 +126,6 @@ class SegmentController(QObject):
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
         panels.advanced.autosave_changed.connect(self.set_autosave)
-        panels.advanced.toggled.connect(lambda *_: self.models.look_for_devices())
-        panels.advanced.unload_clicked.connect(self.unload)
-        panels.advanced.check_clicked.connect(self.self_check)
-        self.models.changed.connect(self._on_model)
-        self.models.told.connect(self.say)
-        self.models.failed.connect(self.report)
         self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
         self.runs.progressed.connect(panels.run.set_progress)
@@ -156,6 +150,13 @@ class SegmentController(QObject):
             self._last_words = "A box has to hold at least one pixel of one slice; it was taken away."
         if not self._note_markers(workspace, handle):
             self.refresh()
+            return
+        self.answer_waiting_marks()
+
+    def answer_waiting_marks(self) -> None:
+        """Tell the session of marks that it does not know yet, and show their masks."""
+        handle = self.choices.handle
+        if handle is None or not handle.waits:
             return
         if self.models.why_not:
             self.say(f"Marks are kept, but {self.models.why_not}")
@@ -374,41 +375,6 @@ class SegmentController(QObject):
         """Say whether sessions get a file by themselves; one that has a file keeps it."""
         self.autosave.on = on
         self.files.refresh()
-
-    # ------------------------------------------------------------------ models
-
-    def _on_model(self) -> None:
-        """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
-        handle = self.choices.handle
-        self.foresight.pause()
-        if handle is not None and handle.session is not None and not self.models.why_not:
-            name = self.choices.shelf.choice.name
-            if handle.session.predictor.name != name:
-                self._last_words = f"Masks made so far stay until {name} answers or follows their marks anew."
-        self._markers.start()
-        if handle is not None and handle.waits and not self.models.why_not:
-            self.submit(lambda h: h.sync(self.panels.prompt.preview_box.isChecked()), self._computing())
-        self.refresh()
-
-    def unload(self) -> None:
-        """Give the memory of the model back."""
-        shelf, foresight = self.choices.shelf, self.foresight
-        foresight.pause()
-
-        def unload() -> str:
-            before = memory_in_use()
-            with foresight.at_work:
-                shelf.unload()
-            freed = max(before - memory_in_use(), 0)
-            return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
-
-        self.queue.submit(unload, self.say, "Unloading the model…")
-
-    def self_check(self) -> None:
-        """Examine the installation; the report comes in a window of its own."""
-        self.foresight.pause()
-        self.say("The self-check is at work; it takes some seconds.")
-        self.models.self_check()
 
     # ------------------------------------------------------------------ views
 

@@ -13,12 +13,13 @@ from napari_sam2.engine.locate import SUFFIXES, path_of
 from napari_sam2.engine.registry import MODELS, ModelEntry, known_models, own_models
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.widgets.shelf import ModelChoice
-from napari_sam2.widgets.work import JobQueue, duration
+from napari_sam2.widgets.work import JobQueue, duration, memory_in_use
 
 if TYPE_CHECKING:
     from napari_sam2.engine.download import DownloadProgress
+    from napari_sam2.widgets.advanced_panel import AdvancedPanel
+    from napari_sam2.widgets.controller import SegmentController
     from napari_sam2.widgets.model_panel import ModelPanel
-    from napari_sam2.widgets.shelf import PredictorShelf
 
 REFRESH_MS = 100
 
@@ -28,21 +29,19 @@ class Models(QObject):
 
     Parameters
     ----------
-    panel
-        The view.
-    shelf
-        Keeps the choice and the loaded model.
+    controller
+        Knows images and sessions, and queues the work.
+    panel, advanced
+        The views.
     """
 
-    changed = Signal()
-    told = Signal(str)
-    failed = Signal(object)
     report_ready = Signal(str)
 
-    def __init__(self, panel: ModelPanel, shelf: PredictorShelf, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, controller: SegmentController, panel: ModelPanel, advanced: AdvancedPanel) -> None:
+        super().__init__(controller)
+        self._controller = controller
         self._panel = panel
-        self._shelf = shelf
+        self._shelf = controller.choices.shelf
         self._entries: dict[str, ModelEntry] = dict(MODELS)
         # Until it was looked for, what is not in the package counts as there: choosing it must not offer a download.
         self._absent: set[str] = set()
@@ -51,9 +50,9 @@ class Models(QObject):
         self._cancel = threading.Event()
         self._progress: DownloadProgress | None = None
         self._lookup, self._downloads, self._checks = JobQueue(self), JobQueue(self), JobQueue(self)
-        self._lookup.failed.connect(self.failed.emit)
+        self._lookup.failed.connect(controller.report)
         self._downloads.failed.connect(self._on_download_failed)
-        self._checks.failed.connect(self.failed.emit)
+        self._checks.failed.connect(controller.report)
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self._show_progress)
@@ -61,6 +60,9 @@ class Models(QObject):
         panel.device_chosen.connect(self.choose_device)
         panel.file_chosen.connect(self.choose_file)
         panel.action_clicked.connect(self._act)
+        advanced.toggled.connect(lambda *_: self.look_for_devices())
+        advanced.unload_clicked.connect(self.unload)
+        advanced.check_clicked.connect(self.self_check)
         self.show()
         self.look()
 
@@ -113,7 +115,7 @@ class Models(QObject):
         self._entries, self._absent = found
         self.show()
         if was_absent != self._is_absent:
-            self.changed.emit()
+            self._on_changed()
 
     def _on_devices(self, devices: list[tuple[str, str]]) -> None:
         self._devices = devices
@@ -133,7 +135,9 @@ class Models(QObject):
         """Work with a checkpoint of the user's own."""
         file = Path(path)
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
-            self.failed.emit(CheckpointError(f"{file} is no checkpoint: take a {', '.join(SUFFIXES)} file of SAM 2."))
+            self._controller.report(
+                CheckpointError(f"{file} is no checkpoint: take a {', '.join(SUFFIXES)} file of SAM 2.")
+            )
             return
         known = next((name for name, entry in self._entries.items() if entry.path == str(file)), None)
         self.choose(known or str(file))
@@ -141,8 +145,19 @@ class Models(QObject):
     def _set(self, choice: ModelChoice) -> None:
         if choice != self._shelf.choice:
             self._shelf.choice = choice
-            self.changed.emit()
+            self._on_changed()
         self.show()
+
+    def _on_changed(self) -> None:
+        """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
+        controller, handle = self._controller, self._controller.choices.handle
+        controller.foresight.pause()
+        session = None if handle is None else handle.session
+        name = self._shelf.choice.name
+        if session is not None and session.predictor.name != name and not self.why_not:
+            controller.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
+        controller.answer_waiting_marks()
+        controller.refresh()
 
     # ------------------------------------------------------------------ doing
 
@@ -186,9 +201,9 @@ class Models(QObject):
         try:
             settings.add_model(name, path)
         except NapariSam2Error as error:
-            self.failed.emit(error)
+            self._controller.report(error)
             return
-        self.told.emit(f"{path.name} is in the list as '{name}' from now on.")
+        self._controller.say(f"{path.name} is in the list as '{name}' from now on.")
         self.look()
 
     def forget(self) -> None:
@@ -197,13 +212,29 @@ class Models(QObject):
         try:
             settings.remove_model(name)
         except NapariSam2Error as error:
-            self.failed.emit(error)
+            self._controller.report(error)
             return
         self.choose("starter")
         self.look()
 
+    def unload(self) -> None:
+        """Give the memory of the loaded model back."""
+        shelf, foresight = self._shelf, self._controller.foresight
+        foresight.pause()
+
+        def unload() -> str:
+            before = memory_in_use()
+            with foresight.at_work:
+                shelf.unload()
+            freed = max(before - memory_in_use(), 0)
+            return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
+
+        self._controller.queue.submit(unload, self._controller.say, "Unloading the model…")
+
     def self_check(self) -> None:
         """Examine installation, device, and the loaded model; `report_ready` tells the text."""
+        self._controller.foresight.pause()
+        self._controller.say("The self-check is at work; it takes some seconds.")
         device, loaded = self._shelf.choice.device, self._shelf.loaded
 
         def examine() -> str:
@@ -225,18 +256,18 @@ class Models(QObject):
     def _on_downloaded(self, name: str) -> None:
         self._end_download()
         self._absent.discard(name)
-        self.told.emit(f"{name} is on this computer now.")
+        self._controller.say(f"{name} is on this computer now.")
         self.show()
-        self.changed.emit()
+        self._on_changed()
 
     def _on_download_failed(self, error: Exception) -> None:
         self._end_download()
         self.show()
-        self.changed.emit()
+        self._on_changed()
         if isinstance(error, DownloadCancelledError):
-            self.told.emit(str(error))
+            self._controller.say(str(error))
         else:
-            self.failed.emit(error)
+            self._controller.report(error)
 
     def _end_download(self) -> None:
         self._downloading = ""
