@@ -125,6 +125,9 @@ class AheadStream(FakeStream):
                 progress(made, len(frames))
         return made
 
+    def count_encoded(self, frames):
+        return len(set(frames) & set(self.owner.encoded))
+
 
 class AheadPredictor(FakePredictor):
     def __init__(self):
@@ -143,6 +146,8 @@ def test_encode_ahead_keeps_the_order_and_can_be_stopped(volume):
     assert session.encode_ahead([5, 6, 4], progress=lambda done, total: told.append((done, total))) == 3
     assert session.predictor.encoded == [5, 6, 4]
     assert told[-1] == (3, 3)
+    assert session.count_encoded() == 3
+    assert session.count_encoded(range(5)) == 1
     assert session.encode_ahead(cancelled=lambda: len(session.predictor.encoded) >= 8) == 5
     with pytest.raises(PromptError, match="Frame 99"):
         session.encode_ahead([99])
@@ -150,6 +155,7 @@ def test_encode_ahead_keeps_the_order_and_can_be_stopped(volume):
 
 def test_encode_ahead_does_nothing_where_windows_are_not_known_yet(volume, session):
     assert session.encode_ahead() == 0
+    assert session.count_encoded() == 0
     predictor = AheadPredictor()
     zooming = VideoSession(predictor, volume)
     zooming._state.stream().sees_whole_frames = False

@@ -473,12 +473,21 @@ class VideoSession:
             window of its own, which is not known before the object is tracked.
         """
         wanted = list(range(self.frame_count) if frames is None else (self._check_frame(f) for f in frames))
+        stream = self._whole_frame_stream()
+        return 0 if stream is None else stream.encode_ahead(wanted, cancelled=cancelled, progress=progress)
+
+    def count_encoded(self, frames: Iterable[int] | None = None) -> int:
+        """How many frames have an embedding already; 0 where :meth:`encode_ahead` has nothing to do."""
+        wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
+        stream = self._whole_frame_stream()
+        return 0 if stream is None else stream.count_encoded(wanted)
+
+    def _whole_frame_stream(self) -> EncodesAhead | None:
+        """The stream, where all objects share one window and so one embedding a frame."""
         with self._compute, self._lock:
             self._check_open()
             stream = self._state.stream()
-        if not isinstance(stream, EncodesAhead) or not stream.sees_whole_frames:
-            return 0
-        return stream.encode_ahead(wanted, cancelled=cancelled, progress=progress)
+        return stream if isinstance(stream, EncodesAhead) and stream.sees_whole_frames else None
 
     # ------------------------------------------------------------------ hand edits, locks
 

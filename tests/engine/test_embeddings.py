@@ -208,10 +208,24 @@ def test_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:
     assert stream.encode_ahead(range(5), progress=lambda done, total: seen.append((done, total))) == 4
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert stream.encode_ahead(range(5)) == 0
+    assert stream.count_encoded(range(3, 8)) == 2
     assert stream.embeddings.encoder_passes == 5
     calls = iter([False, True])
     assert stream.encode_ahead(range(5, 8), cancelled=lambda: next(calls)) == 2
     assert not isinstance(object(), EncodesAhead)
+
+
+def test_a_session_encodes_ahead_what_its_run_then_finds(predictor: Any, volume: ImageVolume) -> None:
+    session = VideoSession(predictor, volume, zoom=None)
+    assert session.count_encoded() == 0
+    assert session.encode_ahead([3, 2, 4]) == 3
+    assert session.count_encoded() == 3
+    session.add_box(1, 3, (20, 20, 60, 60))
+    list(session.propagate(frames=range(2, 5)))
+    assert session._state.stream().embeddings.encoder_passes == 3
+    session.set_window(0, 0.5)
+    assert session.count_encoded() == 0, "with another contrast the network sees something else"
+    assert VideoSession(predictor, volume).encode_ahead() == 0, "each object has a window of its own"
 
 
 def test_requests_go_before_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:

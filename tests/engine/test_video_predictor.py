@@ -142,6 +142,7 @@ def test_bad_zoom_and_unloaded_model(stack):
     with pytest.raises(NapariSam2Error, match="zoom"):
         session.predict_frame(6)
     other.unload()
+    assert len(other.fingerprint) == 64, "a session that is saved now still says which model made its masks"
     with pytest.raises(NapariSam2Error, match="unloaded"):
         VideoSession(other, volume)._state.stream()
 

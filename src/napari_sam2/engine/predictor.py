@@ -181,6 +181,10 @@ class EncodesAhead(Protocol):
         """
         ...
 
+    def count_encoded(self, frames: Iterable[int]) -> int:
+        """How many of these frames have an embedding of the whole frame already."""
+        ...
+
 
 class VideoPredictor(Protocol):
     """A loaded model."""

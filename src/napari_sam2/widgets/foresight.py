@@ -145,12 +145,16 @@ class Foresight(QObject):
         if key not in self._calibrations:
             self._calibrations = {key: calibrate(predictor, session.frame_shape)}
         measured = self._calibrations[key]
-        kept = sum(vars(predictor.store.budget).values()) // max(measured.embedding_bytes, 1)
+        budget = predictor.store.budget
+        # Nobody asked for files: what is made ahead unasked stays in memory.
+        kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
         count, masks = session.count_stale(frames=frames)
         if not masks:
             return Outlook(handle, None, kept)
         objects = max(1, round(masks / count))
-        return Outlook(handle, forecast(predictor, count, objects, session.frame_shape, calibration=measured), kept)
+        cached = min(count, session.count_encoded(frames))
+        told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
+        return Outlook(handle, told, kept)
 
     def _on_outlook(self, outlook: Outlook | None) -> None:
         self._outlook = outlook

@@ -128,6 +128,11 @@ class EmbeddingCache:
                 progress(start + len(part), len(wanted))
         return made
 
+    def count(self, frames: Iterable[int], window: Window) -> int:
+        """How many of these frames have an embedding in this window already, of those that were read before."""
+        known = [self._digests[frame] for frame in frames if frame in self._digests]
+        return sum((digest, window) in self._store for digest in known)
+
     def _digest(self, frame: int) -> bytes:
         """Checksum of a frame as the network sees it, so of its data, channel and contrast."""
         if frame not in self._digests:

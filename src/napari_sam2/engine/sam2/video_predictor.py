@@ -119,6 +119,7 @@ class Sam2VideoPredictor:
         if self._model is None:
             return
         device = self.device
+        _ = self.fingerprint  # a session that is saved later has to say which model made its masks
         for stream in list(self._streams):
             stream.close()
         self._model = None

@@ -132,6 +132,10 @@ class Sam2VideoStream:
             window = windows.whole_frame(self._shape)
         return self.embeddings.encode_ahead(frames, window, cancelled, progress)
 
+    def count_encoded(self, frames: Iterable[int]) -> int:
+        """See :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
+        return self.embeddings.count(frames, windows.whole_frame(self._shape))
+
     # ------------------------------------------------------------------ prompts
 
     @torch.inference_mode()
