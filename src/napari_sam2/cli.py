@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Objects of the demo in the order of segmentation, with the number of slices on which a box is drawn: large organs
 # that change their outline a lot need more than the kidneys.
-_DEMO_BOXES = {"right kidney": 1, "left kidney": 1, "aorta": 1, "spleen": 1, "liver": 2}
+_DEMO_ORGANS = ("right kidney", "left kidney", "aorta", "spleen", "liver")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -172,21 +172,16 @@ def _demo(arguments: argparse.Namespace) -> None:
     sample = load_sample("ct_abdomen")
     numbers = {name: label for label, name in sample.names.items()}
     session = ns.VideoSession(ns.load_predictor(arguments.model, device=arguments.device), sample.volume)
-    for name, count in _DEMO_BOXES.items():
+    for name in _DEMO_ORGANS:
         truth = sample.truth == numbers[name]
-        filled = np.flatnonzero(truth.any(axis=(1, 2)))
-        for k in range(count):
-            # One box: the largest slice. Several: spread evenly over the organ.
-            spread = int(filled[round((k + 0.5) / count * (len(filled) - 1))])
-            frame = int(truth.sum(axis=(1, 2)).argmax()) if count == 1 else spread
-            session.add_box(numbers[name], frame, cast("tuple[int, int, int, int]", bounding_box(truth[frame])))
+        frame = int(truth.sum(axis=(1, 2)).argmax())
+        session.add_box(numbers[name], frame, cast("tuple[int, int, int, int]", bounding_box(truth[frame])))
         session.rename_object(numbers[name], name)
     _propagate(session)
     labels = session.labels()
-    for name, count in _DEMO_BOXES.items():
+    for name in _DEMO_ORGANS:
         found = dice(labels == numbers[name], sample.truth == numbers[name])
         print(f"Dice {name} {found:.2f}")
-        print(f"  from {count} box{'es' if count > 1 else ''}", file=sys.stderr)
     ns.write_labels(out / "ct_abdomen_labels.nii.gz", labels, sample.volume)
     frames = WindowedFrames(sample.volume, FrameGrid.of(sample.volume), session.window)
     infos = session.objects

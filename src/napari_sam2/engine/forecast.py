@@ -36,6 +36,7 @@ _TRACKS_PER_OBJECT = 2  # one in each direction, in the same batch
 _SPARE = 0.9  # of the free memory is planned with
 _SAMPLE_S = 0.002
 _MOST_CALLS, _LONGEST_S = 9, 0.5
+_TOO_LONG_S = 6.0  # a call of so many seconds is not done again only to be more exact
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ class _Peak:
 def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
     """Seconds and working memory of ``work``.
 
-    The first call, which warms up, tells the memory; the median of some more the time, unless one takes long anyway.
+    The first call, which warms up, tells the memory; the median of some more, but for slow work of one more, the time.
     """
     times: list[float] = []
 
@@ -217,7 +218,7 @@ def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
 
     with _Peak(device) as peak:
         timed()
-    while len(times) < _MOST_CALLS and sum(times) < _LONGEST_S:
+    while len(times) < _MOST_CALLS and sum(times) < (_LONGEST_S if len(times) > 1 else _TOO_LONG_S):
         timed()
     return statistics.median(times[1:] or times), peak.bytes
 

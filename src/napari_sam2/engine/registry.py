@@ -96,7 +96,7 @@ _ENTRIES = (
         licence="Apache-2.0",
         good_for="medical slices and cells on any computer, offline; objects are seen through a zoom window",
         bundled=True,
-        size_bytes=7_187_440,
+        size_bytes=7_186_880,
     ),
     _meta("sam2.1", "tiny", 38_962_498),
     _meta("sam2.1", "small", 46_060_354),
