@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 REST_MS = 400  # without a change, before anything is computed for the future
+CLOSE_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ class Foresight(QObject):
         self.pause()
         self._show.stop()
         self._queue.close()
+        # A worker that outlives the window would report to what is gone; most end within a frame.
+        if self.at_work.acquire(timeout=CLOSE_S):
+            self.at_work.release()
 
     def apply(self, handle: SessionHandle) -> None:
         """Let the model do the next run by the plan that fits; called in a worker."""
