@@ -10,6 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.engine.predictor import FrameScores, Prediction, Window
+from napari_sam2.volume import ImageVolume
+
+SHAPE = (20, 24, 32)
+
+
+def numbered_volume():
+    """A volume of SHAPE in which every voxel has another value."""
+    return ImageVolume(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), axes="zyx", spacing=(3, 0.7, 0.7))
 
 
 @dataclass

@@ -5,17 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fake_predictor import FakePredictor, FakeStream
+from fake_predictor import SHAPE, FakePredictor, FakeStream, numbered_volume
 from napari_sam2.errors import PromptError, SessionBusyError
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
-
-SHAPE = (20, 24, 32)
 
 
 @pytest.fixture
 def volume():
-    return ImageVolume(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), axes="zyx", spacing=(3, 0.7, 0.7))
+    return numbered_volume()
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 import torch
-from fake_hub import COMMIT, FakeHub
 from safetensors.torch import save
 from test_config import SMALL
 
 import napari_sam2 as ns
+from fake_hub import COMMIT, FakeHub
 from napari_sam2.cli import main
 from napari_sam2.engine import download, locate, registry
 from napari_sam2.engine.download import DownloadProgress, ask_hub
@@ -47,21 +47,9 @@ def content() -> bytes:
 @pytest.fixture
 def hub(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     """The hub, with everything of this process pointed at it and at a cache of its own."""
-    from huggingface_hub import constants
-
     served = FakeHub("us/toy", "toy.safetensors", content)
-    monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", served.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 2)
-    monkeypatch.delenv("NAPARI_SAM2_MODELS", raising=False)
-    monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(tmp_path / "data"))
-    monkeypatch.setenv("NAPARI_SAM2_SETTINGS", str(tmp_path / "settings.json"))
+    served.stand_in(monkeypatch, tmp_path)
     monkeypatch.setitem(registry.MODELS, "toy", ENTRY)
-    monkeypatch.setattr(download, "_PAUSE_S", 0.01)
     yield served
     served.close()
 

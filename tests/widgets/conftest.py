@@ -151,3 +151,11 @@ class Desk:
         corners = [(frame, y0, x0), (frame, y0, x1), (frame, y1, x1), (frame, y1, x0)]
         self.workspace.boxes.add_rectangles(np.array(corners, float))
         self.settle()
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """The warnings that the dock widget shows."""
+    shown = []
+    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", shown.append)
+    return shown

@@ -245,9 +245,7 @@ def test_a_scribble_becomes_points_along_it(desk, volume_data):
 # ---------------------------------------------------------------------- locks, cuts, the strip
 
 
-def test_l_locks_and_releases_and_a_locked_slice_refuses_marks(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_l_locks_and_releases_and_a_locked_slice_refuses_marks(desk, volume_data, warned):
     d = desk(volume_data)
     d.drag(5, 5, 5, 20, 20)
     show(d, 5)
@@ -255,7 +253,7 @@ def test_l_locks_and_releases_and_a_locked_slice_refuses_marks(desk, volume_data
     press(d, "L")
     assert d.widget.review.lock_button.text() == "Unlock (L)"
     d.click(5, 30, 30)
-    assert "locked" in said[0]
+    assert "locked" in warned[0]
     assert len(d.workspace.points.data) == 0
     assert d.workspace.boxes.nshapes == 1
     press(d, "L")
@@ -271,9 +269,7 @@ def test_lock_button_says_why_it_is_off(desk, volume_data):
     assert "no mask here" in d.widget.review.lock_button.toolTip()
 
 
-def test_lock_all_seen_takes_slices_where_the_slider_rested_on_the_present_mask(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_lock_all_seen_takes_slices_where_the_slider_rested_on_the_present_mask(desk, volume_data, warned):
     d = desk(volume_data)
     d.drag(5, 5, 5, 20, 20)
     d.settle()
@@ -300,7 +296,7 @@ def test_lock_all_seen_takes_slices_where_the_slider_rested_on_the_present_mask(
     d.controller.step(back=True)
     d.settle()
     assert d.controller.choices.handle.locked(1) == {2, 5}
-    assert said == []
+    assert warned == []
 
 
 def test_cut_above_and_below_the_shown_slice(desk, volume_data):

@@ -151,9 +151,7 @@ def test_another_axis_during_a_run_shows_nothing_of_it(desk, volume_data):
     assert d.labels[:2].any(axis=(1, 2)).all()
 
 
-def test_an_image_of_another_shape_gets_labels_of_its_own(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_an_image_of_another_shape_gets_labels_of_its_own(desk, volume_data, warned):
     d = desk(volume_data)
     d.drag(6, 5, 5, 20, 20)
     d.drag(3, 5, 5, 20, 20)
@@ -162,7 +160,7 @@ def test_an_image_of_another_shape_gets_labels_of_its_own(desk, volume_data, mon
     d.settle()
     assert old in d.viewer.layers
     assert np.array_equal(old.data, before)
-    assert [old.name in text for text in said] == [True]
+    assert [old.name in text for text in warned] == [True]
     assert d.workspace.boxes.nshapes == 2
     assert d.labels.shape == (5, 40, 50)
     assert np.flatnonzero(d.labels.any(axis=(1, 2))).tolist() == [3]
@@ -255,9 +253,7 @@ def test_marks_deleted_together_are_one_step(desk, volume_data):
     assert d.session.replay() == 0
 
 
-def test_of_marks_deleted_together_a_locked_one_stays(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_of_marks_deleted_together_a_locked_one_stays(desk, volume_data, warned):
     d = desk(volume_data)
     d.drag(6, 5, 5, 20, 20)
     d.drag(9, 5, 5, 20, 20)
@@ -265,6 +261,6 @@ def test_of_marks_deleted_together_a_locked_one_stays(desk, volume_data, monkeyp
     d.workspace.boxes.selected_data = {0, 1}
     d.workspace.boxes.remove_selected()
     d.settle()
-    assert ["locked" in text for text in said] == [True]
+    assert ["locked" in text for text in warned] == [True]
     assert d.session.prompted_frames(1) == [9]
     assert d.workspace.boxes.nshapes == 1

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QGuiApplication
 
+from fake_hub import FakeHub
 from napari_sam2 import settings
-from napari_sam2.engine import download, registry
+from napari_sam2.engine import registry
 from napari_sam2.engine.locate import BUNDLED_DIR
 from napari_sam2.errors import ModelNotDownloadedError
 from napari_sam2.widgets.models import describe
-
-sys.path.append(str(Path(__file__).parents[1] / "engine"))
-from fake_hub import FakeHub
 
 ENTRY = registry.ModelEntry(
     "toy",
@@ -36,17 +32,8 @@ ENTRY = registry.ModelEntry(
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
     """A hub on loopback that serves a model called toy, and nothing of this machine's own."""
-    from huggingface_hub import constants
-
-    content = (BUNDLED_DIR / "starter.safetensors").read_bytes()
-    served = FakeHub("us/toy", "toy.safetensors", content)
-    template = served.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "ENDPOINT", served.endpoint)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 2)
-    monkeypatch.setattr(download, "_PAUSE_S", 0.01)
+    served = FakeHub("us/toy", "toy.safetensors", (BUNDLED_DIR / "starter.safetensors").read_bytes())
+    served.stand_in(monkeypatch, tmp_path)
     monkeypatch.setitem(registry.MODELS, "toy", ENTRY)
     yield served
     served.close()
@@ -133,9 +120,7 @@ def test_a_download_shows_bytes_and_can_be_stopped_and_taken_up(hub, found, tmp_
     assert panel(found).action_button.isHidden()
 
 
-def test_a_failed_download_says_why_and_can_be_tried_again(hub, found, monkeypatch):
-    warned = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+def test_a_failed_download_says_why_and_can_be_tried_again(hub, found, warned):
     hub.head_status = 404
     found.controller.models.choose("toy")
     panel(found).action_button.click()
@@ -203,9 +188,7 @@ def test_a_dropped_file_is_taken_kept_and_forgotten(found, tmp_path):
     assert panel(found).model_box.currentData() == "starter"
 
 
-def test_a_file_that_is_no_checkpoint_is_refused(found, tmp_path, monkeypatch):
-    warned = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+def test_a_file_that_is_no_checkpoint_is_refused(found, tmp_path, warned):
     found.controller.models.choose_file(tmp_path / "picture.png")
     assert "picture.png is no checkpoint" in warned[0]
     assert panel(found).model_box.currentData() == "starter"
@@ -229,9 +212,7 @@ def test_unload_gives_the_model_back_and_the_next_mark_loads_it(desk, volume_dat
     assert found.labels[6].any()
 
 
-def test_a_model_that_is_missing_after_all_is_explained(desk, volume_data, monkeypatch):
-    warned = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+def test_a_model_that_is_missing_after_all_is_explained(desk, volume_data, warned):
     found = desk(volume_data)
 
     def load(name, device):
@@ -243,9 +224,7 @@ def test_a_model_that_is_missing_after_all_is_explained(desk, volume_data, monke
     assert len(found.workspace.points.data) == 1, "the mark stays"
 
 
-def test_notes_of_the_model_reach_the_user_once(desk, volume_data, monkeypatch):
-    warned = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+def test_notes_of_the_model_reach_the_user_once(desk, volume_data, warned):
     found = desk(volume_data)
     found.predictor.notes = ["Memory ran out: frames are now computed one by one."]
     found.click(5, 20, 25)
@@ -253,9 +232,7 @@ def test_notes_of_the_model_reach_the_user_once(desk, volume_data, monkeypatch):
     assert warned == found.predictor.notes
 
 
-def test_notes_of_a_run_reach_the_user_at_its_end(desk, volume_data, monkeypatch):
-    warned = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", warned.append)
+def test_notes_of_a_run_reach_the_user_at_its_end(desk, volume_data, monkeypatch, warned):
     found = desk(volume_data)
     found.predictor.notes = []
     found.drag(5, 10, 10, 20, 20)

@@ -197,17 +197,15 @@ def test_window_stays_responsive_during_a_run(desk, volume_data):
     d.settle()
 
 
-def test_undo_during_a_run_is_refused_with_a_sentence(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_undo_during_a_run_is_refused_with_a_sentence(desk, volume_data, warned):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
     d.predictor.gate = threading.Event()
     d.controller.propagate("both")
     d.qtbot.waitUntil(lambda: d.controller.runs.running)
     d.controller.step(back=True)
-    d.qtbot.waitUntil(lambda: bool(said))
-    assert "run is under way" in said[0]
+    d.qtbot.waitUntil(lambda: bool(warned))
+    assert "run is under way" in warned[0]
     d.predictor.gate.set()
     d.settle()
     assert d.labels.any(axis=(1, 2)).all()
@@ -418,12 +416,9 @@ def test_without_an_image_everything_says_why(make_napari_viewer):
     widget.controller.close()
 
 
-def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, monkeypatch, volume_data):
+def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, volume_data, warned):
     from napari_sam2.errors import ModelNotDownloadedError
     from napari_sam2.widgets.segment import SegmentWidget
-
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
 
     def load(name, device):
         raise ModelNotDownloadedError("sam2.1-tiny is not on this computer.")
@@ -434,8 +429,8 @@ def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, monkeyp
     viewer.window.add_dock_widget(widget)
     widget.controller.tools.take("point")
     widget.controller.choices.workspace.points.add([1, 5, 5])
-    qtbot.waitUntil(lambda: bool(said), timeout=5000)
-    assert said == ["sam2.1-tiny is not on this computer."]
+    qtbot.waitUntil(lambda: bool(warned), timeout=5000)
+    assert warned == ["sam2.1-tiny is not on this computer."]
     widget.controller.close()
 
 

@@ -172,31 +172,29 @@ def test_autosave_can_be_switched_off_and_saving_by_hand_binds(desk, volume_data
     assert json.loads((user_folder() / "recent.json").read_text()) == [str(target)]
 
 
-def test_a_folder_that_refuses_is_one_warning_and_the_work_goes_on(desk, volume_data, monkeypatch, tmp_path):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_a_folder_that_refuses_is_one_warning_and_the_work_goes_on(desk, volume_data, monkeypatch, tmp_path, warned):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("NAPARI_SAM2_DATA", str(tmp_path / "file" / "below"))
     d = desk(volume_data)
     d.click(5, 20, 25)
     d.click(6, 20, 25)
-    assert len(said) == 1
-    assert "in memory only" in said[0]
+    assert len(warned) == 1
+    assert "in memory only" in warned[0]
     assert d.labels[5, 20, 25] == d.labels[6, 20, 25] == 1
 
 
-def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_file(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_file(
+    desk, volume_data, monkeypatch, warned
+):
     d = desk(volume_data)
     d.click(5, 20, 25)
     first = d.session.path
     monkeypatch.setattr(d.session._file, "append", refuse)
     d.click(6, 20, 25)
-    assert said == ["The disk is full."]
+    assert warned == ["The disk is full."]
     assert d.labels[6, 20, 25] == 1
     d.click(7, 20, 25)
-    assert said == ["The disk is full."]
+    assert warned == ["The disk is full."]
     assert d.session.path not in (None, first)
     path, labels = d.session.path, d.labels.copy()
     d.controller.close()
@@ -205,9 +203,7 @@ def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_fil
     again.close()
 
 
-def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_data, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", said.append)
+def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_data, monkeypatch, warned):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
     append, calls = d.session._file.append, []
@@ -221,7 +217,7 @@ def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_d
     monkeypatch.setattr(d.session._file, "append", refuse_the_fourth)
     d.controller.propagate("both")
     d.settle()
-    assert said == ["The disk is full."]
+    assert warned == ["The disk is full."]
     assert d.labels.any(axis=(1, 2)).all()
     assert np.array_equal(d.labels, d.session.labels())
 

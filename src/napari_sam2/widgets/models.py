@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2 import settings
 from napari_sam2.engine.locate import SUFFIXES, path_of
-from napari_sam2.engine.registry import MODELS, ModelEntry, known_models, own_models
+from napari_sam2.engine.registry import MODELS, ModelEntry, known_models
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.widgets.shelf import ModelChoice
 from napari_sam2.widgets.work import JobQueue, duration, memory_in_use
@@ -194,9 +194,8 @@ class Models(QObject):
     def keep(self) -> None:
         """Add the chosen file to the user's own models, under its name."""
         path = Path(self._shelf.choice.name)
-        taken, name = {*MODELS, *own_models()}, path.stem
-        number = 2
-        while name in taken:
+        name, number = path.stem, 2
+        while name in self._entries:
             name, number = f"{path.stem}-{number}", number + 1
         try:
             settings.add_model(name, path)

@@ -7,7 +7,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from napari_sam2.engine import download
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -78,6 +83,21 @@ class FakeHub:
     def bytes_asked(self) -> list[str | None]:
         """The Range header of every GET of the content."""
         return [ranged for method, _, ranged in self.requests if method == "GET"]
+
+    def stand_in(self, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+        """Point the hub's client of this process here, with short patience and a cache below ``home``."""
+        from huggingface_hub import constants
+
+        template = self.endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(constants, "ENDPOINT", self.endpoint)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(home / "hf"))
+        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 2)
+        monkeypatch.setattr(download, "_PAUSE_S", 0.01)
+        monkeypatch.delenv("NAPARI_SAM2_MODELS", raising=False)
+        monkeypatch.setattr("platformdirs.user_data_dir", lambda *_, **__: str(home / "data"))
+        monkeypatch.setenv("NAPARI_SAM2_SETTINGS", str(home / "settings.json"))
 
     def close(self) -> None:
         self.released.set()
