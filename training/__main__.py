@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+import multiprocessing
 import signal
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -17,6 +20,7 @@ from training.ahead import Ahead
 from training.checkpoint import Progress
 from training.export import write_weights
 from training.recipe import DEFAULT, Recipe, load_recipe
+from training.together import Together
 from training.train import Limits, StepMaker, Trainer, new_network, run
 
 logger = logging.getLogger("training")
@@ -45,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--threads", type=int, default=1, help="of the CPU")
+    train.add_argument("--processes", type=int, default=1, help="that train together, each with its threads")
     train.add_argument("--workers", type=int, default=0, help="processes that make clips ahead, for a GPU")
     train.add_argument("--hours", type=float, help="of this run")
     train.add_argument("--steps", type=int, help="of this run")
@@ -60,22 +65,52 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> None:
-    torch.set_num_threads(options.threads)
+    if options.processes > 1 and (options.workers or options.device != "cpu"):
+        raise SystemExit("--processes is for the cores of a CPU; on a GPU take --workers.")
     asked = threading.Event()
     for kind in (signal.SIGINT, signal.SIGTERM):
         # The step is finished first: half of one would leave weights that fit no moment.
         signal.signal(kind, lambda *_: asked.set())
+    if options.processes == 1:
+        _train_as(None, options, asked.is_set)
+        return
+    with TemporaryDirectory() as folder:
+        meeting = Path(folder, "meeting")
+        context = multiprocessing.get_context("spawn")
+        others = [
+            context.Process(target=_join, args=(rank, meeting, options), daemon=True)
+            for rank in range(1, options.processes)
+        ]
+        for other in others:
+            other.start()
+        with Together(0, options.processes, meeting) as together:
+            _train_as(together, options, asked.is_set)
+        for other in others:
+            other.join()
+
+
+def _join(rank: int, meeting: Path, options: argparse.Namespace) -> None:
+    """Train in a process beside the first one, until that says so."""
+    logging.basicConfig(level=logging.WARNING)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)  # Ctrl+C reaches all processes; the first one ends the others
+    with Together(rank, options.processes, meeting) as together:
+        _train_as(together, options, lambda: False)
+
+
+def _train_as(together: Together | None, options: argparse.Namespace, stop: Callable[[], bool]) -> None:
+    torch.set_num_threads(options.threads)
     recipe = load_recipe(options.config, options.set)
     progress = _beginning(recipe, options.out, options.start)
     if options.cool_down:
         progress.cool_from, progress.cool_steps = progress.step, options.cool_down
-    trainer = Trainer(recipe, progress, torch.device(options.device))
+    trainer = Trainer(recipe, progress, torch.device(options.device), together)
     seconds = None if options.hours is None else options.hours * 3600
     limits, given = Limits(options.steps, seconds), (recipe, options.data, progress.from_nothing)
     with ExitStack() as stack:
-        workers = options.workers
-        maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given)
-        run(trainer, maker, options.out, limits, asked.is_set, log_every=options.log_every)
+        workers, rank = options.workers, 0 if together is None else together.rank
+        maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given, rank)
+        run(trainer, maker, options.out, limits, stop, log_every=options.log_every)
     logger.info("step %d is in %s", progress.step, options.out)
 
 

@@ -24,6 +24,7 @@ or the whole frame; one of those tried around a click."""
 
 _LEAST_AREA = 12  # pixels of an object that may be asked for
 _MOST_SHARE = 0.45  # of the frame
+_TRIED, _STEPS, _GONE = 12, (-3, -2, -2, -1, -1, -1, 1, 1, 1, 2, 2, 3), 0.4  # walks to choose a changing one from
 _TURNED = 1.3  # side of the picture that a turned crop is cut from
 
 
@@ -64,6 +65,7 @@ def make_clips(
     zoom: ZoomPolicy,
     rng: np.random.Generator,
     end_share: float,
+    change_share: float = 0.0,
 ) -> Clips:
     """Cut a batch of clips.
 
@@ -79,11 +81,13 @@ def make_clips(
         Everything follows from it.
     end_share
         How often a clip is chosen so that its object ends inside, where it can be.
+    change_share
+        How often one of the others is chosen because its object changes much from the first frame to the last.
     """
     images: list[Tensor] = []
     masks: list[Tensor] = []
     while len(images) < count:
-        made = _cut(draw(), shape, view, zoom, rng, end_share)
+        made = _cut(draw(), shape, view, zoom, rng, (end_share, change_share))
         if made is not None:
             images.append(made[0])
             masks.append(made[1])
@@ -91,10 +95,10 @@ def make_clips(
 
 
 def _cut(
-    stack: Stack, shape: Shape, view: View, zoom: ZoomPolicy, rng: np.random.Generator, end_share: float
+    stack: Stack, shape: Shape, view: View, zoom: ZoomPolicy, rng: np.random.Generator, shares: tuple[float, float]
 ) -> tuple[Tensor, Tensor] | None:
     """One clip; None where the stack has no suitable object."""
-    chosen = _choose(stack, shape.frames, rng, end_share)
+    chosen = _choose(stack, shape.frames, rng, *shares)
     if chosen is None:
         return None
     obj, frames = chosen
@@ -118,7 +122,9 @@ def _cut(
     return image, masks
 
 
-def _choose(stack: Stack, count: int, rng: np.random.Generator, end_share: float) -> tuple[int, list[int]] | None:
+def _choose(
+    stack: Stack, count: int, rng: np.random.Generator, end_share: float, change_share: float
+) -> tuple[int, list[int]] | None:
     """An object and the frames of a clip; the first frame shows it well."""
     limit = _MOST_SHARE * stack.labels[0].size
     start = int(rng.integers(len(stack)))
@@ -137,12 +143,34 @@ def _choose(stack: Stack, count: int, rng: np.random.Generator, end_share: float
         if ends:
             start, step = ends[int(rng.integers(len(ends)))]
             return obj, _walked(start, step, count, len(stack))
+    if count > 1 and good.size and rng.random() < change_share:
+        return obj, _changing(stack, obj, good, count, rng)
     stride = int(rng.choice((1, 1, 1, 2, 3))) if len(stack) >= 3 * count else 1
     if not 0 <= start + step * stride * (count - 1) < len(stack):
         step = -step
     if not 0 <= start + step * stride * (count - 1) < len(stack):
         stride = 1
     return obj, _walked(start, step * stride, count, len(stack))
+
+
+def _changing(stack: Stack, obj: int, good: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
+    """Frames of a clip, the likelier the more the object's box changes from the first to the last."""
+    total = len(stack)
+    walks, weights = [], []
+    for _ in range(_TRIED):
+        start, step = int(rng.choice(good)), int(rng.choice(_STEPS))
+        walks.append(_walked(start, step, count, total))
+        first, last = stack.boxes[start][obj], stack.boxes[walks[-1][-1]].get(obj)
+        change = 1 - _overlap(first.box, last.box) if last is not None else _GONE
+        weights.append(0.02 + change**2)
+    return walks[int(rng.choice(_TRIED, p=np.array(weights) / sum(weights)))]
+
+
+def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
+    """IoU of two boxes."""
+    (y0, x0, y1, x1), (v0, u0, v1, u1) = one, other
+    both = max(0, min(y1, v1) - max(y0, v0)) * max(0, min(x1, u1) - max(x0, u0))
+    return both / ((y1 - y0) * (x1 - x0) + (v1 - v0) * (u1 - u0) - both)
 
 
 def _ends_within(areas: np.ndarray, start: int, step: int, count: int) -> bool:

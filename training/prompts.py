@@ -9,6 +9,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
+from training.slips import slip
+
 Kind = Literal["click", "box", "mask"]
 Points = tuple[Tensor, Tensor]
 """``(N, P, 2)`` float (x, y) in pixels of the input, and ``(N, P)`` int labels, as the engine's decoder takes them."""
@@ -24,6 +26,9 @@ class Prompter(Protocol):
 
     def correction(self, masks: Tensor, predicted: Tensor) -> Points:
         """One click for each pair of masks ``(N, S, S)`` bool; label -1 where nothing is wrong."""
+
+    def slip(self, found: Tensor, other: Tensor) -> Tensor:
+        """Logits ``(N, 1, n, n)`` of wrong masks in place of those found ``(N, n, n)`` bool."""
 
 
 class SimulatedPrompter:
@@ -63,6 +68,10 @@ class SimulatedPrompter:
             points.append([self._click(wrong)])
             labels.append([int(inside) if wrong.any() else _NONE])
         return _tensors(points, labels, masks.device)
+
+    def slip(self, found: Tensor, other: Tensor) -> Tensor:
+        """See `training.slips.slip`."""
+        return slip(found, other, self._rng)
 
     def _click(self, mask: np.ndarray, at_centre: bool = False) -> tuple[float, float]:
         """(x, y) of a pixel, the deeper the likelier."""

@@ -52,10 +52,11 @@ class Real:
 
 @dataclass(frozen=True)
 class ClipChoice:
-    """Objects of a clip, how often they end inside, and how often each `training.crops.View` is taken."""
+    """Objects of a clip, how often they end inside or change much, and how often each `training.crops.View` comes."""
 
     objects: int
     end_share: float
+    change_share: float
     views: Mapping[str, float]
 
 
@@ -70,6 +71,7 @@ class PromptChoice:
     two_clicks: float
     as_in_use: float
     through_masks: float
+    slips: float
 
 
 @dataclass(frozen=True)

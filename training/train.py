@@ -27,11 +27,12 @@ from training.prompts import SimulatedPrompter
 from training.real import RealStacks
 from training.recipe import Recipe, Task
 from training.scenes import ScenePool
+from training.together import Together
 from training.walk import Plan, walk
 
 logger = logging.getLogger(__name__)
 
-_STREAM_OF_STEPS = 2  # beside that of the scenes (1)
+_STREAM_OF_STEPS, _STREAM_OF_CLIPS = 2, 3  # beside that of the scenes (1)
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,17 @@ class StepMaker:
         Folder of real sets; None: synthetic clips only.
     from_nothing
         Whether the network began without weights: then the tasks of the warm-up come first.
+    rank
+        Of processes that train together: their steps ask the same of clips of their own.
     """
 
-    def __init__(self, recipe: Recipe, data: Path | None, from_nothing: bool) -> None:
-        self._recipe = recipe
+    def __init__(self, recipe: Recipe, data: Path | None, from_nothing: bool, rank: int = 0) -> None:
+        self._recipe, self._rank = recipe, rank
         self._zoom = Sam2Config.from_json(recipe.network).zoom or ZoomPolicy()
         self._warm_up = recipe.warm_up if from_nothing else ()
         self._real = None if data is None else RealStacks(data, recipe.real.only)
         s = recipe.scenes
-        self._scenes = ScenePool(recipe.seed, s.pool, s.per_step, s.frames, s.pixels, s.cell_share)
+        self._scenes = ScenePool(recipe.seed + self._rank, s.pool, s.per_step, s.frames, s.pixels, s.cell_share)
 
     def make(self, number: int) -> Step:
         """The step of this number."""
@@ -90,11 +93,13 @@ class StepMaker:
             frame_corrections=_clicks(rng, 1.0, wanted.two_clicks),
             as_in_use=bool(rng.random() < wanted.as_in_use),
             through_masks=bool(rng.random() < wanted.through_masks),
+            slipped_frame=_slipped_frame(prompt, frames, rng) if rng.random() < wanted.slips else None,
         )
         shape = Shape(frames, task.size, 1 if view == "click" else choice.objects)
+        rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
 
         def clips(draw: Callable[[], Any], count: int) -> Clips:
-            return make_clips(draw, count, shape, view, self._zoom, rng, choice.end_share)
+            return make_clips(draw, count, shape, view, self._zoom, rng, choice.end_share, choice.change_share)
 
         real = self._real
         count = 0 if real is None else int(task.clips * self._recipe.real.share + rng.random())
@@ -119,6 +124,12 @@ def _drawn(shares: Mapping[str, float], rng: np.random.Generator) -> Any:
     names = sorted(shares)
     weights = np.array([shares[name] for name in names])
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
+
+
+def _slipped_frame(prompt: str, frames: int, rng: np.random.Generator) -> int | None:
+    """One that a later frame can show to be wrong."""
+    first = 0 if prompt == "mask" else 1
+    return int(rng.integers(first, frames - 1)) if frames - 1 > first else None
 
 
 def _clicks(rng: np.random.Generator, share: float, twice: float) -> int:
@@ -155,10 +166,14 @@ class Trainer:
         Where to go on from.
     device
         Where to train; bfloat16 is used on CUDA.
+    together
+        The processes that train the same network; None: this one alone.
     """
 
-    def __init__(self, recipe: Recipe, progress: Progress, device: torch.device) -> None:
-        self.recipe, self.progress, self.device = recipe, progress, device
+    def __init__(
+        self, recipe: Recipe, progress: Progress, device: torch.device, together: Together | None = None
+    ) -> None:
+        self.recipe, self.progress, self.device, self.together = recipe, progress, device, together
         self._config = Sam2Config.from_json(progress.network)
         self.model = Sam2Model(self._config)
         self.model.load_state_dict(progress.live)
@@ -185,6 +200,8 @@ class Trainer:
         judgement = judge(answers, clips.masks, self.recipe.loss)
         self._adam.zero_grad(set_to_none=True)
         judgement.loss.backward()  # type: ignore[no-untyped-call]
+        if self.together is not None:
+            self.together.average(self._parameters.values())
         norm = nn.utils.clip_grad_norm_(self._parameters.values(), self.recipe.optimizer.clip)
         if bool(torch.isfinite(norm)):
             for group in self._adam.param_groups:
@@ -268,6 +285,8 @@ def run(
 ) -> None:
     """Train until a limit is reached or ``stop`` says so; the checkpoint is written at the end.
 
+    Of processes that train together the first one decides, logs and writes; the others only make their steps.
+
     Parameters
     ----------
     trainer, maker
@@ -286,11 +305,18 @@ def run(
     saved = logged = begin
     figures: dict[str, list[float]] = {}
     frames = 0
-    while not stop() and (limits.steps is None or progress.step - first < limits.steps):
-        if limits.seconds is not None and time.monotonic() - begin >= limits.seconds:
-            break
+    together = trainer.together
+
+    def is_over() -> bool:
+        late = limits.seconds is not None and time.monotonic() - begin >= limits.seconds
+        over = stop() or late or (limits.steps is not None and progress.step - first >= limits.steps)
+        return over if together is None else together.agree(over)
+
+    while not is_over():
         made = maker.make(progress.step)
         judgement = trainer.step(made)
+        if together is not None and together.rank > 0:
+            continue
         now = time.monotonic()
         progress.seconds = before + now - begin
         frames += made.clips.images.shape[0] * made.clips.images.shape[1]
@@ -301,6 +327,8 @@ def run(
         if now - saved >= save_every:
             checkpoint.save(path, trainer.state())
             saved = now
+    if together is not None and together.rank > 0:
+        return
     checkpoint.save(path, trainer.state())
     if figures:
         _report(trainer, figures, frames / max(time.monotonic() - logged, 1e-6))

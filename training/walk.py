@@ -6,7 +6,7 @@ frame is prompted, the others are tracked, some are corrected. `tests/training` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -45,6 +45,9 @@ class Plan:
         for small models; else the network has to do it.
     through_masks : bool
         Whether gradients flow through the previous frame's mask as well as through the memories.
+    slipped_frame : int or None
+        A frame whose mask goes on wrong (`training.slips`): a tracked one, or the first if a mask is given, which is
+        what a track begins with when its window is cut anew.
     """
 
     prompt: Kind
@@ -53,6 +56,7 @@ class Plan:
     frame_corrections: int = 1
     as_in_use: bool = True
     through_masks: bool = False
+    slipped_frame: int | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,9 @@ class _Walk:
                 self._bank = self._empty_bank()
                 self._bank.conditioning = conditioning
                 self._bank.conditioning[frame] = memory
+            elif frame == self._plan.slipped_frame:
+                tracked, memory = self._slipped(frame, tracked)
+                self._bank.remember(frame, memory, 1)
             else:
                 self._bank.remember(frame, self._memory(frame, tracked), 1)
             last = tracked.low_res_logits
@@ -120,6 +127,8 @@ class _Walk:
         """The first frame: the prompt, then clicks on what is wrong, each on the logits of the last."""
         features, masks = self._features[0], self._masks[:, 0]
         if self._plan.prompt == "mask":
+            if self._plan.slipped_frame == 0:
+                masks = self._prompter.slip(masks, self._masks[:, -1])[:, 0] > 0
             decoding = self._model.mask_as_output(features, masks[:, None].float())
             self._bank.conditioning[0] = self._memory(0, decoding, _as_high_res(masks))
             return decoding
@@ -144,6 +153,13 @@ class _Walk:
         )
         self._answers.append(Answer(frame, decoding, True))
         return decoding
+
+    def _slipped(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
+        """A tracked frame with a wrong mask, and its memory."""
+        found = tracked.low_res_logits[:, 0].detach() > 0
+        earlier = F.interpolate(self._masks[:, :frame].float(), found.shape[-2:], mode="area")
+        wrong = self._prompter.slip(found, earlier[:, frame // 2] > 0.5)
+        return replace(tracked, low_res_logits=wrong), self._memory(frame, tracked, self._high_res(wrong))
 
     def _corrected(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
         """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone.

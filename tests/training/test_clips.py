@@ -109,6 +109,22 @@ def test_ends_are_oversampled() -> None:
     assert gone(0.0) < 0.8
 
 
+def test_objects_that_change_are_oversampled() -> None:
+    """A cylinder with a cone at its end: clips of the cone are rare unless they are asked for."""
+    labels = np.zeros((30, 64, 64), np.uint8)
+    for frame, half in enumerate([16] * 24 + [14, 12, 9, 6, 4, 2]):
+        labels[frame, 32 - half : 32 + half, 32 - half : 32 + half] = 1
+    stack = Stack(labels * np.float32(100), labels)
+    rng = np.random.default_rng(5)
+
+    def change(share: float) -> float:
+        clips = make_clips(lambda: stack, 60, Shape(4, 32, 1), "tight", ZOOM, rng, 0, share)
+        first, last = (clips.masks[:, 0, f].flatten(1).sum(1).float() for f in (0, -1))
+        return float((torch.minimum(first, last) / torch.maximum(first, last) < 0.7).float().mean())
+
+    assert change(1.0) > 1.5 * change(0.0)
+
+
 def test_corrections_lie_in_what_is_wrong() -> None:
     truth, found = torch.zeros(3, 32, 32, dtype=torch.bool), torch.zeros(3, 32, 32, dtype=torch.bool)
     truth[0, 4:12, 4:12] = True  # missing

@@ -19,7 +19,7 @@ from training.ahead import Ahead
 from training.export import config_to_json, write_weights
 from training.loss import LossWeights, judge
 from training.recipe import Recipe, load_recipe
-from training.train import Limits, StepMaker, Trainer, new_network, run
+from training.train import Limits, StepMaker, Trainer, new_network, run, set_input_size
 from training.walk import walk
 
 CPU = torch.device("cpu")
@@ -77,6 +77,49 @@ def test_workers_make_the_same_steps(recipe: Recipe) -> None:
             masks = one.clips.masks[:, 0, 0]
             for mine, theirs in zip(one.prompter.first(masks, "box"), other.prompter.first(masks, "box"), strict=True):
                 assert torch.equal(mine, theirs)
+
+
+def test_processes_that_train_together_average_their_gradients(recipe: Recipe, tmp_path: Path) -> None:
+    """What two processes leave after a step follows from the steps of both, made here one after the other."""
+    out = tmp_path / "run.pt"
+    asked = [part for text in SMALL for part in ("--set", text)]
+    main(
+        [
+            "train",
+            "--start",
+            "nothing",
+            "--out",
+            str(out),
+            "--device",
+            "cpu",
+            "--processes",
+            "2",
+            "--steps",
+            "1",
+            *asked,
+        ]
+    )
+    means: dict[str, torch.Tensor] = {}
+    for rank in range(2):
+        trainer = Trainer(recipe, new_network(recipe.network, recipe.seed), CPU)
+        made = StepMaker(recipe, None, True, rank).make(0)
+        set_input_size(trainer.model, made.clips.images.shape[-1])
+        judge(walk(trainer.model, made.clips, made.plan, made.prompter), made.clips.masks, recipe.loss).loss.backward()
+        for name, parameter in trainer.model.named_parameters():
+            if parameter.grad is not None:
+                means[name] = means.get(name, 0) + parameter.grad / 2
+    norm = torch.stack([g.norm() for g in means.values()]).norm()
+    scale = (1 - recipe.optimizer.betas[0]) * min(1.0, recipe.optimizer.clip / float(norm))
+    found = checkpoint.load(out)
+    assert found.step == 1
+    assert set(found.first) == set(means)
+    for name, mean in means.items():
+        torch.testing.assert_close(found.first[name], mean * scale, rtol=1e-3, atol=1e-7)
+
+
+def test_processes_are_for_the_cpu(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="take --workers"):
+        main(["train", "--out", str(tmp_path / "run.pt"), "--device", "cpu", "--processes", "2", "--workers", "1"])
 
 
 def test_the_average_follows(recipe: Recipe, tmp_path: Path) -> None:

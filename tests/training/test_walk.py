@@ -39,6 +39,10 @@ class Fixed:
         x, y, label = self._corrections.pop(0)
         return self._batch(masks, [(x, y)], [label])
 
+    def slip(self, found: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        """Everything is the object."""
+        return torch.full((*found.shape,), 8.0)[:, None]
+
     @staticmethod
     def _batch(masks: torch.Tensor, points: list, labels: list) -> Points:
         count = masks.shape[0]
@@ -150,6 +154,18 @@ def test_as_the_engine_erases(model: Sam2Model, clips: Clips, part: str) -> None
     assert [a.frame for a in answers] == [1, 2, 2, 3]
     _same(answers[1], second, 0)
     _same(answers[3], last, 0)
+
+
+@pytest.mark.parametrize(("kind", "slipped"), [("click", 1), ("mask", 0)])
+def test_a_slipped_mask_goes_on(model: Sam2Model, clips: Clips, kind: str, slipped: int) -> None:
+    """The frames up to it are answered as ever, those after it otherwise, and none is left out."""
+    with torch.no_grad():
+        given: tuple[list, list] = ([(90.0, 101.0)], [1])
+        plain, wrong = (walk(model, clips, Plan(kind, slipped_frame=f), Fixed(given, [])) for f in (None, slipped))
+    assert [a.frame for a in wrong] == [a.frame for a in plain]
+    for one, other in zip(plain, wrong, strict=True):
+        same = torch.equal(one.decoding.low_res_logits, other.decoding.low_res_logits)
+        assert same == (one.frame <= slipped)
 
 
 def test_gradients_reach_every_part(model: Sam2Model, clips: Clips) -> None:
