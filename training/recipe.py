@@ -16,12 +16,17 @@ DEFAULT = Path(__file__).with_name("starter.toml")
 
 @dataclass(frozen=True)
 class Task:
-    """What a step may be; ``frames`` are the fewest and most of a clip, ``until`` the first step without this task."""
+    """What a step may be.
+
+    ``frames`` are the fewest and most of a clip, ``judged`` how many of the last ones are learned from beside the first
+    (None: all), ``until`` the first step without this task.
+    """
 
     share: float
     size: int
     frames: tuple[int, int]
     clips: int
+    judged: int | None = None
     until: int | None = None
 
     def __post_init__(self) -> None:

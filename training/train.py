@@ -86,14 +86,16 @@ class StepMaker:
             views.pop("click", None)
         view = _drawn(views, rng)
         corrected = frames > 1 and rng.random() < wanted.frame_correction
+        quiet = 0 if task.judged is None else max(0, frames - 1 - task.judged)
         plan = Plan(
             prompt=prompt,
             first_corrections=_clicks(rng, wanted.first_correction, wanted.two_clicks) if prompt != "mask" else 0,
-            corrected_frame=int(rng.integers(1, frames)) if corrected else None,
+            corrected_frame=int(rng.integers(1 + quiet, frames)) if corrected else None,
             frame_corrections=_clicks(rng, 1.0, wanted.two_clicks),
             as_in_use=bool(rng.random() < wanted.as_in_use),
             through_masks=bool(rng.random() < wanted.through_masks),
-            slipped_frame=_slipped_frame(prompt, frames, rng) if rng.random() < wanted.slips else None,
+            slipped_frame=_slipped_frame(prompt, quiet, frames, rng) if rng.random() < wanted.slips else None,
+            quiet=quiet,
         )
         shape = Shape(frames, task.size, 1 if view == "click" else choice.objects)
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
@@ -126,9 +128,9 @@ def _drawn(shares: Mapping[str, float], rng: np.random.Generator) -> Any:
     return names[int(rng.choice(len(names), p=weights / weights.sum()))]
 
 
-def _slipped_frame(prompt: str, frames: int, rng: np.random.Generator) -> int | None:
+def _slipped_frame(prompt: str, quiet: int, frames: int, rng: np.random.Generator) -> int | None:
     """One that a later frame can show to be wrong."""
-    first = 0 if prompt == "mask" else 1
+    first = 0 if prompt == "mask" and not quiet else 1 + quiet
     return int(rng.integers(first, frames - 1)) if frames - 1 > first else None
 
 

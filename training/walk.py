@@ -6,6 +6,7 @@ frame is prompted, the others are tracked, some are corrected. `tests/training` 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -48,6 +49,8 @@ class Plan:
     slipped_frame : int or None
         A frame whose mask goes on wrong (`training.slips`): a tracked one, or the first if a mask is given, which is
         what a track begins with when its window is cut anew.
+    quiet : int
+        So many frames after the first are tracked without gradient or answer: they only lead to where a long track is.
     """
 
     prompt: Kind
@@ -57,6 +60,7 @@ class Plan:
     as_in_use: bool = True
     through_masks: bool = False
     slipped_frame: int | None = None
+    quiet: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,24 @@ class _Walk:
         self._model, self._plan, self._prompter = model, plan, prompter
         objects, self._frames = clips.masks.shape[1:3]
         self._masks = clips.masks.flatten(0, 1)
-        self._features = self._encode(clips.images, objects)
+        quiet = range(1, 1 + plan.quiet)
+        with torch.no_grad():
+            self._features = self._encode(clips.images, quiet, objects)
+        self._features |= self._encode(clips.images, [f for f in range(self._frames) if f not in quiet], objects)
         self._bank = self._empty_bank()
         self._answers: list[Answer] = []
 
     def run(self) -> list[Answer]:
         accepted = self._prompted()
         last = accepted.low_res_logits
-        for frame in range(1, self._frames):
+        with torch.no_grad():
+            for frame in range(1, 1 + self._plan.quiet):
+                tracked = self._track(frame, last)
+                self._bank.remember(frame, self._memory(frame, tracked), 1)
+                last = tracked.low_res_logits
+        for frame in range(1 + self._plan.quiet, self._frames):
             tracked = self._track(frame, last)
+            self._answers.append(Answer(frame, tracked, True))
             if frame == self._plan.corrected_frame:
                 tracked, memory = self._corrected(frame, tracked)
                 # In use the track ends here and a new one starts, which knows the accepted frames only.
@@ -148,11 +161,9 @@ class _Walk:
         conditioned = self._model.condition_on_memory(features.s16, memory, position, pointers)
         last = last if self._plan.through_masks else last.detach()
         hint = last.clamp(-self._hint.clamp, self._hint.clamp)
-        decoding = self._model.decode(
+        return self._model.decode(
             conditioned, features.s8, features.s4, None, None, hint, multimask=True, residual_row=1
         )
-        self._answers.append(Answer(frame, decoding, True))
-        return decoding
 
     def _slipped(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
         """A tracked frame with a wrong mask, and its memory."""
@@ -188,15 +199,16 @@ class _Walk:
 
     # ------------------------------------------------------------------ parts
 
-    def _encode(self, images: Tensor, objects: int) -> list[ImageFeatures]:
-        """The features of each frame, repeated for each object of a clip."""
+    def _encode(self, images: Tensor, frames: Sequence[int], objects: int) -> dict[int, ImageFeatures]:
+        """The features of some frames, repeated for each object of a clip."""
+        if not frames:
+            return {}
         config = self._model.config
         mean, std = (images.new_tensor(v).view(1, 3, 1, 1) for v in (config.pixel_mean, config.pixel_std))
-        batch, frames = images.shape[:2]
-        pixels = (images.flatten(0, 1)[:, None].expand(-1, 3, -1, -1) - mean) / std
-        features = self._model.encode_image(pixels)
-        clip = torch.arange(batch, device=images.device).repeat_interleave(objects)
-        return [features.select(clip * frames + frame) for frame in range(frames)]
+        chosen = images[:, list(frames)].flatten(0, 1)
+        features = self._model.encode_image((chosen[:, None].expand(-1, 3, -1, -1) - mean) / std)
+        clip = torch.arange(len(images), device=images.device).repeat_interleave(objects)
+        return {frame: features.select(clip * len(frames) + i) for i, frame in enumerate(frames)}
 
     def _decode(self, frame: int, conditioned: Tensor, prompts: Points, before: Tensor | None) -> MaskDecoding:
         points, labels = prompts

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +16,8 @@ import napari_sam2 as ns
 from napari_sam2.engine.sam2.config import Sam2Config
 from napari_sam2.engine.weights import read_checkpoint
 from training import checkpoint
-from training.__main__ import main
 from training.ahead import Ahead
+from training.command import main
 from training.export import config_to_json, write_weights
 from training.loss import LossWeights, judge
 from training.recipe import Recipe, load_recipe
@@ -83,22 +85,10 @@ def test_processes_that_train_together_average_their_gradients(recipe: Recipe, t
     """What two processes leave after a step follows from the steps of both, made here one after the other."""
     out = tmp_path / "run.pt"
     asked = [part for text in SMALL for part in ("--set", text)]
-    main(
-        [
-            "train",
-            "--start",
-            "nothing",
-            "--out",
-            str(out),
-            "--device",
-            "cpu",
-            "--processes",
-            "2",
-            "--steps",
-            "1",
-            *asked,
-        ]
-    )
+    # As people start it: processes that are spawned must find what they run.
+    given = ["--start", "nothing", "--out", str(out), "--device", "cpu", "--processes", "2", "--steps", "1"]
+    command = [sys.executable, "-m", "training", "train", *given, *asked]
+    subprocess.run(command, cwd=Path(__file__).parents[2], check=True, timeout=300)
     means: dict[str, torch.Tensor] = {}
     for rank in range(2):
         trainer = Trainer(recipe, new_network(recipe.network, recipe.seed), CPU)

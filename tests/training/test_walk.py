@@ -168,6 +168,17 @@ def test_a_slipped_mask_goes_on(model: Sam2Model, clips: Clips, kind: str, slipp
         assert same == (one.frame <= slipped)
 
 
+def test_quiet_frames_lead_to_the_same_masks(model: Sam2Model, clips: Clips) -> None:
+    """They are tracked like others, but are no answers, and gradients pass them in the first frame's memory only."""
+    given: tuple[list, list] = ([(90.0, 101.0)], [1])
+    with torch.no_grad():
+        plain = walk(model, clips, Plan("click"), Fixed(given, []))
+    quiet = walk(model, clips, Plan("click", quiet=2, through_masks=True), Fixed(given, []))
+    assert [a.frame for a in quiet] == [0, 3]
+    for one, other in zip((plain[0], plain[3]), quiet, strict=True):
+        torch.testing.assert_close(one.decoding.low_res_logits, other.decoding.low_res_logits, atol=1e-4, rtol=1e-4)
+
+
 def test_gradients_reach_every_part(model: Sam2Model, clips: Clips) -> None:
     trained = Sam2Model(model.config)
     trained.load_state_dict(model.state_dict())

@@ -1,0 +1,141 @@
+"""Command line: ``python -m training train`` and ``python -m training export``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+import napari_sam2
+from training import checkpoint
+from training.ahead import Ahead
+from training.checkpoint import Progress
+from training.export import write_weights
+from training.recipe import DEFAULT, Recipe, load_recipe
+from training.together import Together
+from training.train import Limits, StepMaker, Trainer, new_network, run
+
+logger = logging.getLogger(__name__)
+_WORK = Path.home() / ".cache" / "napari-sam2-training"
+_SHIPPED = Path(__file__).parent / "checkpoint" / "starter.pt"
+_BUNDLED = Path(napari_sam2.__file__).parent / "engine" / "weights" / "starter.safetensors"
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    options = _parser().parse_args(arguments)
+    options.run(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    train = commands.add_parser("train", help="train until stopped; goes on from the checkpoint of --out")
+    train.set_defaults(run=_train)
+    train.add_argument("--config", type=Path, default=DEFAULT, help="the recipe (TOML)")
+    train.add_argument("--set", action="append", default=[], metavar="SECTION.ENTRY=VALUE", help="override the recipe")
+    train.add_argument("--data", type=Path, help="folder of labelled .npz sets; without: synthetic scenes only")
+    train.add_argument("--out", type=Path, default=_WORK / "run.pt", help="the checkpoint")
+    train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
+    train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    train.add_argument("--threads", type=int, default=1, help="of the CPU")
+    train.add_argument("--processes", type=int, default=1, help="that train together, each with its threads")
+    train.add_argument("--workers", type=int, default=0, help="processes that make clips ahead, for a GPU")
+    train.add_argument("--hours", type=float, help="of this run")
+    train.add_argument("--steps", type=int, help="of this run")
+    train.add_argument("--cool-down", type=int, metavar="STEPS", help="lower the rate over so many steps from now on")
+    train.add_argument("--log-every", type=float, default=120, metavar="SECONDS")
+
+    export = commands.add_parser("export", help="write the averaged weights for use")
+    export.set_defaults(run=_export)
+    export.add_argument("checkpoint", type=Path)
+    export.add_argument("weights", type=Path, help="a .safetensors file")
+    export.add_argument("--compact", type=Path, help="also write a small checkpoint to go on from")
+    return parser
+
+
+def _train(options: argparse.Namespace) -> None:
+    if options.processes > 1 and (options.workers or options.device != "cpu"):
+        raise SystemExit("--processes is for the cores of a CPU; on a GPU take --workers.")
+    asked = threading.Event()
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        # The step is finished first: half of one would leave weights that fit no moment.
+        signal.signal(kind, lambda *_: asked.set())
+    if options.processes == 1:
+        _train_as(None, options, asked.is_set)
+        return
+    with TemporaryDirectory() as folder:
+        meeting = Path(folder, "meeting")
+        context = multiprocessing.get_context("spawn")
+        others = [
+            context.Process(target=_join, args=(rank, meeting, options), daemon=True)
+            for rank in range(1, options.processes)
+        ]
+        for other in others:
+            other.start()
+        with Together(0, options.processes, meeting) as together:
+            _train_as(together, options, asked.is_set)
+        for other in others:
+            other.join()
+
+
+def _join(rank: int, meeting: Path, options: argparse.Namespace) -> None:
+    """Train in a process beside the first one, until that says so."""
+    logging.basicConfig(level=logging.WARNING)
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(kind, signal.SIG_IGN)  # Ctrl+C reaches all processes; the first one ends the others
+    with Together(rank, options.processes, meeting) as together:
+        _train_as(together, options, lambda: False)
+
+
+def _train_as(together: Together | None, options: argparse.Namespace, stop: Callable[[], bool]) -> None:
+    torch.set_num_threads(options.threads)
+    recipe = load_recipe(options.config, options.set)
+    progress = _beginning(recipe, options.out, options.start)
+    if options.cool_down:
+        progress.cool_from, progress.cool_steps = progress.step, options.cool_down
+    trainer = Trainer(recipe, progress, torch.device(options.device), together)
+    seconds = None if options.hours is None else options.hours * 3600
+    limits, given = Limits(options.steps, seconds), (recipe, options.data, progress.from_nothing)
+    with ExitStack() as stack:
+        workers, rank = options.workers, 0 if together is None else together.rank
+        maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given, rank)
+        run(trainer, maker, options.out, limits, stop, log_every=options.log_every)
+    logger.info("step %d is in %s", progress.step, options.out)
+
+
+def _beginning(recipe: Recipe, out: Path, start: str | None) -> Progress:
+    """Where to go on from."""
+    if out.exists():
+        progress = checkpoint.load(out, recipe.network)
+        logger.info("going on from step %d of %s", progress.step, out)
+        return progress
+    if start == "nothing":
+        logger.info("beginning without weights")
+        return new_network(recipe.network, recipe.seed)
+    # The last long run's checkpoint, with its optimizer's state, where there is one; else the weights in the package.
+    source = Path(start) if start is not None else next(p for p in (_SHIPPED, _BUNDLED) if p.exists())
+    if not source.exists():
+        raise SystemExit(f"There is no file {source} to begin with; give another one, or --start nothing.")
+    progress = checkpoint.load(source, recipe.network)
+    logger.info("beginning from step %d of %s", progress.step, source)
+    return progress
+
+
+def _export(options: argparse.Namespace) -> None:
+    progress = checkpoint.load(options.checkpoint)
+    write_weights(options.weights, progress.network, progress.average, progress.step)
+    logger.info("%s: %d bytes, step %d", options.weights, options.weights.stat().st_size, progress.step)
+    if options.compact is not None:
+        checkpoint.save(options.compact, progress, compact=True)
+        logger.info("%s: %d bytes", options.compact, options.compact.stat().st_size)
