@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_sam2.engine.sam2.cleaning import drop_strays
 from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
@@ -113,12 +114,13 @@ class _Walk:
         last = accepted.low_res_logits
         with torch.no_grad():
             for frame in range(1, 1 + self._plan.quiet):
-                tracked = self._track(frame, last)
+                tracked = _without_strays(self._track(frame, last), last)
                 self._bank.remember(frame, self._memory(frame, tracked), 1)
                 last = tracked.low_res_logits
         for frame in range(1 + self._plan.quiet, self._frames):
             tracked = self._track(frame, last)
             self._answers.append(Answer(frame, tracked, True))
+            tracked = _without_strays(tracked, last)
             if frame == self._plan.corrected_frame:
                 tracked, memory = self._corrected(frame, tracked)
                 # In use the track ends here and a new one starts, which knows the accepted frames only.
@@ -246,6 +248,11 @@ class _Walk:
     def _empty_bank(self) -> MemoryBank:
         config = self._model.config
         return MemoryBank(config.num_maskmem - 1, config.max_obj_ptrs_in_encoder, _MAX_CONDITIONING)
+
+
+def _without_strays(tracked: MaskDecoding, last: Tensor) -> MaskDecoding:
+    """A tracked frame as the engine passes it on; what it is judged by has the strays."""
+    return replace(tracked, low_res_logits=drop_strays(tracked.low_res_logits, last))
 
 
 def _as_high_res(masks: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from napari_sam2.engine import load_predictor
+from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
 from napari_sam2.engine.sam2.embedding_store import Budget
-from napari_sam2.engine.sam2.video_stream import fill_holes
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
@@ -154,6 +154,31 @@ def test_small_holes_are_filled_large_ones_stay():
     filled = fill_holes(logits, 8)[0, 0]
     assert (filled[4:6, 4:6] > 0).all()
     assert (filled[12:20, 12:20] < 0).all()
+
+
+def _squares(*places: tuple[int, int]) -> torch.Tensor:
+    """Logits (1, 1, 32, 32) of squares of four pixels at these corners."""
+    logits = torch.full((1, 1, 32, 32), -5.0)
+    for y, x in places:
+        logits[..., y : y + 4, x : x + 4] = 5.0
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "left"),
+    [
+        ([(4, 4), (20, 20)], [(5, 5)], [(4, 4)]),  # something like the object elsewhere
+        ([(4, 4), (20, 20)], [(5, 5), (22, 22)], [(4, 4), (20, 20)]),  # two parts that both were there
+        ([(4, 4), (20, 20)], [(8, 8)], [(4, 4)]),  # next to the corner of the last mask
+        ([(4, 4), (20, 20)], [(13, 13)], [(4, 4), (20, 20)]),  # a cell that jumped
+        ([(4, 4), (20, 20)], [], [(4, 4), (20, 20)]),  # found again
+        ([], [(4, 4)], []),
+    ],
+)
+def test_parts_that_nothing_leads_to_are_dropped(now, before, left):
+    other = _squares((9, 9))  # another object in the batch
+    cleaned = drop_strays(torch.cat([_squares(*now), other]), torch.cat([_squares(*before), other]))
+    assert torch.equal(cleaned > 0, torch.cat([_squares(*left), other]) > 0)
 
 
 def test_memory_does_not_grow_with_the_stack(predictor, stack):

@@ -5,16 +5,16 @@ Tracking follows Meta's ``sam2_base.py``; what differs from it is said where it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 
 from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
 from napari_sam2.engine.sam2 import windows
+from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
 from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
@@ -267,9 +267,12 @@ class Sam2VideoStream:
         hint = self._model.config.prompt_hint
         previous = None if hint is None else last.clamp(-hint.clamp, hint.clamp)
         row = None if hint is None else 1
-        return self._model.decode(
+        decoding = self._model.decode(
             conditioned, batch.s8, batch.s4, None, None, previous, multimask=True, residual_row=row
         )
+        if hint is None:
+            return decoding
+        return replace(decoding, low_res_logits=drop_strays(decoding.low_res_logits, last))
 
     def place(self, track: Sam2Track, frame: int, step: Literal[1, -1], state: FrameState | None) -> None:
         """Make ``frame`` the next one that a track answers; ``state``: the accepted frame that lies just before it."""
@@ -373,24 +376,6 @@ class Sam2VideoStream:
             from_prompts,
         )
         return Prediction(pasted.cpu().numpy(), scores, window, state)
-
-
-def fill_holes(logits: Tensor, max_area: int) -> Tensor:
-    """Low-resolution logits ``(1, 1, n, n)`` with background specks of at most ``max_area`` pixels set just above 0.
-
-    Meta fills them with a CUDA extension and skips it elsewhere; here every device gives the same.
-    """
-    outside = (logits[0, 0] <= 0).cpu().numpy()
-    labels, count = ndimage.label(outside, structure=np.ones((3, 3)))
-    if count == 0:
-        return logits
-    areas = np.bincount(labels.ravel())
-    small = (areas <= max_area)[labels] & outside
-    if not small.any() or small.all():
-        return logits
-    filled = logits.clone()
-    filled[0, 0][torch.from_numpy(small).to(logits.device)] = 0.1
-    return filled
 
 
 def _row(decoding: MaskDecoding, k: int) -> MaskDecoding:

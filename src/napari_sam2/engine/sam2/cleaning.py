@@ -1,0 +1,71 @@
+"""Mask logits put right where they contradict what is known of masks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+_EIGHT = np.ones((3, 3), dtype=bool)
+
+
+def fill_holes(logits: Tensor, max_area: int) -> Tensor:
+    """Low-resolution logits ``(1, 1, n, n)`` with background specks of at most ``max_area`` pixels set just above 0.
+
+    Meta fills them with a CUDA extension and skips it elsewhere; here every device gives the same.
+    """
+    outside = (logits[0, 0] <= 0).cpu().numpy()
+    labels, count = ndimage.label(outside, structure=_EIGHT)
+    if count == 0:
+        return logits
+    areas = np.bincount(labels.ravel())
+    small = (areas <= max_area)[labels] & outside
+    if not small.any() or small.all():
+        return logits
+    filled = logits.clone()
+    filled[0, 0][torch.from_numpy(small).to(logits.device)] = 0.1
+    return filled
+
+
+def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
+    """Tracked logits without the parts that nothing of the previous frame's mask leads to, for small models.
+
+    A small model takes up what looks like the object elsewhere in its window, as a kidney beside the spleen, and
+    follows it from then on. A part counts as led to where it touches the previous mask or a pixel next to it. Where no
+    part does, as for a cell that moves by more than its length, and where the previous mask is empty, all are kept.
+
+    Parameters
+    ----------
+    logits, previous
+        ``(N, 1, n, n)`` in the same window, N objects.
+
+    Returns
+    -------
+    Tensor
+        The same shape; strays have the opposite sign.
+    """
+    strays = np.stack([_strays(now, before) for now, before in zip(_masks(logits), _masks(previous), strict=True)])
+    if not strays.any():
+        return logits
+    return torch.where(torch.from_numpy(strays)[:, None].to(logits.device), -logits, logits)
+
+
+def _masks(logits: Tensor) -> NDArray[np.bool_]:
+    masks: NDArray[np.bool_] = (logits[:, 0] > 0).cpu().numpy()
+    return masks
+
+
+def _strays(now: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    parts, count = ndimage.label(now, structure=_EIGHT)
+    if count < 2 or not before.any():
+        return np.zeros_like(now)
+    led_to = np.unique(parts[ndimage.binary_dilation(before, structure=_EIGHT)])
+    if not led_to.any():
+        return np.zeros_like(now)
+    return now & ~np.isin(parts, led_to)
