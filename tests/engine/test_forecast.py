@@ -13,6 +13,7 @@ from napari_sam2.engine.forecast import Calibration, calibrate, forecast
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.embedding_store import Budget
 from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -120,6 +121,19 @@ def test_unknown_memory_is_no_obstacle(tiny: Sam2VideoPredictor, free: Any) -> N
     assert told.fits
     assert told.free is None
     assert "free" not in told.text
+
+
+def test_a_calibration_can_be_cancelled() -> None:
+    starter = load_predictor("starter", device="cpu")
+    asked: list[bool] = []
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    with pytest.raises(NapariSam2Error, match="cancelled"):
+        calibrate(starter, (64, 64), cancelled)
+    assert len(asked) == 2
 
 
 def test_calibration_of_the_starter() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -80,6 +81,33 @@ def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
     finally:
         starter.store.set_budget(budget)
         starter.frugality.frames_at_once = at_once
+
+
+def test_measuring_is_said_and_gives_way_to_a_run(calm, qtbot, monkeypatch):
+    import napari_sam2.engine.forecast as forecast
+
+    found, wait = calm
+    measure, begun, gave_way = forecast.calibrate, threading.Event(), []
+
+    def slow(predictor, shape, cancelled):
+        begun.set()
+        for _ in range(600):
+            if cancelled():
+                gave_way.append(True)
+                break
+            time.sleep(0.05)
+        return measure(predictor, shape, cancelled)
+
+    monkeypatch.setattr(forecast, "calibrate", slow)
+    found.drag(5, 10, 10, 30, 30)
+    qtbot.waitUntil(begun.is_set, timeout=20000)
+    label = found.widget.run.forecast_label
+    assert label.text().startswith("Measuring")
+    monkeypatch.setattr(forecast, "calibrate", measure)
+    found.widget.run.both_button.click()
+    wait()
+    assert gave_way
+    assert label.text() == "All slices are up to date."
 
 
 def test_other_predictors_get_no_forecast_and_no_harm(desk, volume_data, qtbot):

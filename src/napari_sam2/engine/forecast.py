@@ -22,6 +22,7 @@ from napari_sam2.engine.registry import MODELS
 from napari_sam2.engine.sam2.embedding_store import Budget, EmbeddingStore
 from napari_sam2.engine.sam2.frugality import Frugality
 from napari_sam2.engine.sam2.video_stream import Sam2Track, Sam2VideoStream
+from napari_sam2.errors import NapariSam2Error
 from napari_sam2.masks import RunLengthMask
 from napari_sam2.prompts import PromptSet, make_box
 
@@ -223,7 +224,11 @@ def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
     return statistics.median(times[1:] or times), peak.bytes
 
 
-def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512, 512)) -> Calibration:
+def calibrate(
+    predictor: Sam2VideoPredictor,
+    frame_shape: tuple[int, int] = (512, 512),
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Calibration:
     """Measure what one frame takes: some encoder passes and steps of tracking, on a synthetic stack.
 
     Parameters
@@ -232,9 +237,22 @@ def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512
         Its cache of embeddings is not touched.
     frame_shape : (int, int)
         ``(Y, X)`` of the frames of the run.
+    cancelled
+        Asked between the measurements, of which there are three.
+
+    Raises
+    ------
+    NapariSam2Error
+        If it was cancelled.
     """
     model, device = predictor.model, predictor.device
     frames = _Synthetic(frame_shape)
+
+    def measured(work: Callable[[], object]) -> tuple[float, int]:
+        if cancelled():
+            raise NapariSam2Error("The model's speed is not known: its measurement was cancelled.")
+        return _measured(device, work)
+
     store = EmbeddingStore(model.device, Budget(ram=4 * 1024**3, disk=0))
     stream = Sam2VideoStream(model, frames, model.config.zoom, False, store, Frugality(model.device, store))
     prompts = PromptSet(box=make_box(frames.box, frame_shape))
@@ -249,7 +267,7 @@ def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512
         pair = next(pairs)
         stream.embeddings.get([(pair, window), (pair + 1, window)])
 
-    pair_s, pair_bytes = _measured(device, encode)
+    pair_s, pair_bytes = measured(encode)
     kept = sum(store.used().values()) // len(store)
 
     def step(count: int) -> tuple[float, int]:
@@ -262,7 +280,7 @@ def calibrate(predictor: Sam2VideoPredictor, frame_shape: tuple[int, int] = (512
             for prediction in stream.advance(tracks[:count]):
                 RunLengthMask.encode(prediction.mask)
 
-        return _measured(device, advance)
+        return measured(advance)
 
     one, one_bytes = step(1)
     two, two_bytes = step(2)

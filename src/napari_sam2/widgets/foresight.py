@@ -53,6 +53,7 @@ class Foresight(QObject):
         self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
         self._outlook: Outlook | None = None
         self._cancel = threading.Event()
+        self._paused = threading.Event()
         self._preparing: tuple[int, int] | None = None
         # Held by whatever works with the model here, so that it can be waited for before the model goes.
         self.at_work = threading.Lock()
@@ -64,7 +65,7 @@ class Foresight(QObject):
         self._show.setInterval(200)
         self._show.timeout.connect(self._show_progress)
         self._run.range_changed.connect(self.refresh)
-        self._advanced.ahead_changed.connect(lambda on: self.refresh() if on else self.pause())
+        self._advanced.ahead_changed.connect(lambda on: self.refresh() if on else self._cancel.set())
         self._advanced.prepare_clicked.connect(self.prepare)
 
     @property
@@ -79,6 +80,7 @@ class Foresight(QObject):
     def pause(self) -> None:
         """Stop working ahead; what was made is kept."""
         self._cancel.set()
+        self._paused.set()
         self._rest.stop()
 
     def close(self) -> None:
@@ -129,7 +131,11 @@ class Foresight(QObject):
             with self.at_work:
                 return self._foresee(handle, session, predictor, choice, frames)
 
+        if (choice, session.frame_shape) not in self._calibrations:
+            self._outlook = None
+            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of slice.")
         self._cancel.set()
+        self._paused.clear()
         self._queue.submit(look, self._on_outlook, "", key="look")
 
     def _foresee(
@@ -147,7 +153,7 @@ class Foresight(QObject):
             return None
         key = (choice, session.frame_shape)
         if key not in self._calibrations:
-            self._calibrations = {key: calibrate(predictor, session.frame_shape)}
+            self._calibrations = {key: calibrate(predictor, session.frame_shape, self._paused.is_set)}
         measured = self._calibrations[key]
         budget = predictor.store.budget
         # Nobody asked for files: what is made ahead unasked stays in memory.
@@ -178,6 +184,8 @@ class Foresight(QObject):
         # Nobody asked for this work, so nobody is bothered with what became of it.
         level = logging.INFO if isinstance(error, NapariSam2Error) else logging.WARNING
         logger.log(level, "no forecast: %s", error)
+        if self._outlook is None:
+            self._run.set_forecast("", "")
         self._on_prepared(0)
 
     # ------------------------------------------------------------------ encoding ahead
