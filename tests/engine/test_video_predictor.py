@@ -181,6 +181,26 @@ def test_parts_that_nothing_leads_to_are_dropped(now, before, left):
     assert torch.equal(cleaned > 0, torch.cat([_squares(*left), other]) > 0)
 
 
+def test_between_accepted_frames_an_object_is_never_lost(predictor, stack, monkeypatch):
+    volume, truth = stack
+    session = VideoSession(predictor, volume)
+    for frame in (3, 9):
+        session.add_mask(1, frame, truth[frame])
+    decoder = predictor.model.sam_mask_decoder
+    decode = decoder.forward
+
+    def nowhere(*args, **kwargs):
+        logits, iou, tokens, score = decode(*args, **kwargs)
+        return logits, iou, tokens, torch.full_like(score, -5.0)
+
+    monkeypatch.setattr(decoder, "forward", nowhere)
+    list(session.propagate(stop_when_gone=0))
+    there = [f for f in range(14) if session.mask(1, f).any()]
+    assert there == list(range(3, 10)), "the network says that it is nowhere, the user that it is on 3 and on 9"
+    assert (session.scores(1).loc[there, "object_score"] > 0).all()
+    assert dice(np.stack([session.mask(1, f) for f in there]), truth[3:10]) > 0.85
+
+
 def test_memory_does_not_grow_with_the_stack(predictor, stack):
     """After sixty frames a track holds what it held after twenty: six maps, sixteen pointers, its prompt."""
     volume, truth = stack

@@ -22,6 +22,7 @@ from .memory_encoder import MemoryEncoder
 from .position_encoding import TableCache, sine_1d, sine_grid
 from .prompt_encoder import PAD_LABEL, PromptEncoder
 
+_JUST_PRESENT = 1e-3  # an object score
 ABSENT_LOGIT = -1024.0
 """Logit of every pixel where the object is absent."""
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
@@ -208,6 +209,7 @@ class Sam2Model(nn.Module):
         mask_logits: Tensor | None,
         multimask: bool,
         residual_row: int | None = None,
+        known: Tensor | None = None,
     ) -> MaskDecoding:
         """Predict a mask for each object of the batch.
 
@@ -229,6 +231,8 @@ class Sam2Model(nn.Module):
             several clicks).
         residual_row : int, optional
             Adds this row of the network's ``prompt_residual``, times ``mask_logits``, to all masks.
+        known : Tensor, (B, 1) bool, optional
+            Objects that are there whatever the network says; their scores are at least just above 0.
         """
         batch = conditioned.shape[0]
         if points is None or labels is None:
@@ -240,6 +244,8 @@ class Sam2Model(nn.Module):
         logits, iou, tokens, score = self.sam_mask_decoder(conditioned, pos, prompts, dense, s8, s4)
         if residual_row is not None and mask_logits is not None:
             logits = logits + self.sam_mask_decoder.residual(mask_logits, residual_row)
+        if known is not None:
+            score = torch.where(known, score.clamp(min=_JUST_PRESENT), score)
         return self._choose(logits, iou, tokens, score, multimask)
 
     def _choose(self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool) -> MaskDecoding:

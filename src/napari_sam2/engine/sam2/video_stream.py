@@ -59,13 +59,23 @@ class FrameState:
 
 @dataclass
 class Sam2Track:
-    """One object followed in one direction. ``frame`` is the last frame that was answered."""
+    """One object followed in one direction.
+
+    ``frame`` is the last frame that was answered; ``goes_on_to`` the farthest accepted frame ahead with the object,
+    None where there is none.
+    """
 
     frame: int
     step: Literal[1, -1]
     window: Window
     bank: MemoryBank
     last_logits: Tensor
+    goes_on_to: int | None = None
+
+    @property
+    def is_known_ahead(self) -> bool:
+        """Whether the next frame lies between accepted frames that show the object."""
+        return self.goes_on_to is not None and (self.goes_on_to - self.frame) * self.step > 0
 
 
 class Sam2VideoStream:
@@ -224,7 +234,10 @@ class Sam2VideoStream:
             memory = self._foreign_memory(other, state.window)
             if memory is not None:
                 bank.conditioning[other.frame] = memory
-        return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits)
+        shown = [c.frame for c in context if bool((cast("FrameState", c.state).low_res_logits > 0).any())]
+        ahead = [f for f in shown if (f - owner.frame) * step > 0]
+        goes_on_to = max(ahead, key=lambda f: abs(f - owner.frame), default=None)
+        return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits, goes_on_to)
 
     @torch.inference_mode()
     def advance(self, tracks: Sequence[Any]) -> list[Prediction]:
@@ -247,7 +260,9 @@ class Sam2VideoStream:
             memory = torch.cat([inputs[i][0] for i in members])
             position = torch.cat([inputs[i][1] for i in members])
             conditioned = self._model.condition_on_memory(batch.s16, memory, position, inputs[members[0]][2])
-            decoding = self._decode_tracked(batch, conditioned, torch.cat([moved[i].last_logits for i in members]))
+            last = torch.cat([moved[i].last_logits for i in members])
+            known = torch.tensor([[moved[i].is_known_ahead] for i in members], device=last.device)
+            decoding = self._decode_tracked(batch, conditioned, last, known)
             remembered = self._encode(batch.s16, decoding.low_res_logits, decoding.object_score, binarise=False)
             return [(_row(decoding, k), remembered[k : k + 1]) for k in range(len(members))]
 
@@ -263,12 +278,25 @@ class Sam2VideoStream:
             track.bank.remember(track.frame, Memory(remembered, decoding.object_pointer), track.step)
         return results
 
-    def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor) -> MaskDecoding:
+    def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor, known: Tensor) -> MaskDecoding:
+        """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
+
+        Accepted frames far ahead, with masks of another size, make such a model lose an object beside the frame that it
+        is tracked from.
+        """
         hint = self._model.config.prompt_hint
         previous = None if hint is None else last.clamp(-hint.clamp, hint.clamp)
         row = None if hint is None else 1
         decoding = self._model.decode(
-            conditioned, batch.s8, batch.s4, None, None, previous, multimask=True, residual_row=row
+            conditioned,
+            batch.s8,
+            batch.s4,
+            None,
+            None,
+            previous,
+            multimask=True,
+            residual_row=row,
+            known=None if hint is None else known,
         )
         if hint is None:
             return decoding
