@@ -168,8 +168,8 @@ def _squares(*places: tuple[int, int]) -> torch.Tensor:
     ("now", "before", "left"),
     [
         ([(4, 4), (20, 20)], [(5, 5)], [(4, 4)]),  # something like the object elsewhere
-        ([(4, 4), (20, 20)], [(5, 5), (22, 22)], [(4, 4), (20, 20)]),  # two parts that both were there
-        ([(4, 4), (20, 20)], [(8, 8)], [(4, 4)]),  # next to the corner of the last mask
+        ([(4, 4), (20, 20)], [(5, 5), (21, 21)], [(4, 4), (20, 20)]),  # two parts that both were there
+        ([(4, 4), (20, 20)], [(5, 5), (23, 23)], [(4, 4)]),  # one pixel of it was there
         ([(4, 4), (20, 20)], [(13, 13)], [(4, 4), (20, 20)]),  # a cell that jumped
         ([(4, 4), (20, 20)], [], [(4, 4), (20, 20)]),  # found again
         ([], [(4, 4)], []),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _EIGHT = np.ones((3, 3), dtype=bool)
+_COVERED = 0.3  # share of a part that the previous mask covers where it leads there; chosen outside the validation set
 
 
 def fill_holes(logits: Tensor, max_area: int) -> Tensor:
@@ -37,8 +38,8 @@ def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
     """Tracked logits without the parts that nothing of the previous frame's mask leads to, for small models.
 
     A small model takes up what looks like the object elsewhere in its window, as a kidney beside the spleen, and
-    follows it from then on. A part counts as led to where it touches the previous mask or a pixel next to it. Where no
-    part does, as for a cell that moves by more than its length, and where the previous mask is empty, all are kept.
+    follows it from then on. A part counts as led to where the previous mask covers enough of it. Where it covers no
+    part so far, as for a cell that moves by more than its length, and where it is empty, all are kept.
 
     Parameters
     ----------
@@ -65,7 +66,8 @@ def _strays(now: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.boo
     parts, count = ndimage.label(now, structure=_EIGHT)
     if count < 2 or not before.any():
         return np.zeros_like(now)
-    led_to = np.unique(parts[ndimage.binary_dilation(before, structure=_EIGHT)])
-    if not led_to.any():
-        return np.zeros_like(now)
-    return now & ~np.isin(parts, led_to)
+    area = np.bincount(parts.ravel())
+    covered = np.bincount(parts[before], minlength=area.size)
+    led_to = covered >= np.maximum(_COVERED * area, 1)
+    led_to[0] = False
+    return now & ~led_to[parts] if led_to.any() else np.zeros_like(now)
