@@ -104,7 +104,9 @@ def test_processes_that_train_together_average_their_gradients(recipe: Recipe, t
     assert found.step == 1
     assert set(found.first) == set(means)
     for name, mean in means.items():
-        torch.testing.assert_close(found.first[name], mean * scale, rtol=1e-3, atol=1e-7)
+        # Processes may add in another order; the gradients of one alone would be off by about their own size.
+        tolerance = 1e-6 + 0.01 * float(mean.abs().max()) * scale
+        torch.testing.assert_close(found.first[name], mean * scale, rtol=0, atol=tolerance)
 
 
 def test_processes_are_for_the_cpu(tmp_path: Path) -> None:
