@@ -98,6 +98,7 @@ class StepMaker:
             quiet=quiet,
         )
         shape = Shape(frames, task.size, 1 if view == "click" else choice.objects)
+        # What is asked is the same for all processes, what it is asked of is not.
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
 
         def clips(draw: Callable[[], Any], count: int) -> Clips:
@@ -308,6 +309,7 @@ def run(
     figures: dict[str, list[float]] = {}
     frames = 0
     together = trainer.together
+    leads = together is None or together.rank == 0
 
     def is_over() -> bool:
         late = limits.seconds is not None and time.monotonic() - begin >= limits.seconds
@@ -317,7 +319,7 @@ def run(
     while not is_over():
         made = maker.make(progress.step)
         judgement = trainer.step(made)
-        if together is not None and together.rank > 0:
+        if not leads:
             continue
         now = time.monotonic()
         progress.seconds = before + now - begin
@@ -329,7 +331,7 @@ def run(
         if now - saved >= save_every:
             checkpoint.save(path, trainer.state())
             saved = now
-    if together is not None and together.rank > 0:
+    if not leads:
         return
     checkpoint.save(path, trainer.state())
     if figures:

@@ -170,8 +170,8 @@ class _Walk:
     def _slipped(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
         """A tracked frame with a wrong mask, and its memory."""
         found = tracked.low_res_logits[:, 0].detach() > 0
-        earlier = F.interpolate(self._masks[:, :frame].float(), found.shape[-2:], mode="area")
-        wrong = self._prompter.slip(found, earlier[:, frame // 2] > 0.5)
+        earlier = F.interpolate(self._masks[:, frame // 2, None].float(), found.shape[-2:], mode="area")
+        wrong = self._prompter.slip(found, earlier[:, 0] > 0.5)
         return replace(tracked, low_res_logits=wrong), self._memory(frame, tracked, self._high_res(wrong))
 
     def _corrected(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:

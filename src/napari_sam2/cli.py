@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
     from napari_sam2.session import VideoSession
 
-# Objects of the demo in the order of segmentation, with the number of slices on which a box is drawn: large organs
-# that change their outline a lot need more than the kidneys.
+# Objects of the demo in the order of segmentation.
 _DEMO_ORGANS = ("right kidney", "left kidney", "aorta", "spleen", "liver")
 
 
