@@ -66,6 +66,7 @@ def make_clips(
     rng: np.random.Generator,
     end_share: float,
     change_share: float = 0.0,
+    outward_share: float = 0.0,
 ) -> Clips:
     """Cut a batch of clips.
 
@@ -83,11 +84,13 @@ def make_clips(
         How often a clip is chosen so that its object ends inside, where it can be.
     change_share
         How often one of the others is chosen because its object changes much from the first frame to the last.
+    outward_share
+        How often a clip whose object is larger on the last frame is turned round: users prompt where it is large.
     """
     images: list[Tensor] = []
     masks: list[Tensor] = []
     while len(images) < count:
-        made = _cut(draw(), shape, view, zoom, rng, (end_share, change_share))
+        made = _cut(draw(), shape, view, zoom, rng, (end_share, change_share, outward_share))
         if made is not None:
             images.append(made[0])
             masks.append(made[1])
@@ -95,13 +98,20 @@ def make_clips(
 
 
 def _cut(
-    stack: Stack, shape: Shape, view: View, zoom: ZoomPolicy, rng: np.random.Generator, shares: tuple[float, float]
+    stack: Stack,
+    shape: Shape,
+    view: View,
+    zoom: ZoomPolicy,
+    rng: np.random.Generator,
+    shares: tuple[float, float, float],
 ) -> tuple[Tensor, Tensor] | None:
     """One clip; None where the stack has no suitable object."""
-    chosen = _choose(stack, shape.frames, rng, *shares)
+    chosen = _choose(stack, shape.frames, rng, *shares[:2])
     if chosen is None:
         return None
     obj, frames = chosen
+    if rng.random() < shares[2] and _area(stack, frames[-1], obj) > _area(stack, frames[0], obj):
+        frames = frames[::-1]
     start = frames[0]
     window = _window(stack, obj, start, view, zoom, rng)
     labels = [obj, *_neighbours(stack, start, obj, window, shape.objects - 1, rng)]
@@ -164,6 +174,11 @@ def _changing(stack: Stack, obj: int, good: np.ndarray, count: int, rng: np.rand
         change = 1 - _overlap(first.box, last.box) if last is not None else _GONE
         weights.append(0.02 + change**2)
     return walks[int(rng.choice(_TRIED, p=np.array(weights) / sum(weights)))]
+
+
+def _area(stack: Stack, frame: int, obj: int) -> int:
+    place = stack.boxes[frame].get(obj)
+    return 0 if place is None else place.area
 
 
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:

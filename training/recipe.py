@@ -57,11 +57,12 @@ class Real:
 
 @dataclass(frozen=True)
 class ClipChoice:
-    """Objects of a clip, how often they end inside or change much, and how often each `training.crops.View` comes."""
+    """Objects of a clip, how often they end inside, change much or begin large, and how often each view comes."""
 
     objects: int
     end_share: float
     change_share: float
+    outward_share: float
     views: Mapping[str, float]
 
 
@@ -77,6 +78,7 @@ class PromptChoice:
     as_in_use: float
     through_masks: float
     slips: float
+    both_ends: float
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ class StepMaker:
         view = _drawn(views, rng)
         corrected = frames > 1 and rng.random() < wanted.frame_correction
         quiet = 0 if task.judged is None else max(0, frames - 1 - task.judged)
+        both_ends = not corrected and frames > 2 and rng.random() < wanted.both_ends
         plan = Plan(
             prompt=prompt,
             first_corrections=_clicks(rng, wanted.first_correction, wanted.two_clicks) if prompt != "mask" else 0,
@@ -94,15 +95,20 @@ class StepMaker:
             frame_corrections=_clicks(rng, 1.0, wanted.two_clicks),
             as_in_use=bool(rng.random() < wanted.as_in_use),
             through_masks=bool(rng.random() < wanted.through_masks),
-            slipped_frame=_slipped_frame(prompt, quiet, frames, rng) if rng.random() < wanted.slips else None,
+            slipped_frame=_slipped_frame(prompt, quiet, frames, rng)
+            if not both_ends and rng.random() < wanted.slips
+            else None,
             quiet=quiet,
+            both_ends=both_ends,
         )
         shape = Shape(frames, task.size, 1 if view == "click" else choice.objects)
         # What is asked is the same for all processes, what it is asked of is not.
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
 
         def clips(draw: Callable[[], Any], count: int) -> Clips:
-            return make_clips(draw, count, shape, view, self._zoom, rng, choice.end_share, choice.change_share)
+            return make_clips(
+                draw, count, shape, view, self._zoom, rng, choice.end_share, choice.change_share, choice.outward_share
+            )
 
         real = self._real
         count = 0 if real is None else int(task.clips * self._recipe.real.share + rng.random())

@@ -52,6 +52,9 @@ class Plan:
         what a track begins with when its window is cut anew.
     quiet : int
         So many frames after the first are tracked without gradient or answer: they only lead to where a long track is.
+    both_ends : bool
+        Whether the last frame is prompted as the first is, before anything is tracked, so that those between have an
+        accepted frame on either side; no frame is slipped or corrected there.
     """
 
     prompt: Kind
@@ -62,6 +65,7 @@ class Plan:
     through_masks: bool = False
     slipped_frame: int | None = None
     quiet: int = 0
+    both_ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,17 +111,22 @@ class _Walk:
             self._features = self._encode(clips.images, quiet, objects)
         self._features |= self._encode(clips.images, [f for f in range(self._frames) if f not in quiet], objects)
         self._bank = self._empty_bank()
+        self._known: Tensor | None = None
         self._answers: list[Answer] = []
 
     def run(self) -> list[Answer]:
-        accepted = self._prompted()
-        last = accepted.low_res_logits
+        last = self._prompted(0).low_res_logits
+        end = self._frames
+        if self._plan.both_ends:
+            end -= 1
+            ahead = self._prompted(end).low_res_logits
+            self._known = (ahead > 0).flatten(1).any(1, keepdim=True)
         with torch.no_grad():
             for frame in range(1, 1 + self._plan.quiet):
                 tracked = _without_strays(self._track(frame, last), last)
                 self._bank.remember(frame, self._memory(frame, tracked), 1)
                 last = tracked.low_res_logits
-        for frame in range(1 + self._plan.quiet, self._frames):
+        for frame in range(1 + self._plan.quiet, end):
             tracked = self._track(frame, last)
             self._answers.append(Answer(frame, tracked, True))
             tracked = _without_strays(tracked, last)
@@ -138,22 +147,26 @@ class _Walk:
 
     # ------------------------------------------------------------------ frames
 
-    def _prompted(self) -> MaskDecoding:
-        """The first frame: the prompt, then clicks on what is wrong, each on the logits of the last."""
-        features, masks = self._features[0], self._masks[:, 0]
+    def _prompted(self, frame: int) -> MaskDecoding:
+        """An accepted frame: the prompt, then clicks on what is wrong, each on the logits of the last."""
+        features, masks = self._features[frame], self._masks[:, frame]
         if self._plan.prompt == "mask":
-            if self._plan.slipped_frame == 0:
+            if self._plan.slipped_frame == frame:
                 masks = self._prompter.slip(masks, self._masks[:, -1])[:, 0] > 0
             decoding = self._model.mask_as_output(features, masks[:, None].float())
-            self._bank.conditioning[0] = self._memory(0, decoding, _as_high_res(masks))
+            self._bank.conditioning[frame] = self._memory(frame, decoding, _as_high_res(masks))
             return decoding
         conditioned = self._model.condition_without_memory(features.s16)
         points, labels = self._prompter.first(masks, self._plan.prompt)
-        decoding = self._decode(0, conditioned, (points, labels), None)
+        decoding = self._decode(frame, conditioned, (points, labels), None)
         for _ in range(self._plan.first_corrections):
             points, labels = _append((points, labels), self._prompter.correction(masks, self._binary(decoding)))
-            decoding = self._decode(0, conditioned, (points, labels), decoding.low_res_logits)
-        self._bank.conditioning[0] = self._memory(0, decoding)
+            decoding = self._decode(frame, conditioned, (points, labels), decoding.low_res_logits)
+        if frame:
+            # A frame that the object is not on is accepted as empty.
+            empty = ~masks.flatten(1).any(1)
+            decoding = _where(empty, self._model.mask_as_output(features, masks[:, None].float()), decoding)
+        self._bank.conditioning[frame] = self._memory(frame, decoding)
         return decoding
 
     def _track(self, frame: int, last: Tensor) -> MaskDecoding:
@@ -164,7 +177,7 @@ class _Walk:
         last = last if self._plan.through_masks else last.detach()
         hint = last.clamp(-self._hint.clamp, self._hint.clamp)
         return self._model.decode(
-            conditioned, features.s8, features.s4, None, None, hint, multimask=True, residual_row=1
+            conditioned, features.s8, features.s4, None, None, hint, multimask=True, residual_row=1, known=self._known
         )
 
     def _slipped(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:

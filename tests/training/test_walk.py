@@ -136,6 +136,46 @@ def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
     _same(answers[6], last, 0)
 
 
+@pytest.mark.parametrize("kind", ["box", "mask"])
+def test_as_the_engine_tracks_between_accepted_frames(model: Sam2Model, clips: Clips, kind: str) -> None:
+    """The last frame is prompted too, and is in the memory of those between."""
+    end = FRAMES - 1
+    box = PromptSet(box=BoxPrompt(70, 60, 131, 120))
+    with torch.no_grad():
+        given = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [])
+        answers = walk(model, clips, Plan(kind, both_ends=True), given)
+        alone = walk(model, clips, Plan(kind), given)
+    tracked = [a for a in answers if a.frame not in (0, end)]
+    assert [a.frame for a in tracked] == list(range(1, end))
+    for row in range(4):
+        clip, obj = divmod(row, 2)
+        stream = _stream(model, clips.images[clip])
+        masks = [MaskPrompt(RunLengthMask.encode(clips.masks[clip, obj, f].numpy())) for f in (0, end)]
+        first, last = (
+            stream.predict(f, PromptSet(mask=m) if kind == "mask" else box)
+            for f, m in zip((0, end), masks, strict=True)
+        )
+        expected = _engine(stream, first, range(1, end), [Conditioning(end, last.state)], 0)
+        for answer, prediction in zip(tracked, expected, strict=True):
+            _same(answer, prediction, row)
+    without = [a for a in alone if a.frame in range(1, end)]
+    assert not torch.allclose(tracked[0].decoding.low_res_logits, without[0].decoding.low_res_logits, atol=TOLERANCE)
+
+
+def test_an_accepted_end_without_the_object_is_empty(model: Sam2Model, clips: Clips) -> None:
+    """Whatever the network says upon no prompt: an object that has ended is not known to be there."""
+    masks = clips.masks.clone()
+    masks[:, :, -1] = False
+    prompter = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [])
+    with torch.no_grad():
+        box = walk(model, Clips(clips.images, masks), Plan("box", both_ends=True), prompter)
+        given = walk(model, Clips(clips.images, masks), Plan("mask", both_ends=True), prompter)
+        ahead = walk(model, clips, Plan("box", both_ends=True), prompter)
+    assert [a.frame for a in box] == [0, FRAMES - 1, 1, 2]
+    assert [a.frame for a in given] == [1, 2]
+    assert not torch.allclose(box[2].decoding.object_score, ahead[2].decoding.object_score, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("part", ["some of it", "all of it"])
 def test_as_the_engine_erases(model: Sam2Model, clips: Clips, part: str) -> None:
     """A negative click on a tracked frame takes away what it points at, and what is left is accepted as it is."""
