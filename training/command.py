@@ -115,7 +115,13 @@ def _train_as(together: Together | None, options: argparse.Namespace, stop: Call
 
 
 def _beginning(recipe: Recipe, out: Path, start: str | None) -> Progress:
-    """Where to go on from."""
+    """Where to go on from; the size of the input, which no weight depends on, is that of the recipe."""
+    progress = _given(recipe, out, start)
+    progress.network = {**progress.network, "image_size": recipe.network["image_size"]}
+    return progress
+
+
+def _given(recipe: Recipe, out: Path, start: str | None) -> Progress:
     if out.exists():
         progress = checkpoint.load(out, recipe.network)
         logger.info("going on from step %d of %s", progress.step, out)

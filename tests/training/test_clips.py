@@ -125,6 +125,23 @@ def test_objects_that_change_are_oversampled() -> None:
     assert change(1.0) > 1.5 * change(0.0)
 
 
+@pytest.mark.parametrize("frames", [2, 4])
+def test_clips_are_turned_so_that_the_object_begins_large(frames: int) -> None:
+    labels = np.zeros((12, 64, 64), np.uint8)
+    for frame in range(12):
+        labels[frame, 16 : 20 + 2 * frame, 16 : 20 + 2 * frame] = 1
+    stack = Stack(labels * np.float32(100), labels)
+    rng = np.random.default_rng(6)
+
+    def grows(share: float) -> float:
+        clips = make_clips(lambda: stack, 40, Shape(frames, 64, 1), "drifted", ZOOM, rng, 0, 0, share)
+        first, last = (clips.masks[:, 0, f].flatten(1).sum(1) for f in (0, -1))
+        return float((last > first).float().mean())
+
+    assert grows(1.0) == 0
+    assert 0.2 < grows(0.0) < 0.8
+
+
 def test_corrections_lie_in_what_is_wrong() -> None:
     truth, found = torch.zeros(3, 32, 32, dtype=torch.bool), torch.zeros(3, 32, 32, dtype=torch.bool)
     truth[0, 4:12, 4:12] = True  # missing

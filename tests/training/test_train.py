@@ -196,9 +196,11 @@ def test_commands(tmp_path: Path, recipe: Recipe) -> None:
     out, weights, compact = (tmp_path / name for name in ("run.pt", "w.safetensors", "compact.pt"))
     overrides = [part for text in SMALL for part in ("--set", text)]
     main(["train", "--start", "nothing", "--out", str(out), "--device", "cpu", "--steps", "1", *overrides])
-    main(["train", "--out", str(out), "--device", "cpu", "--steps", "1", "--cool-down", "5", *overrides])
+    larger = ["--set", "network.image_size=96"]
+    main(["train", "--out", str(out), "--device", "cpu", "--steps", "1", "--cool-down", "5", *overrides, *larger])
     progress = checkpoint.load(out)
     assert (progress.step, progress.cool_from, progress.cool_steps) == (2, 1, 5)
+    assert progress.network["image_size"] == 96
     main(["export", str(out), str(weights), "--compact", str(compact)])
     assert ns.load_predictor(weights).name
     assert checkpoint.load(compact).step == 2
