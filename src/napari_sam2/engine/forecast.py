@@ -25,6 +25,7 @@ from napari_sam2.engine.sam2.video_stream import Sam2Track, Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.masks import RunLengthMask
 from napari_sam2.prompts import PromptSet, make_box
+from napari_sam2.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +123,7 @@ class Forecast:
     def short(self) -> str:
         """Seconds and memory in a few words, and what to do where it does not fit."""
         advice = f" {self.notes[-1]}" if self.notes and not self.fits else ""
-        return f"Takes about {_duration(self.seconds)} and {_size(sum(self.memory.values()))}.{advice}"
+        return f"Takes about {duration(self.seconds)} and {_size(sum(self.memory.values()))}.{advice}"
 
     @property
     def text(self) -> str:
@@ -130,17 +131,11 @@ class Forecast:
         parts = ", ".join(f"{name} {_size(count)}" for name, count in self.memory.items())
         free = "" if self.free is None else f"; {_size(self.free)} free"
         notes = "".join(f" {note}" for note in self.notes)
-        return f"about {_duration(self.seconds)}, {_size(sum(self.memory.values()))} ({parts}{free}).{notes}"
+        return f"about {duration(self.seconds)}, {_size(sum(self.memory.values()))} ({parts}{free}).{notes}"
 
 
 def _size(count: float) -> str:
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 # ---------------------------------------------------------------------- calibration

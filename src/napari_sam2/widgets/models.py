@@ -13,7 +13,8 @@ from napari_sam2.engine.locate import SUFFIXES, path_of
 from napari_sam2.engine.registry import MODELS, ModelEntry, known_models
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.widgets.shelf import ModelChoice
-from napari_sam2.widgets.work import JobQueue, duration, memory_in_use
+from napari_sam2.widgets.work import JobQueue, memory_in_use
+from napari_sam2.wording import duration
 
 if TYPE_CHECKING:
     from napari_sam2.engine.download import DownloadProgress

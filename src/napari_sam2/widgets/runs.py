@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_sam2.widgets.work import FrameRun, duration
+from napari_sam2.widgets.work import FrameRun
+from napari_sam2.wording import duration
 
 if TYPE_CHECKING:
     from napari.layers import Labels

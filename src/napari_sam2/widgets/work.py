@@ -154,11 +154,6 @@ def _outcome(job: Job) -> tuple[Any, Exception | None]:
         return None, error
 
 
-def duration(seconds: float) -> str:
-    """Seconds for people."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-
-
 def memory_in_use() -> int:
     """Bytes of main memory that this process takes."""
     return int(psutil.Process().memory_info().rss)
