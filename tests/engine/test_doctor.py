@@ -55,7 +55,7 @@ def test_trial_in_every_precision(precision: str) -> None:
 def test_recorded_answers_show_the_disc() -> None:
     with np.load(REFERENCE) as file:
         logits, scores = file["logits"], file["scores"]
-    assert logits.shape == (4, 48, 48)
+    assert logits.shape == (4, 56, 56)
     assert (scores > 0).all()
     areas = (logits > 0).sum(axis=(1, 2))
     assert ((areas > 200) & (areas < 1500)).all()

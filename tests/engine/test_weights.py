@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from hf_oracle import build_oracle, randomise, to_hf_names
+from safetensors import safe_open
 from safetensors.torch import save_file
 from test_config import SMALL
 
@@ -52,7 +53,7 @@ def test_starter_loads_in_float32_without_gradients() -> None:
     assert {p.dtype for p in model.parameters()} == {torch.float32}
     assert {p.device.type for p in model.parameters()} == {"cpu"}
     assert not any(p.requires_grad for p in model.parameters())
-    assert model.image_size == MODELS["starter"].input_size == 192
+    assert model.image_size == MODELS["starter"].input_size == 224
     assert sum(p.numel() for p in model.parameters()) == MODELS["starter"].parameters
     assert resolve("starter").stat().st_size == MODELS["starter"].size_bytes
     config = model.config
@@ -226,3 +227,14 @@ def test_registry_and_config_do_not_import_torch() -> None:
 def _environment() -> dict[str, str]:
     source = str(Path(next(iter(napari_sam2.__path__))).parent)
     return {**os.environ, "PYTHONPATH": source}
+
+
+def test_a_file_with_its_own_configuration_is_read_by_it(tmp_path: Path) -> None:
+    """An earlier starter keeps its input size, although the file has the name of a known model."""
+    with safe_open(resolve("starter"), framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        config = json.loads(file.metadata()["config"])
+    path = tmp_path / "starter.safetensors"
+    save_file(tensors, path, metadata={"config": json.dumps({**config, "image_size": 192})})
+    assert load_model(path).image_size == 192
+    assert load_model(path, image_size=256).image_size == 256

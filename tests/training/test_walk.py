@@ -51,7 +51,9 @@ class Fixed:
 
 @pytest.fixture(scope="module")
 def model(bundled_weights: Path) -> Sam2Model:
-    return load_model(bundled_weights)
+    bundled = load_model(bundled_weights)
+    set_input_size(bundled, SIZE)
+    return bundled
 
 
 @pytest.fixture(scope="module")

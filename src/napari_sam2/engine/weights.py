@@ -39,6 +39,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     Returns
     -------
     config : Sam2Config
+        That of the file. Where it has none, with the input size of the known model with this file name: MedSAM2 has the
+        tensors of sam2.1-tiny, but wants 512.
     state_dict : dict of str to Tensor
         In the file's own dtype, on the CPU.
 
@@ -62,6 +64,9 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
             config, state_dict = from_hf_names(state_dict)
         else:
             config = infer_config(state_dict)
+        entry = find_by_filename(path.name)
+        if "config" not in metadata and entry is not None:
+            config = config.with_image_size(entry.input_size)
     except ValueError as error:  # JSON errors are ValueErrors, too
         raise CheckpointError(f"{path} cannot be used: {error}.") from error
     return config, state_dict
@@ -102,8 +107,7 @@ def load_model(
     path : path
         See `read_checkpoint`; `napari_sam2.engine.locate.resolve` turns a name into a path.
     image_size : int, optional
-        Side of the network's input in pixels, a multiple of 32. By default that of the file's configuration, or of
-        the known model with this file name: MedSAM2 has the tensors of sam2.1-tiny, but wants 512.
+        Side of the network's input in pixels, a multiple of 32; by default that of `read_checkpoint`.
     device : torch.device or str
         Where the weights go; nothing is allocated elsewhere but on the CPU.
 
@@ -119,9 +123,6 @@ def load_model(
     """
     path = Path(path)
     config, state_dict = read_checkpoint(path)
-    entry = find_by_filename(path.name)
-    if image_size is None and entry is not None:
-        image_size = entry.input_size
     if image_size is not None:
         try:
             config = config.with_image_size(image_size)
