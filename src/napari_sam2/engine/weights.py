@@ -65,7 +65,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
         else:
             config = infer_config(state_dict)
         entry = find_by_filename(path.name)
-        if "config" not in metadata and entry is not None:
+        if "config" not in metadata and entry is not None and entry.input_size is not None:
             config = config.with_image_size(entry.input_size)
     except ValueError as error:  # JSON errors are ValueErrors, too
         raise CheckpointError(f"{path} cannot be used: {error}.") from error
