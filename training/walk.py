@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_sam2.engine.sam2.cleaning import drop_strays
+from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays
 from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
@@ -162,6 +162,10 @@ class _Walk:
         for _ in range(self._plan.first_corrections):
             points, labels = _append((points, labels), self._prompter.correction(masks, self._binary(decoding)))
             decoding = self._decode(frame, conditioned, (points, labels), decoding.low_res_logits)
+        if self._plan.prompt == "box":
+            scale = self._model.config.low_res_size / self._model.config.image_size
+            clicked = [(p[kinds == 1] * scale).tolist() for p, kinds in zip(points, labels, strict=True)]
+            decoding = replace(decoding, low_res_logits=drop_crumbs(decoding.low_res_logits, clicked))
         if frame:
             # A frame that the object is not on is accepted as empty.
             empty = ~masks.flatten(1).any(1)

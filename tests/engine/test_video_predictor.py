@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
+from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays, fill_holes
 from napari_sam2.engine.sam2.embedding_store import Budget
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.masks import bounding_box
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -179,6 +183,44 @@ def test_parts_that_nothing_leads_to_are_dropped(now, before, left):
     other = _squares((9, 9))  # another object in the batch
     cleaned = drop_strays(torch.cat([_squares(*now), other]), torch.cat([_squares(*before), other]))
     assert torch.equal(cleaned > 0, torch.cat([_squares(*left), other]) > 0)
+
+
+@pytest.mark.parametrize(
+    ("clicked", "left"),
+    [
+        ([], [(9, 9)]),
+        ([(21.5, 5.5)], [(9, 9), (4, 20)]),  # (x, y); the crumb at the right is what the user clicked on
+        ([(99.0, 99.0)], [(9, 9)]),  # a click beside the window
+    ],
+)
+def test_small_parts_of_an_answer_are_dropped_unless_clicked(clicked, left):
+    large = _squares((9, 9))
+    large[..., 9:21, 9:21] = 5.0
+    answer, other = torch.maximum(large, _squares((4, 20), (26, 3))), _squares((4, 4), (20, 20))
+    wanted = torch.maximum(large, _squares(*left))
+    cleaned = drop_crumbs(torch.cat([answer, other]), [clicked, []])
+    assert torch.equal(cleaned > 0, torch.cat([wanted, other]) > 0), "two parts of one size both stay"
+    assert torch.equal(cleaned.abs(), torch.cat([answer, other]).abs())
+
+
+def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
+    volume, truth = stack
+    decode = predictor.model.decode
+
+    def with_a_crumb(*args, **kwargs):
+        decoding = decode(*args, **kwargs)
+        logits = decoding.low_res_logits.clone()
+        logits[..., 1:4, 1:4] = 5.0
+        return replace(decoding, low_res_logits=logits)
+
+    monkeypatch.setattr(predictor.model, "decode", with_a_crumb)
+    parts = []
+    for obj_id in (1, 2):
+        session = VideoSession(predictor, volume)
+        session.add_box(obj_id, 5, bounding_box(truth[5]))
+        parts.append(ndimage.label(session.predict_frame(5)[obj_id])[1])
+        monkeypatch.setattr("napari_sam2.engine.sam2.video_stream.drop_crumbs", lambda logits, clicked: logits)
+    assert parts == [1, 2]
 
 
 def test_between_accepted_frames_an_object_is_never_lost(predictor, stack, monkeypatch):

@@ -9,11 +9,15 @@ import torch
 from scipy import ndimage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
     from torch import Tensor
 
 _EIGHT = np.ones((3, 3), dtype=bool)
 _COVERED = 0.3  # share of a part that the previous mask covers where it leads there; chosen outside the validation set
+
+_FAIR_SHARE = 0.25  # of the largest part's area; chosen outside the validation set
 
 
 def fill_holes(logits: Tensor, max_area: int) -> Tensor:
@@ -52,9 +56,48 @@ def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
         The same shape; strays have the opposite sign.
     """
     strays = np.stack([_strays(now, before) for now, before in zip(_masks(logits), _masks(previous), strict=True)])
-    if not strays.any():
-        return logits
-    return torch.where(torch.from_numpy(strays)[:, None].to(logits.device), -logits, logits)
+    return _opposite(logits, strays)
+
+
+def drop_crumbs(logits: Tensor, clicked: Sequence[Sequence[tuple[float, float]]]) -> Tensor:
+    """Answers to boxes without the small parts beside the largest one, for small models.
+
+    A box around the liver also holds parts of the stomach and of a vertebra; what looks alike there is taken up in
+    patches. A part stays where it has a fair share of the largest one's area, or a positive click.
+
+    Parameters
+    ----------
+    logits
+        ``(N, 1, n, n)``, N objects.
+    clicked
+        For each object its positive clicks, (x, y) in pixels of these logits (pixel i spans i … i+1).
+
+    Returns
+    -------
+    Tensor
+        The same shape; crumbs have the opposite sign.
+    """
+    crumbs = np.stack([_crumbs(mask, points) for mask, points in zip(_masks(logits), clicked, strict=True)])
+    return _opposite(logits, crumbs)
+
+
+def _opposite(logits: Tensor, where: NDArray[np.bool_]) -> Tensor:
+    """The logits ``(N, 1, n, n)`` with the opposite sign at ``(N, n, n)``."""
+    return torch.where(torch.from_numpy(where)[:, None].to(logits.device), -logits, logits) if where.any() else logits
+
+
+def _crumbs(mask: NDArray[np.bool_], clicked: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    parts, count = ndimage.label(mask, structure=_EIGHT)
+    if count < 2:
+        return np.zeros_like(mask)
+    area = np.bincount(parts.ravel())
+    area[0] = 0
+    kept = area >= _FAIR_SHARE * area.max()
+    for x, y in clicked:
+        row, column = (min(max(int(v), 0), mask.shape[0] - 1) for v in (y, x))
+        kept[parts[row, column]] = True
+    crumbs: NDArray[np.bool_] = mask & ~kept[parts]
+    return crumbs
 
 
 def _masks(logits: Tensor) -> NDArray[np.bool_]:

@@ -118,6 +118,12 @@ class Prompting:
         coordinates = torch.tensor([[(x, y) for x, y, _ in rows]], dtype=torch.float32, device=device)
         return coordinates, torch.tensor([[kind for *_, kind in rows]], dtype=torch.int32, device=device)
 
+    def clicked(self, prompts: PromptSet, window: Window, side: int) -> list[tuple[float, float]]:
+        """The positive clicks as (x, y) in pixels of a picture of ``side`` that fills the window."""
+        coordinates, labels = self._tokens(prompts, window)
+        scale = side / self._model.config.image_size
+        return [(x * scale, y * scale) for x, y in coordinates[labels == 1].tolist()]
+
     def window(self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: Window | None) -> Window:
         """The window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""
         if self._zoom is None:
