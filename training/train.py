@@ -88,6 +88,7 @@ class StepMaker:
         corrected = frames > 1 and rng.random() < wanted.frame_correction
         quiet = 0 if task.judged is None else max(0, frames - 1 - task.judged)
         both_ends = not corrected and frames > 2 and rng.random() < wanted.both_ends
+        slips = not both_ends and rng.random() < wanted.slips
         plan = Plan(
             prompt=prompt,
             first_corrections=_clicks(rng, wanted.first_correction, wanted.two_clicks) if prompt != "mask" else 0,
@@ -95,9 +96,7 @@ class StepMaker:
             frame_corrections=_clicks(rng, 1.0, wanted.two_clicks),
             as_in_use=bool(rng.random() < wanted.as_in_use),
             through_masks=bool(rng.random() < wanted.through_masks),
-            slipped_frame=_slipped_frame(prompt, quiet, frames, rng)
-            if not both_ends and rng.random() < wanted.slips
-            else None,
+            slipped_frame=_slipped_frame(prompt, quiet, frames, rng) if slips else None,
             quiet=quiet,
             both_ends=both_ends,
         )
