@@ -10,10 +10,12 @@ import torch
 from scipy import ndimage
 
 from napari_sam2.engine import load_predictor
+from napari_sam2.engine.predictor import Conditioning
 from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays, fill_holes
 from napari_sam2.engine.sam2.embedding_store import Budget
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.masks import bounding_box
+from napari_sam2.masks import RunLengthMask, bounding_box
+from napari_sam2.prompts import MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -221,6 +223,30 @@ def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
         parts.append(ndimage.label(session.predict_frame(5)[obj_id])[1])
         monkeypatch.setattr("napari_sam2.engine.sam2.video_stream.drop_crumbs", lambda logits, clicked: logits)
     assert parts == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("fresh_iou", "known_iou", "known_is_empty", "taken"),
+    [(0.6, 0.5, False, "known"), (0.7, 0.5, False, "fresh"), (0.5, 0.7, False, "known"), (0.5, 0.7, True, "fresh")],
+)
+def test_a_lost_object_is_what_its_neighbour_knows(
+    predictor, stack, monkeypatch, fresh_iou, known_iou, known_is_empty, taken
+):
+    volume, truth = stack
+    stream = predictor.open([f[..., None] for f in volume.array])
+    click = PromptSet(points=(PointPrompt(80, 90),))
+    accepted = stream.predict(2, PromptSet(mask=MaskPrompt(RunLengthMask.encode(truth[2]))))
+    logits = {"fresh": np.full(truth[0].shape, 1.0), "known": np.full(truth[0].shape, -1.0 if known_is_empty else 2.0)}
+    ious = {"fresh": fresh_iou, "known": known_iou}
+
+    def answer(frame, prompts, base, window, context):
+        which = "fresh" if base is None else "known"
+        return replace(accepted, logits=logits[which], scores=replace(accepted.scores, iou=ious[which]))
+
+    monkeypatch.setattr(stream, "_answer", answer)
+    context = [Conditioning(2, accepted.state)]
+    found = stream.predict(6, click, base=np.zeros(truth[0].shape, bool), context=context)
+    assert found.logits is logits[taken]
 
 
 def test_between_accepted_frames_an_object_is_never_lost(predictor, stack, monkeypatch):

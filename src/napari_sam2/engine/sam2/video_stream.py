@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
+_CLEARLY_SURER = 0.15  # in predicted IoU; the only value tried, outside the validation set
 
 
 @dataclass(frozen=True)
@@ -174,10 +175,12 @@ class Sam2VideoStream:
         found = self._answer(frame, prompts, None, None, ())
         if self._model.config.prompt_hint is None or not context:
             return found
-        # The object was lost here: looked for afresh, and where the nearest frame that it was tracked from has it.
+        # The object was lost here: looked for afresh, and where the nearest frame that it was tracked from has it. A
+        # small model is as sure of larger things around the click, so the fresh answer has to be clearly surer.
         nearest = cast("FrameState", min(context, key=lambda c: abs(c.frame - frame)).state)
         known = self._answer(frame, prompts, base, window or nearest.window, context)
-        return max(found, known, key=lambda prediction: prediction.scores.iou)
+        is_as_sure = known.scores.iou > found.scores.iou - _CLEARLY_SURER
+        return known if known.mask.any() and is_as_sure else found
 
     def _answer(
         self,
