@@ -163,9 +163,8 @@ class _Walk:
             points, labels = _append((points, labels), self._prompter.correction(masks, self._binary(decoding)))
             decoding = self._decode(frame, conditioned, (points, labels), decoding.low_res_logits)
         if self._plan.prompt == "box":
-            scale = self._model.config.low_res_size / self._model.config.image_size
-            clicked = [(p[kinds == 1] * scale).tolist() for p, kinds in zip(points, labels, strict=True)]
-            decoding = replace(decoding, low_res_logits=drop_crumbs(decoding.low_res_logits, clicked))
+            logits = drop_crumbs(decoding.low_res_logits, points, labels, self._model.config.image_size)
+            decoding = replace(decoding, low_res_logits=logits)
         if frame:
             # A frame that the object is not on is accepted as empty.
             empty = ~masks.flatten(1).any(1)

@@ -200,7 +200,10 @@ def test_small_parts_of_an_answer_are_dropped_unless_clicked(clicked, left):
     large[..., 9:21, 9:21] = 5.0
     answer, other = torch.maximum(large, _squares((4, 20), (26, 3))), _squares((4, 4), (20, 20))
     wanted = torch.maximum(large, _squares(*left))
-    cleaned = drop_crumbs(torch.cat([answer, other]), [clicked, []])
+    # Inputs of four pixels for one of the logits; of each object a click beside everything is negative.
+    points = torch.tensor([[*clicked, (1.5, 30.5)][:1], [(1.5, 30.5)]]) * 4
+    labels = torch.tensor([[int(bool(clicked))], [0]])
+    cleaned = drop_crumbs(torch.cat([answer, other]), points, labels, 128)
     assert torch.equal(cleaned > 0, torch.cat([wanted, other]) > 0), "two parts of one size both stay"
     assert torch.equal(cleaned.abs(), torch.cat([answer, other]).abs())
 
@@ -221,7 +224,7 @@ def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
         session = VideoSession(predictor, volume)
         session.add_box(obj_id, 5, bounding_box(truth[5]))
         parts.append(ndimage.label(session.predict_frame(5)[obj_id])[1])
-        monkeypatch.setattr("napari_sam2.engine.sam2.video_stream.drop_crumbs", lambda logits, clicked: logits)
+        monkeypatch.setattr("napari_sam2.engine.sam2.prompting.drop_crumbs", lambda logits, *_: logits)
     assert parts == [1, 2]
 
 

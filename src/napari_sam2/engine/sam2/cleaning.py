@@ -9,8 +9,6 @@ import torch
 from scipy import ndimage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -58,7 +56,7 @@ def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
     return _opposite(logits, strays)
 
 
-def drop_crumbs(logits: Tensor, clicked: Sequence[Sequence[tuple[float, float]]]) -> Tensor:
+def drop_crumbs(logits: Tensor, points: Tensor, labels: Tensor, size: int) -> Tensor:
     """Answers to boxes without the small parts beside the largest one, for small models.
 
     A box around the liver also holds parts of the stomach and of a vertebra; what looks alike there is taken up in
@@ -68,15 +66,19 @@ def drop_crumbs(logits: Tensor, clicked: Sequence[Sequence[tuple[float, float]]]
     ----------
     logits
         ``(N, 1, n, n)``, N objects.
-    clicked
-        For each object its positive clicks, (x, y) in pixels of these logits (pixel i spans i … i+1).
+    points, labels
+        ``(N, P, 2)`` and ``(N, P)``: the prompts in pixels of the input, as `draw_hint` takes them.
+    size
+        Side of the input.
 
     Returns
     -------
     Tensor
         The same shape; crumbs have the opposite sign.
     """
-    crumbs = np.stack([_crumbs(mask, points) for mask, points in zip(_masks(logits), clicked, strict=True)])
+    places = (points * (logits.shape[-1] / size)).long().clamp(0, logits.shape[-1] - 1).cpu().numpy()
+    positive = (labels == 1).cpu().numpy()
+    crumbs = np.stack([_crumbs(m, xy[p]) for m, xy, p in zip(_masks(logits), places, positive, strict=True)])
     return _opposite(logits, crumbs)
 
 
@@ -85,16 +87,15 @@ def _opposite(logits: Tensor, where: NDArray[np.bool_]) -> Tensor:
     return torch.where(torch.from_numpy(where)[:, None].to(logits.device), -logits, logits) if where.any() else logits
 
 
-def _crumbs(mask: NDArray[np.bool_], clicked: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+def _crumbs(mask: NDArray[np.bool_], clicked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """``clicked (k, 2)`` are columns and rows."""
     parts, count = ndimage.label(mask, structure=_EIGHT)
     if count < 2:
         return np.zeros_like(mask)
     area = np.bincount(parts.ravel())
     area[0] = 0
     kept = area >= _FAIR_SHARE * area.max()
-    for x, y in clicked:
-        row, column = (min(max(int(v), 0), mask.shape[0] - 1) for v in (y, x))
-        kept[parts[row, column]] = True
+    kept[parts[clicked[:, 1], clicked[:, 0]]] = True
     crumbs: NDArray[np.bool_] = mask & ~kept[parts]
     return crumbs
 

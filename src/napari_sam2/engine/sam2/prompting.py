@@ -6,6 +6,7 @@ each on the logits of the last, as SAM 2 was trained.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from napari_sam2.engine.predictor import Window
 from napari_sam2.engine.sam2 import windows
+from napari_sam2.engine.sam2.cleaning import drop_crumbs
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
 from napari_sam2.masks import bounding_box
 from napari_sam2.prompts import PromptSet
@@ -62,7 +64,7 @@ class Prompting:
     def refine(
         self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
     ) -> MaskDecoding:
-        """Feed the prompts one after the other, each on the logits of the one before."""
+        """Feed the prompts one after the other, each on the logits of the one before; a box's answer has no crumbs."""
         coordinates, labels = self._tokens(prompts, window)
         corners = 0 if prompts.box is None else 2
         if self._exact:
@@ -78,7 +80,11 @@ class Prompting:
             before = start if decoding is None else decoding.low_res_logits
             decoding = self._decode_prompts(features, conditioned, points, kinds, before)
         assert decoding is not None
-        return decoding
+        config = self._model.config
+        if start is not None or prompts.box is None or config.prompt_hint is None:
+            return decoding
+        logits = drop_crumbs(decoding.low_res_logits, coordinates, labels, config.image_size)
+        return replace(decoding, low_res_logits=logits)
 
     def _decode_prompts(
         self, features: ImageFeatures, conditioned: Tensor, points: Tensor, labels: Tensor, before: Tensor | None
@@ -117,12 +123,6 @@ class Prompting:
         device = self._model.device
         coordinates = torch.tensor([[(x, y) for x, y, _ in rows]], dtype=torch.float32, device=device)
         return coordinates, torch.tensor([[kind for *_, kind in rows]], dtype=torch.int32, device=device)
-
-    def clicked(self, prompts: PromptSet, window: Window, side: int) -> list[tuple[float, float]]:
-        """The positive clicks as (x, y) in pixels of a picture of ``side`` that fills the window."""
-        coordinates, labels = self._tokens(prompts, window)
-        scale = side / self._model.config.image_size
-        return [(x * scale, y * scale) for x, y in coordinates[labels == 1].tolist()]
 
     def window(self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: Window | None) -> Window:
         """The window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""

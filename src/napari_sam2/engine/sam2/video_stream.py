@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
 from napari_sam2.engine.sam2 import windows
-from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays, fill_holes
+from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
 from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
@@ -197,9 +197,6 @@ class Sam2VideoStream:
         if start is not None and context:
             conditioned = self._condition_on(frame, features, window, context)
         decoding = self._prompting.refine(features, conditioned, prompts, window, start)
-        if start is None and prompts.box is not None and self._model.config.prompt_hint is not None:
-            clicked = self._prompting.clicked(prompts, window, decoding.low_res_logits.shape[-1])
-            decoding = replace(decoding, low_res_logits=drop_crumbs(decoding.low_res_logits, [clicked]))
         return self._prediction(decoding, window, from_prompts=True)
 
     def _take_mask(self, frame: int, prompts: PromptSet, window: Window | None) -> Prediction:
