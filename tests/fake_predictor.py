@@ -33,6 +33,7 @@ class FakeStream:
         self.frames = frames
         self.shape = frames[0].shape[:2]
         self.predicted = []
+        self.nearest = []
         self.advanced = []
         self.vanish_after = vanish_after
         self.fade_after = fade_after
@@ -40,8 +41,9 @@ class FakeStream:
     def _whole(self):
         return Window(0.0, 0.0, float(self.shape[0]), float(self.shape[1]))
 
-    def predict(self, frame, prompts, *, base=None, window=None, context=()):
+    def predict(self, frame, prompts, *, base=None, window=None, context=(), nearest=None):
         self.predicted.append(frame)
+        self.nearest.append(nearest)
         mask = np.zeros(self.shape, bool) if base is None else base.copy()
         if prompts.mask is not None:
             mask = prompts.mask.mask.decode()

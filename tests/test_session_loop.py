@@ -389,6 +389,32 @@ def test_labels_and_the_answers_to_them_are_one_step_that_can_be_replayed(sessio
     assert not session.labels().any()
 
 
+def test_a_click_on_a_lost_object_knows_the_mask_nearby(volume, tmp_path):
+    predictor = FakePredictor(vanish_after=8)
+    session = VideoSession(predictor, volume)
+    session.add_box(1, 5, (4, 5, 10, 12))
+    list(session.propagate(stop_when_gone=0))
+    assert filled(session, 1) == list(range(9))
+    lost, near = session._state.mask_record(1, 12), session.mask(1, 8)
+    session.add_points(1, 12, [(20, 20)])
+    session.predict_frame(12)
+    assert np.array_equal(predictor.streams[-1].nearest[-1], near)
+    list(session.propagate(stop_when_gone=0))
+    assert session.replay() == 0
+    path = tmp_path / "lost.sam2"
+    session.save(path)
+    session.close()
+    # Answered anew, it is answered in the same way, whatever is on its neighbours by now.
+    predictor = FakePredictor(vanish_after=8)
+    session = VideoSession.open(path, predictor, volume=volume)
+    session.edit_mask(1, 11, np.ones(SHAPE[1:], bool))
+    list(session.propagate(force=True, stop_when_gone=0))
+    assert np.array_equal(next(n for n in predictor.streams[-1].nearest if n is not None), near)
+    session.clear_prompts(1, 12)
+    assert session._state.mask_record(1, 12) == lost
+    session.close()
+
+
 def test_points_on_a_mask_prompt_correct_it(session):
     mask = np.zeros(SHAPE[1:], bool)
     mask[4:16, 4:16] = True

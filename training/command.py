@@ -19,6 +19,7 @@ from training import checkpoint
 from training.ahead import Ahead
 from training.checkpoint import Progress
 from training.export import write_weights
+from training.grow import grow, is_deeper
 from training.recipe import DEFAULT, Recipe, load_recipe
 from training.together import Together
 from training.train import Limits, StepMaker, Trainer, new_network, run
@@ -115,8 +116,11 @@ def _train_as(together: Together | None, options: argparse.Namespace, stop: Call
 
 
 def _beginning(recipe: Recipe, out: Path, start: str | None) -> Progress:
-    """Where to go on from; the size of the input, which no weight depends on, is that of the recipe."""
+    """Where to go on from; no weight depends on the size of the input, and a network with fewer blocks grows."""
     progress = _given(recipe, out, start)
+    if is_deeper(recipe.network, progress.network):
+        logger.info("the network grows to the depth of the recipe")
+        return grow(progress, recipe.network)
     progress.network = {**progress.network, "image_size": recipe.network["image_size"]}
     return progress
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from napari_sam2.engine.sam2.mask_decoder import mean_alternative
 from training.walk import Answer
 
 _MOST_LOGIT = 60.0  # the residual of a hint alone may reach 16; beyond this BCE only loses precision
@@ -96,7 +97,8 @@ def _judge_one(
     counted = present * asked
 
     by_mask = _mask_loss(logits, target, weights.balance)
-    best = by_mask[:, 1:].amin(1)
+    mean = mean_alternative(logits)
+    best = _mask_loss(mean, target, weights.balance)[:, 0] if answer.averaged else by_mask[:, 1:].amin(1)
     three = (1 - weights.others) * best + weights.others * by_mask[:, 1:].mean(1)
     shown, hidden = (three, by_mask[:, 0]) if answer.multimask else (by_mask[:, 0], three)
     mask_term = _mean(shown + weights.unused * hidden, counted)
@@ -104,7 +106,8 @@ def _judge_one(
     with torch.no_grad():
         true_iou = _iou(logits > 0, target > 0.5)
         choice = decoding.all_iou[:, 1:].argmax(1) + 1 if answer.multimask else torch.zeros_like(present).long()
-        shown_iou = _mean(true_iou.gather(1, choice[:, None])[:, 0], counted)
+        of_shown = _iou(mean > 0, target > 0.5) if answer.averaged else true_iou.gather(1, choice[:, None])
+        shown_iou = _mean(of_shown[:, 0], counted)
     guess = decoding.all_iou
     distance = (guess - true_iou).abs().mean(1)
     # Written out: torch's own refuses what is not finite with an error, where the step is to be skipped.
@@ -117,7 +120,7 @@ def _judge_one(
 
 
 def _mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
-    """BCE plus Dice loss of each mask: (N, 4, n, n) and (N, 1, n, n) to (N, 4)."""
+    """BCE plus Dice loss of each mask: (N, M, n, n) and (N, 1, n, n) to (N, M)."""
     target = target.expand_as(logits)
     share = target[:, :1].mean((2, 3), keepdim=True).clamp(2e-3, 0.98)
     weight = (0.5 * (target / share + (1 - target) / (1 - share))) ** balance

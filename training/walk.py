@@ -15,11 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays
-from napari_sam2.engine.sam2.erasing import erase
+from napari_sam2.engine.sam2.erasing import erase, pixel_of
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
+from napari_sam2.masks import moved_onto
 from napari_sam2.prompts import PointPrompt
 from training.crops import Clips
 from training.prompts import Kind, Points, Prompter
@@ -70,11 +71,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Answer:
-    """One run of the mask decoder: the frame, what came out, and whether a mask was chosen among 1 to 3."""
+    """One run of the mask decoder: the frame, what came out, and how the mask that is shown was made.
+
+    It is mask 0, or with ``multimask`` the best of 1 to 3 or, ``averaged``, their mean.
+    """
 
     frame: int
     decoding: MaskDecoding
     multimask: bool
+    averaged: bool = False
 
 
 def walk(model: Sam2Model, clips: Clips, plan: Plan, prompter: Prompter) -> list[Answer]:
@@ -128,10 +133,10 @@ class _Walk:
                 last = tracked.low_res_logits
         for frame in range(1 + self._plan.quiet, end):
             tracked = self._track(frame, last)
-            self._answers.append(Answer(frame, tracked, True))
+            self._answers.append(Answer(frame, tracked, multimask=True, averaged=True))
             tracked = _without_strays(tracked, last)
             if frame == self._plan.corrected_frame:
-                tracked, memory = self._corrected(frame, tracked)
+                tracked, memory = self._corrected(frame, tracked, last)
                 # In use the track ends here and a new one starts, which knows the accepted frames only.
                 conditioning = self._bank.conditioning
                 self._bank = self._empty_bank()
@@ -180,7 +185,16 @@ class _Walk:
         last = last if self._plan.through_masks else last.detach()
         hint = last.clamp(-self._hint.clamp, self._hint.clamp)
         return self._model.decode(
-            conditioned, features.s8, features.s4, None, None, hint, multimask=True, residual_row=1, known=self._known
+            conditioned,
+            features.s8,
+            features.s4,
+            None,
+            None,
+            hint,
+            multimask=True,
+            residual_row=1,
+            known=self._known,
+            averaged=True,
         )
 
     def _slipped(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
@@ -190,10 +204,11 @@ class _Walk:
         wrong = self._prompter.slip(found, earlier[:, 0] > 0.5)
         return replace(tracked, low_res_logits=wrong), self._memory(frame, tracked, self._high_res(wrong))
 
-    def _corrected(self, frame: int, tracked: MaskDecoding) -> tuple[MaskDecoding, Memory]:
+    def _corrected(self, frame: int, tracked: MaskDecoding, last: Tensor) -> tuple[MaskDecoding, Memory]:
         """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone.
 
-        What is accepted, and its memory.
+        Where the object was lost, on the mask of the frame before, moved onto the click; in use that frame may be
+        farther away. What is accepted, and its memory.
         """
         features, masks = self._features[frame], self._masks[:, frame]
         context = self._empty_bank()
@@ -203,6 +218,7 @@ class _Walk:
         found = self._binary(tracked)
         clicks = self._prompter.correction(masks, found)
         base = _erased(found, clicks) if self._plan.as_in_use else found
+        base = torch.where(found.flatten(1).any(1)[:, None, None], base, _moved(self._high_res(last)[:, 0] > 0, clicks))
         decoding = self._decode(frame, conditioned, clicks, self._as_logits(base))
         for _ in range(self._plan.frame_corrections - 1):
             clicks = _append(clicks, self._prompter.correction(masks, self._binary(decoding)))
@@ -287,6 +303,18 @@ def _erased(masks: Tensor, clicks: Points) -> Tensor:
         given = [PointPrompt(y, x, label == 1) for (x, y), label in zip(points, labels, strict=True) if label >= 0]
         left.append(erase(mask, given))
     return torch.from_numpy(np.stack(left)).to(masks.device)
+
+
+def _moved(masks: Tensor, clicks: Points) -> Tensor:
+    """Masks ``(N, S, S)`` moved onto the first positive click; those without one, and empty ones, become empty."""
+    moved = []
+    for mask, points, labels in zip(masks.cpu().numpy(), *(t.tolist() for t in clicks), strict=True):
+        click = next((PointPrompt(y, x) for (x, y), label in zip(points, labels, strict=True) if label == 1), None)
+        if click is None or not mask.any():
+            moved.append(np.zeros_like(mask))
+        else:
+            moved.append(moved_onto(mask, *pixel_of(click, mask.shape)))
+    return torch.from_numpy(np.stack(moved)).to(masks.device)
 
 
 def _where(choice: Tensor, yes: MaskDecoding, no: MaskDecoding) -> MaskDecoding:

@@ -97,6 +97,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         "model": record.model,
         "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
         "levels": None if record.levels is None else list(record.levels),
+        "nearest": None if record.nearest is None else keep(mask_to_bytes(record.nearest)),
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
     }
@@ -104,7 +105,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
-    levels = data["levels"]
+    levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     return MaskRecord(
         fetch(data["mask"], mask_from_bytes),
         data["source"],
@@ -113,7 +114,8 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         fetch(data["from"], lambda sources: tuple(_decode_source(s, fetch) for s in json.loads(sources))),
         None if levels is None else (levels[0], levels[1]),
         _or_nan(data["disagreement"]),
-        data.get("model", ""),  # files of version 0.1 do not say
+        data.get("model", ""),
+        None if nearest is None else fetch(nearest, mask_from_bytes),
     )
 
 

@@ -44,7 +44,8 @@ class MaskRecord:
     model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
     prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
     end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or where that
-    is not known.
+    is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the nearest frame
+    that had it then.
     """
 
     mask: RunLengthMask
@@ -55,6 +56,7 @@ class MaskRecord:
     levels: tuple[float, float] | None = None
     disagreement: float = math.nan
     model: str = ""
+    nearest: RunLengthMask | None = None
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
             accepted = again.accepted(change.obj_id)
             value = again.answered(accepted[change.frame], again.answer(change.obj_id, accepted, change.frame))
         elif change.kind == "base" and value is not None:
-            value = again.mask_record(change.obj_id, change.frame)
+            value = again.base(change.obj_id, change.frame)
         with again.history.step(step.name) as put:
             put(change.kind, change.obj_id, change.frame, value)
 

@@ -315,12 +315,13 @@ class VideoSession:
             object_table.uncut(self._history, put, obj_id, frame)
             if record is not None and record.source != "prompt" and not before:
                 # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
-                put("base", obj_id, frame, record)
+                put("base", obj_id, frame, self._state.base(obj_id, frame))
             elif before.mask is not None and prompts.mask is None:
                 # They correct a mask that the user gave, which is as good as one drawn by hand.
                 put("base", obj_id, frame, MaskRecord(before.mask.mask, "edit"))
         else:
-            put("mask", obj_id, frame, self._history.get("base", obj_id, frame))
+            base = self._history.get("base", obj_id, frame)
+            put("mask", obj_id, frame, None if base is None else replace(base, nearest=None))
             put("base", obj_id, frame, None)
         put("prompts", obj_id, frame, prompts or None)
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam2.errors import PromptError
-from napari_sam2.masks import bounding_box
+from napari_sam2.masks import bounding_box, deepest_pixel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,13 +17,6 @@ if TYPE_CHECKING:
     from napari_sam2.session import VideoSession
 
 Prompt = Literal["click", "box", "mask"]
-
-
-def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
-    """``(y, x)`` of the pixel farthest from the outside, the frame's border counting as outside."""
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), mask.shape)
-    return int(y), int(x)
 
 
 def prompt_object(session: VideoSession, obj_id: int, frame: int, target: NDArray[np.bool_], prompt: Prompt) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.engine.predictor import Conditioning
@@ -128,6 +128,15 @@ class SessionState:
         answers = record.source == "prompt" and record.computed_from == (accepted.prompts,)
         return answers and self.is_by_this_model(record)
 
+    def base(self, obj_id: int, frame: int) -> MaskRecord | None:
+        """The mask of a frame as prompts correct it: one without the object knows what it is like nearby."""
+        record = self.mask_record(obj_id, frame)
+        if record is None or record.mask.area:
+            return record
+        shown = {f: r.mask for f, r in self.history.frames("mask", obj_id).items() if r.mask.area}
+        nearest = min(shown, key=lambda f: (abs(f - frame), f), default=None)
+        return replace(record, nearest=None if nearest is None else shown[nearest])
+
     def is_by_this_model(self, record: MaskRecord) -> bool:
         """Whether the present model computed a mask, as far as that is known."""
         return record.model in ("", self.predictor.name)
@@ -180,6 +189,7 @@ class SessionState:
             base=None if base is None else base.mask.decode(),
             window=None if record is None else record.window,
             context=[] if base is None else self._context(obj_id, accepted, base),
+            nearest=None if base is None or base.nearest is None else base.nearest.decode(),
         )
         self._frame_states[obj_id, frame] = (asked, prediction.state)
         return prediction

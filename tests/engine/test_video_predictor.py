@@ -14,8 +14,9 @@ from napari_sam2.engine.predictor import Conditioning
 from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays, fill_holes
 from napari_sam2.engine.sam2.embedding_store import Budget
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.masks import RunLengthMask, bounding_box
-from napari_sam2.prompts import MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.masks import RunLengthMask, bounding_box, deepest_pixel
+from napari_sam2.metrics import dice
+from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -36,10 +37,6 @@ def stack():
         image.append(np.where(inside, 0.75, 0.3) + rng.normal(0, 0.04, yy.shape))
         truth.append(inside)
     return ImageVolume(np.array(image, np.float32), axes="zyx", window=(0, 1)), np.array(truth)
-
-
-def dice(a, b):
-    return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
 def box_of(mask):
@@ -228,28 +225,27 @@ def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
     assert parts == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("fresh_iou", "known_iou", "known_is_empty", "taken"),
-    [(0.6, 0.5, False, "known"), (0.7, 0.5, False, "fresh"), (0.5, 0.7, False, "known"), (0.5, 0.7, True, "fresh")],
-)
-def test_a_lost_object_is_what_its_neighbour_knows(
-    predictor, stack, monkeypatch, fresh_iou, known_iou, known_is_empty, taken
-):
+def test_a_lost_object_looks_as_it_does_nearby(predictor, stack, monkeypatch):
     volume, truth = stack
     stream = predictor.open([f[..., None] for f in volume.array])
-    click = PromptSet(points=(PointPrompt(80, 90),))
+    y, x = deepest_pixel(truth[6])
+    click, empty = PromptSet(points=(PointPrompt(y, x),)), np.zeros(truth[0].shape, bool)
     accepted = stream.predict(2, PromptSet(mask=MaskPrompt(RunLengthMask.encode(truth[2]))))
-    logits = {"fresh": np.full(truth[0].shape, 1.0), "known": np.full(truth[0].shape, -1.0 if known_is_empty else 2.0)}
-    ious = {"fresh": fresh_iou, "known": known_iou}
-
-    def answer(frame, prompts, base, window, context):
-        which = "fresh" if base is None else "known"
-        return replace(accepted, logits=logits[which], scores=replace(accepted.scores, iou=ious[which]))
-
-    monkeypatch.setattr(stream, "_answer", answer)
     context = [Conditioning(2, accepted.state)]
-    found = stream.predict(6, click, base=np.zeros(truth[0].shape, bool), context=context)
-    assert found.logits is logits[taken]
+    asked = []
+    answer = stream._answer
+    monkeypatch.setattr(stream, "_answer", lambda *args: asked.append(args[2:]) or answer(*args))
+    elsewhere = np.roll(truth[5], (-20, 30), (0, 1))
+    found = stream.predict(6, click, base=empty, context=context, nearest=elsewhere)
+    base, window, known = asked[0]
+    assert base[y, x]
+    assert dice(base, truth[5]) > 0.9, "moved onto the click"
+    assert (window, known) == (None, context)
+    assert dice(found.mask, truth[6]) > 0.85
+    around = PromptSet(points=click.points, box=BoxPrompt(*bounding_box(truth[6])))
+    stream.predict(6, click, base=empty, context=context)
+    stream.predict(6, around, base=empty, context=context, nearest=elsewhere)
+    assert asked[1:] == [(None, None, ())] * 2, "nothing is known of it, or the box says more"
 
 
 def test_between_accepted_frames_an_object_is_never_lost(predictor, stack, monkeypatch):

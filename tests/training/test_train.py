@@ -19,6 +19,7 @@ from training import checkpoint
 from training.ahead import Ahead
 from training.command import main
 from training.export import config_to_json, write_weights
+from training.grow import grow
 from training.loss import LossWeights, judge
 from training.recipe import Recipe, load_recipe
 from training.train import Limits, StepMaker, Trainer, new_network, run, set_input_size
@@ -155,10 +156,11 @@ def test_the_compact_checkpoint_is_close_and_fits(recipe: Recipe, tmp_path: Path
     compact = checkpoint.load(tmp_path / "compact.pt")
     assert compact.step == progress.step
     assert compact.updates == progress.updates
-    for name, tolerance in (("average", 1e-3), ("live", 1e-3), ("first", 0.02), ("second", 0.02)):
+    for name, tolerance in (("average", 1e-3), ("live", 1e-3), ("first", 0.02), ("second", 0.06)):
         for key, value in getattr(progress, name).items():
             error = float((getattr(compact, name)[key] - value).abs().max())
             assert error <= tolerance * float(value.abs().max()) + 1e-6, (name, key)
+    assert all(bool((compact.second[k] > 0).all()) for k, v in progress.second.items() if v.numel() > 96 and v.any())
     Trainer(recipe, compact, CPU).step(StepMaker(recipe, None, True).make(3))
 
 
@@ -204,6 +206,35 @@ def test_commands(tmp_path: Path, recipe: Recipe) -> None:
     main(["export", str(out), str(weights), "--compact", str(compact)])
     assert ns.load_predictor(weights).name
     assert checkpoint.load(compact).step == 2
+
+
+def test_a_grown_network_begins_by_answering_as_before(recipe: Recipe) -> None:
+    encoder, memory = recipe.network["image_encoder"], recipe.network["memory_attention"]
+    shallow, deep = (
+        {
+            **recipe.network,
+            "image_encoder": {**encoder, "stages": stages, "global_att_blocks": attending},
+            "memory_attention": {**memory, "num_layers": layers},
+        }
+        for stages, attending, layers in (([1, 2, 2, 1], [4, 5], 1), ([2, 3, 4, 1], [6, 7, 8, 9], 3))
+    )
+    progress = new_network(shallow, 0)
+    grown = grow(progress, deep)
+    assert len(grown.live) > len(progress.live)
+    before, after = (Trainer(recipe, p, CPU).model.eval() for p in (progress, grown))
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        one, other = (m.encode_image(images) for m in (before, after))
+    for name in ("s4", "s8", "s16"):
+        assert torch.allclose(getattr(one, name), getattr(other, name), atol=1e-5)
+    assert torch.isfinite(Trainer(recipe, grown, CPU).step(StepMaker(recipe, None, False).make(0)).loss)
+
+
+def test_a_network_that_differs_in_more_than_depth_does_not_grow(recipe: Recipe) -> None:
+    shallow = {**recipe.network, "memory_attention": {**recipe.network["memory_attention"], "num_layers": 1}}
+    wider = {**shallow, "image_encoder": {**shallow["image_encoder"], "embed_dim": 16}}
+    with pytest.raises(ValueError, match="with more blocks"):
+        grow(new_network(wider, 0), recipe.network)
 
 
 def test_absent_objects_have_no_mask_to_learn(recipe: Recipe) -> None:

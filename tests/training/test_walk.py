@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from napari_sam2.engine.predictor import Conditioning, Prediction
-from napari_sam2.engine.sam2.model import Sam2Model
+from napari_sam2.engine.sam2.model import ABSENT_LOGIT, MaskDecoding, Sam2Model
 from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
 from napari_sam2.engine.weights import load_model
-from napari_sam2.masks import RunLengthMask
+from napari_sam2.masks import RunLengthMask, deepest_pixel
 from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
-from napari_sam2.simulated_user import deepest_pixel
 from training.crops import Clips
 from training.prompts import Points
 from training.scenes import make_scene
@@ -136,6 +137,37 @@ def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
     _same(answers[5], corrected, 0)
     (last,) = _engine(stream, corrected, range(3, 4), context, 2)
     _same(answers[6], last, 0)
+
+
+def test_as_the_engine_finds_a_lost_object(model: Sam2Model, clips: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A click where the second tracked frame has nothing."""
+    one = Clips(clips.images[:1], clips.masks[:1, 1:])
+    decode, tracked = model.decode, []
+
+    def losing(*args: Any, **kwargs: Any) -> MaskDecoding:
+        decoding = decode(*args, **kwargs)
+        tracked.extend([decoding] * kwargs.get("averaged", False))
+        if len(tracked) == 2 and kwargs.get("averaged"):
+            return replace(decoding, low_res_logits=torch.full_like(decoding.low_res_logits, ABSENT_LOGIT))
+        return decoding
+
+    monkeypatch.setattr(model, "decode", losing)
+    y, x = deepest_pixel(one.masks[0, 0, 2].numpy())
+    with torch.no_grad():
+        answers = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 1)]))
+    assert [a.frame for a in answers] == [1, 2, 2, 3]
+    tracked.clear()
+    stream = _stream(model, one.images[0])
+    prompted = stream.predict(0, PromptSet(mask=MaskPrompt(RunLengthMask.encode(one.masks[0, 0, 0].numpy()))))
+    first, lost = _engine(stream, prompted, range(1, 3), [], 0)
+    assert first.mask.any()
+    assert not lost.mask.any()
+    context, click = [Conditioning(0, prompted.state)], PromptSet(points=(PointPrompt(y, x),))
+    found = stream.predict(2, click, base=lost.mask, window=lost.window, context=context, nearest=first.mask)
+    assert found.mask.any()
+    _same(answers[2], found, 0)
+    (last,) = _engine(stream, found, range(3, 4), context, 2)
+    _same(answers[3], last, 0)
 
 
 @pytest.mark.parametrize("kind", ["box", "mask"])

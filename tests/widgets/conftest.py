@@ -23,7 +23,7 @@ class FakeStream:
     def __init__(self, frames, owner):
         self.frames, self.owner = frames, owner
 
-    def predict(self, frame, prompts, *, base=None, window=None, context=()):
+    def predict(self, frame, prompts, *, base=None, window=None, context=(), nearest=None):
         self.owner.threads.add(threading.current_thread())
         self.owner.asked.append((frame, prompts))
         picture = self.frames[frame]

@@ -110,6 +110,7 @@ class VideoStream(Protocol):
         base: NDArray[np.bool_] | None = None,
         window: Window | None = None,
         context: Sequence[Conditioning] = (),
+        nearest: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame.
 
@@ -125,6 +126,8 @@ class VideoStream(Protocol):
             The window in which ``base`` was made.
         context
             Other accepted frames of the object.
+        nearest
+            ``(Y, X) bool``: the object's mask on the nearest frame that shows it, where ``base`` is without it.
         """
         ...
 

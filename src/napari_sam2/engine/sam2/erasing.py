@@ -30,13 +30,13 @@ def erase(mask: NDArray[np.bool_], points: Sequence[PointPrompt]) -> NDArray[np.
     for point in points:
         if point.positive:
             continue
-        y, x = _pixel(point, mask.shape)
+        y, x = pixel_of(point, mask.shape)
         if not left[y, x]:
             continue
         parts, _ = ndimage.label(left)
         part = parts == parts[y, x]
         depth = ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
-        confirmed = any(p.positive and part[_pixel(p, mask.shape)] for p in points)
+        confirmed = any(p.positive and part[pixel_of(p, mask.shape)] for p in points)
         if depth[y, x] >= _MIDDLE * depth.max() and not confirmed:
             sizes = np.bincount(parts.ravel())
             left = (parts > 0) & (sizes[parts] >= _CRUMB * part.sum()) & ~part
@@ -46,5 +46,6 @@ def erase(mask: NDArray[np.bool_], points: Sequence[PointPrompt]) -> NDArray[np.
     return left
 
 
-def _pixel(point: PointPrompt, shape: tuple[int, ...]) -> tuple[int, int]:
+def pixel_of(point: PointPrompt, shape: tuple[int, ...]) -> tuple[int, int]:
+    """Row and column of a click; one outside lies on the frame's border."""
     return min(max(round(point.y), 0), shape[0] - 1), min(max(round(point.x), 0), shape[1] - 1)

@@ -108,6 +108,11 @@ def best_alternative(iou: Tensor) -> Tensor:
     return iou[:, 1:].argmax(dim=1) + 1
 
 
+def mean_alternative(logits: Tensor) -> Tensor:
+    """Mean of masks 1 to 3, (B, 4, h, w) to (B, 1, h, w)."""
+    return logits[:, 1:].mean(1, keepdim=True)
+
+
 def stable_choice(logits: Tensor, iou: Tensor, delta: float, threshold: float) -> Tensor:
     """Return 0 where mask 0 hardly depends on the threshold, else the best of masks 1 to 3.
 

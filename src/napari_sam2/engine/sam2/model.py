@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .config import Sam2Config
 from .fpn import ImageEncoder
 from .layers import Mlp, resize_antialiased, to_maps, to_tokens
-from .mask_decoder import MaskDecoder, best_alternative, pick, stable_choice
+from .mask_decoder import MaskDecoder, best_alternative, mean_alternative, pick, stable_choice
 from .memory_attention import MemoryAttention
 from .memory_encoder import MemoryEncoder
 from .position_encoding import TableCache, sine_1d, sine_grid
@@ -210,6 +210,7 @@ class Sam2Model(nn.Module):
         multimask: bool,
         residual_row: int | None = None,
         known: Tensor | None = None,
+        averaged: bool = False,
     ) -> MaskDecoding:
         """Predict a mask for each object of the batch.
 
@@ -233,6 +234,9 @@ class Sam2Model(nn.Module):
             Adds this row of the network's ``prompt_residual``, times ``mask_logits``, to all masks.
         known : Tensor, (B, 1) bool, optional
             Objects that are there whatever the network says; their scores are at least just above 0.
+        averaged : bool
+            With ``multimask``: the mean of masks 1 to 3 is shown instead of the best one; IoU and pointer stay those
+            of the best one.
         """
         batch = conditioned.shape[0]
         if points is None or labels is None:
@@ -246,9 +250,11 @@ class Sam2Model(nn.Module):
             logits = logits + self.sam_mask_decoder.residual(mask_logits, residual_row)
         if known is not None:
             score = torch.where(known, score.clamp(min=_JUST_PRESENT), score)
-        return self._choose(logits, iou, tokens, score, multimask)
+        return self._choose(logits, iou, tokens, score, multimask, averaged)
 
-    def _choose(self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool) -> MaskDecoding:
+    def _choose(
+        self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool, averaged: bool = False
+    ) -> MaskDecoding:
         config = self.config
         zero = torch.zeros(logits.shape[0], dtype=torch.long, device=logits.device)
         if multimask:
@@ -261,7 +267,8 @@ class Sam2Model(nn.Module):
                 delta, threshold = config.dynamic_multimask_stability_delta, config.dynamic_multimask_stability_thresh
                 choice = stable_choice(logits, iou, delta, threshold)
         present = score > 0
-        chosen = torch.where(present[:, :, None, None], pick(logits, choice)[:, None], ABSENT_LOGIT)
+        shown = mean_alternative(logits) if multimask and averaged else pick(logits, choice)[:, None]
+        chosen = torch.where(present[:, :, None, None], shown, ABSENT_LOGIT)
         pointer = self._gate_pointer(self.obj_ptr_proj(pick(tokens, token_choice)), present)
         return MaskDecoding(logits, iou, chosen, pick(iou, choice), score, pointer)
 

@@ -16,13 +16,13 @@ from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, 
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
-from napari_sam2.engine.sam2.erasing import erase
+from napari_sam2.engine.sam2.erasing import erase, pixel_of
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
 from napari_sam2.errors import NapariSam2Error, PromptError
-from napari_sam2.masks import RunLengthMask, bounding_box
+from napari_sam2.masks import RunLengthMask, bounding_box, moved_onto
 from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
-_CLEARLY_SURER = 0.15  # in predicted IoU; the only value tried, outside the validation set
 
 
 @dataclass(frozen=True)
@@ -158,6 +157,7 @@ class Sam2VideoStream:
         base: NDArray[np.bool_] | None = None,
         window: Window | None = None,
         context: Sequence[Conditioning] = (),
+        nearest: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame; see :class:`~napari_sam2.engine.predictor.VideoStream`."""
         if not prompts:
@@ -172,15 +172,12 @@ class Sam2VideoStream:
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
             return self._answer(frame, prompts, base, window, context)
-        found = self._answer(frame, prompts, None, None, ())
-        if self._model.config.prompt_hint is None or not context:
-            return found
-        # The object was lost here: looked for afresh, and where the nearest frame that it was tracked from has it. A
-        # small model is as sure of larger things around the click, so the fresh answer has to be clearly surer.
-        nearest = cast("FrameState", min(context, key=lambda c: abs(c.frame - frame)).state)
-        known = self._answer(frame, prompts, base, window or nearest.window, context)
-        is_as_sure = known.scores.iou > found.scores.iou - _CLEARLY_SURER
-        return known if known.mask.any() and is_as_sure else found
+        click = next((p for p in prompts.points if p.positive), None)
+        if self._model.config.prompt_hint is None or nearest is None or click is None or prompts.box is not None:
+            return self._answer(frame, prompts, None, None, ())
+        # The object was lost here: a small model finds it better from what it looks like nearby than afresh.
+        base = moved_onto(nearest, *pixel_of(click, self._shape))
+        return self._answer(frame, prompts, base, None, context)
 
     def _answer(
         self,
@@ -284,8 +281,9 @@ class Sam2VideoStream:
     def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor, known: Tensor) -> MaskDecoding:
         """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
 
-        Accepted frames far ahead, with masks of another size, make such a model lose an object beside the frame that it
-        is tracked from.
+        What the alternatives differ in on a tracked frame is not which object is meant but where its edge is: a small
+        model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
+        another size, make such a model lose an object beside the frame that it is tracked from.
         """
         hint = self._model.config.prompt_hint
         previous = None if hint is None else last.clamp(-hint.clamp, hint.clamp)
@@ -300,6 +298,7 @@ class Sam2VideoStream:
             multimask=True,
             residual_row=row,
             known=None if hint is None else known,
+            averaged=hint is not None,
         )
         if hint is None:
             return decoding
