@@ -114,6 +114,20 @@ def test_correction_recomputes_only_between_its_neighbours(session):
     assert session.mask(1, 10)[20].any()
 
 
+def test_a_correction_reaches_a_quarter_of_the_way_to_a_prompt_and_half_to_another_correction(session):
+    session.add_box(1, 0, (2, 2, 6, 6))
+    list(session.propagate())
+    session.add_points(1, 8, [(20, 20)])
+    session.predict_frame(8)
+    list(session.propagate())
+    follows = [f for f in range(20) if session.mask(1, f)[20].any()]
+    assert follows == list(range(7, 20)), "6 is a tie, which the lower frame takes"
+    session.add_points(1, 16, [(12, 20)])
+    session.predict_frame(16)
+    list(session.propagate())
+    assert [f for f in range(20) if session.mask(1, f)[12].any()] == list(range(13, 20))
+
+
 def test_clearing_a_correction_brings_the_tracked_mask_back(session):
     session.add_box(1, 2, (2, 2, 6, 6))
     list(session.propagate())
