@@ -80,6 +80,11 @@ class Accepted:
         """Whether its prompts stand on an earlier mask."""
         return self.mask is None and self.base is not None
 
+    @property
+    def corrects_a_track(self) -> bool:
+        """Whether its prompts stand on a tracked mask, so where tracking had gone wrong."""
+        return self.is_correction and self.base is not None and self.base.source == "track"
+
 
 def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
     """The accepted frames of an object, in ascending order."""
@@ -119,7 +124,7 @@ def owner_of(
 ) -> tuple[Accepted, Literal[1, -1]] | None:
     """The accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
-    In both directions the nearer one, the lower on a tie. Towards a frame that is no correction, a correction has a
+    In both directions the nearer one, the lower on a tie. Towards any other frame one that corrects a track has a
     quarter of the way only: it was made where tracking had gone wrong, and half-way to its neighbour most had not. A
     frame without the object is the owner only where there is no other: then the object has ended before it.
     """
@@ -137,4 +142,4 @@ def owner_of(
 
 def _way(frame: int, start: Accepted, other: Accepted) -> int:
     """How far a frame is from the start of a track that meets the one from another accepted frame."""
-    return abs(frame - start.frame) * (_SHORT if start.is_correction and not other.is_correction else 1)
+    return abs(frame - start.frame) * (_SHORT if start.corrects_a_track and not other.corrects_a_track else 1)
