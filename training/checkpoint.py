@@ -2,7 +2,7 @@
 
 A checkpoint is one torch file of tensors and plain containers (read with ``weights_only``). It holds the network's
 configuration, the weights as they are trained, their average, and the state of AdamW. The compact form keeps the
-average in half precision, the trained weights as an 8-bit difference from it, and AdamW's moments in 8 bits.
+average in half precision, the trained weights as an 8-bit difference from it, and AdamW's moments in 8 and 16 bits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from torch import Tensor
 from napari_sam2.engine.weights import read_checkpoint
 
 FORMAT = 1
-_LEAST_SHARE = 1e-6
-_SMALL = 96  # tensors of at most so many numbers stay as they are: they weigh nothing
+_SMALL = 4096  # tensors of at most so many numbers stay as they are: they weigh nothing
 Tensors = dict[str, Tensor]
 
 
@@ -75,8 +73,8 @@ def save(path: Path, progress: Progress, compact: bool = False) -> None:
         state["average"] = average
         state["live"] = {k: _bytes(progress.live[k] - _unpacked(v)) for k, v in average.items()}
         state["first"] = {k: _bytes(v) for k, v in progress.first.items()}
-        # The second moment spans many decades, and it divides: small values must not become 0.
-        state["second"] = {k: _decades(v.sqrt()) for k, v in progress.second.items()}
+        # The second moment spans too many decades for 16 bits; its root does not.
+        state["second"] = {k: _scaled_half(v.sqrt()) for k, v in progress.second.items()}
     else:
         state |= {name: dict(getattr(progress, name)) for name in ("average", "live", "first", "second")}
     state["compact"] = compact
@@ -151,26 +149,20 @@ def _half(tensor: Tensor) -> list[Any]:
     return [list(tensor.shape), tensor if tensor.numel() <= _SMALL else tensor.half(), None]
 
 
-def _decades(tensor: Tensor) -> list[Any]:
-    """Positive numbers as the 8-bit logarithm of their share of the largest one."""
-    if tensor.numel() <= _SMALL:
-        return [list(tensor.shape), tensor, None]
-    scale = tensor.max().clamp(min=1e-30)
-    share = (tensor / scale).clamp(min=_LEAST_SHARE)
-    return [list(tensor.shape), ((1 - share.log() / log(_LEAST_SHARE)) * 255).round().to(torch.uint8), scale]
+def _scaled_half(tensor: Tensor) -> list[Any]:
+    scale = tensor.abs().max().clamp(min=1e-30)
+    return [list(tensor.shape), (tensor / scale).half(), scale]
 
 
 def _bytes(tensor: Tensor) -> list[Any]:
     if tensor.numel() <= _SMALL:
         return [list(tensor.shape), tensor, None]
-    rows = tensor.reshape(tensor.shape[0] if tensor.ndim > 1 else 1, -1)
+    rows = tensor.reshape(tensor.shape[0], -1)
     scale = rows.abs().amax(1, keepdim=True).clamp(min=1e-30) / 127
     return [list(tensor.shape), (rows / scale).round().to(torch.int8), scale]
 
 
 def _unpacked(packed: list[Any]) -> Tensor:
     shape, numbers, scale = packed
-    values: Tensor = numbers.float()
-    if numbers.dtype == torch.uint8:
-        values = _LEAST_SHARE ** (1 - values / 255)
-    return (values if scale is None else values * scale).reshape(shape)
+    values: Tensor = numbers.float() if scale is None else numbers.float() * scale
+    return values.reshape(shape)

@@ -6,27 +6,28 @@ frame is prompted, the others are tracked, some are corrected. `tests/training` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays
-from napari_sam2.engine.sam2.erasing import erase, pixel_of
+from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
-from napari_sam2.masks import moved_onto
+from napari_sam2.engine.sam2.seeking import seek
 from napari_sam2.prompts import PointPrompt
 from training.crops import Clips
 from training.prompts import Kind, Points, Prompter
 
 _MAX_CONDITIONING = 4  # accepted frames that a track attends, as in the engine
-_BOX_POINTS = 2
+_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,9 @@ class _Walk:
         conditioned = self._model.condition_on_memory(features.s16, memory, position, pointers)
         found = self._binary(tracked)
         clicks = self._prompter.correction(masks, found)
-        base = _erased(found, clicks) if self._plan.as_in_use else found
-        base = torch.where(found.flatten(1).any(1)[:, None, None], base, _moved(self._high_res(last)[:, 0] > 0, clicks))
+        base = _each(erase, found, clicks) if self._plan.as_in_use else found
+        nearby = _each(seek, self._high_res(last)[:, 0] > 0, clicks)
+        base = torch.where(found.flatten(1).any(1)[:, None, None], base, nearby)
         decoding = self._decode(frame, conditioned, clicks, self._as_logits(base))
         for _ in range(self._plan.frame_corrections - 1):
             clicks = _append(clicks, self._prompter.correction(masks, self._binary(decoding)))
@@ -296,25 +298,13 @@ def _append(before: Points, after: Points) -> Points:
     return torch.cat([before[0], after[0]], 1), torch.cat([before[1], after[1]], 1)
 
 
-def _erased(masks: Tensor, clicks: Points) -> Tensor:
-    """Masks ``(N, S, S)`` without what their negative clicks point at."""
-    left = []
+def _each(change: Callable[[_Mask, list[PointPrompt]], _Mask], masks: Tensor, clicks: Points) -> Tensor:
+    """Masks ``(N, S, S)``, each changed by its clicks as the engine does."""
+    changed = []
     for mask, points, labels in zip(masks.cpu().numpy(), *(t.tolist() for t in clicks), strict=True):
         given = [PointPrompt(y, x, label == 1) for (x, y), label in zip(points, labels, strict=True) if label >= 0]
-        left.append(erase(mask, given))
-    return torch.from_numpy(np.stack(left)).to(masks.device)
-
-
-def _moved(masks: Tensor, clicks: Points) -> Tensor:
-    """Masks ``(N, S, S)`` moved onto the first positive click; those without one, and empty ones, become empty."""
-    moved = []
-    for mask, points, labels in zip(masks.cpu().numpy(), *(t.tolist() for t in clicks), strict=True):
-        click = next((PointPrompt(y, x) for (x, y), label in zip(points, labels, strict=True) if label == 1), None)
-        if click is None or not mask.any():
-            moved.append(np.zeros_like(mask))
-        else:
-            moved.append(moved_onto(mask, *pixel_of(click, mask.shape)))
-    return torch.from_numpy(np.stack(moved)).to(masks.device)
+        changed.append(change(mask, given))
+    return torch.from_numpy(np.stack(changed)).to(masks.device)
 
 
 def _where(choice: Tensor, yes: MaskDecoding, no: MaskDecoding) -> MaskDecoding:

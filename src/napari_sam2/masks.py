@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam2.errors import NapariSam2Error
 
@@ -76,20 +75,11 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
 
 def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
     """``(y, x)`` of the pixel farthest from the outside, the frame's border counting as outside."""
-    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    from scipy.ndimage import distance_transform_edt
+
+    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(int(depth.argmax()), mask.shape)
     return int(y), int(x)
-
-
-def moved_onto(mask: NDArray[np.bool_], y: int, x: int) -> NDArray[np.bool_]:
-    """A ``(Y, X)`` mask moved so that its deepest pixel lies on ``(y, x)``; what leaves the frame is cut off."""
-    from_y, from_x = deepest_pixel(mask)
-    rows, columns = np.nonzero(mask)
-    rows, columns = rows + (y - from_y), columns + (x - from_x)
-    inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-    moved = np.zeros_like(mask)
-    moved[rows[inside], columns[inside]] = True
-    return moved
 
 
 def check_overlap(rule: str) -> Overlap:

@@ -156,11 +156,10 @@ def test_the_compact_checkpoint_is_close_and_fits(recipe: Recipe, tmp_path: Path
     compact = checkpoint.load(tmp_path / "compact.pt")
     assert compact.step == progress.step
     assert compact.updates == progress.updates
-    for name, tolerance in (("average", 1e-3), ("live", 1e-3), ("first", 0.02), ("second", 0.06)):
+    for name, tolerance in (("average", 1e-3), ("live", 1e-3), ("first", 0.02), ("second", 0.02)):
         for key, value in getattr(progress, name).items():
             error = float((getattr(compact, name)[key] - value).abs().max())
             assert error <= tolerance * float(value.abs().max()) + 1e-6, (name, key)
-    assert all(bool((compact.second[k] > 0).all()) for k, v in progress.second.items() if v.numel() > 96 and v.any())
     Trainer(recipe, compact, CPU).step(StepMaker(recipe, None, True).make(3))
 
 

@@ -253,7 +253,7 @@ class Sam2Model(nn.Module):
         return self._choose(logits, iou, tokens, score, multimask, averaged)
 
     def _choose(
-        self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool, averaged: bool = False
+        self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool, averaged: bool
     ) -> MaskDecoding:
         config = self.config
         zero = torch.zeros(logits.shape[0], dtype=torch.long, device=logits.device)

@@ -16,13 +16,14 @@ from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, 
 from napari_sam2.engine.sam2 import windows
 from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
 from napari_sam2.engine.sam2.embeddings import EmbeddingCache
-from napari_sam2.engine.sam2.erasing import erase, pixel_of
+from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
+from napari_sam2.engine.sam2.seeking import seek
 from napari_sam2.errors import NapariSam2Error, PromptError
-from napari_sam2.masks import RunLengthMask, bounding_box, moved_onto
+from napari_sam2.masks import RunLengthMask, bounding_box
 from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
@@ -172,12 +173,11 @@ class Sam2VideoStream:
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
             return self._answer(frame, prompts, base, window, context)
-        click = next((p for p in prompts.points if p.positive), None)
-        if self._model.config.prompt_hint is None or nearest is None or click is None or prompts.box is not None:
-            return self._answer(frame, prompts, None, None, ())
-        # The object was lost here: a small model finds it better from what it looks like nearby than afresh.
-        base = moved_onto(nearest, *pixel_of(click, self._shape))
-        return self._answer(frame, prompts, base, None, context)
+        if self._model.config.prompt_hint is not None and nearest is not None and prompts.box is None:
+            base = seek(nearest, prompts.points)
+            if base.any():
+                return self._answer(frame, prompts, base, None, context)
+        return self._answer(frame, prompts, None, None, ())
 
     def _answer(
         self,
