@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 
 from napari_sam2.engine.predictor import Window
@@ -25,6 +27,8 @@ or the whole frame; one of those tried around a click."""
 _LEAST_AREA = 12  # pixels of an object that may be asked for
 _MOST_SHARE = 0.45  # of the frame
 _TRIED, _STEPS, _GONE = 12, (-3, -2, -2, -1, -1, -1, 1, 1, 1, 2, 2, 3), 0.4  # walks to choose a changing one from
+# What is added to the grey of an object: at least, deviation of what comes on top, share of objects it is added to.
+_LEAST_OFFSET, _OFFSET, _RECOLOURED = 0.04, 0.1, 0.7
 _TURNED = 1.3  # side of the picture that a turned crop is cut from
 
 
@@ -57,6 +61,29 @@ class Shape:
     objects: int
 
 
+@dataclass(frozen=True)
+class Chances:
+    """How often clips are chosen or made in a way of their own.
+
+    Attributes
+    ----------
+    ends
+        A clip is chosen so that its object ends inside, where it can be.
+    changes
+        One of the others is chosen because its object changes much from the first frame to the last.
+    outward
+        A clip whose object is larger on the last frame is turned round: users prompt where it is large.
+    recoloured
+        Objects of a real clip become brighter or darker, each by itself, with all their texture: what is around them
+        is then less, or more, unlike them than in the few volumes at hand.
+    """
+
+    ends: float = 0.0
+    changes: float = 0.0
+    outward: float = 0.0
+    recoloured: float = 0.0
+
+
 def make_clips(
     draw: Callable[[], Stack],
     count: int,
@@ -64,9 +91,7 @@ def make_clips(
     view: View,
     zoom: ZoomPolicy,
     rng: np.random.Generator,
-    end_share: float,
-    change_share: float = 0.0,
-    outward_share: float = 0.0,
+    chances: Chances,
 ) -> Clips:
     """Cut a batch of clips.
 
@@ -80,17 +105,13 @@ def make_clips(
         What the clips look like.
     rng
         Everything follows from it.
-    end_share
-        How often a clip is chosen so that its object ends inside, where it can be.
-    change_share
-        How often one of the others is chosen because its object changes much from the first frame to the last.
-    outward_share
-        How often a clip whose object is larger on the last frame is turned round: users prompt where it is large.
+    chances
+        Which clips are sought.
     """
     images: list[Tensor] = []
     masks: list[Tensor] = []
     while len(images) < count:
-        made = _cut(draw(), shape, view, zoom, rng, (end_share, change_share, outward_share))
+        made = _cut(draw(), shape, view, zoom, rng, chances)
         if made is not None:
             images.append(made[0])
             masks.append(made[1])
@@ -103,14 +124,14 @@ def _cut(
     view: View,
     zoom: ZoomPolicy,
     rng: np.random.Generator,
-    shares: tuple[float, float, float],
+    chances: Chances,
 ) -> tuple[Tensor, Tensor] | None:
     """One clip; None where the stack has no suitable object."""
-    chosen = _choose(stack, shape.frames, rng, *shares[:2])
+    chosen = _choose(stack, shape.frames, rng, chances)
     if chosen is None:
         return None
     obj, frames = chosen
-    if rng.random() < shares[2] and _area(stack, frames[-1], obj) > _area(stack, frames[0], obj):
+    if rng.random() < chances.outward and _area(stack, frames[-1], obj) > _area(stack, frames[0], obj):
         frames = frames[::-1]
     start = frames[0]
     window = _window(stack, obj, start, view, zoom, rng)
@@ -119,7 +140,8 @@ def _cut(
     turned = view != "click" and rng.random() < 0.5
     factor = _TURNED if turned else 1.0
     size = round(shape.size * factor)
-    planes = crop(*_planes(stack, frames, labels, window, (low, high), factor), size)
+    recolour = rng if not stack.is_clean and rng.random() < chances.recoloured else None
+    planes = crop(*_planes(stack, frames, labels, window, (low, high), factor, recolour), size)
     planes = planes.view(1 + len(labels), shape.frames, size, size)
     if turned:
         planes = _turn(planes, shape.size, rng)
@@ -132,9 +154,7 @@ def _cut(
     return image, masks
 
 
-def _choose(
-    stack: Stack, count: int, rng: np.random.Generator, end_share: float, change_share: float
-) -> tuple[int, list[int]] | None:
+def _choose(stack: Stack, count: int, rng: np.random.Generator, chances: Chances) -> tuple[int, list[int]] | None:
     """An object and the frames of a clip; the first frame shows it well."""
     limit = _MOST_SHARE * stack.labels[0].size
     start = int(rng.integers(len(stack)))
@@ -148,12 +168,12 @@ def _choose(
     good = np.flatnonzero((areas >= max(_LEAST_AREA, 0.12 * areas.max())) & (areas < limit))
     start = int(rng.choice(good)) if good.size else start
     step = int(rng.choice((-1, 1)))
-    if count > 2 and rng.random() < end_share:
+    if count > 2 and rng.random() < chances.ends:
         ends = [(f, s) for f in good.tolist() for s in (-1, 1) if _ends_within(areas, f, s, count)]
         if ends:
             start, step = ends[int(rng.integers(len(ends)))]
             return obj, _walked(start, step, count, len(stack))
-    if count > 1 and good.size and rng.random() < change_share:
+    if count > 1 and good.size and rng.random() < chances.changes:
         return obj, _changing(stack, obj, good, count, rng)
     stride = int(rng.choice((1, 1, 1, 2, 3))) if len(stack) >= 3 * count else 1
     if not 0 <= start + step * stride * (count - 1) < len(stack):
@@ -255,7 +275,13 @@ def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, 
 
 
 def _planes(
-    stack: Stack, frames: list[int], labels: list[int], window: Window, limits: tuple[float, float], factor: float
+    stack: Stack,
+    frames: list[int],
+    labels: list[int],
+    window: Window,
+    limits: tuple[float, float],
+    factor: float,
+    recolour: np.random.Generator | None,
 ) -> tuple[Tensor, Window]:
     """Pictures and masks ``((1 + O) * T, Y, X)`` of the part that the window (times ``factor``) needs, and it there."""
     cy, cx, half = (window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2, window.height / 2 * factor
@@ -268,8 +294,20 @@ def _planes(
     low, high = limits
     picture = np.clip((np.asarray(stack.picture[part], np.float32) - low) / (high - low), -0.02, 1.02)
     truth = stack.labels[part]
+    if recolour is not None:
+        picture += _offsets(truth, recolour)
     planes = np.concatenate([picture, *((truth == label).astype(np.float32) for label in labels)])
     return torch.from_numpy(planes), Window(cy - half - y0, cx - half - x0, cy + half - y0, cx + half - x0)
+
+
+def _offsets(labels: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.float32]:
+    """What to add to each pixel; an object's edge stays as soft as a picture's."""
+    count = int(labels.max()) + 1
+    offsets = rng.choice((-1, 1), count) * (_LEAST_OFFSET + np.abs(rng.normal(0, _OFFSET, count)))
+    offsets *= rng.random(count) < _RECOLOURED
+    offsets[0] = 0
+    soft: NDArray[np.float32] = ndimage.gaussian_filter(offsets.astype(np.float32)[labels], (0, 0.7, 0.7))
+    return soft
 
 
 def _turn(planes: Tensor, size: int, rng: np.random.Generator) -> Tensor:

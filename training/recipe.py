@@ -49,20 +49,22 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Real:
-    """Share of real clips, and the labels of some sets that may be asked for."""
+    """Share of real clips, share of nameless objects among them, and the labels of some sets that may be asked for."""
 
     share: float
+    nameless_share: float
     only: Mapping[str, Sequence[int]]
 
 
 @dataclass(frozen=True)
 class ClipChoice:
-    """Objects of a clip, how often they end inside, change much or begin large, and how often each view comes."""
+    """Objects of a clip, how often each of `training.crops.Chances` is taken, and how often each view comes."""
 
     objects: int
     end_share: float
     change_share: float
     outward_share: float
+    recolour_share: float
     views: Mapping[str, float]
 
 

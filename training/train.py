@@ -21,7 +21,7 @@ from napari_sam2.engine.sam2.config import Sam2Config, ZoomPolicy
 from napari_sam2.engine.sam2.model import Sam2Model
 from training import checkpoint
 from training.checkpoint import Progress
-from training.crops import Clips, Shape, make_clips
+from training.crops import Chances, Clips, Shape, make_clips
 from training.loss import Judgement, judge
 from training.prompts import SimulatedPrompter
 from training.real import RealStacks
@@ -70,7 +70,7 @@ class StepMaker:
         self._recipe, self._rank = recipe, rank
         self._zoom = Sam2Config.from_json(recipe.network).zoom or ZoomPolicy()
         self._warm_up = recipe.warm_up if from_nothing else ()
-        self._real = None if data is None else RealStacks(data, recipe.real.only)
+        self._real = None if data is None else RealStacks(data, recipe.real.only, recipe.real.nameless_share)
         s = recipe.scenes
         self._scenes = ScenePool(recipe.seed + self._rank, s.pool, s.per_step, s.frames, s.pixels, s.cell_share)
 
@@ -104,10 +104,10 @@ class StepMaker:
         # What is asked is the same for all processes, what it is asked of is not.
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
 
+        chances = Chances(choice.end_share, choice.change_share, choice.outward_share, choice.recolour_share)
+
         def clips(draw: Callable[[], Any], count: int) -> Clips:
-            return make_clips(
-                draw, count, shape, view, self._zoom, rng, choice.end_share, choice.change_share, choice.outward_share
-            )
+            return make_clips(draw, count, shape, view, self._zoom, rng, chances)
 
         real = self._real
         count = 0 if real is None else int(task.clips * self._recipe.real.share + rng.random())

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from napari_sam2.engine.sam2.config import ZoomPolicy
-from training.crops import Shape, make_clips
+from training.crops import Chances, Shape, make_clips
 from training.prompts import SimulatedPrompter
 from training.real import RealStacks
+from training.regions import nameless_objects
 from training.scenes import ScenePool, make_scene, smooth_noise
 from training.stacks import Stack
 
@@ -63,7 +64,7 @@ def test_noise_has_unit_variance() -> None:
 @pytest.mark.parametrize("view", VIEWS)
 def test_clips_show_the_object_on_their_first_frame(scenes: list[Stack], view: str) -> None:
     rng = np.random.default_rng(1)
-    clips = make_clips(lambda: scenes[int(rng.integers(6))], 6, Shape(4, 64, 2), view, ZOOM, rng, end_share=0.5)
+    clips = make_clips(lambda: scenes[int(rng.integers(6))], 6, Shape(4, 64, 2), view, ZOOM, rng, Chances(ends=0.5))
     assert clips.images.shape == (6, 4, 64, 64)
     assert clips.images.dtype == torch.float32
     assert clips.masks.shape == (6, 2, 4, 64, 64)
@@ -77,7 +78,7 @@ def test_tight_windows_have_the_size_of_use() -> None:
     labels = np.zeros((1, 128, 128), np.uint8)
     labels[:, 40:70, 50:75] = 1
     stack = Stack(labels * np.float32(100), labels)
-    clips = make_clips(lambda: stack, 40, Shape(1, 96, 1), "tight", ZOOM, rng, 0)
+    clips = make_clips(lambda: stack, 40, Shape(1, 96, 1), "tight", ZOOM, rng, Chances())
     spans = []
     for mask in clips.masks[:, 0, 0]:
         rows, columns = torch.nonzero(mask.any(1)), torch.nonzero(mask.any(0))
@@ -87,7 +88,7 @@ def test_tight_windows_have_the_size_of_use() -> None:
 
 def test_windows_of_clicks_are_centred_on_the_object(scenes: list[Stack]) -> None:
     rng = np.random.default_rng(3)
-    clips = make_clips(lambda: scenes[int(rng.integers(6))], 20, Shape(1, 96, 1), "click", ZOOM, rng, 0)
+    clips = make_clips(lambda: scenes[int(rng.integers(6))], 20, Shape(1, 96, 1), "click", ZOOM, rng, Chances())
     middle = clips.masks[:, 0, 0, 46:50, 46:50].flatten(1).any(1)
     assert middle.float().mean() > 0.9
     points, labels = SimulatedPrompter(rng, at_centre=True).first(clips.masks[:, 0, 0], "click")
@@ -102,7 +103,7 @@ def test_ends_are_oversampled() -> None:
     rng = np.random.default_rng(4)
 
     def gone(share: float) -> float:
-        clips = make_clips(lambda: stack, 30, Shape(4, 32, 1), "tight", ZOOM, rng, share)
+        clips = make_clips(lambda: stack, 30, Shape(4, 32, 1), "tight", ZOOM, rng, Chances(ends=share))
         return float((~clips.masks[:, 0, -1].flatten(1).any(1)).float().mean())
 
     assert gone(1.0) == 1.0
@@ -118,7 +119,7 @@ def test_objects_that_change_are_oversampled() -> None:
     rng = np.random.default_rng(5)
 
     def change(share: float) -> float:
-        clips = make_clips(lambda: stack, 60, Shape(4, 32, 1), "tight", ZOOM, rng, 0, share)
+        clips = make_clips(lambda: stack, 60, Shape(4, 32, 1), "tight", ZOOM, rng, Chances(changes=share))
         first, last = (clips.masks[:, 0, f].flatten(1).sum(1).float() for f in (0, -1))
         return float((torch.minimum(first, last) / torch.maximum(first, last) < 0.7).float().mean())
 
@@ -134,7 +135,7 @@ def test_clips_are_turned_so_that_the_object_begins_large(frames: int) -> None:
     rng = np.random.default_rng(6)
 
     def grows(share: float) -> float:
-        clips = make_clips(lambda: stack, 40, Shape(frames, 64, 1), "drifted", ZOOM, rng, 0, 0, share)
+        clips = make_clips(lambda: stack, 40, Shape(frames, 64, 1), "drifted", ZOOM, rng, Chances(outward=share))
         first, last = (clips.masks[:, 0, f].flatten(1).sum(1) for f in (0, -1))
         return float((last > first).float().mean())
 
@@ -183,7 +184,7 @@ def test_real_sets_are_seen_along_their_axes(data_folder: Path) -> None:
     assert shapes == {(30, 40, 40), (40, 30, 40)}
     ct = next(s for s in (stacks.draw(rng) for _ in range(60)) if s.is_hu)
     assert set().union(*ct.boxes) == {1}
-    clips = make_clips(lambda: stacks.draw(rng), 4, Shape(3, 64, 2), "drifted", ZOOM, rng, 0.3)
+    clips = make_clips(lambda: stacks.draw(rng), 4, Shape(3, 64, 2), "drifted", ZOOM, rng, Chances(ends=0.3))
     assert clips.masks[:, 0, 0].flatten(1).any(1).all()
 
 
@@ -192,3 +193,76 @@ def test_validation_sets_are_refused(data_folder: Path) -> None:
     data_folder.rename(target)
     with pytest.raises(ValueError, match="must not be trained on"):
         RealStacks(target)
+
+
+def test_recolouring_changes_the_contrast_of_objects_and_not_what_is_around() -> None:
+    labels = np.zeros((2, 64, 64), np.uint8)
+    labels[:, 20:44, 20:44] = 1
+    picture = np.full(labels.shape, 0.5, np.float32)
+    picture[:, :1], picture[:, -1:] = 0, 1  # the percentiles that the window is drawn from
+    rng = np.random.default_rng(5)
+
+    def seen(share: float) -> tuple[list[float], list[float]]:
+        made = make_clips(
+            lambda: Stack(picture, labels), 30, Shape(1, 64, 1), "tight", ZOOM, rng, Chances(recoloured=share)
+        )
+        inside = [float(i[m].mean()) for i, m in zip(made.images[:, 0], made.masks[:, 0, 0], strict=True)]
+        # The windows' corners lie on the background, padding and turned-in borders left aside.
+        around = [float(i[~m].median()) for i, m in zip(made.images[:, 0], made.masks[:, 0, 0], strict=True)]
+        return inside, around
+
+    inside, around = seen(0.0)
+    assert np.abs(np.subtract(inside, around)).max() < 0.08
+    inside, around = seen(1.0)
+    difference = np.subtract(inside, around)
+    assert (difference > 0.04).sum() >= 5
+    assert (difference < -0.04).sum() >= 5
+
+
+@pytest.fixture(scope="module")
+def blobs() -> tuple[np.ndarray, np.ndarray]:
+    """A noisy volume (Z, Y, X) with a ball, a rod of less contrast and a ball that has a label; and their truth."""
+    z, y, x = np.ogrid[:24, :72, :72]
+    truth = np.zeros((24, 72, 72), np.uint8)
+    truth[(2 * (z - 12)) ** 2 + (y - 20) ** 2 + (x - 20) ** 2 < 11**2] = 1
+    truth[((y - 50) ** 2 + (x - 22) ** 2 < 7**2) & (z >= 0)] = 2
+    truth[(2 * (z - 11)) ** 2 + (y - 40) ** 2 + (x - 54) ** 2 < 9**2] = 3
+    picture = np.array([0.3, 0.8, 0.55, 0.7], np.float32)[truth]
+    return picture + np.random.default_rng(0).normal(0, 0.02, truth.shape).astype(np.float32), truth
+
+
+def test_nameless_objects_are_what_an_edge_encloses(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    picture, truth = blobs
+    known = (truth == 3).astype(np.uint8)
+    partitions = nameless_objects(picture, (2.0, 1.0, 1.0), known)
+    for wanted in (1, 2):
+        best = 0.0
+        for labels in partitions:
+            for label in range(1, int(labels.max()) + 1):
+                found, true = labels == label, truth == wanted
+                best = max(best, float((found & true).sum() / (found | true).sum()))
+        assert best > 0.8, f"object {wanted} was found with an IoU of {best:.2f} only"
+    for labels in partitions:
+        assert not labels[known > 0].any(), "what has a label already is nameless no more"
+
+
+def test_nothing_is_found_where_there_are_no_edges() -> None:
+    noise = np.random.default_rng(0).normal(0.5, 0.02, (12, 48, 48)).astype(np.float32)
+    assert all(labels.max() == 0 for labels in nameless_objects(noise, (1.0, 1.0, 1.0), np.zeros(noise.shape, int)))
+
+
+def test_sets_give_nameless_objects_where_they_are_asked_for(
+    tmp_path: Path, blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture, truth = blobs
+    known = (truth == 3).astype(np.uint8)
+    np.savez(tmp_path / "mr.npz", image=picture, label=known, spacing=(5.0, 1.0, 1.0), modality="MR")
+    rng = np.random.default_rng(0)
+    np.testing.assert_array_equal(RealStacks(tmp_path).draw(rng).labels, known)
+    monkeypatch.setattr("training.real._LEAST_NAMELESS", 1)
+    labels = RealStacks(tmp_path, nameless_share=1.0).draw(rng).labels
+    assert labels.any()
+    assert not labels[known > 0].any()
+    # Where the search finds next to nothing, the labelled objects come instead.
+    monkeypatch.setattr("training.real._LEAST_NAMELESS", 1_000)
+    np.testing.assert_array_equal(RealStacks(tmp_path, nameless_share=1.0).draw(rng).labels, known)
