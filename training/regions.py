@@ -19,6 +19,7 @@ from skimage.segmentation import watershed
 Grey = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
+_SMOOTHING = 0.8  # standard deviation, in the smallest spacing
 _VOLUMES = (800, 4_000, 20_000)  # voxels of a region on average, one partition for each
 _LEAST, _MOST = 150, 0.06  # voxels of an object, and share of the volume
 _EDGE = 2.0  # weight of the edge between two regions beside the difference of their means
@@ -32,7 +33,7 @@ _KNOWN = 0.2  # share of an object that may have labels already
 
 
 def nameless_objects(
-    grey: Grey, spacing: Sequence[float] | NDArray[np.float64], known: NDArray[np.integer], sigma: float = 0.8
+    grey: Grey, spacing: Sequence[float] | NDArray[np.float64], known: NDArray[np.integer]
 ) -> list[Labels]:
     """Partitions of a volume from fine to coarse, reduced to regions with a clear edge.
 
@@ -44,8 +45,6 @@ def nameless_objects(
         In the order of the axes.
     known
         Labels that the volume has; what is mostly among them is left out.
-    sigma
-        Of the smoothing, in the smallest spacing.
 
     Returns
     -------
@@ -53,7 +52,7 @@ def nameless_objects(
         The shape of ``grey``; 0 is what belongs to no object.
     """
     sizes = np.min(spacing) / np.asarray(spacing, float)  # of the smallest voxel, in voxels of each axis
-    smooth = ndimage.gaussian_filter(grey, sigma * sizes)
+    smooth = ndimage.gaussian_filter(grey, _SMOOTHING * sizes)
     slopes = [ndimage.gaussian_filter1d(smooth, 0.6, axis=a, order=1) * sizes[a] for a in range(3)]
     gradient = np.maximum(np.sqrt(sum(s**2 for s in slopes)), _FLAT).astype(np.float32)
     reach = tuple(max(1, round(3 * s)) for s in sizes)
