@@ -49,10 +49,9 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Real:
-    """Share of real clips, share of nameless objects among them, and the labels of some sets that may be asked for."""
+    """Share of real clips, and the labels of some sets that may be asked for."""
 
     share: float
-    nameless_share: float
     only: Mapping[str, Sequence[int]]
 
 

@@ -70,7 +70,7 @@ class StepMaker:
         self._recipe, self._rank = recipe, rank
         self._zoom = Sam2Config.from_json(recipe.network).zoom or ZoomPolicy()
         self._warm_up = recipe.warm_up if from_nothing else ()
-        self._real = None if data is None else RealStacks(data, recipe.real.only, recipe.real.nameless_share)
+        self._real = None if data is None else RealStacks(data, recipe.real.only)
         s = recipe.scenes
         self._scenes = ScenePool(recipe.seed + self._rank, s.pool, s.per_step, s.frames, s.pixels, s.cell_share)
 

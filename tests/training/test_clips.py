@@ -12,7 +12,6 @@ from napari_sam2.engine.sam2.config import ZoomPolicy
 from training.crops import Chances, Shape, make_clips
 from training.prompts import SimulatedPrompter
 from training.real import RealStacks
-from training.regions import nameless_objects
 from training.scenes import ScenePool, make_scene, smooth_noise
 from training.stacks import Stack
 
@@ -217,52 +216,3 @@ def test_recolouring_changes_the_contrast_of_objects_and_not_what_is_around() ->
     difference = np.subtract(inside, around)
     assert (difference > 0.04).sum() >= 5
     assert (difference < -0.04).sum() >= 5
-
-
-@pytest.fixture(scope="module")
-def blobs() -> tuple[np.ndarray, np.ndarray]:
-    """A noisy volume (Z, Y, X) with a ball, a rod of less contrast and a ball that has a label; and their truth."""
-    z, y, x = np.ogrid[:24, :72, :72]
-    truth = np.zeros((24, 72, 72), np.uint8)
-    truth[(2 * (z - 12)) ** 2 + (y - 20) ** 2 + (x - 20) ** 2 < 11**2] = 1
-    truth[((y - 50) ** 2 + (x - 22) ** 2 < 7**2) & (z >= 0)] = 2
-    truth[(2 * (z - 11)) ** 2 + (y - 40) ** 2 + (x - 54) ** 2 < 9**2] = 3
-    picture = np.array([0.3, 0.8, 0.55, 0.7], np.float32)[truth]
-    return picture + np.random.default_rng(0).normal(0, 0.02, truth.shape).astype(np.float32), truth
-
-
-def test_nameless_objects_are_what_an_edge_encloses(blobs: tuple[np.ndarray, np.ndarray]) -> None:
-    picture, truth = blobs
-    known = (truth == 3).astype(np.uint8)
-    partitions = nameless_objects(picture, (2.0, 1.0, 1.0), known)
-    for wanted in (1, 2):
-        best = 0.0
-        for labels in partitions:
-            for label in range(1, int(labels.max()) + 1):
-                found, true = labels == label, truth == wanted
-                best = max(best, float((found & true).sum() / (found | true).sum()))
-        assert best > 0.8, f"object {wanted} was found with an IoU of {best:.2f} only"
-    for labels in partitions:
-        assert not labels[known > 0].any(), "what has a label already is nameless no more"
-
-
-def test_nothing_is_found_where_there_are_no_edges() -> None:
-    noise = np.random.default_rng(0).normal(0.5, 0.02, (12, 48, 48)).astype(np.float32)
-    assert all(labels.max() == 0 for labels in nameless_objects(noise, (1.0, 1.0, 1.0), np.zeros(noise.shape, int)))
-
-
-def test_sets_give_nameless_objects_where_they_are_asked_for(
-    tmp_path: Path, blobs: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    picture, truth = blobs
-    known = (truth == 3).astype(np.uint8)
-    np.savez(tmp_path / "mr.npz", image=picture, label=known, spacing=(5.0, 1.0, 1.0), modality="MR")
-    rng = np.random.default_rng(0)
-    np.testing.assert_array_equal(RealStacks(tmp_path).draw(rng).labels, known)
-    monkeypatch.setattr("training.real._LEAST_NAMELESS", 1)
-    labels = RealStacks(tmp_path, nameless_share=1.0).draw(rng).labels
-    assert labels.any()
-    assert not labels[known > 0].any()
-    # Where the search finds next to nothing, the labelled objects come instead.
-    monkeypatch.setattr("training.real._LEAST_NAMELESS", 1_000)
-    np.testing.assert_array_equal(RealStacks(tmp_path, nameless_share=1.0).draw(rng).labels, known)
