@@ -9,8 +9,6 @@ from typing import Literal
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 
 from napari_sam2.engine.predictor import Window
@@ -27,8 +25,6 @@ or the whole frame; one of those tried around a click."""
 _LEAST_AREA = 12  # pixels of an object that may be asked for
 _MOST_SHARE = 0.45  # of the frame
 _TRIED, _STEPS, _GONE = 12, (-3, -2, -2, -1, -1, -1, 1, 1, 1, 2, 2, 3), 0.4  # walks to choose a changing one from
-# What is added to the grey of an object: at least, deviation of what comes on top, share of objects it is added to.
-_LEAST_OFFSET, _OFFSET, _RECOLOURED = 0.04, 0.1, 0.7
 _TURNED = 1.3  # side of the picture that a turned crop is cut from
 
 
@@ -63,7 +59,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Chances:
-    """How often clips are chosen or made in a way of their own.
+    """How often clips are chosen in a way of their own.
 
     Attributes
     ----------
@@ -73,15 +69,11 @@ class Chances:
         One of the others is chosen because its object changes much from the first frame to the last.
     outward
         A clip whose object is larger on the last frame is turned round: users prompt where it is large.
-    recoloured
-        Objects of a real clip become brighter or darker, each by itself, with all their texture: what is around them
-        is then less, or more, unlike them than in the few volumes at hand.
     """
 
     ends: float = 0.0
     changes: float = 0.0
     outward: float = 0.0
-    recoloured: float = 0.0
 
 
 def make_clips(
@@ -140,8 +132,7 @@ def _cut(
     turned = view != "click" and rng.random() < 0.5
     factor = _TURNED if turned else 1.0
     size = round(shape.size * factor)
-    recolour = rng if not stack.is_clean and rng.random() < chances.recoloured else None
-    planes = crop(*_planes(stack, frames, labels, window, (low, high), factor, recolour), size)
+    planes = crop(*_planes(stack, frames, labels, window, (low, high), factor), size)
     planes = planes.view(1 + len(labels), shape.frames, size, size)
     if turned:
         planes = _turn(planes, shape.size, rng)
@@ -275,13 +266,7 @@ def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, 
 
 
 def _planes(
-    stack: Stack,
-    frames: list[int],
-    labels: list[int],
-    window: Window,
-    limits: tuple[float, float],
-    factor: float,
-    recolour: np.random.Generator | None,
+    stack: Stack, frames: list[int], labels: list[int], window: Window, limits: tuple[float, float], factor: float
 ) -> tuple[Tensor, Window]:
     """Pictures and masks ``((1 + O) * T, Y, X)`` of the part that the window (times ``factor``) needs, and it there."""
     cy, cx, half = (window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2, window.height / 2 * factor
@@ -294,20 +279,8 @@ def _planes(
     low, high = limits
     picture = np.clip((np.asarray(stack.picture[part], np.float32) - low) / (high - low), -0.02, 1.02)
     truth = stack.labels[part]
-    if recolour is not None:
-        picture += _offsets(truth, recolour)
     planes = np.concatenate([picture, *((truth == label).astype(np.float32) for label in labels)])
     return torch.from_numpy(planes), Window(cy - half - y0, cx - half - x0, cy + half - y0, cx + half - x0)
-
-
-def _offsets(labels: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.float32]:
-    """What to add to each pixel; an object's edge stays as soft as a picture's."""
-    count = int(labels.max()) + 1
-    offsets = rng.choice((-1, 1), count) * (_LEAST_OFFSET + np.abs(rng.normal(0, _OFFSET, count)))
-    offsets *= rng.random(count) < _RECOLOURED
-    offsets[0] = 0
-    soft: NDArray[np.float32] = ndimage.gaussian_filter(offsets.astype(np.float32)[labels], (0, 0.7, 0.7))
-    return soft
 
 
 def _turn(planes: Tensor, size: int, rng: np.random.Generator) -> Tensor:

@@ -63,7 +63,6 @@ class ClipChoice:
     end_share: float
     change_share: float
     outward_share: float
-    recolour_share: float
     views: Mapping[str, float]
 
 
