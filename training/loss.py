@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_sam2.engine.sam2.mask_decoder import mean_alternative
+from napari_sam2.engine.sam2.mask_decoder import best_alternative, mean_alternative
 from training.walk import Answer
 
 _MOST_LOGIT = 60.0  # the residual of a hint alone may reach 16; beyond this BCE only loses precision
@@ -105,7 +105,7 @@ def _judge_one(
 
     with torch.no_grad():
         true_iou = _iou(logits > 0, target > 0.5)
-        choice = decoding.all_iou[:, 1:].argmax(1) + 1 if answer.multimask else torch.zeros_like(present).long()
+        choice = best_alternative(decoding.all_iou) if answer.multimask else torch.zeros_like(present).long()
         of_shown = _iou(mean > 0, target > 0.5) if answer.averaged else true_iou.gather(1, choice[:, None])
         shown_iou = _mean(of_shown[:, 0], counted)
     guess = decoding.all_iou

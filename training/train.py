@@ -104,7 +104,7 @@ class StepMaker:
         # What is asked is the same for all processes, what it is asked of is not.
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
 
-        chances = Chances(choice.end_share, choice.change_share, choice.outward_share)
+        chances = Chances(ends=choice.end_share, changes=choice.change_share, outward=choice.outward_share)
 
         def clips(draw: Callable[[], Any], count: int) -> Clips:
             return make_clips(draw, count, shape, view, self._zoom, rng, chances)
