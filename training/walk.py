@@ -21,6 +21,7 @@ from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
 from napari_sam2.engine.sam2.prompt_hint import draw_hint
+from napari_sam2.engine.sam2.prompting import growth_limit
 from napari_sam2.engine.sam2.seeking import seek
 from napari_sam2.prompts import PointPrompt
 from training.crops import Clips
@@ -209,7 +210,8 @@ class _Walk:
         """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone.
 
         Where the object was lost, on the mask of the frame before, moved onto the click; in use that frame may be
-        farther away. What is accepted, and its memory.
+        farther away. What is accepted, and its memory. That the engine spares hollow parts (`erase`, ``accepted``) is
+        left out: they are rare.
         """
         features, masks = self._features[frame], self._masks[:, frame]
         context = self._empty_bank()
@@ -253,9 +255,16 @@ class _Walk:
             before = before.detach()
         hint = draw_hint(points, labels, size, self._hint, base=before)
         multimask = labels.shape[1] <= 1
-        row = int(before is not None)
         decoding = self._model.decode(
-            conditioned, features.s8, features.s4, points, labels, hint, multimask, residual_row=row
+            conditioned,
+            features.s8,
+            features.s4,
+            points,
+            labels,
+            hint,
+            multimask,
+            residual_row=int(before is not None),
+            most_area=None if before is None else growth_limit(before),
         )
         self._answers.append(Answer(frame, decoding, multimask))
         return decoding

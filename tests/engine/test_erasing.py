@@ -44,3 +44,12 @@ def test_clicks_outside_and_positive_ones_take_nothing(dumbbell):
     mask, _, _ = dumbbell
     assert np.array_equal(erase(mask, [PointPrompt(0, 0, False), PointPrompt(30, 30, True)]), mask)
     assert np.array_equal(erase(mask, []), mask)
+
+
+def test_a_part_as_on_an_accepted_frame_is_hollow_where_it_is_clicked(dumbbell):
+    mask, _, right = dumbbell
+    similar, smaller = np.roll(mask, 1, axis=0), right
+    found = erase(mask, [PointPrompt(30, 30, False)], [smaller, similar])
+    assert found[right].all()
+    assert not found[30, 30]
+    assert not erase(mask, [PointPrompt(30, 30, False)], [smaller]).any()

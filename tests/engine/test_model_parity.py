@@ -144,7 +144,7 @@ def test_stability_fallback_takes_the_other_mask_but_not_its_pointer(model: Sam2
         unstable = decoded.all_logits.clone()
         unstable[:, 0] = 0.01  # everywhere between the two thresholds
         tokens = torch.randn(1, 4, model.config.d_model)
-        chosen = model._choose(unstable, decoded.all_iou, tokens, torch.ones(1, 1), multimask=False, averaged=False)
+        chosen = model._choose(unstable, decoded.all_iou, tokens, torch.ones(1, 1), multimask=False)
         best = decoded.all_iou[0, 1:].argmax() + 1
         pointer = model.obj_ptr_proj(tokens[:, 0])
     assert torch.equal(chosen.low_res_logits[0, 0], unstable[0, best])

@@ -108,6 +108,11 @@ def best_alternative(iou: Tensor) -> Tensor:
     return iou[:, 1:].argmax(dim=1) + 1
 
 
+def larger_than(logits: Tensor, area: Tensor) -> Tensor:
+    """Return 1 for masks of more than ``area`` (B,) pixels, 0 for others: (B, M, h, w) to (B, M) float32."""
+    return ((logits > 0).flatten(2).sum(2) > area[:, None]).float()
+
+
 def mean_alternative(logits: Tensor) -> Tensor:
     """Mean of masks 1 to 3, (B, 4, h, w) to (B, 1, h, w)."""
     return logits[:, 1:].mean(1, keepdim=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .config import Sam2Config
 from .fpn import ImageEncoder
 from .layers import Mlp, resize_antialiased, to_maps, to_tokens
-from .mask_decoder import MaskDecoder, best_alternative, mean_alternative, pick, stable_choice
+from .mask_decoder import MaskDecoder, best_alternative, larger_than, mean_alternative, pick, stable_choice
 from .memory_attention import MemoryAttention
 from .memory_encoder import MemoryEncoder
 from .position_encoding import TableCache, sine_1d, sine_grid
@@ -211,6 +211,7 @@ class Sam2Model(nn.Module):
         residual_row: int | None = None,
         known: Tensor | None = None,
         averaged: bool = False,
+        most_area: Tensor | None = None,
     ) -> MaskDecoding:
         """Predict a mask for each object of the batch.
 
@@ -237,6 +238,8 @@ class Sam2Model(nn.Module):
         averaged : bool
             With ``multimask``: the mean of masks 1 to 3 is shown instead of the best one; IoU and pointer stay those
             of the best one.
+        most_area : Tensor, (B,), optional
+            With ``multimask``: masks 1 to 3 with more low-resolution pixels are chosen only where all have more.
         """
         batch = conditioned.shape[0]
         if points is None or labels is None:
@@ -250,15 +253,22 @@ class Sam2Model(nn.Module):
             logits = logits + self.sam_mask_decoder.residual(mask_logits, residual_row)
         if known is not None:
             score = torch.where(known, score.clamp(min=_JUST_PRESENT), score)
-        return self._choose(logits, iou, tokens, score, multimask, averaged)
+        return self._choose(logits, iou, tokens, score, multimask, averaged, most_area)
 
     def _choose(
-        self, logits: Tensor, iou: Tensor, tokens: Tensor, score: Tensor, multimask: bool, averaged: bool
+        self,
+        logits: Tensor,
+        iou: Tensor,
+        tokens: Tensor,
+        score: Tensor,
+        multimask: bool,
+        averaged: bool = False,
+        most_area: Tensor | None = None,
     ) -> MaskDecoding:
         config = self.config
         zero = torch.zeros(logits.shape[0], dtype=torch.long, device=logits.device)
         if multimask:
-            choice = best_alternative(iou)
+            choice = best_alternative(iou if most_area is None else iou - larger_than(logits, most_area))
             token_choice = choice if config.use_multimask_token_for_obj_ptr else zero
         else:
             # The pointer stays that of mask 0 even where another mask is shown: that is what the network learned.

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BASE_LOGIT = 10.0
 _BASE_CLAMP = 32.0  # Meta clamps earlier logits so, before they are fed as a mask prompt
+_MOST_GROWTH = 4.0  # times the area of a mask: what a click upon it hardly ever means
+_CRUMB = 0.01  # of the window: a mask smaller than this says nothing about the size
 _LOST_CLICK_SIDE = 64.0 / 1.7  # where no window around a click shows a mask
 
 
@@ -91,9 +93,11 @@ class Prompting:
     ) -> MaskDecoding:
         config = self._model.config
         hint, row = (None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)), None
+        most_area = None
         if config.prompt_hint is not None:
             hint = draw_hint(points, labels, config.image_size, config.prompt_hint, base=before)
             row = int(before is not None)
+            most_area = None if before is None else growth_limit(before)
         return self._model.decode(
             conditioned,
             features.s8,
@@ -103,6 +107,7 @@ class Prompting:
             hint,
             multimask=labels.shape[1] <= 1,
             residual_row=row,
+            most_area=most_area,
         )
 
     def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
@@ -183,6 +188,12 @@ class Prompting:
 def mask_tensor(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     """A ``(Y, X)`` mask as float on a device."""
     return torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()
+
+
+def growth_limit(before: Tensor) -> Tensor:
+    """How large a small model's answer to a click upon masks may be: logits (B, 1, h, w) to pixels of them (B,)."""
+    area = (before > 0).flatten(1).sum(1).float()
+    return torch.where(area < _CRUMB * before[0, 0].numel(), torch.inf, _MOST_GROWTH * area)
 
 
 def _first_positive(labels: Tensor) -> int:

@@ -168,7 +168,7 @@ class Sam2VideoStream:
         if base is None:
             return self._answer(frame, prompts, None, None, ())
         if self._model.config.prompt_hint is not None:
-            base = erase(base, prompts.points)
+            base = erase(base, prompts.points, [self._mask_of(other) for other in context])
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
@@ -355,7 +355,12 @@ class Sam2VideoStream:
         tokens, position, pointers = bank.tokens(self._model, frame, 1, self._model.config.max_obj_ptrs_in_encoder)
         return self._model.condition_on_memory(features.s16, tokens, position, pointers)
 
-    # ------------------------------------------------------------------ memory of accepted frames
+    # ------------------------------------------------------------------ accepted frames
+
+    def _mask_of(self, accepted: Conditioning) -> NDArray[np.bool_]:
+        state = cast("FrameState", accepted.state)
+        pasted = windows.paste_logits(state.low_res_logits.float(), state.window, self._shape)
+        return cast("NDArray[np.bool_]", (pasted > 0).cpu().numpy())
 
     def _remember_state(self, frame: int, state: FrameState, window: Window) -> Memory:
         features = self.embeddings.get([(frame, window)])[0]
