@@ -248,6 +248,19 @@ def test_a_lost_object_looks_as_it_does_nearby(predictor, stack, monkeypatch):
     assert asked[1:] == [(None, None, ())] * 2, "nothing is known of it, or the box says more"
 
 
+def test_a_click_in_a_hollow_keeps_what_an_accepted_frame_shows(predictor, stack):
+    volume, truth = stack
+    stream = predictor.open([f[..., None] for f in volume.array])
+    y, x = deepest_pixel(truth[6])
+    outside = PromptSet(points=(PointPrompt(y, x, False),))
+    accepted = stream.predict(2, PromptSet(mask=MaskPrompt(RunLengthMask.encode(truth[6]))))
+    assert not stream.predict(6, outside, base=truth[6]).mask.any()
+    kept = stream.predict(6, outside, base=truth[6], context=[Conditioning(2, accepted.state)]).mask
+    assert not kept[y, x]
+    assert 0.5 < kept.sum() / truth[6].sum() < 1
+    assert not (kept & ~truth[6]).any()
+
+
 def test_between_accepted_frames_an_object_is_never_lost(predictor, stack, monkeypatch):
     volume, truth = stack
     session = VideoSession(predictor, volume)

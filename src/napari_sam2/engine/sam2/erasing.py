@@ -23,6 +23,7 @@ _REACH = 1.3  # radius of the disc over the distance from the click to the mask'
 _CRUMB = 0.1  # parts smaller than this share of one that goes, go with it
 _MIDDLE = 0.9  # from this share of a part's greatest depth on, a click lies in its middle
 _SAME = 0.85  # IoU of a part and an accepted mask; parts that were all wrong had up to 0.82, hollow ones 0.90 and more
+_HOLLOW = 0.5  # radius of the disc in a hollow part over the distance from the click to the mask's edge
 
 
 def erase(
@@ -30,7 +31,8 @@ def erase(
 ) -> NDArray[np.bool_]:
     """The mask ``(Y, X)`` without what its negative clicks point at.
 
-    A part loses a disc only where it has a positive click or is nearly an ``accepted`` mask of another frame.
+    A part loses a disc only where it has a positive click; it keeps a ring where it is nearly an ``accepted`` mask of
+    another frame.
     """
     left = mask.copy()
     for point in points:
@@ -43,13 +45,14 @@ def erase(
         part = parts == parts[y, x]
         depth = ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1]
         confirmed = any(p.positive and part[pixel_of(p, mask.shape)] for p in points)
-        confirmed |= any((part & other).sum() >= _SAME * (part | other).sum() for other in accepted)
-        if depth[y, x] >= _MIDDLE * depth.max() and not confirmed:
+        in_middle = depth[y, x] >= _MIDDLE * depth.max() and not confirmed
+        if in_middle and not any((part & other).sum() >= _SAME * (part | other).sum() for other in accepted):
             sizes = np.bincount(parts.ravel())
             left = (parts > 0) & (sizes[parts] >= _CRUMB * part.sum()) & ~part
         else:
             rows, columns = np.indices(mask.shape)
-            left &= np.hypot(rows - y, columns - x) > _REACH * depth[y, x] + 1
+            radius = _HOLLOW * depth[y, x] if in_middle else _REACH * depth[y, x] + 1
+            left &= np.hypot(rows - y, columns - x) > radius
     return left
 
 
