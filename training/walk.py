@@ -20,8 +20,7 @@ from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
-from napari_sam2.engine.sam2.prompt_hint import draw_hint
-from napari_sam2.engine.sam2.prompting import growth_limit
+from napari_sam2.engine.sam2.prompting import decode_drawn
 from napari_sam2.engine.sam2.seeking import seek
 from napari_sam2.prompts import PointPrompt
 from training.crops import Clips
@@ -250,23 +249,10 @@ class _Walk:
 
     def _decode(self, frame: int, conditioned: Tensor, prompts: Points, before: Tensor | None) -> MaskDecoding:
         points, labels = prompts
-        features, size = self._features[frame], self._model.config.image_size
         if before is not None and not self._plan.through_masks:
             before = before.detach()
-        hint = draw_hint(points, labels, size, self._hint, base=before)
-        multimask = labels.shape[1] <= 1
-        decoding = self._model.decode(
-            conditioned,
-            features.s8,
-            features.s4,
-            points,
-            labels,
-            hint,
-            multimask,
-            residual_row=int(before is not None),
-            most_area=None if before is None else growth_limit(before),
-        )
-        self._answers.append(Answer(frame, decoding, multimask))
+        decoding = decode_drawn(self._model, self._features[frame], conditioned, points, labels, before)
+        self._answers.append(Answer(frame, decoding, multimask=labels.shape[1] <= 1))
         return decoding
 
     def _memory(self, frame: int, decoding: MaskDecoding, high_res: Tensor | None = None) -> Memory:

@@ -91,24 +91,11 @@ class Prompting:
     def _decode_prompts(
         self, features: ImageFeatures, conditioned: Tensor, points: Tensor, labels: Tensor, before: Tensor | None
     ) -> MaskDecoding:
-        config = self._model.config
-        hint, row = (None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)), None
-        most_area = None
-        if config.prompt_hint is not None:
-            hint = draw_hint(points, labels, config.image_size, config.prompt_hint, base=before)
-            row = int(before is not None)
-            most_area = None if before is None else growth_limit(before)
-        return self._model.decode(
-            conditioned,
-            features.s8,
-            features.s4,
-            points,
-            labels,
-            hint,
-            multimask=labels.shape[1] <= 1,
-            residual_row=row,
-            most_area=most_area,
-        )
+        if self._model.config.prompt_hint is not None:
+            return decode_drawn(self._model, features, conditioned, points, labels, before)
+        hint = None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)
+        multimask = labels.shape[1] <= 1
+        return self._model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask)
 
     def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
         """Box corners, then clicks: ``(1, P, 2)`` xy in input pixels, ``(1, P)`` labels. The one place of the swap."""
@@ -188,6 +175,33 @@ class Prompting:
 def mask_tensor(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     """A ``(Y, X)`` mask as float on a device."""
     return torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()
+
+
+def decode_drawn(
+    model: Sam2Model,
+    features: ImageFeatures,
+    conditioned: Tensor,
+    points: Tensor,
+    labels: Tensor,
+    before: Tensor | None,
+) -> MaskDecoding:
+    """Answer prompts that are drawn as hints, upon the logits ``before (B, 1, S/4, S/4)`` where there are any.
+
+    In use and in training; see `Sam2Model.decode` for the other parameters.
+    """
+    config = model.config
+    assert config.prompt_hint is not None
+    return model.decode(
+        conditioned,
+        features.s8,
+        features.s4,
+        points,
+        labels,
+        draw_hint(points, labels, config.image_size, config.prompt_hint, base=before),
+        multimask=labels.shape[1] <= 1,
+        residual_row=int(before is not None),
+        most_area=None if before is None else growth_limit(before),
+    )
 
 
 def growth_limit(before: Tensor) -> Tensor:

@@ -168,7 +168,8 @@ class Sam2VideoStream:
         if base is None:
             return self._answer(frame, prompts, None, None, ())
         if self._model.config.prompt_hint is not None:
-            base = erase(base, prompts.points, [self._mask_of(other) for other in context])
+            accepted = [] if all(p.positive for p in prompts.points) else [self._mask_of(other) for other in context]
+            base = erase(base, prompts.points, accepted)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
