@@ -68,6 +68,19 @@ def test_default_window_ignores_background_padding_and_nan():
     assert high < 140
 
 
+def test_a_ct_that_does_not_say_so_opens_with_soft_tissue():
+    rng = np.random.default_rng(0)
+    ct = np.full((5, 60, 60), -3024.0)
+    ct[:, 5:55, 5:55] = rng.normal(-1000, 10, (5, 50, 50))
+    ct[:, 10:50, 10:50] = rng.normal(40, 30, (5, 40, 40))
+    ct[:, 20:23, 20:30] = 800
+    assert default(ct) == (-160.0, 240.0)
+    # Stored with an offset, as MR, as a signal around 0, without air: nothing says that these are HU.
+    swings = rng.normal(0, 600, (5, 60, 60))
+    for other in (ct + 3024, np.abs(swings), swings, ct[:, 10:50, 10:50]):
+        assert default(other) != (-160.0, 240.0)
+
+
 def test_constant_and_all_nan_volumes_have_a_window():
     assert default(np.full((2, 3, 3), 7.0)) == (7.0, 8.0)
     assert default(np.full((2, 3, 3), np.nan)) == (0.0, 1.0)

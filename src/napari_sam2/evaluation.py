@@ -18,7 +18,7 @@ import pandas as pd
 
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
-from napari_sam2.intensity import SOFT_TISSUE, WindowedFrames
+from napari_sam2.intensity import WindowedFrames, default_window
 from napari_sam2.metrics import compare_labels, dice
 from napari_sam2.montage import overlay, save_montage
 from napari_sam2.session import VideoSession
@@ -39,7 +39,7 @@ _BEYOND = 3  # frames past each end that a model may wrongly fill
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """An image with its truth ``(frame, Y, X)`` and the names of its labels."""
+    """An image with its truth ``(frame, Y, X)``, the names of its labels, and the window that it opens with."""
 
     name: str
     volume: ImageVolume
@@ -108,7 +108,7 @@ def load_set(path: Path) -> LabelledSet:
         if labels is None:
             raise ReadError(f"{path} has no label file beside it: NAME_labels or NAME_label with the same suffix.")
         volume = read_volume(path)
-        return LabelledSet(path.name, volume, read_labels(labels, volume), {}, _window(volume.array, volume.is_hu))
+        return _labelled(path.name, volume, read_labels(labels, volume), {})
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {key: file[key] for key in file.files}
@@ -120,17 +120,14 @@ def load_set(path: Path) -> LabelledSet:
     axes = str(content.get("axes", "zyx")).lower()
     spacing = tuple(float(s) for s in content["spacing"]) if "spacing" in content else None
     names = json.loads(str(content["names"])) if "names" in content else {}
-    modality = str(content.get("modality", ""))
-    is_hu = modality.upper().startswith("CT") or (not modality and float(image.min()) < -500)
+    is_hu = str(content.get("modality", "")).upper().startswith("CT")
     volume = ImageVolume(image, axes=axes, spacing=spacing, is_hu=is_hu)
-    return LabelledSet(path.stem, volume, truth, {int(k): v for k, v in names.items()}, _window(image, is_hu))
+    return _labelled(path.stem, volume, truth, {int(k): v for k, v in names.items()})
 
 
-def _window(image: Any, is_hu: bool) -> tuple[float, float]:
-    if is_hu:
-        return SOFT_TISSUE
-    low, high = (float(v) for v in np.percentile(np.asarray(image), (0.5, 99.5)))
-    return (low, high) if high > low else (low, low + 1.0)
+def _labelled(name: str, volume: ImageVolume, truth: NDArray[Any], names: dict[int, str]) -> LabelledSet:
+    grid = FrameGrid.of(volume, volume.axes[0])
+    return LabelledSet(name, volume, truth, names, default_window(volume, grid))
 
 
 def objects_of(truth: NDArray[Any], most: int | None) -> Iterator[tuple[int, NDArray[np.bool_]]]:

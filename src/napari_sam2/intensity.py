@@ -38,6 +38,7 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
 
     Its own; for HU without one, soft tissue (level 40, width 400); otherwise the 0.5 to 99.5 percentiles of the
     voxels above the volume's minimum and other than the declared padding value. NaN and infinities are left out.
+    Values that nobody calls HU (NIfTI files and arrays do not say) are taken for such where they look like a CT.
     """
     if volume.window is not None:
         return check_window(volume.window)
@@ -49,12 +50,25 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
         values = values[values != volume.padding_value]
     if values.size == 0:
         return 0.0, 1.0
+    if _look_like_hu(values):
+        return SOFT_TISSUE
     above = values[values > values.min()]
     if above.size == 0:
         level = float(values[0])
         return level, level + 1.0
     low, high = (float(v) for v in np.percentile(above, (0.5, 99.5)))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _look_like_hu(values: NDArray[np.float64]) -> bool:
+    """Whether much is as dark as air or lung and much like soft tissue, but hardly anything as bright as bone.
+
+    The last tells a CT from signals that swing around 0. A head or a joint without any air is not recognised.
+    """
+    air, tissue, bone = (
+        float(np.mean((values >= low) & (values < high))) for low, high in ((-1100, -500), (-200, 300), (500, 1100))
+    )
+    return air >= 0.02 and tissue >= 0.05 and bone < air / 2
 
 
 def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:

@@ -495,15 +495,19 @@ def test_stop_correct_continue(desk, volume_data):
 
 
 def test_default_window_replaces_only_what_napari_guessed(desk):
-    data = np.full((6, 40, 50), -1000, np.float32)
-    data[:, 5:35, 5:45] = np.random.default_rng(0).normal(40, 20, (6, 30, 40))
-    data[0, 6, 6] = 3000
+    data = np.zeros((6, 40, 50), np.float32)
+    data[:, 5:35, 5:45] = np.random.default_rng(0).normal(1040, 20, (6, 30, 40))
+    data[0, 6, 6] = 4000
     d = desk(data)
     d.settle()
     low, high = d.image.contrast_limits
-    assert -60 < low < 0
-    assert 80 < high < 140
+    assert 940 < low < 1000
+    assert 1080 < high < 1140
     chosen = d.viewer.add_image(data + 1, name="chosen", contrast_limits=(-100, 300))
     d.controller.choices.choose_image(chosen)
     d.settle()
     assert tuple(chosen.contrast_limits) == (-100, 300)
+    ct = d.viewer.add_image(data - 1000, name="CT")
+    d.controller.choices.choose_image(ct)
+    d.settle()
+    assert tuple(ct.contrast_limits) == (-160, 240)

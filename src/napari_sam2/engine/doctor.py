@@ -7,12 +7,12 @@ Its text can be pasted into a bug report: the home folder is written as ``~``, a
 
 from __future__ import annotations
 
+import argparse
 import copy
 import importlib.metadata
 import os
 import platform
 import shutil
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -299,4 +299,5 @@ def record(path: Path = REFERENCE) -> None:
 
 
 if __name__ == "__main__":
-    record(Path(sys.argv[1]) if len(sys.argv) > 1 else REFERENCE)
+    argparse.ArgumentParser(description=f"Record the answers of the bundled model anew, in {REFERENCE}.").parse_args()
+    record()
