@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -39,13 +40,22 @@ _BEYOND = 3  # frames past each end that a model may wrongly fill
 
 @dataclass(frozen=True)
 class LabelledSet:
-    """An image with its truth ``(frame, Y, X)``, the names of its labels, and the window that it opens with."""
+    """An image with its truth ``(frame, Y, X)`` and the names of its labels."""
 
     name: str
     volume: ImageVolume
     truth: NDArray[Any]
     names: dict[int, str]
-    window: tuple[float, float]
+
+    @property
+    def grid(self) -> FrameGrid:
+        """Its frames, along the first axis."""
+        return FrameGrid.of(self.volume, self.volume.axes[0])
+
+    @cached_property
+    def window(self) -> tuple[float, float]:
+        """The window that it opens with; reads the image."""
+        return default_window(self.volume, self.grid)
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,7 @@ def load_set(path: Path) -> LabelledSet:
         if labels is None:
             raise ReadError(f"{path} has no label file beside it: NAME_labels or NAME_label with the same suffix.")
         volume = read_volume(path)
-        return _labelled(path.name, volume, read_labels(labels, volume), {})
+        return LabelledSet(path.name, volume, read_labels(labels, volume), {})
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {key: file[key] for key in file.files}
@@ -122,12 +132,7 @@ def load_set(path: Path) -> LabelledSet:
     names = json.loads(str(content["names"])) if "names" in content else {}
     is_hu = str(content.get("modality", "")).upper().startswith("CT")
     volume = ImageVolume(image, axes=axes, spacing=spacing, is_hu=is_hu)
-    return _labelled(path.stem, volume, truth, {int(k): v for k, v in names.items()})
-
-
-def _labelled(name: str, volume: ImageVolume, truth: NDArray[Any], names: dict[int, str]) -> LabelledSet:
-    grid = FrameGrid.of(volume, volume.axes[0])
-    return LabelledSet(name, volume, truth, names, default_window(volume, grid))
+    return LabelledSet(path.stem, volume, truth, {int(k): v for k, v in names.items()})
 
 
 def objects_of(truth: NDArray[Any], most: int | None) -> Iterator[tuple[int, NDArray[np.bool_]]]:
@@ -229,7 +234,7 @@ def evaluate(
     distances: list[tuple[str, str, int, float]] = []
     for path in find_sets(data):
         case = load_set(path)
-        shown = WindowedFrames(case.volume, FrameGrid.of(case.volume, case.volume.axes[0]), case.window)
+        shown = WindowedFrames(case.volume, case.grid, case.window)
         for label, truth in objects_of(case.truth, most):
             for prompt in prompts:
                 tracked = evaluate_object(predictor, case, truth, prompt, corrections)

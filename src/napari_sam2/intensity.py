@@ -61,7 +61,7 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
 
 
 def _look_like_hu(values: NDArray[np.float64]) -> bool:
-    """Whether much is as dark as air or lung and much like soft tissue, but hardly anything as bright as bone.
+    """Whether some is as dark as air or lung and some like soft tissue, and far less as bright as bone.
 
     The last tells a CT from signals that swing around 0. A head or a joint without any air is not recognised.
     """

@@ -291,11 +291,11 @@ def _difference(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, float]
     return off, float((inside & wanted).sum() / max((inside | wanted).sum(), 1))
 
 
-def record(path: Path = REFERENCE) -> None:
+def record() -> None:
     """Record the answers of the bundled model on this machine's CPU, in float32."""
     found = answers(load_predictor("starter", device="cpu", precision="float32"))
     checksum = np.array(sha256_of(resolve("starter")))
-    np.savez_compressed(path, sha256=checksum, logits=found["logits"], scores=found["scores"])
+    np.savez_compressed(REFERENCE, sha256=checksum, logits=found["logits"], scores=found["scores"])
 
 
 if __name__ == "__main__":
