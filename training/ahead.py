@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +23,10 @@ _maker: StepMaker | None = None  # of a worker's own process
 class Ahead:
     """Makes the same steps as a `StepMaker`, in ``workers`` processes; a context manager.
 
-    Each process has a pool of scenes of its own, so memory grows with the workers.
+    Each process has scenes and labelled sets of its own, so memory grows with the workers.
     """
 
-    def __init__(self, recipe: Recipe, data: Path | None, from_nothing: bool, workers: int) -> None:
+    def __init__(self, recipe: Recipe, data: Sequence[Path], from_nothing: bool, workers: int) -> None:
         # Spawned: a forked process must not inherit a CUDA context.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(recipe, data, from_nothing))
@@ -49,7 +50,7 @@ class Ahead:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _begin(recipe: Recipe, data: Path | None, from_nothing: bool) -> None:
+def _begin(recipe: Recipe, data: Sequence[Path], from_nothing: bool) -> None:
     global _maker
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all processes; the first one ends the others

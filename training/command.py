@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import multiprocessing
 import signal
@@ -20,7 +21,7 @@ from training.ahead import Ahead
 from training.checkpoint import Progress
 from training.export import write_weights
 from training.grow import grow, is_deeper
-from training.recipe import DEFAULT, Recipe, load_recipe
+from training.recipe import DEFAULT, Recipe, Start, load_recipe
 from training.together import Together
 from training.train import Limits, StepMaker, Trainer, new_network, run
 
@@ -45,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
     train.add_argument("--config", type=Path, default=DEFAULT, help="the recipe (TOML)")
     train.add_argument("--set", action="append", default=[], metavar="SECTION.ENTRY=VALUE", help="override the recipe")
-    train.add_argument("--data", type=Path, help="folder of labelled .npz sets; without: synthetic scenes only")
+    train.add_argument(
+        "--data",
+        type=Path,
+        action="append",
+        default=[],
+        help="labelled .npz sets or packs, a file or a folder; may be given again; without: synthetic scenes only",
+    )
     train.add_argument("--out", type=Path, default=_WORK / "run.pt", help="the checkpoint")
     train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -55,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--hours", type=float, help="of this run")
     train.add_argument("--steps", type=int, help="of this run")
     train.add_argument("--cool-down", type=int, metavar="STEPS", help="lower the rate over so many steps from now on")
+    train.add_argument("--save-every", type=float, default=300, metavar="SECONDS", help="the checkpoint")
     train.add_argument("--log-every", type=float, default=120, metavar="SECONDS")
 
     export = commands.add_parser("export", help="write the averaged weights for use")
@@ -111,7 +119,7 @@ def _train_as(together: Together | None, options: argparse.Namespace, stop: Call
     with ExitStack() as stack:
         workers, rank = options.workers, 0 if together is None else together.rank
         maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given, rank)
-        run(trainer, maker, options.out, limits, stop, log_every=options.log_every)
+        run(trainer, maker, options.out, limits, stop, options.save_every, options.log_every)
     logger.info("step %d is in %s", progress.step, options.out)
 
 
@@ -137,9 +145,17 @@ def _given(recipe: Recipe, out: Path, start: str | None) -> Progress:
     source = Path(start) if start is not None else next(p for p in (_SHIPPED, _BUNDLED) if p.exists())
     if not source.exists():
         raise SystemExit(f"There is no file {source} to begin with; give another one, or --start nothing.")
+    if source.suffix == ".pt" and not _is_recorded(source, recipe.start):
+        logger.warning("%s is not the checkpoint that the recipe was made for (%s)", source, recipe.start.file)
     progress = checkpoint.load(source, recipe.network)
     logger.info("beginning from step %d of %s", progress.step, source)
     return progress
+
+
+def _is_recorded(path: Path, start: Start) -> bool:
+    if path.stat().st_size != start.bytes:
+        return False
+    return hashlib.sha256(path.read_bytes()).hexdigest() == start.sha256
 
 
 def _export(options: argparse.Namespace) -> None:

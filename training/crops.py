@@ -22,7 +22,8 @@ View = Literal["tight", "drifted", "wrong", "click"]
 """Which window: cut around a box or mask; as it may be while tracking, before it is cut anew; too large, far off-centre
 or the whole frame; one of those tried around a click."""
 
-_LEAST_AREA = 12  # pixels of an object that may be asked for
+_LEAST_DRAWN = 12  # pixels of an object of a synthetic picture: what is smaller is a remnant behind others
+_MOST_TRIED = 2000  # stacks in a row without a suitable object
 _MOST_SHARE = 0.45  # of the frame
 _TRIED, _STEPS, _GONE = 12, (-3, -2, -2, -1, -1, -1, 1, 1, 1, 2, 2, 3), 0.4  # walks to choose a changing one from
 _TURNED = 1.3  # side of the picture that a turned crop is cut from
@@ -69,11 +70,18 @@ class Chances:
         One of the others is chosen because its object changes much from the first frame to the last.
     outward
         A clip whose object is larger on the last frame is turned round: users prompt where it is large.
+    small
+        How often an object of few pixels is chosen beside a large one: with the weight
+        ``min(1, area / 400) ** small``, so that 0 chooses all alike.
+    least_area
+        Pixels of an object of a real set that may be asked for.
     """
 
     ends: float = 0.0
     changes: float = 0.0
     outward: float = 0.0
+    small: float = 0.0
+    least_area: int = 12
 
 
 def make_clips(
@@ -102,11 +110,15 @@ def make_clips(
     """
     images: list[Tensor] = []
     masks: list[Tensor] = []
+    failed = 0
     while len(images) < count:
         made = _cut(draw(), shape, view, zoom, rng, chances)
         if made is not None:
             images.append(made[0])
             masks.append(made[1])
+        failed = 0 if made is not None else failed + 1
+        if failed == _MOST_TRIED:
+            raise ValueError(f"none of {failed} stacks has an object of {chances.least_area} pixels or more to learn")
     return Clips(torch.stack(images), torch.stack(masks))
 
 
@@ -123,11 +135,12 @@ def _cut(
     if chosen is None:
         return None
     obj, frames = chosen
-    if rng.random() < chances.outward and _area(stack, frames[-1], obj) > _area(stack, frames[0], obj):
+    if rng.random() < chances.outward and stack.areas[obj][frames[-1]] > stack.areas[obj][frames[0]]:
         frames = frames[::-1]
     start = frames[0]
     window = _window(stack, obj, start, view, zoom, rng)
-    labels = [obj, *_neighbours(stack, start, obj, window, shape.objects - 1, rng)]
+    least = _least_area(stack, chances)
+    labels = [obj, *_neighbours(stack, start, obj, window, shape.objects - 1, least, rng)]
     low, high = draw_window(stack, obj, start, rng)
     turned = view != "click" and rng.random() < 0.5
     factor = _TURNED if turned else 1.0
@@ -147,24 +160,26 @@ def _cut(
 
 def _choose(stack: Stack, count: int, rng: np.random.Generator, chances: Chances) -> tuple[int, list[int]] | None:
     """An object and the frames of a clip; the first frame shows it well."""
-    limit = _MOST_SHARE * stack.labels[0].size
-    start = int(rng.integers(len(stack)))
-    there = [k for k, o in stack.boxes[start].items() if _LEAST_AREA <= o.area < limit]
+    limit, least = _MOST_SHARE * stack.labels[0].size, _least_area(stack, chances)
+    largest = {k: int(a[a < limit].max(initial=0)) for k, a in stack.areas.items()}
+    there = [k for k, area in largest.items() if area >= least]
     if not there:
         return None
-    # Large objects a little more often than small ones: these are many.
-    weights = np.array([min(1.0, stack.boxes[start][k].area / 400) ** 0.5 for k in there])
+    weights = np.array([min(1.0, largest[k] / 400) ** chances.small for k in there])
     obj = int(rng.choice(there, p=weights / weights.sum()))
-    areas = np.array([boxes[obj].area if obj in boxes else 0 for boxes in stack.boxes])
-    good = np.flatnonzero((areas >= max(_LEAST_AREA, 0.12 * areas.max())) & (areas < limit))
-    start = int(rng.choice(good)) if good.size else start
+    areas = stack.areas[obj]
+    # Any frame that shows it well, not only the one on which it is largest: people prompt where they happen to be.
+    good = np.flatnonzero((areas >= max(least, 0.12 * areas.max())) & (areas < limit))
+    if not good.size:
+        return None
+    start = int(rng.choice(good))
     step = int(rng.choice((-1, 1)))
     if count > 2 and rng.random() < chances.ends:
         ends = [(f, s) for f in good.tolist() for s in (-1, 1) if _ends_within(areas, f, s, count)]
         if ends:
             start, step = ends[int(rng.integers(len(ends)))]
             return obj, _walked(start, step, count, len(stack))
-    if count > 1 and good.size and rng.random() < chances.changes:
+    if count > 1 and rng.random() < chances.changes:
         return obj, _changing(stack, obj, good, count, rng)
     stride = int(rng.choice((1, 1, 1, 2, 3))) if len(stack) >= 3 * count else 1
     if not 0 <= start + step * stride * (count - 1) < len(stack):
@@ -172,6 +187,10 @@ def _choose(stack: Stack, count: int, rng: np.random.Generator, chances: Chances
     if not 0 <= start + step * stride * (count - 1) < len(stack):
         stride = 1
     return obj, _walked(start, step * stride, count, len(stack))
+
+
+def _least_area(stack: Stack, chances: Chances) -> int:
+    return max(_LEAST_DRAWN, chances.least_area) if stack.is_clean else chances.least_area
 
 
 def _changing(stack: Stack, obj: int, good: np.ndarray, count: int, rng: np.random.Generator) -> list[int]:
@@ -185,11 +204,6 @@ def _changing(stack: Stack, obj: int, good: np.ndarray, count: int, rng: np.rand
         change = 1 - _overlap(first.box, last.box) if last is not None else _GONE
         weights.append(0.02 + change**2)
     return walks[int(rng.choice(_TRIED, p=np.array(weights) / sum(weights)))]
-
-
-def _area(stack: Stack, frame: int, obj: int) -> int:
-    place = stack.boxes[frame].get(obj)
-    return 0 if place is None else place.area
 
 
 def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> float:
@@ -250,7 +264,9 @@ def _square(centre: np.ndarray, side: float) -> Window:
     return Window(y - side / 2, x - side / 2, y + side / 2, x + side / 2)
 
 
-def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, rng: np.random.Generator) -> list[int]:
+def _neighbours(
+    stack: Stack, frame: int, obj: int, window: Window, count: int, smallest: int, rng: np.random.Generator
+) -> list[int]:
     """Other objects in the middle of the window; the first once more where there are too few."""
 
     def central(place: ObjectBox) -> bool:
@@ -259,7 +275,7 @@ def _neighbours(stack: Stack, frame: int, obj: int, window: Window, count: int, 
         return window.y0 + rim < cy < window.y1 - rim and window.x0 + rim < cx < window.x1 - rim
 
     limit = _MOST_SHARE * stack.labels[frame].size
-    least = max(_LEAST_AREA, 0.002 * window.height * window.width)
+    least = max(smallest, 0.002 * window.height * window.width)
     others = [k for k, o in stack.boxes[frame].items() if k != obj and least <= o.area < limit and central(o)]
     picked = [int(k) for k in rng.permutation(others)[:count]]
     return picked + [obj] * (count - len(picked))

@@ -1,63 +1,145 @@
-"""Labelled volumes and time-lapses of a data folder, seen along each axis that a user might choose."""
+"""Labelled volumes, time-lapses and images, seen along each axis that a user might choose, in the recipe's shares."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from training.cases import Case, read_cases
+from training.pool import Pool
+from training.recipe import Real, Resampled
+from training.resample import resample
 from training.stacks import Stack
+from training.synthesis import LabelMap
 
 _LEAST_FRAMES = 3
+_LEAST_SIDE, _LEAST_SLICES = 24, 8  # of a resampled volume
 _MAX_ANISOTROPY = 2.5  # of the pixels of a reformatted plane; users do not look along such axes
+_STREAM = 4  # beside those of scenes, steps and clips
 
 
 class RealStacks:
-    """The ``.npz`` sets of a folder.
-
-    Each has ``image`` and ``label`` of one 3-D shape, and optionally ``axes``, ``spacing`` and ``modality``.
+    """The labelled sets and packs of some places.
 
     Parameters
     ----------
-    folder
-        Never the sets that models are measured on: a folder named ``val`` is refused.
-    only
-        For some sets (by file name without suffix) the labels that have an edge in the image.
+    places
+        Files and folders, see `training.cases.read_cases`. Never what models are measured on.
+    real
+        The recipe's section: shares of the groups, labels, resampling, synthesis.
+    seed
+        Of this process of the run.
     """
 
-    def __init__(self, folder: Path, only: Mapping[str, Sequence[int]] | None = None) -> None:
-        if "val" in folder.resolve().parts:
-            raise ValueError(f"{folder} is a validation folder; it must not be trained on.")
-        files = sorted(folder.glob("*.npz"))
-        if not files:
-            raise ValueError(f"{folder} holds no .npz set to train on.")
-        # For each set its stacks, the acquired plane first.
-        self._sets = [_views(path, frozenset((only or {}).get(path.stem, ()))) for path in files]
-        weights = np.array([min(7.0, max(2.0, len(np.unique(views[0].labels)) ** 0.5)) for views in self._sets])
-        self._share = weights / weights.sum()
+    def __init__(self, places: Sequence[Path], real: Real, seed: int) -> None:
+        cases: dict[str, list[Case]] = {}
+        for case in read_cases(places, real):
+            cases.setdefault(case.group, []).append(case)
+        self._groups = {name: _Group(name, of_it, real, seed) for name, of_it in sorted(cases.items())}
+        self._shares = {name: float(real.shares.get(name, real.other_share)) for name in self._groups}
+        if not any(self._shares.values()):
+            raise ValueError(f"the recipe gives none of {', '.join(self._groups)} a share")
 
-    def draw(self, rng: np.random.Generator) -> Stack:
-        """A stack; sets of many objects come more often, the acquired plane in six of ten cases."""
-        views = self._sets[int(rng.choice(len(self._sets), p=self._share))]
+    def group(self, rng: np.random.Generator, frames: int) -> str:
+        """Draw the group that a clip of so many frames comes from: images serve for single frames only."""
+        names = [n for n, g in self._groups.items() if g.serves(frames) and self._shares[n] > 0]
+        if not names:
+            raise ValueError("the labelled sets are all single images: clips need volumes or time-lapses as well")
+        shares = np.array([self._shares[name] for name in names])
+        return names[int(rng.choice(len(names), p=shares / shares.sum()))]
+
+    def draw(self, group: str, rng: np.random.Generator, step: int, frames: int) -> Stack:
+        """A stack of a group; cases of many objects come more often, the acquired plane in six of ten cases."""
+        views = self._groups[group].draw(rng, step, frames)
         if len(views) == 1 or rng.random() < 0.6:
             return views[0]
         return views[int(rng.integers(1, len(views)))]
 
 
-def _views(path: Path, only: frozenset[int]) -> list[Stack]:
-    with np.load(path, allow_pickle=False) as file:
-        content = {key: file[key] for key in file.files}
-    image, labels = content["image"], content["label"]
-    if image.shape != labels.shape or image.ndim != 3:
-        raise ValueError(f"{path}: image {image.shape} and label {labels.shape} must be 3-D and of one shape.")
-    is_hu = str(content.get("modality", "")).upper().startswith("CT")
-    is_time = str(content.get("axes", "ZYX")).upper().startswith("T")
-    spacing = np.asarray(content.get("spacing", (1.0, 1.0, 1.0)), float)
-    views = [Stack(image, labels, is_hu, only=only)]
+class _Group:
+    """The cases of a group, as they are and in variants: resampled, or with a picture made for them."""
+
+    def __init__(self, name: str, cases: Sequence[Case], real: Real, seed: int) -> None:
+        self._cases, self._real = cases, real
+        weights = np.array([case.weight for case in cases])
+        flat = np.array([case.is_flat for case in cases])
+        varied = np.array([1.0 if c.image is None else 0.0 if c.is_flat else real.resampled.share for c in cases])
+        # For single frames and for clips: how often each case is taken as it is, and any of the variants.
+        self._plain = {False: weights * (1 - varied), True: weights * (1 - varied) * ~flat}
+        self._varied = weights * varied
+        self._views: dict[int, list[Stack]] = {}
+        self._maps: dict[int, LabelMap] = {}
+        own = zlib.crc32(name.encode())
+
+        def make(number: int) -> list[Stack]:
+            return self._variant(np.random.default_rng((seed, _STREAM, own, number)))
+
+        self._pool = Pool(make, real.resampled.pool, real.resampled.per_step)
+
+    def serves(self, frames: int) -> bool:
+        """Whether it has what clips of so many frames need."""
+        return bool(self._plain[frames > 1].sum() + self._varied.sum())
+
+    def draw(self, rng: np.random.Generator, step: int, frames: int) -> list[Stack]:
+        """The views of a case, the acquired plane first."""
+        plain = self._plain[frames > 1]
+        if rng.random() * (plain.sum() + self._varied.sum()) >= plain.sum():
+            return self._pool.draw(rng, step)
+        number = int(rng.choice(len(plain), p=plain / plain.sum()))
+        if number not in self._views:
+            self._views[number] = _views(self._cases[number], self._cases[number].spacing)
+        return self._views[number]
+
+    def _variant(self, rng: np.random.Generator) -> list[Stack]:
+        number = int(rng.choice(len(self._cases), p=self._varied / self._varied.sum()))
+        case = self._cases[number]
+        if case.image is not None:
+            return _resampled(case, rng, self._real.resampled)
+        if number not in self._maps:
+            self._maps[number] = LabelMap(case.labels.astype(np.uint8, copy=False), case.names)
+        made = self._maps[number].draw(rng)
+        drawn = replace(case, image=made.picture, labels=made.labels, only=made.only, is_hu=made.is_hu)
+        if rng.random() < self._real.resampled.share:
+            return _resampled(drawn, rng, self._real.resampled, is_clean=True)
+        return _views(drawn, drawn.spacing, is_clean=True)
+
+
+def _resampled(case: Case, rng: np.random.Generator, how: Resampled, is_clean: bool = False) -> list[Stack]:
+    """Views of a case with pixels and slices of another size; that of the slices changes only where they lie apart."""
+    assert case.image is not None
+    low, high = np.log(how.spacing)
+    wanted = np.exp(rng.uniform(low, high, 2))
+    slices, pixel = case.spacing[0], float(np.sqrt(case.spacing[1] * case.spacing[2]))
+    if not case.in_mm:  # as much coarser as millimetres may become
+        wanted = np.exp(rng.uniform(0, np.log(how.most_coarser), 2)) * (slices, pixel)
+    shape = case.labels.shape
+    finest = 1 / how.most_finer
+    in_plane = float(np.clip(wanted[1] / pixel, finest, max(1.0, min(how.most_coarser, min(shape[1:]) / _LEAST_SIDE))))
+    along = float(np.clip(wanted[0] / slices, finest, max(1.0, min(how.most_coarser, shape[0] / _LEAST_SLICES))))
+    factors = np.array([1.0 if case.is_time else along, in_plane, in_plane])
+    new = np.maximum(1, np.rint(shape / factors)).astype(int).tolist()
+    image, labels = resample(case.image, case.labels, new, case.only)
+    spacing = tuple(float(s * o / n) for s, o, n in zip(case.spacing, shape, new, strict=True))
+    return _views(replace(case, image=image, labels=labels), spacing, is_clean)
+
+
+def _views(case: Case, spacing: Sequence[float], is_clean: bool = False) -> list[Stack]:
+    image = case.image
+    assert image is not None
+
+    def stack(axis: int) -> Stack:
+        picture, labels = np.moveaxis(image, axis, 0), np.moveaxis(case.labels, axis, 0)
+        return Stack(picture, labels, case.is_hu, is_clean, case.only, case.ends)
+
+    views = [stack(0)]
     for axis in (1, 2):
         plane = np.delete(spacing, axis)
-        if is_time or plane.max() / plane.min() > _MAX_ANISOTROPY or min(image.shape) < _LEAST_FRAMES * 8:
+        if case.is_time or case.is_flat or min(case.labels.shape) < _LEAST_FRAMES * 8:
             continue
-        views.append(Stack(np.moveaxis(image, axis, 0), np.moveaxis(labels, axis, 0), is_hu, only=only))
+        if plane.max() / plane.min() <= _MAX_ANISOTROPY:
+            views.append(stack(axis))
     return views

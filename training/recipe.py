@@ -48,21 +48,67 @@ class Scenes:
 
 
 @dataclass(frozen=True)
-class Real:
-    """Share of real clips, and the labels of some sets that may be asked for."""
+class Start:
+    """The checkpoint that the recipe was made for: a file outside the project, known by its size and SHA-256."""
+
+    file: str
+    step: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Variants of volumes with other pixels and slices.
+
+    ``share`` of the clips of volumes; ``pool`` variants of each group are in use at a time, ``per_step`` new ones come
+    at each step. ``spacing`` is the finest and the coarsest in mm; the last two bound the change.
+    """
 
     share: float
+    pool: int
+    per_step: float
+    spacing: tuple[float, float]
+    most_finer: float
+    most_coarser: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.spacing[0] <= self.spacing[1]:
+            raise ValueError(f"spacing must be the finest and the coarsest in mm, not {list(self.spacing)}")
+
+
+@dataclass(frozen=True)
+class Real:
+    """Which labelled sets are trained on, and how often.
+
+    ``share`` of the clips are real, ``shares`` of these come from each pack (or from ``sets``, the single files) and
+    ``other_share`` from each pack that has no entry; they need not add up to 1. The others go by the name of a case or
+    a pack: cases to leave out, labels that become one, labels that may be asked for.
+    """
+
+    share: float
+    shares: Mapping[str, float]
+    other_share: float
+    skip: Sequence[str]
+    merge: Mapping[str, Sequence[Sequence[int]]]
     only: Mapping[str, Sequence[int]]
+    resampled: Resampled
 
 
 @dataclass(frozen=True)
 class ClipChoice:
-    """Objects of a clip, how often each of `training.crops.Chances` is taken, and how often each view comes."""
+    """Objects of a clip, the entries of `training.crops.Chances`, and how often each view comes.
+
+    A batch has ``batch_factor`` times the clips of its task.
+    """
 
     objects: int
     end_share: float
     change_share: float
     outward_share: float
+    small: float
+    least_area: int
+    batch_factor: float
     views: Mapping[str, float]
 
 
@@ -99,6 +145,7 @@ class Recipe:
     """All of a configuration file; ``network`` is the JSON that a weights file carries."""
 
     seed: int
+    start: Start
     scenes: Scenes
     real: Real
     clips: ClipChoice
@@ -131,8 +178,9 @@ def load_recipe(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe(
             seed=int(data["seed"]),
+            start=_section(Start, data["start"]),
             scenes=_section(Scenes, data["scenes"]),
-            real=_section(Real, data["real"]),
+            real=_section(Real, {**data["real"], "resampled": _section(Resampled, data["real"]["resampled"])}),
             clips=_section(ClipChoice, data["clips"]),
             prompts=_section(PromptChoice, data["prompts"]),
             tasks=tuple(_section(Task, entry) for entry in data["tasks"]),

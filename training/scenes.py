@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from training.pool import Pool
 from training.stacks import Stack
 
 Array = NDArray[np.float32]
@@ -321,20 +322,15 @@ def _microscopy(rng: np.random.Generator, canvas: _Canvas, depth: Array, border:
     return picture.astype(np.float32)
 
 
-class ScenePool:
-    """A window over the endless, numbered series of scenes of a seed, which moves on as training does.
-
-    A scene is made when it is first asked for and used many times: making one takes longer than a step may take.
-    Number and seed determine it, so a run that is stopped and taken up again sees the same scenes.
+class ScenePool(Pool[Stack]):
+    """A pool of scenes.
 
     Parameters
     ----------
     seed
         Of the whole run.
-    size
-        How many scenes are in use at a time.
-    per_step
-        By how many scenes the window moves at each step.
+    size, per_step
+        See `training.pool.Pool`.
     frames, pixels
         T and S of a scene.
     cell_share
@@ -342,17 +338,7 @@ class ScenePool:
     """
 
     def __init__(self, seed: int, size: int, per_step: float, frames: int, pixels: int, cell_share: float) -> None:
-        self._seed, self._size, self._per_step = seed, size, per_step
-        self._frames, self._pixels, self._cell_share = frames, pixels, cell_share
-        self._made: dict[int, Stack] = {}
+        def make(number: int) -> Stack:
+            return make_scene(np.random.default_rng((seed, 1, number)), frames, pixels, cell_share)
 
-    def draw(self, rng: np.random.Generator, step: int) -> Stack:
-        """One of the scenes in use at this step."""
-        first = int(step * self._per_step)
-        number = first + int(rng.integers(self._size))
-        if number not in self._made:
-            for old in [n for n in self._made if n < first]:
-                del self._made[old]
-            own = np.random.default_rng((self._seed, 1, number))
-            self._made[number] = make_scene(own, self._frames, self._pixels, self._cell_share)
-        return self._made[number]
+        super().__init__(make, size, per_step)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObjectBox:
     """One object on one frame: its pixels, and its half-open box ``y0, x0, y1, x1``."""
 
@@ -38,6 +38,8 @@ class Stack:
         Whether blur and noise are still to be added (synthetic scenes).
     only : frozenset of int
         The objects that may be asked for; empty: all.
+    ends : tuple of float, optional
+        Percentiles 0.5 and 99.5 of the picture where they are known.
     """
 
     picture: NDArray[np.generic]
@@ -45,7 +47,9 @@ class Stack:
     is_hu: bool = False
     is_clean: bool = False
     only: frozenset[int] = frozenset()
+    ends: tuple[float, float] | None = None
     _boxes: list[dict[int, ObjectBox]] | None = field(default=None, repr=False)
+    _areas: dict[int, NDArray[np.intp]] | None = field(default=None, repr=False)
     _levels: tuple[float, float, float, float] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -59,13 +63,26 @@ class Stack:
         return self._boxes
 
     @property
+    def areas(self) -> dict[int, NDArray[np.intp]]:
+        """For each object its pixels on each frame ``(T,)``; made when first asked for."""
+        if self._areas is None:
+            found: dict[int, NDArray[np.intp]] = {}
+            for frame, boxes in enumerate(self.boxes):
+                for label, place in boxes.items():
+                    found.setdefault(label, np.zeros(len(self), np.intp))[frame] = place.area
+            self._areas = found
+        return self._areas
+
+    @property
     def levels(self) -> tuple[float, float, float, float]:
         """Percentiles 0.5, 2, 98 and 99.5 of the picture, for windows."""
         if self._levels is None:
             sample = np.asarray(self.picture).reshape(-1)
             sample = sample[:: max(1, sample.size // 200_000)].astype(np.float32)
             lowest, low, high, highest = np.percentile(sample, (0.5, 2, 98, 99.5)).tolist()
-            self._levels = lowest, low, high, highest
+            if self.ends is not None:
+                lowest, highest = self.ends
+            self._levels = lowest, max(low, lowest), min(high, highest), highest
         return self._levels
 
 

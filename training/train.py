@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,18 +22,19 @@ from napari_sam2.engine.sam2.config import Sam2Config, ZoomPolicy
 from napari_sam2.engine.sam2.model import Sam2Model
 from training import checkpoint
 from training.checkpoint import Progress
-from training.crops import Chances, Clips, Shape, make_clips
+from training.crops import Chances, Clips, Shape, View, make_clips
 from training.loss import Judgement, judge
 from training.prompts import SimulatedPrompter
 from training.real import RealStacks
 from training.recipe import Recipe, Task
 from training.scenes import ScenePool
+from training.stacks import Stack
 from training.together import Together
 from training.walk import Plan, walk
 
 logger = logging.getLogger(__name__)
 
-_STREAM_OF_STEPS, _STREAM_OF_CLIPS = 2, 3  # beside that of the scenes (1)
+_STREAM_OF_STEPS, _STREAM_OF_CLIPS = 2, 3  # beside those of the scenes (1) and of variants of real sets (4)
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,18 @@ class StepMaker:
     recipe
         Its shares decide.
     data
-        Folder of real sets; None: synthetic clips only.
+        Folders and files of real sets; none: synthetic clips only.
     from_nothing
         Whether the network began without weights: then the tasks of the warm-up come first.
     rank
         Of processes that train together: their steps ask the same of clips of their own.
     """
 
-    def __init__(self, recipe: Recipe, data: Path | None, from_nothing: bool, rank: int = 0) -> None:
+    def __init__(self, recipe: Recipe, data: Sequence[Path], from_nothing: bool, rank: int = 0) -> None:
         self._recipe, self._rank = recipe, rank
         self._zoom = Sam2Config.from_json(recipe.network).zoom or ZoomPolicy()
         self._warm_up = recipe.warm_up if from_nothing else ()
-        self._real = None if data is None else RealStacks(data, recipe.real.only)
+        self._real = RealStacks(data, recipe.real, recipe.seed + rank) if data else None
         s = recipe.scenes
         self._scenes = ScenePool(recipe.seed + self._rank, s.pool, s.per_step, s.frames, s.pixels, s.cell_share)
 
@@ -103,21 +105,33 @@ class StepMaker:
         shape = Shape(frames, task.size, 1 if view == "click" else choice.objects)
         # What is asked is the same for all processes, what it is asked of is not.
         rng = np.random.default_rng((self._recipe.seed, _STREAM_OF_CLIPS, number, self._rank))
+        batch = self._clips(number, task, shape, view, rng)
+        return Step(batch, plan, SimulatedPrompter(rng, at_centre=view == "click"))
 
-        chances = Chances(ends=choice.end_share, changes=choice.change_share, outward=choice.outward_share)
+    def _clips(self, number: int, task: Task, shape: Shape, view: View, rng: np.random.Generator) -> Clips:
+        choice, real = self._recipe.clips, self._real
+        chances = Chances(
+            ends=choice.end_share,
+            changes=choice.change_share,
+            outward=choice.outward_share,
+            small=choice.small,
+            least_area=choice.least_area,
+        )
 
-        def clips(draw: Callable[[], Any], count: int) -> Clips:
+        def clips(draw: Callable[[], Stack], count: int) -> Clips:
             return make_clips(draw, count, shape, view, self._zoom, rng, chances)
 
-        real = self._real
-        count = 0 if real is None else int(task.clips * self._recipe.real.share + rng.random())
+        total = max(1, round(task.clips * choice.batch_factor))
+        count = 0 if real is None else int(total * self._recipe.real.share + rng.random())
         parts = []
-        if task.clips > count:
-            parts.append(clips(lambda: self._scenes.draw(rng, number), task.clips - count))
-        if real is not None and count:
-            parts.append(clips(lambda: real.draw(rng), count))
-        batch = Clips(torch.cat([p.images for p in parts]), torch.cat([p.masks for p in parts]))
-        return Step(batch, plan, SimulatedPrompter(rng, at_centre=view == "click"))
+        if total > count:
+            parts.append(clips(lambda: self._scenes.draw(rng, number), total - count))
+        if real is not None:
+            for _ in range(count):
+                # Drawn before the stack: a pack whose stacks often show nothing suitable keeps its share.
+                group = real.group(rng, shape.frames)
+                parts.append(clips(partial(real.draw, group, rng, number, shape.frames), 1))
+        return Clips(torch.cat([p.images for p in parts]), torch.cat([p.masks for p in parts]))
 
     def _task(self, number: int, rng: np.random.Generator) -> Task:
         for task in self._warm_up:

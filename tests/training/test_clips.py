@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from napari_sam2.engine.sam2.config import ZoomPolicy
-from training.crops import Chances, Shape, make_clips
+from training.crops import Chances, Shape, _choose, make_clips
 from training.prompts import SimulatedPrompter
-from training.real import RealStacks
 from training.scenes import ScenePool, make_scene, smooth_noise
 from training.stacks import Stack
 
@@ -162,33 +159,37 @@ def test_boxes_enclose_the_object_roughly() -> None:
     assert labels[0].tolist() == [2, 3]
 
 
-@pytest.fixture
-def data_folder(tmp_path: Path) -> Path:
-    folder = tmp_path / "sets"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    label = np.zeros((30, 40, 40), np.uint8)
-    label[5:25, 10:30, 10:30] = 1
-    label[5:25, 2:8, 2:8] = 2
-    image = (label * 60 + rng.normal(0, 5, label.shape)).astype(np.int16)
-    np.savez(folder / "ct.npz", image=image, label=label, spacing=np.ones(3), axes="ZYX", modality="CT")
-    np.savez(folder / "cells.npz", image=image, label=label, spacing=np.ones(3), axes="TYX", modality="fluo")
-    return folder
+def test_small_objects_come_as_often_as_large_ones_where_the_recipe_says_so() -> None:
+    labels = np.zeros((4, 96, 96), np.uint8)
+    labels[:, 10:50, 10:50] = 1
+    labels[:, 70:73, 70:73] = 2
+    stack = Stack(labels * np.float32(100), labels)
+    rng = np.random.default_rng(7)
+
+    def small(exponent: float, least: int) -> float:
+        chances = Chances(small=exponent, least_area=least)
+        clips = make_clips(lambda: stack, 60, Shape(1, 96, 1), "tight", ZOOM, rng, chances)
+        # In its window of 32 pixels the small one covers under a hundredth, the other a third.
+        return float((clips.masks[:, 0, 0].flatten(1).float().mean(1) < 0.05).float().mean())
+
+    assert 0.3 < small(0.0, 4) < 0.7
+    assert small(1.0, 4) < 0.15
+    assert small(0.0, 12) == 0
 
 
-def test_real_sets_are_seen_along_their_axes(data_folder: Path) -> None:
-    stacks = RealStacks(data_folder, {"ct": [1]})
-    rng = np.random.default_rng(0)
-    shapes = {stacks.draw(rng).labels.shape for _ in range(60)}
-    assert shapes == {(30, 40, 40), (40, 30, 40)}
-    ct = next(s for s in (stacks.draw(rng) for _ in range(60)) if s.is_hu)
-    assert set().union(*ct.boxes) == {1}
-    clips = make_clips(lambda: stacks.draw(rng), 4, Shape(3, 64, 2), "drifted", ZOOM, rng, Chances(ends=0.3))
-    assert clips.masks[:, 0, 0].flatten(1).any(1).all()
+def test_clips_begin_on_other_slices_than_the_largest() -> None:
+    labels = np.zeros((9, 96, 96), np.uint8)
+    for frame, half in enumerate((7, 8, 10, 14, 18, 14, 10, 8, 7)):
+        labels[frame, 48 - half : 48 + half, 48 - half : 48 + half] = 1
+    picture = labels * np.arange(1, 10, dtype=np.float32)[:, None, None]
+    stack = Stack(picture, labels)
+    starts = {_choose(stack, 3, np.random.default_rng(seed), Chances())[1][0] for seed in range(80)}  # type: ignore[index]
+    assert starts == set(range(9))
 
 
-def test_validation_sets_are_refused(data_folder: Path) -> None:
-    target = data_folder.parent / "val"
-    data_folder.rename(target)
-    with pytest.raises(ValueError, match="must not be trained on"):
-        RealStacks(target)
+def test_a_set_without_suitable_objects_is_an_error_and_no_endless_search() -> None:
+    labels = np.zeros((2, 32, 32), np.uint8)
+    labels[:, 3, 3] = 1
+    stack = Stack(labels * np.float32(1), labels)
+    with pytest.raises(ValueError, match="has an object of 4 pixels or more"):
+        make_clips(lambda: stack, 1, Shape(1, 32, 1), "tight", ZOOM, np.random.default_rng(0), Chances(least_area=4))

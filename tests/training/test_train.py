@@ -46,7 +46,7 @@ def _trained(recipe: Recipe, path: Path, *counts: int) -> checkpoint.Progress:
     """Train in so many runs, each from the file that the last one wrote."""
     for count in counts:
         progress = checkpoint.load(path) if path.exists() else new_network(recipe.network, recipe.seed)
-        run(Trainer(recipe, progress, CPU), StepMaker(recipe, None, True), path, Limits(steps=count))
+        run(Trainer(recipe, progress, CPU), StepMaker(recipe, [], True), path, Limits(steps=count))
     return checkpoint.load(path)
 
 
@@ -62,7 +62,7 @@ def test_a_run_that_was_taken_up_again_is_the_same_run(recipe: Recipe, tmp_path:
 
 def test_steps_lower_the_loss(recipe: Recipe) -> None:
     """On one batch, with the same prompts each time."""
-    maker = StepMaker(recipe, None, True)
+    maker = StepMaker(recipe, [], True)
     trainer = Trainer(recipe, new_network(recipe.network, 0), CPU)
     losses = [float(trainer.step(maker.make(1)).loss.detach()) for _ in range(12)]
     assert losses[-1] < 0.9 * losses[0]
@@ -70,8 +70,8 @@ def test_steps_lower_the_loss(recipe: Recipe) -> None:
 
 
 def test_workers_make_the_same_steps(recipe: Recipe) -> None:
-    maker = StepMaker(recipe, None, True)
-    with Ahead(recipe, None, True, workers=1) as ahead:
+    maker = StepMaker(recipe, [], True)
+    with Ahead(recipe, [], True, workers=1) as ahead:
         for number in (3, 4, 5):
             one, other = maker.make(number), ahead.make(number)
             assert one.plan == other.plan
@@ -93,7 +93,7 @@ def test_processes_that_train_together_average_their_gradients(recipe: Recipe, t
     means: dict[str, torch.Tensor] = {}
     for rank in range(2):
         trainer = Trainer(recipe, new_network(recipe.network, recipe.seed), CPU)
-        made = StepMaker(recipe, None, True, rank).make(0)
+        made = StepMaker(recipe, [], True, rank).make(0)
         set_input_size(trainer.model, made.clips.images.shape[-1])
         judge(walk(trainer.model, made.clips, made.plan, made.prompter), made.clips.masks, recipe.loss).loss.backward()
         for name, parameter in trainer.model.named_parameters():
@@ -125,7 +125,7 @@ def test_the_average_follows(recipe: Recipe, tmp_path: Path) -> None:
 
 def test_a_gradient_that_is_not_finite_changes_nothing(recipe: Recipe) -> None:
     trainer = Trainer(recipe, new_network(recipe.network, 0), CPU)
-    maker = StepMaker(recipe, None, True)
+    maker = StepMaker(recipe, [], True)
     made = maker.make(0)
     made.clips.images[0, 0, 0, 0] = torch.nan
     before = {k: v.clone() for k, v in trainer.model.state_dict().items()}
@@ -160,7 +160,7 @@ def test_the_compact_checkpoint_is_close_and_fits(recipe: Recipe, tmp_path: Path
         for key, value in getattr(progress, name).items():
             error = float((getattr(compact, name)[key] - value).abs().max())
             assert error <= tolerance * float(value.abs().max()) + 1e-6, (name, key)
-    Trainer(recipe, compact, CPU).step(StepMaker(recipe, None, True).make(3))
+    Trainer(recipe, compact, CPU).step(StepMaker(recipe, [], True).make(3))
 
 
 def test_weights_open_in_the_package(recipe: Recipe, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_bundled_weights_can_be_trained_on(bundled_weights: Path, tmp_path: Path
     assert Sam2Config.from_json(progress.network, name=config.name) == config
     assert set(progress.live) == set(tensors)
     recipe = load_recipe(overrides=SMALL)
-    judgement = Trainer(recipe, progress, CPU).step(StepMaker(recipe, None, False).make(0))
+    judgement = Trainer(recipe, progress, CPU).step(StepMaker(recipe, [], False).make(0))
     assert torch.isfinite(judgement.loss)
 
 
@@ -226,7 +226,7 @@ def test_a_grown_network_begins_by_answering_as_before(recipe: Recipe) -> None:
         one, other = (m.encode_image(images) for m in (before, after))
     for name in ("s4", "s8", "s16"):
         assert torch.allclose(getattr(one, name), getattr(other, name), atol=1e-5)
-    assert torch.isfinite(Trainer(recipe, grown, CPU).step(StepMaker(recipe, None, False).make(0)).loss)
+    assert torch.isfinite(Trainer(recipe, grown, CPU).step(StepMaker(recipe, [], False).make(0)).loss)
 
 
 def test_a_network_that_differs_in_more_than_depth_does_not_grow(recipe: Recipe) -> None:
@@ -238,7 +238,7 @@ def test_a_network_that_differs_in_more_than_depth_does_not_grow(recipe: Recipe)
 
 def test_absent_objects_have_no_mask_to_learn(recipe: Recipe) -> None:
     """Whatever is drawn on a frame without the object costs nothing; saying that it is there does."""
-    made = StepMaker(recipe, None, True).make(0)
+    made = StepMaker(recipe, [], True).make(0)
     trainer = Trainer(recipe, new_network(recipe.network, 0), CPU)
     answers = walk(trainer.model, made.clips, made.plan, made.prompter)[-1:]
     empty = made.clips.masks.clone()
@@ -260,7 +260,7 @@ def test_the_average_of_given_weights_is_kept(recipe: Recipe, bundled_weights: P
     trainer = Trainer(recipe, checkpoint.load(bundled_weights), CPU)
     name = "sam_mask_decoder.mask_tokens.weight"
     before = trainer.progress.average[name].clone()
-    trainer.step(StepMaker(recipe, None, False).make(0))
+    trainer.step(StepMaker(recipe, [], False).make(0))
     state = trainer.state()
     moved, average = (state.live[name] - before).norm(), (state.average[name] - before).norm()
     assert 0 < average < 1.5 * (1 - recipe.optimizer.average) * moved
