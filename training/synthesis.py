@@ -92,7 +92,7 @@ class LabelMap:
         inner = self.contacts.copy()
         inner[0] = inner[:, 0] = 0
         there = np.flatnonzero(inner.any(axis=1))
-        for _ in range(int(rng.integers(_MOST_GROUPED + 1)) if there.size else 0):
+        for _ in range(int(rng.integers(min(_MOST_GROUPED, there.size // 2) + 1))):
             one = int(rng.choice(there))
             other = int(rng.choice(count, p=inner[one] / inner[one].sum()))
             looks[looks == looks[other]] = looks[one]
