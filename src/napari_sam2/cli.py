@@ -260,12 +260,14 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
     evaluate(
         predictor,
-        Path(arguments.data),
+        [Path(place) for place in arguments.data],
         out,
         prompts=[p for p in PROMPTS if p in asked],
         most=arguments.max_objects or None,
         corrections=arguments.corrections,
         report=lambda line: print(line, file=sys.stderr),
+        merge=arguments.merge,
+        exclude=arguments.exclude,
     )
     print((out / "evaluation.md").read_text(encoding="utf-8").split("## Objects")[0].rstrip())
     if arguments.distance:
@@ -319,9 +321,21 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     evaluate = commands.add_parser("evaluate", help="Dice of a model on labelled sets, from one prompt an object")
-    evaluate.add_argument("data", help="an .npz with image and label, an image with NAME_labels beside it, or a folder")
+    evaluate.add_argument(
+        "data",
+        nargs="+",
+        help="an .npz with image and label or a pack of many, an image with NAME_labels beside it, or a folder of them",
+    )
     evaluate.add_argument("--prompts", dest="prompts_kinds", default="click,box,mask", metavar="KIND[,KIND]")
-    evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set (0: all)")
+    evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set or case (0: all)")
+    evaluate.add_argument(
+        "--merge",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="all labels of this set, pack or case are one object",
+    )
+    evaluate.add_argument("--exclude", action="append", default=[], metavar="NAME", help="leave it out; * is anything")
     evaluate.add_argument("--corrections", type=int, default=0, metavar="N", help="corrections of each object")
     evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")

@@ -6,20 +6,29 @@ every slice that has the object (so it is told where the object ends, which no m
 
 from __future__ import annotations
 
-import json
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
-from napari_sam2.intensity import WindowedFrames, default_window
+from napari_sam2.intensity import WindowedFrames
+from napari_sam2.labelled_sets import (
+    COARSE_MM,
+    LEAST_AREA,
+    LabelledSet,
+    SetEntry,
+    find_entries,
+    find_sets,
+    label_file,
+    load_set,
+    objects_of,
+)
 from napari_sam2.metrics import compare_labels, dice
 from napari_sam2.montage import overlay, save_montage
 from napari_sam2.session import VideoSession
@@ -27,35 +36,18 @@ from napari_sam2.simulated_user import Prompt, correct_worst, prompt_object
 from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_sam2.engine.predictor import VideoPredictor
 
+__all__ = ["PROMPTS", "LabelledSet", "Outcome", "Tracked", "distances_to_markdown", "evaluate", "evaluate_object"]
+__all__ += ["find_sets", "label_file", "load_set", "objects_of", "to_markdown"]
+
 PROMPTS: tuple[Prompt, ...] = ("click", "box", "mask")
-_MIN_AREA = 60  # pixels of the largest slice; smaller objects say more about rounding than about a model
 _BEYOND = 3  # frames past each end that a model may wrongly fill
-
-
-@dataclass(frozen=True)
-class LabelledSet:
-    """An image with its truth ``(frame, Y, X)`` and the names of its labels."""
-
-    name: str
-    volume: ImageVolume
-    truth: NDArray[Any]
-    names: dict[int, str]
-
-    @property
-    def grid(self) -> FrameGrid:
-        """Its frames, along the first axis."""
-        return FrameGrid.of(self.volume, self.volume.axes[0])
-
-    @cached_property
-    def window(self) -> tuple[float, float]:
-        """The window that it opens with; reads the image."""
-        return default_window(self.volume, self.grid)
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Outcome:
 
     ``dice`` of the slices that were not prompted, ``dice_prompted`` of the prompted one, ``dice_copy`` of the
     baseline; ``hd95`` of the slices that were not prompted, in millimetres where the set has a spacing;
-    ``dice_corrected`` of the same slices after the corrections.
+    ``dice_corrected`` of the same slices after the corrections; ``coarse`` as `LabelledSet.is_coarse`.
     """
 
     set: str
@@ -77,6 +69,7 @@ class Outcome:
     dice_copy: float
     hd95: float
     dice_corrected: float = math.nan
+    coarse: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,67 +79,6 @@ class Tracked:
     outcome: dict[str, Any]
     masks: dict[int, NDArray[np.bool_]]
     dice_of: dict[int, float]
-
-
-def find_sets(data: Path) -> list[Path]:
-    """The labelled sets of a path: an ``.npz`` file, an image that has a label file beside it, or a folder of them."""
-    if data.is_file():
-        return [data]
-    if not data.is_dir():
-        raise ReadError(f"{data} is neither a file nor a folder; give a labelled set or a folder of them.")
-    found = sorted(data.glob("*.npz"))
-    found += [f for f in sorted([*data.glob("*.nii*"), *data.glob("*.tif*")]) if label_file(f) is not None]
-    if not found:
-        raise ReadError(f"{data} holds no .npz set and no image with a NAME_labels or NAME_label file beside it.")
-    return found
-
-
-def label_file(image: Path) -> Path | None:
-    """The label file beside an image: ``NAME_labels`` or ``NAME_label`` with the same suffix."""
-    stem, _, suffix = image.name.partition(".")
-    if stem.endswith(("_label", "_labels")):
-        return None
-    return next((p for end in ("_labels", "_label") if (p := image.with_name(f"{stem}{end}.{suffix}")).exists()), None)
-
-
-def load_set(path: Path) -> LabelledSet:
-    """Read an ``.npz`` (keys image, label; optional spacing, axes, names, modality) or an image with a label file."""
-    if path.suffix != ".npz":
-        from napari_sam2.io import read_labels, read_volume
-
-        labels = label_file(path)
-        if labels is None:
-            raise ReadError(f"{path} has no label file beside it: NAME_labels or NAME_label with the same suffix.")
-        volume = read_volume(path)
-        return LabelledSet(path.name, volume, read_labels(labels, volume), {})
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {key: file[key] for key in file.files}
-        image, truth = content["image"], content["label"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ReadError(f"{path} is no labelled set: it must be an .npz with the arrays image and label.") from error
-    if image.shape != truth.shape or image.ndim != 3:
-        raise ReadError(f"{path}: image {image.shape} and label {truth.shape} must be 3-D and of one shape.")
-    axes = str(content.get("axes", "zyx")).lower()
-    spacing = tuple(float(s) for s in content["spacing"]) if "spacing" in content else None
-    names = json.loads(str(content["names"])) if "names" in content else {}
-    is_hu = str(content.get("modality", "")).upper().startswith("CT")
-    volume = ImageVolume(image, axes=axes, spacing=spacing, is_hu=is_hu)
-    return LabelledSet(path.stem, volume, truth, {int(k): v for k, v in names.items()})
-
-
-def objects_of(truth: NDArray[Any], most: int | None) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Label and mask ``(frame, Y, X)`` of each object worth scoring, the first ``most`` of them."""
-    count = 0
-    for label in (int(v) for v in np.unique(truth) if v != 0):
-        mask = truth == label
-        areas = mask.sum(axis=(1, 2))
-        if (areas > 0).sum() < 2 or areas.max() < _MIN_AREA:
-            continue
-        if most is not None and count >= most:
-            return
-        count += 1
-        yield label, mask
 
 
 def evaluate_object(
@@ -198,12 +130,14 @@ def _hd95(found: NDArray[np.bool_], true: NDArray[np.bool_], volume: ImageVolume
 
 def evaluate(
     predictor: VideoPredictor,
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     prompts: Sequence[Prompt] = PROMPTS,
     most: int | None = 6,
     corrections: int = 0,
     report: Callable[[str], None] = lambda text: None,
+    merge: Sequence[str] = (),
+    exclude: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Evaluate a model on labelled sets; writes ``evaluation.md``, ``evaluation.csv`` and ``worst.png`` to ``out``.
 
@@ -212,73 +146,98 @@ def evaluate(
     predictor
         The model.
     data
-        A labelled set or a folder of them, see :func:`find_sets`.
+        Labelled sets, packs, or folders of them, see :func:`find_sets`.
     out
         Folder for the results.
     prompts
         Kinds of prompt to try.
     most
-        Objects a set at most; None: all.
+        Objects a set, and a case of a pack, at most; None: all.
     corrections
         Simulated corrections of each object, after which Dice is taken again.
     report
         Called with a line for each object.
+    merge, exclude
+        Names of sets, packs or cases (``*`` stands for anything): all of whose labels are one object; that are left
+        out.
 
     Returns
     -------
     pandas.DataFrame
         One row an object and prompt.
     """
+    places = list(data) if isinstance(data, Sequence) else [data]
+    entries = find_entries(places, exclude, merge)
     rows: list[Outcome] = []
     tiles: list[tuple[float, Any]] = []
     distances: list[tuple[str, str, int, float]] = []
-    for path in find_sets(data):
-        case = load_set(path)
-        shown = WindowedFrames(case.volume, case.grid, case.window)
-        for label, truth in objects_of(case.truth, most):
+    for entry in entries:
+        if entry.reason:
+            continue
+        case = entry.load(whole=any(entry.is_called(pattern) for pattern in merge))
+        for label, truth in objects_of(case.truth, most, case.least_area):
             for prompt in prompts:
                 tracked = evaluate_object(predictor, case, truth, prompt, corrections)
-                name = case.names.get(label, "")
-                row = Outcome(case.name, label, name, prompt, **tracked.outcome)
+                row = Outcome(
+                    case.name, label, case.names.get(label, ""), prompt, **tracked.outcome, coarse=case.is_coarse
+                )
                 rows.append(row)
-                distances += [(case.name, prompt, abs(f - row.frame), d) for f, d in tracked.dice_of.items()]
+                distances += [(_pack(case.name), prompt, abs(f - row.frame), d) for f, d in tracked.dice_of.items()]
                 after = f", after {corrections} corrections {row.dice_corrected:.3f}" if corrections else ""
-                report(f"{case.name} {label} {name} {prompt}: Dice {row.dice:.3f}{after}")
-                worst = min(tracked.dice_of, key=lambda f: tracked.dice_of[f])
-                caption = f"{case.name} {name or label}\n{prompt}, Dice {row.dice:.2f}, slice {worst}"
-                outlines = [(truth[worst], (0.2, 0.9, 0.3)), (tracked.masks[worst], (1.0, 0.3, 0.2))]
-                tile = overlay(shown[worst], outlines, caption)
-                tiles = sorted([*tiles, (row.dice, tile)], key=lambda t: t[0])[:5]
+                report(f"{case.name} {label} {row.name} {prompt}: Dice {row.dice:.3f}{after}")
+                tiles = sorted([*tiles, (row.dice, _worst(case, row, truth, tracked))], key=lambda t: t[0])[:5]
+    notes = _left_out(entries)
     if not rows:
-        raise ReadError(f"{data} holds no object of at least two slices and {_MIN_AREA} pixels on its largest slice.")
+        kinds = f"{LEAST_AREA[False]} pixels ({LEAST_AREA[True]} in coarse sets)"
+        named = ", ".join(str(place) for place in places)
+        raise ReadError(
+            " ".join([f"{named}: no object of at least two slices and {kinds} on its largest one.", *notes])
+        )
     table = pd.DataFrame(rows)
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "evaluation.csv", index=False)
     by_distance = pd.DataFrame(distances, columns=["set", "prompt", "distance", "dice"])
-    text = to_markdown(table, predictor.name) + distances_to_markdown(by_distance)
+    text = to_markdown(table, predictor.name, notes) + distances_to_markdown(by_distance)
     (out / "evaluation.md").write_text(text, encoding="utf-8")
     save_montage(out / "worst.png", [t for _, t in tiles], columns=len(tiles))
     return table
 
 
-def to_markdown(table: pd.DataFrame, model: str) -> str:
-    """Write the means of each set and prompt, and every object, as Markdown tables."""
-    prompts = list(dict.fromkeys(table["prompt"]))
+def _worst(case: LabelledSet, row: Outcome, truth: NDArray[np.bool_], tracked: Tracked) -> Any:
+    """Picture of the slice with the lowest Dice."""
+    worst = min(tracked.dice_of, key=lambda f: tracked.dice_of[f])
+    caption = f"{case.name} {row.name or row.object}\n{row.prompt}, Dice {row.dice:.2f}, slice {worst}"
+    outlines = [(truth[worst], (0.2, 0.9, 0.3)), (tracked.masks[worst], (1.0, 0.3, 0.2))]
+    return overlay(WindowedFrames(case.volume, case.grid, case.window)[worst], outlines, caption)
+
+
+def _pack(name: str) -> str:
+    """The pack of a case; another set is its own."""
+    return name.partition("/")[0]
+
+
+def _left_out(entries: Sequence[SetEntry]) -> list[str]:
+    """A sentence for each kind of set that cannot be scored."""
+    kinds = Counter((entry.path.stem, entry.reason) for entry in entries if entry.reason)
+    return [
+        f"Not scored: {name}, which {reason}." if count == 1 else f"Not scored: {count} of {name}: each {reason}."
+        for (name, reason), count in kinds.items()
+    ]
+
+
+def to_markdown(table: pd.DataFrame, model: str, notes: Sequence[str] = ()) -> str:
+    """Write the means of each set and prompt, sharp and coarse ones apart, and every object, as Markdown tables."""
     corrected = bool(table["dice_corrected"].notna().any())
-    figures = ["dice", "dice_corrected", "dice_prompted", "dice_copy", "hd95"]
-    means = table.groupby(["set", "prompt"], sort=False)[figures].mean()
-    columns = [*((p, "dice") for p in prompts), *((p, "dice_corrected") for p in prompts if corrected)]
-    heads = [f"{p} corrected" if figure == "dice_corrected" else p for p, figure in columns]
     lines = [f"# {model}: one prompt on the largest slice", "", "Dice over the slices that were not prompted.", ""]
-    lines += ["| set | objects | copy | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
-    for name in dict.fromkeys(table["set"]):
-        count = table.loc[table["set"] == name, "object"].nunique()
-        copy = means.loc[(name, prompts[0]), "dice_copy"]
-        cells = [f"{means.loc[(name, p), figure]:.3f}" for p, figure in columns]
-        lines.append(f"| {name} | {count} | {copy:.3f} | " + " | ".join(cells) + " |")
-    overall = [f"**{means.xs(p, level='prompt')[figure].mean():.3f}**" for p, figure in columns]
-    copy = means.xs(prompts[0], level="prompt")["dice_copy"].mean()
-    lines += [f"| **mean of sets** | | {copy:.3f} | " + " | ".join(overall) + " |", "", "## Objects", ""]
+    lines += [*_means(table, corrected), ""]
+    if table["coarse"].any():
+        lines += [
+            f"Coarse: pixels of {COARSE_MM:g} mm or more. There objects count from {LEAST_AREA[True]} pixels on their "
+            f"largest slice on, in sharp sets from {LEAST_AREA[False]}.",
+            "",
+        ]
+    lines += [part for note in notes for part in (note, "")]
+    lines += ["## Objects", ""]
     heads = ["set", "object", "prompt", "frame", "Dice", "prompted slice", "copy", "HD95", *["corrected"] * corrected]
     lines += ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for row in table.itertuples(index=False):
@@ -288,6 +247,33 @@ def to_markdown(table: pd.DataFrame, model: str) -> str:
         cells += [f"{values.hd95:.1f}", *[f"{values.dice_corrected:.3f}"] * corrected]
         lines.append("| " + " | ".join(str(c) for c in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _means(table: pd.DataFrame, corrected: bool) -> list[str]:
+    """A row for each set (all cases of a pack are one), then the means of the sharp, of the coarse and of all sets."""
+    prompts = list(dict.fromkeys(table["prompt"]))
+    columns = [*((p, "dice") for p in prompts), *((p, "dice_corrected") for p in prompts if corrected)]
+    heads = [f"{p} corrected" if figure == "dice_corrected" else p for p, figure in columns]
+    table = table.assign(pack=[_pack(name) for name in table["set"]])
+    keys = ["pack", "coarse", "prompt"]
+    means = table.groupby(keys, sort=False)[["dice", "dice_corrected", "dice_copy"]].mean()
+    counts = table.loc[table["prompt"] == prompts[0]].groupby(keys[:2], sort=False)["object"].count()
+
+    def line(name: str, count: str, part: Any, bold: str = "") -> str:
+        by_prompt = part.groupby("prompt").mean()
+        cells = [f"{bold}{by_prompt.loc[p, figure]:.3f}{bold}" for p, figure in columns]
+        return f"| {name} | {count} | {by_prompt.loc[prompts[0], 'dice_copy']:.3f} | " + " | ".join(cells) + " |"
+
+    lines = ["| set | objects | copy | " + " | ".join(heads) + " |", "|---" * (3 + len(heads)) + "|"]
+    kinds = [kind for kind in (False, True) if kind in set(table["coarse"])]
+    for kind in kinds:
+        part = means.xs(kind, level="coarse")
+        for name in dict.fromkeys(part.index.get_level_values("pack")):
+            shown = f"{name} (coarse)" if kind else name
+            lines.append(line(shown, str(counts[(name, kind)]), part.xs(name, level="pack")))
+        if len(kinds) == 2:
+            lines.append(line(f"**mean of {'coarse' if kind else 'sharp'} sets**", "", part, "**"))
+    return [*lines, line("**mean of sets**", "", means, "**")]
 
 
 def distances_to_markdown(table: pd.DataFrame) -> str:
