@@ -14,7 +14,7 @@ import torch
 
 from training.crops import Clips
 from training.recipe import Recipe
-from training.train import Step, StepMaker
+from training.steps import Step, StepMaker
 
 _AHEAD = 2  # steps a worker has at most in hand or waiting
 _maker: StepMaker | None = None  # of a worker's own process

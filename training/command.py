@@ -22,8 +22,9 @@ from training.checkpoint import Progress
 from training.export import write_weights
 from training.grow import grow, is_deeper
 from training.recipe import DEFAULT, Recipe, Start, load_recipe
+from training.steps import StepMaker
 from training.together import Together
-from training.train import Limits, StepMaker, Trainer, new_network, run
+from training.train import Limits, Trainer, new_network, run
 
 logger = logging.getLogger(__name__)
 _WORK = Path.home() / ".cache" / "napari-sam2-training"

@@ -321,6 +321,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     evaluate = commands.add_parser("evaluate", help="Dice of a model on labelled sets, from one prompt an object")
+    _evaluate_options(evaluate)
+    model_options(evaluate)
+    evaluate.set_defaults(run=_evaluate)
+    return parser
+
+
+def _evaluate_options(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument(
         "data",
         nargs="+",
@@ -339,9 +346,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--corrections", type=int, default=0, metavar="N", help="corrections of each object")
     evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
-    model_options(evaluate)
-    evaluate.set_defaults(run=_evaluate)
-    return parser
 
 
 if __name__ == "__main__":

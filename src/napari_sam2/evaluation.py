@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -47,6 +47,7 @@ __all__ = ["PROMPTS", "LabelledSet", "Outcome", "Tracked", "distances_to_markdow
 __all__ += ["find_sets", "label_file", "load_set", "objects_of", "to_markdown"]
 
 PROMPTS: tuple[Prompt, ...] = ("click", "box", "mask")
+_PICTURES = 5  # of the worst answers
 _BEYOND = 3  # frames past each end that a model may wrongly fill
 
 
@@ -168,43 +169,56 @@ def evaluate(
     """
     places = list(data) if isinstance(data, Sequence) else [data]
     entries = find_entries(places, exclude, merge)
-    rows: list[Outcome] = []
-    tiles: list[tuple[float, Any]] = []
-    distances: list[tuple[str, str, int, float]] = []
+    results = _Results()
     for entry in entries:
         if entry.reason:
             continue
         case = entry.load(whole=any(entry.is_called(pattern) for pattern in merge))
         for label, truth in objects_of(case.truth, most, case.least_area):
             for prompt in prompts:
-                tracked = evaluate_object(predictor, case, truth, prompt, corrections)
-                row = Outcome(
-                    case.name, label, case.names.get(label, ""), prompt, **tracked.outcome, coarse=case.is_coarse
+                row = results.add(
+                    case, label, truth, prompt, evaluate_object(predictor, case, truth, prompt, corrections)
                 )
-                rows.append(row)
-                distances += [(_pack(case.name), prompt, abs(f - row.frame), d) for f, d in tracked.dice_of.items()]
                 after = f", after {corrections} corrections {row.dice_corrected:.3f}" if corrections else ""
                 report(f"{case.name} {label} {row.name} {prompt}: Dice {row.dice:.3f}{after}")
-                tiles = sorted([*tiles, (row.dice, _worst(case, row, truth, tracked))], key=lambda t: t[0])[:5]
     notes = _left_out(entries)
-    if not rows:
+    if not results.rows:
         kinds = f"{LEAST_AREA[False]} pixels ({LEAST_AREA[True]} in coarse sets)"
         named = ", ".join(str(place) for place in places)
         raise ReadError(
             " ".join([f"{named}: no object of at least two slices and {kinds} on its largest one.", *notes])
         )
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(results.rows)
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "evaluation.csv", index=False)
-    by_distance = pd.DataFrame(distances, columns=["set", "prompt", "distance", "dice"])
+    by_distance = pd.DataFrame(results.distances, columns=["set", "prompt", "distance", "dice"])
     text = to_markdown(table, predictor.name, notes) + distances_to_markdown(by_distance)
     (out / "evaluation.md").write_text(text, encoding="utf-8")
-    save_montage(out / "worst.png", [t for _, t in tiles], columns=len(tiles))
+    save_montage(out / "worst.png", [t for _, t in results.worst], columns=len(results.worst))
     return table
 
 
-def _worst(case: LabelledSet, row: Outcome, truth: NDArray[np.bool_], tracked: Tracked) -> Any:
-    """Picture of the slice with the lowest Dice."""
+@dataclass
+class _Results:
+    """What was found so far: the rows, Dice of each slice by its distance, and pictures of the worst answers."""
+
+    rows: list[Outcome] = field(default_factory=list)
+    distances: list[tuple[str, str, int, float]] = field(default_factory=list)
+    worst: list[tuple[float, Any]] = field(default_factory=list)
+
+    def add(self, case: LabelledSet, label: int, truth: NDArray[np.bool_], prompt: Prompt, tracked: Tracked) -> Outcome:
+        name = case.names.get(label, "")
+        row = Outcome(case.name, label, name, prompt, **tracked.outcome, coarse=case.is_coarse)
+        self.rows.append(row)
+        self.distances += [(_pack(case.name), prompt, abs(f - row.frame), d) for f, d in tracked.dice_of.items()]
+        if len(self.worst) < _PICTURES or row.dice < self.worst[-1][0]:
+            tile = row.dice, _picture(case, row, truth, tracked)
+            self.worst = sorted([*self.worst, tile], key=lambda t: t[0])[:_PICTURES]
+        return row
+
+
+def _picture(case: LabelledSet, row: Outcome, truth: NDArray[np.bool_], tracked: Tracked) -> Any:
+    """The slice with the lowest Dice."""
     worst = min(tracked.dice_of, key=lambda f: tracked.dice_of[f])
     caption = f"{case.name} {row.name or row.object}\n{row.prompt}, Dice {row.dice:.2f}, slice {worst}"
     outlines = [(truth[worst], (0.2, 0.9, 0.3)), (tracked.masks[worst], (1.0, 0.3, 0.2))]

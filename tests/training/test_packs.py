@@ -12,13 +12,15 @@ import pytest
 import torch
 from scipy import ndimage
 
+from training import checkpoint
+from training.ahead import Ahead
 from training.cases import read_cases
 from training.command import main
 from training.real import RealStacks
 from training.recipe import Real, load_recipe
 from training.resample import resample
+from training.steps import StepMaker
 from training.synthesis import LabelMap
-from training.train import StepMaker
 
 RNG = np.random.default_rng(0)
 
@@ -124,6 +126,20 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         read_cases([tmp_path / "none.npz"], real())
     with pytest.raises(ValueError, match=r"holds no \.npz"):
         read_cases([tmp_path], real())
+
+
+def test_the_recipe_records_its_start(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    start = load_recipe().start
+    recorded = Path(__file__).resolve().parents[3] / "shared" / "weights" / start.file
+    if not recorded.exists():
+        pytest.skip(f"needs {start.file} from ../shared/weights")
+    assert recorded.stat().st_size == start.bytes
+    assert checkpoint.load(recorded).step == start.step
+    small = ["--set", "network.image_size=64", "--device", "cpu", "--steps", "0"]
+    main(["train", "--start", str(recorded), "--out", str(tmp_path / "one.pt"), *small])
+    assert "not the checkpoint" not in caplog.text
+    main(["train", "--start", str(tmp_path / "one.pt"), "--out", str(tmp_path / "two.pt"), *small])
+    assert f"one.pt is not the checkpoint that the recipe was made for ({start.file})" in caplog.text
 
 
 def test_the_recipe_leaves_out_merges_and_chooses_labels(folder: Path) -> None:
@@ -306,6 +322,17 @@ def test_a_step_follows_from_its_number_also_with_packs(folder: Path) -> None:
         assert torch.equal(first.clips.images, second.clips.images)
         assert torch.equal(first.clips.masks, second.clips.masks)
         assert len(first.clips.images) == 3  # half of the clips of the task
+
+
+def test_workers_make_the_same_steps_from_packs(folder: Path) -> None:
+    recipe = load_recipe(overrides=SMALL)
+    maker = StepMaker(recipe, [folder], False)
+    with Ahead(recipe, [folder], False, workers=1) as ahead:
+        for number in (20, 21):
+            one, other = maker.make(number), ahead.make(number)
+            assert one.plan == other.plan
+            assert torch.equal(one.clips.images, other.clips.images)
+            assert torch.equal(one.clips.masks, other.clips.masks)
 
 
 @pytest.mark.parametrize("rank", [0, 1])

@@ -22,7 +22,8 @@ from training.export import config_to_json, write_weights
 from training.grow import grow
 from training.loss import LossWeights, judge
 from training.recipe import Recipe, load_recipe
-from training.train import Limits, StepMaker, Trainer, new_network, run, set_input_size
+from training.steps import StepMaker
+from training.train import Limits, Trainer, new_network, run, set_input_size
 from training.walk import walk
 
 CPU = torch.device("cpu")
