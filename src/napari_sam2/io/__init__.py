@@ -149,7 +149,7 @@ def write_labels(
 
         write_dicom_seg(path, labels, volume, names, codes)
     else:
-        from napari_sam2.io.tiff import write_tiff_labels
+        from napari_sam2.io._tiff_labels import write_tiff_labels
 
         write_tiff_labels(path, labels, volume, names)
 

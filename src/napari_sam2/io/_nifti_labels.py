@@ -12,7 +12,7 @@ from napari_sam2.io._atomic import replacing
 from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, turned_back
 from napari_sam2.io.nifti import file_affine, length_unit, open_nifti
-from napari_sam2.volume import millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

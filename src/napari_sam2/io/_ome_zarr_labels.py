@@ -11,7 +11,7 @@ from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing_folder
 from napari_sam2.io._labels import checked_labels
 from napari_sam2.io.ome_zarr import TRANSFORMS, attributes_of, image_of, is_zarr, version_of
-from napari_sam2.volume import millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,8 @@ import numpy as np
 from napari_sam2.errors import ReadError, VolumeError
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
 from napari_sam2.io._values import compacted, native, rescaled
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_sam2.errors import ReadError, VolumeError
 from napari_sam2.io._labels import as_labels, other_grid
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,7 +12,8 @@ from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.intensity import default_window
 from napari_sam2.layers.geometry import index_to_patient
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
