@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".companion.ome")
 LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm", ".zarr")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {

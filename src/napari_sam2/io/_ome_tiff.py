@@ -38,6 +38,8 @@ class OmeImage:
         Names of the files that hold its planes, beside the opened one; empty where that is the only one.
     description
         The image's own description.
+    alone
+        Whether the file describes this image only.
     notes
         What was chosen.
     """
@@ -46,6 +48,7 @@ class OmeImage:
     pixels: Element
     files: tuple[str, ...]
     description: str
+    alone: bool
     notes: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ def ome_image(path: Path, text: str) -> OmeImage | None:
         pixels=pixels,
         files=files,
         description="" if description is None else description.text or "",
+        alone=len(images) == 1,
         notes=tuple(notes),
     )
 

@@ -160,13 +160,16 @@ def _first_image(path: Path, tiff: Any, complaints: list[str]) -> StoredTiff:
     if any("invalid page offset" in c for c in complaints):
         raise ReadError(f"{path} is damaged: its chain of pages is broken.\nCopy or download it again.")
     _check_kind(path, tiff, series, ome, notes)
-    files = _check_pages(path, series, notes)
+    files = _check_pages(path, series, ome, notes)
     array = native(np.asarray(series.asarray()))
     if array.size == 0:
         raise ReadError(f"{path} is damaged: its first image holds no pixels.\nCopy or download it again.")
     letters = series.axes
     if array.shape != tuple(series.shape):
-        letters = _letters_of_pages(path, array, series, notes)
+        array, letters = _as_pages(path, array, series, notes)
+    announced = int(np.prod((tiff.shaped_metadata or [{}])[0].get("shape", 0)))
+    if announced > array.size:
+        raise _incomplete(path, array.size // series.keyframe.size, announced // series.keyframe.size)
     micromanager = tiff.micromanager_metadata if tiff.is_micromanager else None
     return StoredTiff(
         array=array,
@@ -214,6 +217,8 @@ def _check_kind(path: Path, tiff: Any, series: Any, ome: OmeImage | None, notes:
                 "Copy the files again, or convert them with Bio-Formats."
             )
         notes.append("the OME metadata do not fit the planes in the file; its axes were not taken from them")
+    if ome is not None and series.kind == "ome" and ome.alone and len(tiff.pages) > len(series):
+        notes.append(f"the file holds {len(tiff.pages)} planes, of which its metadata name {len(series)}")
     if tiff.is_imagej and series.kind not in ("imagej", "ome", "mmstack", "ndtiff", "shaped"):
         about = tiff.imagej_metadata or {}
         announced = int(about.get("images", 1))
@@ -238,14 +243,15 @@ def _check_kind(path: Path, tiff: Any, series: Any, ome: OmeImage | None, notes:
                 )
 
 
-def _check_pages(path: Path, series: Any, notes: list[str]) -> tuple[Path, ...]:
+def _check_pages(path: Path, series: Any, ome: OmeImage | None, notes: list[str]) -> tuple[Path, ...]:
     """The files that an image lies in; an error where one of its planes, or a part of it, is in none of them."""
     size = series.keyframe.parent.filehandle.size
     if series.dataoffset is not None:
         if series.dataoffset + series.nbytes > size:
             raise ReadError(f"{path} is damaged: it ends before its last image.\nCopy or download it again.")
         return (path,)
-    needed = int(np.prod(series.shape)) * series.dtype.itemsize
+    # Pixels of 1, 10 or 12 bits are packed in the file.
+    needed = int(np.prod(series.shape)) * _bits(series.keyframe) // 8
     pages = []
     sizes = {path.resolve(): size}
     try:
@@ -255,19 +261,41 @@ def _check_pages(path: Path, series: Any, notes: list[str]) -> tuple[Path, ...]:
                 sizes[Path(page.parent.filehandle.path).resolve()] = page.parent.filehandle.size
     except IndexError as error:
         raise _incomplete(path, len(pages), len(series)) from error
-    if len(pages) > 1 and any(p is None for p in pages):
+    if any(p is None for p in pages):
+        _check_files(path, () if ome is None else ome.files)
         raise _incomplete(path, sum(p is not None for p in pages), len(pages))
     if int(series.keyframe.compression) == 1 and needed > sum(sizes.values()):
         raise ReadError(f"{path} is damaged: it ends before its last image.\nCopy or download it again.")
-    _check_parts(path, pages, series.keyframe.is_tiled, notes)
+    _check_parts(path, pages, series.keyframe, notes)
     return (path, *(place for place in sizes if place != path.resolve()))
 
 
-def _check_parts(path: Path, pages: list[Any], tiled: bool, notes: list[str]) -> None:
-    """See that every strip or tile of the pages lies inside its file."""
+def _check_files(path: Path, names: tuple[str, ...]) -> None:
+    """Name the file of a set that tifffile could not open."""
+    import tifffile
+
+    for name in names:
+        try:
+            with _complaints(), tifffile.TiffFile(path.parent / name) as tiff:
+                _ = tiff.pages[0]
+        except (tifffile.TiffFileError, *_DAMAGE) as error:
+            raise ReadError(
+                f"{path} cannot be read: {name}, which holds a part of the image, is damaged ({error}).\n"
+                "Copy or download it again."
+            ) from error
+
+
+def _check_parts(path: Path, pages: list[Any], first: Any, notes: list[str]) -> None:
+    """See that the pages are of one kind, and that every strip or tile of them lies inside its file."""
     empty = 0
+    tiled = first.is_tiled
     for number, page in enumerate(pages):
         name = Path(page.parent.filehandle.path).name
+        if page.shape != first.shape or page.dtype != first.dtype:
+            raise ReadError(
+                f"{path} cannot be read: its planes in {name} are {page.shape} {page.dtype}, the others "
+                f"{first.shape} {first.dtype}.\nIs it a file of another image?"
+            )
         counts, offsets = page.databytecounts, page.dataoffsets
         absent = sum(1 for count, offset in zip(counts, offsets, strict=False) if count == 0 or offset == 0)
         if len(offsets) < int(np.prod(page.chunked)) or absent == len(offsets) or (absent and not tiled):
@@ -289,21 +317,18 @@ def _incomplete(path: Path, present: int, announced: int) -> ReadError:
     )
 
 
-def _letters_of_pages(path: Path, array: NDArray[Any], series: Any, notes: list[str]) -> str:
-    """Axes where the number of pages is not what the description says: that of the pages counts."""
-    rest = len(series.keyframe.shape)
-    if array.ndim != rest + 1 or tuple(array.shape[1:]) != tuple(series.keyframe.shape):
-        raise ReadError(
-            f"{path} cannot be read: its description speaks of an image of shape {tuple(series.shape)}, but its pages "
-            f"have {array.shape}.\nSave it anew with the program that it comes from."
-        )
+def _as_pages(path: Path, array: NDArray[Any], series: Any, notes: list[str]) -> tuple[NDArray[Any], str]:
+    """The pages, one after the other, where there are more of them than the description says."""
+    page = series.keyframe
+    if array.size < int(np.prod(series.shape)):
+        raise _incomplete(path, array.size // page.size, int(np.prod(series.shape)) // page.size)
+    array = array.reshape(-1, *page.shape)
     notes.append(f"the file describes an image of shape {tuple(series.shape)}, but its {len(array)} pages were read")
-    return "I" + str(series.keyframe.axes)
+    return array, f"I{page.axes}"
 
 
 def _facts(series: Any) -> PageFacts:
     page = series.keyframe
-    bits: Any = page.bitspersample
     tables: tuple[Any, ...] = ()
     if int(page.photometric) == _PALETTE and page.colormap is not None:
         tables = (np.asarray(page.colormap),)
@@ -314,7 +339,7 @@ def _facts(series: Any) -> PageFacts:
     return PageFacts(
         photometric=int(page.photometric),
         compression=int(page.compression),
-        bits=int(max(bits) if isinstance(bits, tuple) else bits),
+        bits=_bits(page),
         samples=int(page.samplesperpixel),
         planar=int(page.planarconfig or 1) == 2,
         extra_samples=tuple(int(e) for e in page.extrasamples),
@@ -324,6 +349,11 @@ def _facts(series: Any) -> PageFacts:
         resolution=page.resolution if _XRESOLUTION in page.tags else None,
         resolution_unit=int(page.resolutionunit),
     )
+
+
+def _bits(page: Any) -> int:
+    bits: Any = page.bitspersample
+    return int(max(bits) if isinstance(bits, tuple) else bits)
 
 
 @contextmanager
