@@ -106,10 +106,10 @@ def ome_image(path: Path, text: str) -> OmeImage | None:
     )
 
 
-def ome_lengths(pixels: Element, notes: list[str]) -> tuple[dict[str, float], str | None, float | None]:
+def ome_lengths(pixels: Element, axes: str, notes: list[str]) -> tuple[dict[str, float], str | None, float | None]:
     """Return the steps of the axes, their unit, and the frame interval in seconds, of a Pixels element."""
     lengths, units = {}, {}
-    for axis in "zyx":
+    for axis in (a for a in "zyx" if a in axes):
         value = pixels.get(f"PhysicalSize{axis.upper()}")
         step = step_of(value)
         if step is not None and value is not None:

@@ -21,19 +21,19 @@ _RESOLUTION_UNITS = {_INCH: "inch", _CENTIMETRE: "cm", 4: "mm", 5: "um"}
 _SCREENS = (1.0, 72.0, 96.0)
 
 
-def steps_of(stored: StoredTiff, notes: list[str]) -> Steps:
+def steps_of(stored: StoredTiff, axes: str, notes: list[str]) -> Steps:
     """Return the step along each axis by its letter, their unit, and the frame interval in seconds.
 
-    The first source that knows a length counts. Where the unit is missing or unknown, the steps keep their
-    proportion, and a note says so.
+    Only the `axes` that the image has count. The first source that knows a length counts. Where the unit is missing
+    or unknown, the steps keep their proportion, and a note says so.
     """
     interval = None
     lengths: dict[str, float] = {}
     unit: str | None = None
     if stored.ome is not None:
-        lengths, unit, interval = ome_lengths(stored.ome.pixels, notes)
+        lengths, unit, interval = ome_lengths(stored.ome.pixels, axes, notes)
     if not lengths and stored.imagej is not None:
-        lengths, unit, other = _imagej(stored.imagej, stored.page, notes)
+        lengths, unit, other = _imagej(stored.imagej, stored.page, axes, notes)
         interval = interval or other
     if not lengths and stored.micromanager is not None:
         lengths, unit, other = _micromanager(stored.micromanager)
@@ -45,7 +45,7 @@ def steps_of(stored: StoredTiff, notes: list[str]) -> Steps:
     return lengths, unit, interval
 
 
-def _imagej(about: Mapping[str, Any], page: PageFacts, notes: list[str]) -> Steps:
+def _imagej(about: Mapping[str, Any], page: PageFacts, axes: str, notes: list[str]) -> Steps:
     """As ImageJ reads its own files: the unit of the description, else that of the resolution."""
     unit = str(about.get("unit", "")).strip()
     plane = _steps_in_plane(page)
@@ -53,7 +53,7 @@ def _imagej(about: Mapping[str, Any], page: PageFacts, notes: list[str]) -> Step
         screen = page.resolution_unit == _INCH and _is_screen(plane)
         unit = "" if screen else _RESOLUTION_UNITS.get(page.resolution_unit, "")
         plane = (1.0, 1.0) if screen else plane
-    depth = step_of(about.get("spacing"))
+    depth = step_of(about.get("spacing")) if "z" in axes else None
     if not unit and depth is None and plane in (None, (1.0, 1.0)):
         return {}, None, _interval(about.get("finterval"), about.get("tunit", "s"), notes)
     x, y = plane or (1.0, 1.0)

@@ -45,7 +45,7 @@ def read_tiff(path: Path) -> ImageVolume:
     array, letters, said = meant_values(path, stored)
     notes += said
     array, axes = _known_axes(path, array, letters, notes)
-    lengths, unit, interval = steps_of(stored, notes)
+    lengths, unit, interval = steps_of(stored, axes, notes)
     if lengths and "z" in axes and "z" not in lengths:
         notes.append("the file has no spacing along z; that of x was taken")
     steps = {a: lengths.get(a, lengths.get("x", 1.0)) for a in axes if a in "zyx"}
