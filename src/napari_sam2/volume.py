@@ -39,7 +39,8 @@ class VolumeSource:
     header
         Format-specific. NIfTI: ``header`` (nibabel), ``affine`` (4x4, file index (i, j, k) → RAS mm), ``shape``
         (of the file) and ``orientation`` (how the file was turned). ITK: ``origin``, ``spacing``, ``direction`` (LPS
-        mm, ITK's order), ``shape``, ``ndim``, ``orientation`` and ``nrrd_lines`` (the text of an NRRD header).
+        mm, ITK's order), ``shape``, ``ndim``, ``orientation``, ``nrrd_lines`` (the text of an NRRD header), ``unit``,
+        ``interval`` and the factors that bring the space (``world_factors``) and the axes (``axis_factors``) to it.
         DICOM: ``modality``, ``description``, ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``,
         ``sop_instance_uids``, ``frames`` (index in the file) and ``positions`` (in the order of `paths`),
         ``orientation``, ``slice_thickness`` (mm), ``is_mosaic``. TIFF: ``axes`` (tifffile's letters). OME-Zarr:

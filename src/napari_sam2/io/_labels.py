@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io._upright import REVERSED, nibabel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -75,6 +77,23 @@ def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
         highest = int(values.max())
         values = values.astype(max(np.min_scalar_type(highest), np.dtype(np.uint8), key=lambda d: d.itemsize))
     return values
+
+
+def label_names_in(text: str) -> dict[int, str] | None:
+    """Return the names of labels that one of our writers put into a text of the header; None where it did not.
+
+    The presence of this text says that the file holds labels, even where none has a name.
+    """
+    try:
+        names = json.loads(text)["labels"]
+        return {int(k): str(v) for k, v in names.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def label_text(names: Mapping[int, str] | None) -> str:
+    """Return the text of the header that says that a file holds labels, and their names."""
+    return json.dumps({"labels": {str(k): str(v) for k, v in (names or {}).items()}})
 
 
 def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:

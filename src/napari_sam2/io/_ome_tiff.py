@@ -6,16 +6,14 @@ that is named and not there is an error: tifffile would fill its planes with zer
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from napari_sam2.errors import ReadError
 from napari_sam2.units import in_one_unit, seconds_per_unit, step_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -234,13 +232,3 @@ def _tag(element: Element) -> str:
 
 def _child(element: Element, tag: str) -> Element | None:
     return next((e for e in element if _tag(e) == tag), None)
-
-
-def label_names_in(text: str) -> dict[int, str] | None:
-    """Return the names of labels that one of our writers put into a text; None where it did not."""
-    try:
-        found: Any = json.loads(text)
-        names: Mapping[str, str] = found["labels"]
-        return {int(k): str(v) for k, v in names.items()}
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import checked_labels
+from napari_sam2.io._labels import checked_labels, label_text
 from napari_sam2.units import length_unit
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ def write_tiff_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappi
     unit, factor = length_unit(volume.units) or ("", 1.0)
     step = {a: volume.spacing_of(a) * factor for a in order if a != "t"}
     interval = volume.spacing_of("t") if "t" in order and volume.has_frame_interval else None
-    text = json.dumps({"labels": {str(k): str(v) for k, v in (names or {}).items()}})
+    text = label_text(names)
     ome = ".ome." in path.name.lower() or array.dtype not in (np.uint8, np.uint16) or array.nbytes > _IMAGEJ_BYTES
     with replacing(path) as temporary:
         tifffile.imwrite(
