@@ -224,7 +224,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
 
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
-    """Names of the labels in a DICOM-SEG or RT-STRUCT; empty for formats that keep none in a common way.
+    """Names of the labels in a file of ours, of 3D Slicer, a DICOM-SEG or RT-STRUCT; empty where there are none.
 
     Raises
     ------
@@ -232,10 +232,13 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
         If the file is missing or damaged.
     """
     from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io._label_files import label_names_of
     from napari_sam2.io.dicom_labels import read_dicom_names
 
     path = _existing(Path(path).expanduser())
-    return read_dicom_names(path) if path.is_file() and looks_like_dicom(path) else {}
+    if path.is_file() and looks_like_dicom(path):
+        return read_dicom_names(path)
+    return {label: name for label, name in (label_names_of(path) or {}).items() if name}
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:

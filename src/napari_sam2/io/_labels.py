@@ -125,6 +125,9 @@ def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64]
     """
     nib = nibabel()
     values = values.reshape(values.shape + (1,) * (3 - values.ndim))
+    if values.ndim == 3 and "t" in volume.axes:
+        # Files leave out the axis of a single time point.
+        values = values[..., None]
     between = np.linalg.inv(volume.affine @ REVERSED) @ affine  # file index → volume index (x, y, z)
     turn = nib.io_orientation(between)
     if np.isnan(turn).any():

@@ -75,7 +75,7 @@ def read_nifti_label_names(path: Path) -> dict[int, str] | None:
     try:
         header = nib.load(path).header
         intent = str(header.get_intent()[0]) if "intent_code" in header else ""
-        texts = [str(e.text) for e in getattr(header, "extensions", ()) if e.get_code() == _COMMENT]
+        comments = [e.get_content() for e in getattr(header, "extensions", ()) if e.get_code() == _COMMENT]
     except (
         nib.filebasedimages.ImageFileError,
         nib.spatialimages.HeaderDataError,
@@ -89,6 +89,7 @@ def read_nifti_label_names(path: Path) -> dict[int, str] | None:
         return None
     if intent != "label":
         return None
+    texts = (c if isinstance(c, str) else bytes(c).decode("utf-8", "replace") for c in comments)
     return next((names for text in texts if (names := label_names_in(text.rstrip("\0 "))) is not None), {})
 
 

@@ -40,7 +40,9 @@ def write_tiff_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappi
     step = {a: volume.spacing_of(a) * factor for a in order if a != "t"}
     interval = volume.spacing_of("t") if "t" in order and volume.has_frame_interval else None
     text = label_text(names)
-    ome = ".ome." in path.name.lower() or array.dtype not in (np.uint8, np.uint16) or array.nbytes > _IMAGEJ_BYTES
+    # A last axis of one would be taken for the values of a pixel in an ImageJ file.
+    for_imagej = array.dtype in (np.uint8, np.uint16) and array.nbytes <= _IMAGEJ_BYTES and array.shape[-1] > 1
+    ome = ".ome." in path.name.lower() or not for_imagej
     with replacing(path) as temporary:
         tifffile.imwrite(
             temporary,

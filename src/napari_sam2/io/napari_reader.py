@@ -15,6 +15,7 @@ import numpy as np
 from napari_sam2.axes import FrameGrid
 from napari_sam2.intensity import default_window
 from napari_sam2.io._dicom_lazy import LazyStack
+from napari_sam2.io._label_files import LabelFile, read_label_file
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def places_of(path: str | Sequence[str]) -> list[Path]:
 
 
 def read_layers(path: str | Sequence[str], series: int | None = None) -> list[LayerData]:
-    """Read one volume for each path, or one series of a DICOM folder.
+    """Read one volume for each path, or one series of a DICOM folder; labels where the file says that it holds them.
 
     Raises
     ------
@@ -56,11 +57,28 @@ def read_layers(path: str | Sequence[str], series: int | None = None) -> list[La
 
     layers: list[LayerData] = []
     for place in places_of(path):
+        labels = read_label_file(place)
+        if labels is not None:
+            layers.append(labels_data(labels, _name(place)))
+            continue
         volume = read_volume(place, series, lazy=True)
         if isinstance(volume.array, LazyStack) and volume.array.nbytes <= _AT_ONCE:
             volume = read_volume(place, series)
         layers += layers_of(volume, place.name if series is None else volume.name)
     return layers
+
+
+def labels_data(file: LabelFile, name: str) -> LayerData:
+    """The labels layer of a file: scale, units and axis names as its image has them, and the names of the labels."""
+    options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": file.grid}, **_geometry(file.grid)}
+    named = {0: "background", **{k: v for k, v in file.names.items() if v}}
+    if len(named) > 1:
+        options["features"] = {"index": list(named), "name": list(named.values())}
+    return file.labels, options, "labels"
+
+
+def _name(place: Path) -> str:
+    return place.name.partition(".")[0] or place.name
 
 
 def layers_of(volume: ImageVolume, name: str) -> list[LayerData]:
@@ -99,12 +117,18 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
         options["contrast_limits"] = volume.window or default_window(volume, grid)
     axes = volume.label_axes
     if colour or axes == volume.axes:
-        options |= {
-            "scale": tuple(volume.spacing_of(a) for a in axes),
-            "units": tuple(_unit(volume, a) for a in axes),
-            "axis_labels": tuple(axes),
-        }
+        options |= _geometry(volume)
     return volume.array, options, "image"
+
+
+def _geometry(volume: ImageVolume) -> dict[str, Any]:
+    """Arguments of a layer without the channel axis."""
+    axes = volume.label_axes
+    return {
+        "scale": tuple(volume.spacing_of(a) for a in axes),
+        "units": tuple(_unit(volume, a) for a in axes),
+        "axis_labels": tuple(axes),
+    }
 
 
 def _is_colour(volume: ImageVolume) -> bool:
