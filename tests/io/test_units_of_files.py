@@ -37,7 +37,8 @@ def imagej(tmp_path, lines: str, resolution: tuple[float, float] = (4, 4)) -> Im
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         for k, plane in enumerate(STACK):
             text = f"ImageJ=1.53t\nimages=4\nslices=4\n{lines}" if k == 0 else None
-            writer.write(plane, description=text, metadata=None, contiguous=False, resolution=resolution, resolutionunit=1)
+            options = {"metadata": None, "contiguous": False, "resolution": resolution, "resolutionunit": 1}
+            writer.write(plane, description=text, **options)
     return read_volume(tmp_path / "a.tif")
 
 

@@ -51,7 +51,8 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
     Parameters
     ----------
     path
-        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, or one file.
+        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, a folder of
+        numbered TIFF files, or one file.
     series
         Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
     lazy
@@ -232,13 +233,14 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
         If the file is missing or damaged.
     """
     from napari_sam2.io._dicom_files import looks_like_dicom
-    from napari_sam2.io._label_files import label_names_of
+    from napari_sam2.io._label_files import label_note_of
     from napari_sam2.io.dicom_labels import read_dicom_names
 
     path = _existing(Path(path).expanduser())
     if path.is_file() and looks_like_dicom(path):
         return read_dicom_names(path)
-    return {label: name for label, name in (label_names_of(path) or {}).items() if name}
+    note = label_note_of(path)
+    return {} if note is None else {label: name for label, name in note.names.items() if name}
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
@@ -267,6 +269,12 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
 
         if is_zarr(path):
             return read_ome_zarr(path)
+        from napari_sam2.io._folders import holds_dicom, tiff_files
+
+        if tiff_files(path) and not holds_dicom(path):
+            from napari_sam2.io._tiff_folder import read_tiff_folder
+
+            return read_tiff_folder(path)
     from napari_sam2.io.dicom import read_dicom
 
     return read_dicom(path, series, lazy)

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io._labels import as_labels
+from napari_sam2.io._labels import LabelNote, as_labels, label_note_in
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from napari_sam2.volume import ImageVolume
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,8 @@ class LabelFile:
     names: dict[int, str]
 
 
-def label_names_of(path: Path) -> dict[int, str] | None:
-    """Return the names of the labels in a file that says it holds labels; None for any other file.
+def label_note_of(path: Path) -> LabelNote | None:
+    """Return what a file says about the labels in it; None where it does not say that it holds any.
 
     Raises
     ------
@@ -55,27 +54,26 @@ def label_names_of(path: Path) -> dict[int, str] | None:
     name = path.name.lower()
     if path.is_dir():
         about = attributes_of(path).get("image-label") if is_zarr(path) else None
-        return _zarr_names(about) if isinstance(about, dict) else None
+        return LabelNote(_zarr_names(about)) if isinstance(about, dict) else None
     if name.endswith(NIFTI_SUFFIXES):
-        from napari_sam2.io._nifti_labels import read_nifti_label_names
+        from napari_sam2.io._nifti_labels import read_nifti_label_note
 
-        return read_nifti_label_names(path)
+        return read_nifti_label_note(path)
     if name.endswith(ITK_SUFFIXES):
-        from napari_sam2.io.itk import read_itk_label_names
+        from napari_sam2.io.itk import read_itk_label_note
 
-        return read_itk_label_names(path)
+        return read_itk_label_note(path)
     if name.endswith(TIFF_SUFFIXES):
-        from napari_sam2.io._labels import label_names_in
         from napari_sam2.io._tiff_series import read_description
 
-        return label_names_in(read_description(path))
+        return label_note_in(read_description(path))
     from napari_sam2.io._dicom_files import looks_like_dicom
 
     if looks_like_dicom(path):
         from napari_sam2.io._dicom_seg_grid import is_seg
         from napari_sam2.io.dicom_labels import read_dicom_names
 
-        return read_dicom_names(path) if is_seg(path) else None
+        return LabelNote(read_dicom_names(path)) if is_seg(path) else None
     return None
 
 
@@ -89,15 +87,15 @@ def read_label_file(path: Path) -> LabelFile | None:
     """
     from napari_sam2.io import read_volume
 
-    names = label_names_of(path)
-    if names is None:
+    note = label_note_of(path)
+    if note is None:
         return None
     if path.is_file() and not _is_picture(path):
         from napari_sam2.io._dicom_seg_grid import seg_grid
         from napari_sam2.io.dicom_labels import read_dicom_labels
 
         grid = seg_grid(path)
-        return LabelFile(read_dicom_labels(path, grid), grid, names)
+        return LabelFile(read_dicom_labels(path, grid), grid, note.names)
     volume = read_volume(path)
     try:
         # Channels, fractions and values below zero are no labels, whatever the header says.
@@ -106,7 +104,19 @@ def read_label_file(path: Path) -> LabelFile | None:
         labels = None
     if labels is None or volume.source is None:
         return None
-    return LabelFile(labels, replace(volume, array=labels, source=replace(volume.source, paths=())), names)
+    grid = replace(volume, array=labels, source=replace(volume.source, paths=()))
+    if note.axes and grid.axes.replace("z", "") == note.axes and "z" in grid.axes and grid.size_of("z") == 1:
+        grid = _without_z(grid)
+    return LabelFile(np.asarray(grid.array), grid, note.names)
+
+
+def _without_z(grid: ImageVolume) -> ImageVolume:
+    """A grid without the z of one voxel that the format has added; it is no longer the file's own."""
+    labels = np.asarray(grid.array).take(0, grid.axes.index("z"))
+    axes = grid.axes.replace("z", "")
+    spacing = tuple(grid.spacing_of(a) for a in axes if a != "t" or grid.has_frame_interval)
+    source = VolumeSource(opened=grid.source.opened, notes=grid.source.notes) if grid.source is not None else None
+    return replace(grid, array=labels, axes=axes, spacing=spacing, source=source)
 
 
 def _is_picture(path: Path) -> bool:

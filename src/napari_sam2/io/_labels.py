@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,21 +80,43 @@ def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
     return values
 
 
-def label_names_in(text: str) -> dict[int, str] | None:
-    """Return the names of labels that one of our writers put into a text of the header; None where it did not.
+@dataclass(frozen=True)
+class LabelNote:
+    """What a file says about the labels in it.
+
+    Parameters
+    ----------
+    names
+        Names of the labels, as far as they have one.
+    axes
+        Axes of the labels where the format adds a z of one voxel that they did not have; else empty.
+    """
+
+    names: dict[int, str]
+    axes: str = ""
+
+
+def label_note_in(text: str) -> LabelNote | None:
+    """Return what one of our writers put into a text of the header; None where it did not.
 
     The presence of this text says that the file holds labels, even where none has a name.
     """
     try:
-        names = json.loads(text)["labels"]
-        return {int(k): str(v) for k, v in names.items()}
+        found = json.loads(text)
+        names = {int(k): str(v) for k, v in found["labels"].items()}
+        return LabelNote(names, str(found.get("axes", "")))
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-def label_text(names: Mapping[int, str] | None) -> str:
+def label_text(names: Mapping[int, str] | None, **more: Any) -> str:
     """Return the text of the header that says that a file holds labels, and their names."""
-    return json.dumps({"labels": {str(k): str(v) for k, v in (names or {}).items()}})
+    return json.dumps({"labels": {str(k): str(v) for k, v in (names or {}).items()}, **more})
+
+
+def flat_axes(volume: ImageVolume) -> dict[str, str]:
+    """The axes of a volume without z, for the note in a file that has three axes of space in any case."""
+    return {} if "z" in volume.axes else {"axes": "".join(a for a in "tyx" if a in volume.axes)}
 
 
 def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:

@@ -9,7 +9,16 @@ import numpy as np
 
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import as_labels, checked_labels, label_names_in, label_text, on_volume_grid, to_file_order
+from napari_sam2.io._labels import (
+    LabelNote,
+    as_labels,
+    checked_labels,
+    flat_axes,
+    label_note_in,
+    label_text,
+    on_volume_grid,
+    to_file_order,
+)
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, turned_back
 from napari_sam2.io.nifti import file_affine, length_unit, open_nifti
 from napari_sam2.units import millimetres_per_unit
@@ -45,8 +54,9 @@ def write_nifti_labels(path: Path, labels: Any, volume: ImageVolume, names: Mapp
         image = _on_volumes_grid(array, volume)
     image.header["cal_min"] = image.header["cal_max"] = 0
     image.header.set_intent("label")
-    if names:
-        text = label_text(names).encode()
+    flat = flat_axes(volume)
+    if names or flat:
+        text = label_text(names, **flat).encode()
         image.header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, text))
     with replacing(path) as temporary:
         image.to_filename(temporary)
@@ -69,8 +79,8 @@ def read_nifti_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     return on_volume_grid(path, values, affine, volume)
 
 
-def read_nifti_label_names(path: Path) -> dict[int, str] | None:
-    """Return the names of the labels in a NIfTI file; None where its header does not say that it holds labels."""
+def read_nifti_label_note(path: Path) -> LabelNote | None:
+    """Return what a NIfTI file says about its labels; None where its header does not say that it holds any."""
     nib = nibabel()
     try:
         header = nib.load(path).header
@@ -90,7 +100,7 @@ def read_nifti_label_names(path: Path) -> dict[int, str] | None:
     if intent != "label":
         return None
     texts = (c if isinstance(c, str) else bytes(c).decode("utf-8", "replace") for c in comments)
-    return next((names for text in texts if (names := label_names_in(text.rstrip("\0 "))) is not None), {})
+    return next((note for text in texts if (note := label_note_in(text.rstrip("\0 "))) is not None), LabelNote({}))
 
 
 def _on_files_grid(path: Path, array: NDArray[Any], source: Mapping[str, Any]) -> Any:

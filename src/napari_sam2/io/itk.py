@@ -15,7 +15,16 @@ import numpy as np
 
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import as_labels, checked_labels, label_names_in, on_volume_grid, to_file_order
+from napari_sam2.io._labels import (
+    LabelNote,
+    as_labels,
+    checked_labels,
+    flat_axes,
+    label_note_in,
+    label_text,
+    on_volume_grid,
+    to_file_order,
+)
 from napari_sam2.io._upright import RAS_LPS, REVERSED, turned_back, upright
 from napari_sam2.io._values import native
 from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
@@ -103,10 +112,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetOrigin(place["origin"])
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
-    said: dict[str, Any] = {"labels": {str(k): str(v) for k, v in (names or {}).items()}}
-    if volume.has_frame_interval:
-        said["frame_interval"] = volume.spacing_of("t")
-    image.SetMetaData(LABELS_KEY, json.dumps(said))
+    interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
+    image.SetMetaData(LABELS_KEY, label_text(names, **flat_axes(volume), **interval))
     if names and path.suffix.lower() == ".nrrd":
         for number, (label, name) in enumerate(names.items()):
             for key, value in (("ID", f"Segment_{label}"), ("Name", name), ("LabelValue", label), ("Layer", 0)):
@@ -141,8 +148,8 @@ def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     return on_volume_grid(path, as_labels(values, path), _affine(place), volume)
 
 
-def read_itk_label_names(path: Path) -> dict[int, str] | None:
-    """Return the names of the labels in a file of ours or of 3D Slicer; None where it does not say that it has any."""
+def read_itk_label_note(path: Path) -> LabelNote | None:
+    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -154,11 +161,11 @@ def read_itk_label_names(path: Path) -> dict[int, str] | None:
         # Whoever opens it as an image is told what is wrong with it.
         return None
     if LABELS_KEY in about:
-        return label_names_in(about[LABELS_KEY])
+        return label_note_in(about[LABELS_KEY])
     segments = [key.removesuffix("_LabelValue") for key in about if key.endswith("_LabelValue")]
     if not segments or reader.GetNumberOfComponents() > 1:
         return None
-    return {int(about[f"{s}_LabelValue"]): about.get(f"{s}_Name", "") for s in segments}
+    return LabelNote({int(about[f"{s}_LabelValue"]): about.get(f"{s}_Name", "") for s in segments})
 
 
 def _reader(path: Path) -> Any:
@@ -223,7 +230,7 @@ def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[s
     is_time = about.get("NRRD_kinds[3]") == "time" or about.get("NRRD_space", "").endswith("time") or seconds
     step = step_of(image.GetSpacing()[3]) if ndim == 4 else None
     interval = None if step is None or seconds is None else step * seconds
-    if ndim == 4 and label_names_in(about.get(LABELS_KEY, "")) is not None:
+    if ndim == 4 and label_note_in(about.get(LABELS_KEY, "")) is not None:
         interval = step_of(json.loads(about[LABELS_KEY]).get("frame_interval"))
     elif ndim == 4 and not is_time:
         notes.append("the file does not say what its fourth axis is; time was assumed")

@@ -15,6 +15,7 @@ import numpy as np
 from napari_sam2.axes import FrameGrid
 from napari_sam2.intensity import default_window
 from napari_sam2.io._dicom_lazy import LazyStack
+from napari_sam2.io._folders import LOOKED_AT, holds_dicom, tiff_files
 from napari_sam2.io._label_files import LabelFile, read_label_file
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
-_LOOKED_AT = 64
 # Series that decode in a moment are read at once; larger ones show their first slice meanwhile.
 _AT_ONCE = 2**25
 
@@ -34,7 +34,7 @@ def is_ours(path: str | Sequence[str]) -> bool:
     """Whether a path of the manifest's patterns is worth a try; fast, so that other readers get what is not ours."""
     place = Path(path if isinstance(path, str) else path[0])
     if place.is_dir():
-        return bool(attributes_of(place)) if is_zarr(place) else _holds_dicom(place)
+        return bool(attributes_of(place)) if is_zarr(place) else holds_dicom(place) or bool(tiff_files(place))
     return place.suffix.lower() != ".zip" or _zip_holds_dicom(place)
 
 
@@ -149,32 +149,11 @@ def _unit(volume: ImageVolume, axis: str) -> str:
     return volume.units or "pixel"
 
 
-def _holds_dicom(folder: Path) -> bool:
-    """Whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
-    seen = 0
-    for file in folder.rglob("*"):
-        if not file.is_file():
-            continue
-        if file.suffix.lower() in (".dcm", ".ima"):
-            return True
-        try:
-            with file.open("rb") as stream:
-                stream.seek(128)
-                if stream.read(4) == b"DICM":
-                    return True
-        except OSError:
-            pass
-        seen += 1
-        if seen >= _LOOKED_AT:
-            return False
-    return False
-
-
 def _zip_holds_dicom(path: Path) -> bool:
     """Whether one of the first files of an archive is DICOM."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in [i for i in archive.infolist() if not i.is_dir()][:_LOOKED_AT]:
+            for info in [i for i in archive.infolist() if not i.is_dir()][:LOOKED_AT]:
                 with archive.open(info) as stream:
                     if stream.read(132)[128:] == b"DICM":
                         return True
