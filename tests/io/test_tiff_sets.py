@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from micromanager_files import write_stack
 from ome_files import NAMES, STACK, image, ome, planes, save, uuid, write_set
 
 from napari_sam2.errors import ReadError, WriteError
@@ -254,3 +255,39 @@ def test_a_folder_of_one_set_or_one_file_is_that_image(tmp_path) -> None:
     (tmp_path / "one").mkdir()
     tifffile.imwrite(tmp_path / "one" / "a.tif", STACK[0])
     assert read_volume(tmp_path / "one").axes == "yx"
+
+
+# ---------------------------------------------------------------------- Micro-Manager
+
+PLANES = np.random.default_rng(1).integers(1, 500, (6, 8, 10)).astype(np.uint16)
+PLACES = [(0, z, t, 0) for t in range(2) for z in range(3)]
+
+
+def test_a_stack_of_micro_manager_in_one_and_in_two_files(tmp_path) -> None:
+    path = write_stack(tmp_path / "x_MMStack.ome.tif", PLANES, PLACES)
+    whole = read_volume(path)
+    assert (whole.axes, whole.spacing, whole.units) == ("tzyx", (3.0, 2.0, 0.5, 0.5), "micrometer")
+    assert np.array_equal(whole.array, PLANES.reshape(2, 3, 8, 10))
+    write_stack(path, PLANES[:3], PLACES[:3])
+    part = read_volume(path)
+    assert np.array_equal(part.array, PLANES[:3])
+    assert "the file holds 1 of 2 time points of its set" in " ".join(part.source.notes)
+    other = write_stack(tmp_path / "x_MMStack_1.ome.tif", PLANES[3:], PLACES[3:])
+    for each in (path, other):
+        assert np.array_equal(read_volume(each).array, whole.array)
+
+
+def test_a_plane_that_micro_manager_did_not_write_is_no_black_slice(tmp_path) -> None:
+    with pytest.raises(ReadError, match="1 of the 6 planes that it announces are missing"):
+        read_volume(write_stack(tmp_path / "x_MMStack.ome.tif", PLANES[:5], PLACES[:5]))
+
+
+def test_of_several_positions_that_of_the_file_opens(tmp_path) -> None:
+    for position in range(2):
+        places = [(0, z, 0, position) for z in range(3)]
+        planes = PLANES[3 * position : 3 * position + 3]
+        write_stack(tmp_path / f"x_MMStack_Pos{position}.ome.tif", planes, places, Positions=2, Frames=1)
+    for position in range(2):
+        volume = read_volume(tmp_path / f"x_MMStack_Pos{position}.ome.tif")
+        assert np.array_equal(volume.array, PLANES[3 * position : 3 * position + 3])
+        assert f"position {position + 1} of 2 was read" in volume.source.notes

@@ -1,14 +1,7 @@
-"""What a TIFF holds as it stands there: values, axes and metadata of one image, whole or not at all.
-
-tifffile fills what is missing from a file with zeros, or gives the planes that it has; here that is an error.
-"""
+"""What a TIFF holds as it stands there: values, axes and metadata of one image, whole or not at all."""
 
 from __future__ import annotations
 
-import logging
-import struct
-import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,10 +10,11 @@ import numpy as np
 
 from napari_sam2.errors import ReadError
 from napari_sam2.io._ome_tiff import OmeImage, first_file_of, ome_image
+from napari_sam2.io._tiff_whole import DAMAGE, bits_of, check_kind, check_pages, complaints_of, incomplete
 from napari_sam2.io._values import native
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -29,21 +23,6 @@ _XRESOLUTION = 282
 _ORIENTATION = 274
 _YCBCR_COEFFICIENTS = 529
 _REFERENCE_BLACK_WHITE = 532
-
-# What tifffile raises on damaged files, besides its own error.
-_DAMAGE: tuple[type[Exception], ...] = (
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AssertionError,
-    ArithmeticError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    struct.error,
-    zlib.error,
-)
 
 
 @dataclass(frozen=True)
@@ -125,11 +104,11 @@ def read_stored(path: Path) -> StoredTiff:
         stored = read_stored(first_file_of(path))
         return replace(stored, files=(path, *stored.files))
     try:
-        with _complaints() as complaints, _opened(path) as tiff:
+        with complaints_of() as complaints, _opened(path) as tiff:
             return _first_image(path, tiff, complaints)
     except tifffile.TiffFileError as error:
         raise ReadError(_reason(path, error)) from error
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ReadError(_reason(path, error)) from error
 
 
@@ -138,12 +117,12 @@ def read_description(path: Path) -> str:
     import tifffile
 
     try:
-        with _complaints(), tifffile.TiffFile(path) as tiff:
+        with complaints_of(), tifffile.TiffFile(path) as tiff:
             if tiff.ome_metadata:
                 ome = ome_image(path, tiff.ome_metadata)
                 return "" if ome is None else ome.description
             return str((tiff.imagej_metadata or {}).get("Info", ""))
-    except (tifffile.TiffFileError, ReadError, *_DAMAGE):
+    except (tifffile.TiffFileError, ReadError, *DAMAGE):
         # Whoever opens it as an image is told what is wrong with it.
         return ""
 
@@ -159,8 +138,8 @@ def _first_image(path: Path, tiff: Any, complaints: list[str]) -> StoredTiff:
     series = _chosen(tiff, notes)
     if any("invalid page offset" in c for c in complaints):
         raise ReadError(f"{path} is damaged: its chain of pages is broken.\nCopy or download it again.")
-    _check_kind(path, tiff, series, ome, notes)
-    files = _check_pages(path, series, ome, notes)
+    check_kind(path, tiff, series, ome, notes)
+    files = check_pages(path, series, ome, notes)
     array = native(np.asarray(series.asarray()))
     if array.size == 0:
         raise ReadError(f"{path} is damaged: its first image holds no pixels.\nCopy or download it again.")
@@ -169,7 +148,7 @@ def _first_image(path: Path, tiff: Any, complaints: list[str]) -> StoredTiff:
         array, letters = _as_pages(path, array, series, notes)
     announced = int(np.prod((tiff.shaped_metadata or [{}])[0].get("shape", 0)))
     if announced > array.size:
-        raise _incomplete(path, array.size // series.keyframe.size, announced // series.keyframe.size)
+        raise incomplete(path, array.size // series.keyframe.size, announced // series.keyframe.size)
     micromanager = tiff.micromanager_metadata if tiff.is_micromanager else None
     return StoredTiff(
         array=array,
@@ -205,115 +184,30 @@ def _chosen(tiff: Any, notes: list[str]) -> Any:
     if len(tiff.series) > 1:
         number = {0: "first", 1: "second"}.get(tiff.series.index(whole[0]), f"{tiff.series.index(whole[0]) + 1}th")
         notes.append(f"the {number} of {len(tiff.series)} series in the file was read")
-    return whole[0]
+    return _own_position(tiff, whole[0], notes) if whole[0].kind == "mmstack" else whole[0]
 
 
-def _check_kind(path: Path, tiff: Any, series: Any, ome: OmeImage | None, notes: list[str]) -> None:
-    """See that the metadata which say how many planes there are were understood."""
-    if ome is not None and series.kind not in ("ome", "mmstack", "ndtiff"):
-        if ome.files:
-            raise ReadError(
-                f"{path} cannot be read: its OME metadata do not fit the planes of its {len(ome.files) + 1} files.\n"
-                "Copy the files again, or convert them with Bio-Formats."
-            )
-        notes.append("the OME metadata do not fit the planes in the file; its axes were not taken from them")
-    if ome is not None and series.kind == "ome" and ome.alone and len(tiff.pages) > len(series):
-        notes.append(f"the file holds {len(tiff.pages)} planes, of which its metadata name {len(series)}")
-    if tiff.is_imagej and series.kind not in ("imagej", "ome", "mmstack", "ndtiff", "shaped"):
-        about = tiff.imagej_metadata or {}
-        announced = int(about.get("images", 1))
-        if announced > len(tiff.pages):
-            raise ReadError(
-                f"{path} is damaged: it announces {announced} planes but ends before the last.\n"
-                "Copy or download it again."
-            )
-    if series.kind == "mmstack":
-        summary = (tiff.micromanager_metadata or {}).get("Summary", {})
-        sizes = dict(zip(series.get_axes(squeeze=False), series.get_shape(squeeze=False), strict=True))
-        for axis, key, name in (
-            ("T", "Frames", "time points"),
-            ("Z", "Slices", "slices"),
-            ("C", "Channels", "channels"),
-        ):
-            announced = int(summary.get(key, 1))
-            if sizes.get(axis, 1) < announced:
-                notes.append(
-                    f"the file holds {sizes.get(axis, 1)} of {announced} {name} of its set; where the others are "
-                    "in further files, these are missing beside it"
-                )
-
-
-def _check_pages(path: Path, series: Any, ome: OmeImage | None, notes: list[str]) -> tuple[Path, ...]:
-    """The files that an image lies in; an error where one of its planes, or a part of it, is in none of them."""
-    size = series.keyframe.parent.filehandle.size
-    if series.dataoffset is not None:
-        if series.dataoffset + series.nbytes > size:
-            raise ReadError(f"{path} is damaged: it ends before its last image.\nCopy or download it again.")
-        return (path,)
-    # Pixels of 1, 10 or 12 bits are packed in the file.
-    needed = int(np.prod(series.shape)) * _bits(series.keyframe) // 8
-    pages = []
-    sizes = {path.resolve(): size}
-    try:
-        for page in series:
-            pages.append(page)
-            if page is not None:
-                sizes[Path(page.parent.filehandle.path).resolve()] = page.parent.filehandle.size
-    except IndexError as error:
-        raise _incomplete(path, len(pages), len(series)) from error
-    if any(p is None for p in pages):
-        _check_files(path, () if ome is None else ome.files)
-        raise _incomplete(path, sum(p is not None for p in pages), len(pages))
-    if int(series.keyframe.compression) == 1 and needed > sum(sizes.values()):
-        raise ReadError(f"{path} is damaged: it ends before its last image.\nCopy or download it again.")
-    _check_parts(path, pages, series.keyframe, notes)
-    return (path, *(place for place in sizes if place != path.resolve()))
-
-
-def _check_files(path: Path, names: tuple[str, ...]) -> None:
-    """Name the file of a set that tifffile could not open."""
+def _own_position(tiff: Any, series: Any, notes: list[str]) -> Any:
+    """Of several positions of Micro-Manager the one whose planes are in this file, or the first of these."""
     import tifffile
 
-    for name in names:
-        try:
-            with _complaints(), tifffile.TiffFile(path.parent / name) as tiff:
-                _ = tiff.pages[0]
-        except (tifffile.TiffFileError, *_DAMAGE) as error:
-            raise ReadError(
-                f"{path} cannot be read: {name}, which holds a part of the image, is damaged ({error}).\n"
-                "Copy or download it again."
-            ) from error
-
-
-def _check_parts(path: Path, pages: list[Any], first: Any, notes: list[str]) -> None:
-    """See that the pages are of one kind, and that every strip or tile of them lies inside its file."""
-    empty = 0
-    tiled = first.is_tiled
-    for number, page in enumerate(pages):
-        name = Path(page.parent.filehandle.path).name
-        if page.shape != first.shape or page.dtype != first.dtype:
-            raise ReadError(
-                f"{path} cannot be read: its planes in {name} are {page.shape} {page.dtype}, the others "
-                f"{first.shape} {first.dtype}.\nIs it a file of another image?"
-            )
-        counts, offsets = page.databytecounts, page.dataoffsets
-        absent = sum(1 for count, offset in zip(counts, offsets, strict=False) if count == 0 or offset == 0)
-        if len(offsets) < int(np.prod(page.chunked)) or absent == len(offsets) or (absent and not tiled):
-            which = "its first image" if len(pages) == 1 else f"plane {number + 1}"
-            raise ReadError(f"{path} is damaged: parts of {which} are missing.\nCopy or download it again.")
-        empty += absent
-        if max(o + c for o, c in zip(offsets, counts, strict=False)) > page.parent.filehandle.size:
-            raise ReadError(
-                f"{path} is damaged: {name} ends before the last of its images.\nCopy or download it again."
-            )
-    if empty:
-        notes.append(f"{empty} tiles are left empty in the file and are zero")
-
-
-def _incomplete(path: Path, present: int, announced: int) -> ReadError:
-    return ReadError(
-        f"{path} is incomplete: {announced - present} of the {announced} planes that it announces are missing.\n"
-        "Copy it again; if the recording was stopped, save the part that is there as a file of its own."
+    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    place = axes.find("R")
+    if place < 0 or shape[place] == 1:
+        return series
+    inner = len(series.keyframe.shape)
+    pages = np.empty(int(np.prod(shape[:-inner])), object)
+    pages[:] = list(series)
+    pages = np.moveaxis(pages.reshape(shape[:-inner]), place, 0)
+    position = next(n for n, own in enumerate(pages) if any(p is not None and p.parent is tiff for p in own.flat))
+    notes.append(f"position {position + 1} of {len(pages)} was read")
+    return tifffile.TiffPageSeries(
+        list(pages[position].flat),
+        shape=shape[:place] + shape[place + 1 :],
+        dtype=series.dtype,
+        axes=axes[:place] + axes[place + 1 :],
+        parent=tiff,
+        kind="mmstack",
     )
 
 
@@ -321,7 +215,7 @@ def _as_pages(path: Path, array: NDArray[Any], series: Any, notes: list[str]) ->
     """The pages, one after the other, where there are more of them than the description says."""
     page = series.keyframe
     if array.size < int(np.prod(series.shape)):
-        raise _incomplete(path, array.size // page.size, int(np.prod(series.shape)) // page.size)
+        raise incomplete(path, array.size // page.size, int(np.prod(series.shape)) // page.size)
     array = array.reshape(-1, *page.shape)
     notes.append(f"the file describes an image of shape {tuple(series.shape)}, but its {len(array)} pages were read")
     return array, f"I{page.axes}"
@@ -339,7 +233,7 @@ def _facts(series: Any) -> PageFacts:
     return PageFacts(
         photometric=int(page.photometric),
         compression=int(page.compression),
-        bits=_bits(page),
+        bits=bits_of(page),
         samples=int(page.samplesperpixel),
         planar=int(page.planarconfig or 1) == 2,
         extra_samples=tuple(int(e) for e in page.extrasamples),
@@ -349,29 +243,6 @@ def _facts(series: Any) -> PageFacts:
         resolution=page.resolution if _XRESOLUTION in page.tags else None,
         resolution_unit=int(page.resolutionunit),
     )
-
-
-def _bits(page: Any) -> int:
-    bits: Any = page.bitspersample
-    return int(max(bits) if isinstance(bits, tuple) else bits)
-
-
-@contextmanager
-def _complaints() -> Iterator[list[str]]:
-    """What tifffile logs meanwhile: it reports a file that was cut short there, and returns fewer pages."""
-    found: list[str] = []
-
-    class Listener(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.getMessage())
-
-    listener = Listener(logging.ERROR)
-    logger = logging.getLogger("tifffile")
-    logger.addHandler(listener)
-    try:
-        yield found
-    finally:
-        logger.removeHandler(listener)
 
 
 def _reason(path: Path, error: Exception) -> str:
