@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -130,5 +131,5 @@ def _one_channel_axis(array: NDArray[Any], axes: str, notes: list[str]) -> tuple
 
 
 def _stem(path: Path) -> str:
-    name = path.name
-    return name[: name.lower().rindex(".ome")].removesuffix(".companion") if ".ome" in name.lower() else path.stem
+    found = re.fullmatch(r"(.+?)(\.companion)?\.ome(\.[^.]+)?", path.name, re.IGNORECASE)
+    return path.stem if found is None else found[1]
