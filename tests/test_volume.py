@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from napari_sam2.errors import NapariSam2Error, SeveralSeriesError, VolumeError
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 
 def test_defaults_are_unit_spacing_and_a_diagonal_affine() -> None:

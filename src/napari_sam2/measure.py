@@ -9,7 +9,8 @@ import numpy as np
 
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
-from napari_sam2.volume import ImageVolume, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import VolumeError
+from napari_sam2.units import millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,29 +19,8 @@ if TYPE_CHECKING:
 AXIS_LETTERS = "tzyxc"
 SPATIAL_LETTERS = "zyx"
 
-# Millimetres per unit. A unit that is not here ("pixel", None) counts as 1 in the affine.
-_MILLIMETRES: dict[str, float] = {
-    **dict.fromkeys(("m", "meter", "metre"), 1000.0),
-    **dict.fromkeys(("cm", "centimeter", "centimetre"), 10.0),
-    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1.0),
-    **dict.fromkeys(("um", "µm", "μm", "micron", "micrometer", "micrometre"), 1e-3),
-    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-6),
-}
 # A spacing and an affine given together must agree; headers round to about three digits.
 _SPACING_TOLERANCE = 0.01
-
-
-def millimetres_per_unit(units: str | None) -> float | None:
-    """Millimetres in one unit of length, or None where the unit is no physical length.
-
-    Examples
-    --------
-    >>> millimetres_per_unit("cm"), millimetres_per_unit("pixel")
-    (10.0, None)
-    """
-    name = (units or "").strip().lower()
-    # "micrometers", but not the "s" of a second.
-    return _MILLIMETRES.get(name.rstrip("s") if len(name) > 2 else name)
 
 
 @dataclass(frozen=True)
@@ -59,7 +39,8 @@ class VolumeSource:
     header
         Format-specific. NIfTI: ``header`` (nibabel), ``affine`` (4x4, file index (i, j, k) → RAS mm), ``shape``
         (of the file) and ``orientation`` (how the file was turned). ITK: ``origin``, ``spacing``, ``direction`` (LPS
-        mm, ITK's order), ``shape``, ``ndim``, ``orientation`` and ``nrrd_lines`` (the text of an NRRD header).
+        mm, ITK's order), ``shape``, ``ndim``, ``orientation``, ``nrrd_lines`` (the text of an NRRD header), ``unit``,
+        ``interval`` and the factors that bring the space (``world_factors``) and the axes (``axis_factors``) to it.
         DICOM: ``modality``, ``description``, ``study_uid``, ``frame_of_reference_uid``, ``sop_class_uids``,
         ``sop_instance_uids``, ``frames`` (index in the file) and ``positions`` (in the order of `paths`),
         ``orientation``, ``slice_thickness`` (mm), ``is_mosaic``. TIFF: ``axes`` (tifffile's letters). OME-Zarr:

@@ -69,3 +69,11 @@ def test_time_is_followed_through_time_only():
 
 def test_single_picture_has_one_choice():
     assert [c.axis for c in axis_choices(Image(np.zeros((8, 9))))] == [None]
+
+
+def test_units_that_differ_between_axes_come_to_that_of_x() -> None:
+    layer = Image(np.zeros((3, 4, 5)), scale=(500, 0.25, 0.25), units=("nm", "um", "um"), translate=(1000, 0, 2))
+    volume = volume_from_layer(layer)
+    assert (volume.units, volume.spacing) == ("micrometer", (0.5, 0.25, 0.25))
+    assert np.diag(volume.affine[:3, :3][::-1]) == pytest.approx([0.5e-3, 0.25e-3, 0.25e-3])
+    assert volume.affine[:3, 3] == pytest.approx([2e-3, 0, 1e-3])

@@ -28,7 +28,7 @@ _log = logging.getLogger(__name__)
 
 NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
 ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8")
+TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".companion.ome")
 LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm", ".zarr")
 # Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
 _FOREIGN = {
@@ -51,7 +51,8 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
     Parameters
     ----------
     path
-        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, or one file.
+        A folder of DICOM files (read with its subfolders), a zipped one, a DICOMDIR, an OME-Zarr folder, a folder of
+        numbered TIFF files, or one file.
     series
         Which series of a folder: its SeriesInstanceUID, or its index in ``list_series(path)``.
     lazy
@@ -149,7 +150,7 @@ def write_labels(
 
         write_dicom_seg(path, labels, volume, names, codes)
     else:
-        from napari_sam2.io.tiff import write_tiff_labels
+        from napari_sam2.io._tiff_labels import write_tiff_labels
 
         write_tiff_labels(path, labels, volume, names)
 
@@ -224,7 +225,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
 
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
-    """Names of the labels in a DICOM-SEG or RT-STRUCT; empty for formats that keep none in a common way.
+    """Names of the labels in a file of ours, of 3D Slicer, a DICOM-SEG or RT-STRUCT; empty where there are none.
 
     Raises
     ------
@@ -232,10 +233,14 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
         If the file is missing or damaged.
     """
     from napari_sam2.io._dicom_files import looks_like_dicom
+    from napari_sam2.io._label_files import label_note_of
     from napari_sam2.io.dicom_labels import read_dicom_names
 
     path = _existing(Path(path).expanduser())
-    return read_dicom_names(path) if path.is_file() and looks_like_dicom(path) else {}
+    if path.is_file() and looks_like_dicom(path):
+        return read_dicom_names(path)
+    note = label_note_of(path)
+    return {} if note is None else {label: name for label, name in note.names.items() if name}
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
@@ -264,6 +269,12 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
 
         if is_zarr(path):
             return read_ome_zarr(path)
+        from napari_sam2.io._folders import holds_dicom, tiff_files
+
+        if tiff_files(path) and not holds_dicom(path):
+            from napari_sam2.io._tiff_folder import read_tiff_folder
+
+            return read_tiff_folder(path)
     from napari_sam2.io.dicom import read_dicom
 
     return read_dicom(path, series, lazy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io._upright import REVERSED, nibabel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -77,6 +80,45 @@ def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
     return values
 
 
+@dataclass(frozen=True)
+class LabelNote:
+    """What a file says about the labels in it.
+
+    Parameters
+    ----------
+    names
+        Names of the labels, as far as they have one.
+    axes
+        Axes of the labels where the format adds a z of one voxel that they did not have; else empty.
+    """
+
+    names: dict[int, str]
+    axes: str = ""
+
+
+def label_note_in(text: str) -> LabelNote | None:
+    """Return what one of our writers put into a text of the header; None where it did not.
+
+    The presence of this text says that the file holds labels, even where none has a name.
+    """
+    try:
+        found = json.loads(text)
+        names = {int(k): str(v) for k, v in found["labels"].items()}
+        return LabelNote(names, str(found.get("axes", "")))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def label_text(names: Mapping[int, str] | None, **more: Any) -> str:
+    """Return the text of the header that says that a file holds labels, and their names."""
+    return json.dumps({"labels": {str(k): str(v) for k, v in (names or {}).items()}, **more})
+
+
+def flat_axes(volume: ImageVolume) -> dict[str, str]:
+    """The axes of a volume without z, for the note in a file that has three axes of space in any case."""
+    return {} if "z" in volume.axes else {"axes": "".join(a for a in "tyx" if a in volume.axes)}
+
+
 def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
     """The volume's label axes → ``(x, y, z[, t])``; missing spatial axes get the length 1."""
     present = [a for a in "xyzt" if a in volume.label_axes]
@@ -106,6 +148,9 @@ def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64]
     """
     nib = nibabel()
     values = values.reshape(values.shape + (1,) * (3 - values.ndim))
+    if values.ndim == 3 and "t" in volume.axes:
+        # Files leave out the axis of a single time point.
+        values = values[..., None]
     between = np.linalg.inv(volume.affine @ REVERSED) @ affine  # file index → volume index (x, y, z)
     turn = nib.io_orientation(between)
     if np.isnan(turn).any():

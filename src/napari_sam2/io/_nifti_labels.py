@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
+from napari_sam2.io._labels import (
+    LabelNote,
+    as_labels,
+    checked_labels,
+    flat_axes,
+    label_note_in,
+    label_text,
+    on_volume_grid,
+    to_file_order,
+)
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, turned_back
 from napari_sam2.io.nifti import file_affine, length_unit, open_nifti
-from napari_sam2.volume import millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +54,9 @@ def write_nifti_labels(path: Path, labels: Any, volume: ImageVolume, names: Mapp
         image = _on_volumes_grid(array, volume)
     image.header["cal_min"] = image.header["cal_max"] = 0
     image.header.set_intent("label")
-    if names:
-        text = json.dumps({"labels": {str(k): v for k, v in names.items()}}).encode()
+    flat = flat_axes(volume)
+    if names or flat:
+        text = label_text(names, **flat).encode()
         image.header.extensions.append(nib.nifti1.Nifti1Extension(_COMMENT, text))
     with replacing(path) as temporary:
         image.to_filename(temporary)
@@ -67,6 +77,30 @@ def read_nifti_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     factor = millimetres_per_unit(length_unit(file.image.header, [])) or 1.0
     affine = np.diag([factor] * 3 + [1.0]) @ RAS_LPS @ file_affine(path, file.image.header, [])
     return on_volume_grid(path, values, affine, volume)
+
+
+def read_nifti_label_note(path: Path) -> LabelNote | None:
+    """Return what a NIfTI file says about its labels; None where its header does not say that it holds any."""
+    nib = nibabel()
+    try:
+        header = nib.load(path).header
+        intent = str(header.get_intent()[0]) if "intent_code" in header else ""
+        comments = [e.get_content() for e in getattr(header, "extensions", ()) if e.get_code() == _COMMENT]
+    except (
+        nib.filebasedimages.ImageFileError,
+        nib.spatialimages.HeaderDataError,
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        zlib.error,
+    ):
+        # Whoever opens it as an image is told what is wrong with it.
+        return None
+    if intent != "label":
+        return None
+    texts = (c if isinstance(c, str) else bytes(c).decode("utf-8", "replace") for c in comments)
+    return next((note for text in texts if (note := label_note_in(text.rstrip("\0 "))) is not None), LabelNote({}))
 
 
 def _on_files_grid(path: Path, array: NDArray[Any], source: Mapping[str, Any]) -> Any:
@@ -108,7 +142,8 @@ def _on_volumes_grid(array: NDArray[Any], volume: ImageVolume) -> Any:
     code = 1 if volume.source is not None and volume.source.format == "dicom" else 2
     image.header.set_sform(affine, code=code)
     image.header.set_qform(affine, code=code, strip_shears=True)
-    if np.abs(image.header.get_qform() - affine).max() > 1e-2:
+    # A hundredth of a voxel, which may be micrometres.
+    if np.abs(image.header.get_qform() - affine).max() > 1e-2 * np.linalg.norm(affine[:3, :3], axis=0).min():
         image.header["qform_code"] = 0
     seconds = "sec" if volume.has_frame_interval else None
     image.header.set_xyzt_units("mm", seconds)

@@ -11,7 +11,7 @@ from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing_folder
 from napari_sam2.io._labels import checked_labels
 from napari_sam2.io.ome_zarr import TRANSFORMS, attributes_of, image_of, is_zarr, version_of
-from napari_sam2.volume import millimetres_per_unit
+from napari_sam2.units import length_unit, millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_sam2.volume import ImageVolume
 
 # Names that the specification takes from UDUNITS-2.
-_UNITS = {1000.0: "meter", 10.0: "centimeter", 1.0: "millimeter", 1e-3: "micrometer", 1e-6: "nanometer"}
+_UNITS = {"m": "meter", "cm": "centimeter", "mm": "millimeter", "micrometer": "micrometer", "nm": "nanometer"}
 _CHUNK = {"t": 1, "z": 16, "y": 256, "x": 256}
 # Smaller pictures need no smaller copies of themselves.
 _SMALLEST_LEVEL = 512
@@ -93,13 +93,15 @@ def _known(version: str) -> str:
 
 
 def _pyramid(shape: tuple[int, ...], letters: Sequence[str], volume: ImageVolume) -> _Pyramid:
-    unit = _UNITS.get(millimetres_per_unit(volume.units) or 0.0)
-    factor = (millimetres_per_unit(volume.units) or 1.0) / (millimetres_per_unit(unit) or 1.0)
+    known, factor = length_unit(volume.units) or ("", 1.0)
+    unit = _UNITS.get(known)
+    signs = _directions(volume)
     shapes, transforms, step = [], [], 1
     while True:
         # Every second row and column: the first voxel stays where it is, so no offset changes.
         shapes.append((*shape[:-2], -(-shape[-2] // step), -(-shape[-1] // step)))
-        scale = [volume.spacing_of(a) * (1.0 if a == "t" else factor) * (step if a in "yx" else 1) for a in letters]
+        whole = {a: volume.spacing_of(a) * (1.0 if a == "t" else factor) * signs.get(a, 1.0) for a in letters}
+        scale = [s * (step if a in "yx" else 1) for a, s in whole.items()]
         transforms.append([{"type": "scale", "scale": scale}, *_translation(letters, volume, unit)])
         if max(shapes[-1][-2:]) <= _SMALLEST_LEVEL:
             return _Pyramid([_axis(a, unit, volume) for a in letters], shapes, transforms, [])
@@ -107,11 +109,18 @@ def _pyramid(shape: tuple[int, ...], letters: Sequence[str], volume: ImageVolume
 
 
 def _translation(letters: Sequence[str], volume: ImageVolume, unit: str | None) -> list[dict[str, Any]]:
-    upright = volume.affine[:3, :3][::-1]
-    if not np.allclose(upright, np.diag(np.diag(upright))) or not volume.affine[:3, 3].any():
+    if not _directions(volume) or not volume.affine[:3, 3].any():
         return []
     place = {a: float(volume.affine[2 - i, 3]) / (millimetres_per_unit(unit) or 1.0) for i, a in enumerate("zyx")}
     return [{"type": "translation", "translation": [place.get(a, 0.0) for a in letters]}]
+
+
+def _directions(volume: ImageVolume) -> dict[str, float]:
+    """1 or -1 for each of z, y and x, the way in which it runs; empty where the grid is turned or sheared."""
+    upright = volume.affine[:3, :3][::-1]
+    own = np.diag(upright)
+    beside = np.abs(upright - np.diag(own)).max()
+    return {} if beside > 1e-6 * np.abs(upright).max() else dict(zip("zyx", np.sign(own).tolist(), strict=True))
 
 
 def _axis(letter: str, unit: str | None, volume: ImageVolume) -> dict[str, Any]:

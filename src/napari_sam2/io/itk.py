@@ -6,15 +6,28 @@ our own would have to repeat their many ways to say the same thing.
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
+from napari_sam2.io._labels import (
+    LabelNote,
+    as_labels,
+    checked_labels,
+    flat_axes,
+    label_note_in,
+    label_text,
+    on_volume_grid,
+    to_file_order,
+)
 from napari_sam2.io._upright import RAS_LPS, REVERSED, turned_back, upright
 from napari_sam2.io._values import native
+from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
@@ -25,7 +38,12 @@ if TYPE_CHECKING:
 
 _IO = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
 # What an NRRD header says about the place of its image.
-_PLACE_FIELDS = (b"space", b"space dimension", b"space directions", b"space origin", b"spacings", b"axis mins")
+_PLACE_FIELDS = (
+    *(b"space", b"space dimension", b"space directions", b"space origin", b"space units"),
+    *(b"spacings", b"units", b"axis mins"),
+)
+# Where our labels have their names; its presence says that these are labels.
+LABELS_KEY = "napari_sam2_labels"
 
 
 def read_itk(path: Path) -> ImageVolume:
@@ -34,7 +52,8 @@ def read_itk(path: Path) -> ImageVolume:
     Returns
     -------
     ImageVolume
-        ``yx``, ``zyx`` or ``tzyx``, several values per voxel as a last axis ``c``; nearest LPS, mm.
+        ``yx``, ``zyx`` or ``tzyx``, several values per voxel as a last axis ``c``; nearest LPS; spacing in the file's
+        unit (mm if it has none).
 
     Raises
     ------
@@ -42,7 +61,7 @@ def read_itk(path: Path) -> ImageVolume:
         If the file is damaged, complex, its other half is missing, or it has more than four axes.
     """
     notes: list[str] = []
-    values, place = _open(path)
+    values, place = _open(path, notes)
     letters = {2: "yx", 3: "zyx", 4: "tzyx"}[place["ndim"]]
     array, ras, turn = upright(values, RAS_LPS @ _affine(place), notes)
     # (x, y, z, t, c) → (t, z, y, x, c)
@@ -51,14 +70,17 @@ def read_itk(path: Path) -> ImageVolume:
     letters += "c" if array.ndim > count else ""
     source = VolumeSource((path,), "itk", header={**place, "orientation": turn}, notes=tuple(notes))
     try:
-        return ImageVolume(
+        volume = ImageVolume(
             array,
             axes=letters,
-            units="mm",
+            units=place["unit"],
             affine=RAS_LPS @ ras @ REVERSED,
             source=source,
             name=path.name.removesuffix(path.suffix).removesuffix(".seg"),
         )
+        if place["interval"] is not None:
+            volume = replace(volume, spacing=(place["interval"], *volume.spatial_spacing))
+        return volume
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error
 
@@ -79,14 +101,19 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     array = to_file_order(checked_labels(labels, volume, path), volume)
     if volume.source is not None and volume.source.format == "itk":
         place = dict(volume.source.header)
+        # A header without a text of its own speaks of mm.
+        text = place["nrrd_lines"] if path.suffix.lower() == ".nrrd" else {}
+        place = place if text else _in_millimetres(place)
         array = turned_back(array.reshape(array.shape[: int(place["ndim"])]), place["orientation"])
     else:
-        place = _place_of(volume, array.ndim)
+        place, text = _place_of(volume, array.ndim), {}
     # Four axes are one image, not a volume of vectors.
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose()), isVector=False)
     image.SetOrigin(place["origin"])
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
+    interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
+    image.SetMetaData(LABELS_KEY, label_text(names, **flat_axes(volume), **interval))
     if names and path.suffix.lower() == ".nrrd":
         for number, (label, name) in enumerate(names.items()):
             for key, value in (("ID", f"Segment_{label}"), ("Name", name), ("LabelValue", label), ("Layer", 0)):
@@ -100,8 +127,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
             writer.Execute(image)
         except RuntimeError as error:
             raise WriteError(f"{path} could not be written: {_reason(error)}.\nNothing was changed.") from error
-        if path.suffix.lower() == ".nrrd" and place.get("nrrd_lines"):
-            _put_lines(temporary, place["nrrd_lines"])
+        if text:
+            _put_lines(temporary, text)
 
 
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
@@ -112,7 +139,7 @@ def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     ReadError
         If the file holds no labels or lies on another grid.
     """
-    values, place = _open(path)
+    values, place = _open(path, [])
     if values.ndim > place["ndim"]:
         raise ReadError(
             f"{path} holds {values.shape[-1]} values per voxel, not labels.\n"
@@ -121,14 +148,41 @@ def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     return on_volume_grid(path, as_labels(values, path), _affine(place), volume)
 
 
-def _open(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Values ``(x, y, z, t, c)``, as many as there are, and ITK's origin, spacing and direction (LPS mm)."""
+def read_itk_label_note(path: Path) -> LabelNote | None:
+    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = _reader(path)
+    try:
+        reader.ReadImageInformation()
+        about = {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+    except RuntimeError:
+        # Whoever opens it as an image is told what is wrong with it.
+        return None
+    if LABELS_KEY in about:
+        return label_note_in(about[LABELS_KEY])
+    segments = [key.removesuffix("_LabelValue") for key in about if key.endswith("_LabelValue")]
+    if not segments or reader.GetNumberOfComponents() > 1:
+        return None
+    return LabelNote({int(about[f"{s}_LabelValue"]): about.get(f"{s}_Name", "") for s in segments})
+
+
+def _reader(path: Path) -> Any:
+    import SimpleITK as sitk
+
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_IO[path.suffix.lower()])
     reader.SetFileName(str(path))
+    return reader
+
+
+def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
+    """Values ``(x, y, z, t, c)``, as many as there are, ITK's origin, spacing and direction (LPS), and their units."""
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = _reader(path)
     try:
         reader.ReadImageInformation()
         ndim = reader.GetDimension()
@@ -143,18 +197,50 @@ def _open(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
             f"{path} cannot be read: {_reason(error)}.\nCheck that the file is whole, with its data file beside it."
         ) from error
     values = native(sitk.GetArrayFromImage(image))
+    lines = _lines(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
     # The lines of a file of vectors speak of one axis more than labels have.
-    text = values.ndim == ndim and path.suffix.lower() in (".nrrd", ".nhdr")
     place = {
         "origin": image.GetOrigin(),
         "spacing": image.GetSpacing(),
         "direction": image.GetDirection(),
         "shape": image.GetSize(),
         "ndim": ndim,
-        "nrrd_lines": _lines(path) if text else {},
+        "nrrd_lines": lines if values.ndim == ndim else {},
+        **_units(image, lines, notes),
     }
     order = [*range(ndim - 1, -1, -1), *range(ndim, values.ndim)]
     return values.transpose(order), place
+
+
+def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[str, Any]:
+    """What ITK leaves out: factors that bring the space, and the index axes, to one unit; that unit; the interval.
+
+    MetaImage has one unit for all, NRRD one for each direction of the space or for each axis. Without any it is mm.
+    """
+    about = {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
+    ndim = image.GetDimension()
+    world = [u.decode("utf-8", "replace") for u in re.findall(rb'"([^"]*)"', lines.get(b"space units", b""))]
+    own = [about.get(f"NRRD_units[{i}]", "") for i in range(ndim)]
+    said = world or own if any(world) or any(own) else [about.get("ITK_VoxelUnits", "mm")] * ndim
+    known = dict(zip("xyz", said[: min(ndim, 3)], strict=False))
+    ratios, unit = in_one_unit(dict.fromkeys(reversed(known), 1.0), known, notes)
+    factors = [ratios.get(a, 1.0) for a in "xyz"]
+    time = said[3] if len(said) > 3 else ""
+    seconds = seconds_per_unit(time)
+    is_time = about.get("NRRD_kinds[3]") == "time" or about.get("NRRD_space", "").endswith("time") or seconds
+    step = step_of(image.GetSpacing()[3]) if ndim == 4 else None
+    interval = None if step is None or seconds is None else step * seconds
+    if ndim == 4 and label_note_in(about.get(LABELS_KEY, "")) is not None:
+        interval = step_of(json.loads(about[LABELS_KEY]).get("frame_interval"))
+    elif ndim == 4 and not is_time:
+        notes.append("the file does not say what its fourth axis is; time was assumed")
+    by_axis = bool(any(own) and not any(world))
+    return {
+        "world_factors": [1.0] * 3 if by_axis else factors,
+        "axis_factors": factors if by_axis else [1.0] * 3,
+        "unit": unit,
+        "interval": interval,
+    }
 
 
 def _lines(path: Path) -> dict[bytes, bytes]:
@@ -174,14 +260,33 @@ def _put_lines(path: Path, lines: Mapping[bytes, bytes]) -> None:
 
 
 def _affine(place: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Index (x, y, z, 1) → LPS mm; a picture's missing third axis is one mm along its normal."""
+    """Index (x, y, z, 1) → LPS mm, or the file's own measure where that is no length.
+
+    A picture's missing third axis is one mm along its normal.
+    """
     ndim = int(place["ndim"])
     direction = np.array(place["direction"], dtype=float).reshape(ndim, ndim)
     affine = np.eye(4)
     n = min(ndim, 3)
     affine[:n, :n] = direction[:n, :n] * np.array(place["spacing"][:n])
     affine[:n, 3] = place["origin"][:n]
+    affine[:n, :n] *= np.array(place["axis_factors"][:n])
+    affine[:n] *= np.array(place["world_factors"][:n])[:, None] * (millimetres_per_unit(place["unit"]) or 1.0)
     return affine
+
+
+def _in_millimetres(place: Mapping[str, Any]) -> dict[str, Any]:
+    """The place of a file whose numbers are in other units, for one that knows only mm."""
+    if place["unit"] in ("mm", None) and {*place["axis_factors"], *place["world_factors"]} == {1.0}:
+        return dict(place)
+    ndim = int(place["ndim"])
+    n = min(ndim, 3)
+    affine = _affine(place)
+    spacing, direction = np.array(place["spacing"]), np.array(place["direction"]).reshape(ndim, ndim)
+    spacing[:n] = np.linalg.norm(affine[:n, :n], axis=0)
+    direction[:n, :n] = affine[:n, :n] / spacing[:n]
+    origin = [*affine[:n, 3].tolist(), *place["origin"][n:]]
+    return {**place, "origin": origin, "spacing": spacing.tolist(), "direction": direction.ravel().tolist()}
 
 
 def _place_of(volume: ImageVolume, ndim: int) -> dict[str, Any]:

@@ -15,6 +15,8 @@ import numpy as np
 from napari_sam2.axes import FrameGrid
 from napari_sam2.intensity import default_window
 from napari_sam2.io._dicom_lazy import LazyStack
+from napari_sam2.io._folders import LOOKED_AT, holds_dicom, tiff_files
+from napari_sam2.io._label_files import LabelFile, read_label_file
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
-_LOOKED_AT = 64
 # Series that decode in a moment are read at once; larger ones show their first slice meanwhile.
 _AT_ONCE = 2**25
 
@@ -33,7 +34,7 @@ def is_ours(path: str | Sequence[str]) -> bool:
     """Whether a path of the manifest's patterns is worth a try; fast, so that other readers get what is not ours."""
     place = Path(path if isinstance(path, str) else path[0])
     if place.is_dir():
-        return bool(attributes_of(place)) if is_zarr(place) else _holds_dicom(place)
+        return bool(attributes_of(place)) if is_zarr(place) else holds_dicom(place) or bool(tiff_files(place))
     return place.suffix.lower() != ".zip" or _zip_holds_dicom(place)
 
 
@@ -45,7 +46,7 @@ def places_of(path: str | Sequence[str]) -> list[Path]:
 
 
 def read_layers(path: str | Sequence[str], series: int | None = None) -> list[LayerData]:
-    """Read one volume for each path, or one series of a DICOM folder.
+    """Read one volume for each path, or one series of a DICOM folder; labels where the file says that it holds them.
 
     Raises
     ------
@@ -56,11 +57,28 @@ def read_layers(path: str | Sequence[str], series: int | None = None) -> list[La
 
     layers: list[LayerData] = []
     for place in places_of(path):
+        labels = read_label_file(place)
+        if labels is not None:
+            layers.append(labels_data(labels, _name(place)))
+            continue
         volume = read_volume(place, series, lazy=True)
         if isinstance(volume.array, LazyStack) and volume.array.nbytes <= _AT_ONCE:
             volume = read_volume(place, series)
         layers += layers_of(volume, place.name if series is None else volume.name)
     return layers
+
+
+def labels_data(file: LabelFile, name: str) -> LayerData:
+    """The labels layer of a file: scale, units and axis names as its image has them, and the names of the labels."""
+    options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": file.grid}, **_geometry(file.grid)}
+    named = {0: "background", **{k: v for k, v in file.names.items() if v}}
+    if len(named) > 1:
+        options["features"] = {"index": list(named), "name": list(named.values())}
+    return file.labels, options, "labels"
+
+
+def _name(place: Path) -> str:
+    return place.name.partition(".")[0] or place.name
 
 
 def layers_of(volume: ImageVolume, name: str) -> list[LayerData]:
@@ -99,12 +117,18 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
         options["contrast_limits"] = volume.window or default_window(volume, grid)
     axes = volume.label_axes
     if colour or axes == volume.axes:
-        options |= {
-            "scale": tuple(volume.spacing_of(a) for a in axes),
-            "units": tuple(_unit(volume, a) for a in axes),
-            "axis_labels": tuple(axes),
-        }
+        options |= _geometry(volume)
     return volume.array, options, "image"
+
+
+def _geometry(volume: ImageVolume) -> dict[str, Any]:
+    """Arguments of a layer without the channel axis."""
+    axes = volume.label_axes
+    return {
+        "scale": tuple(volume.spacing_of(a) for a in axes),
+        "units": tuple(_unit(volume, a) for a in axes),
+        "axis_labels": tuple(axes),
+    }
 
 
 def _is_colour(volume: ImageVolume) -> bool:
@@ -125,32 +149,11 @@ def _unit(volume: ImageVolume, axis: str) -> str:
     return volume.units or "pixel"
 
 
-def _holds_dicom(folder: Path) -> bool:
-    """Whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
-    seen = 0
-    for file in folder.rglob("*"):
-        if not file.is_file():
-            continue
-        if file.suffix.lower() in (".dcm", ".ima"):
-            return True
-        try:
-            with file.open("rb") as stream:
-                stream.seek(128)
-                if stream.read(4) == b"DICM":
-                    return True
-        except OSError:
-            pass
-        seen += 1
-        if seen >= _LOOKED_AT:
-            return False
-    return False
-
-
 def _zip_holds_dicom(path: Path) -> bool:
     """Whether one of the first files of an archive is DICOM."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in [i for i in archive.infolist() if not i.is_dir()][:_LOOKED_AT]:
+            for info in [i for i in archive.infolist() if not i.is_dir()][:LOOKED_AT]:
                 with archive.open(info) as stream:
                     if stream.read(132)[128:] == b"DICM":
                         return True

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit
 from napari_sam2.volume import ImageVolume
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -20,8 +24,8 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         Integer array.
     attributes
         The layer's attributes. A volume in ``metadata`` (our readers and the dock widget leave it there) gives the
-        file's own grid; without one the layer's scale is the spacing. A column ``name`` of its features names the
-        labels.
+        file's own grid; without one the layer's scale, units, names of axes and place are taken. A column ``name`` of
+        its features names the labels.
 
     Returns
     -------
@@ -30,7 +34,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     """
     from napari_sam2.io import write_labels
 
-    labels = np.asarray(data)
+    labels = _array(data, attributes)
     write_labels(path, labels, _volume(labels, attributes), _names(attributes))
     return [path]
 
@@ -39,9 +43,14 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
     """Write the selected label of a Labels layer as a mesh."""
     from napari_sam2.io.mesh import write_mesh
 
-    labels = np.asarray(data)
+    labels = _array(data, attributes)
     write_mesh(path, labels, _volume(labels, attributes), int(attributes.get("selected_label", 1)))
     return [path]
+
+
+def _array(data: Any, attributes: dict[str, Any]) -> Any:
+    """The layer's labels; of several levels the finest."""
+    return np.asarray(data[0] if attributes.get("multiscale") else data)
 
 
 def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:
@@ -49,9 +58,45 @@ def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:
     # A layer whose array was replaced since is on a grid of its own.
     if isinstance(volume, ImageVolume) and volume.label_shape == labels.shape:
         return volume
-    axes = {2: "yx", 3: "zyx", 4: "tzyx"}.get(labels.ndim, "tzyx"[-labels.ndim :])
-    spacing = tuple(abs(float(s)) or 1.0 for s in attributes.get("scale", [1.0] * labels.ndim))
-    return ImageVolume(labels, axes=axes, spacing=spacing)
+    units = [str(getattr(u, "units", u)) for u in attributes.get("units") or [""] * labels.ndim]
+    axes = _axes(labels.ndim, attributes.get("axis_labels") or (), units)
+    scale = [float(s) or 1.0 for s in attributes.get("scale", [1.0] * labels.ndim)]
+    spatial = [a for a in "zyx" if a in axes]
+    steps, unit = in_one_unit(
+        {a: abs(scale[axes.index(a)]) for a in spatial}, {a: units[axes.index(a)] for a in spatial}, []
+    )
+    if "t" in axes and (seconds := seconds_per_unit(units[axes.index("t")])) is not None:
+        steps["t"] = abs(scale[axes.index("t")]) * seconds
+    affine = np.eye(4)
+    place = attributes.get("translate", [0.0] * labels.ndim)
+    factor = millimetres_per_unit(unit) or 1.0
+    for axis in spatial:
+        row, number = 2 - "zyx".index(axis), axes.index(axis)
+        ratio = steps[axis] / abs(scale[number]) * factor
+        affine[row, :3] = 0.0
+        # A layer whose axis runs backwards has a scale below zero.
+        affine[row, "zyx".index(axis)] = scale[number] * ratio
+        affine[row, 3] = float(place[number]) * ratio
+    if "z" not in axes:
+        affine[2, :3] = 0.0, 0.0, 0.0
+        affine[2, 0] = 1.0
+    spacing = tuple(steps[a] for a in axes if a in steps)
+    return ImageVolume(labels, axes=axes, spacing=spacing, units=unit, affine=affine)
+
+
+def _axes(ndim: int, names: Sequence[str], units: Sequence[str]) -> str:
+    """One letter per axis: the layer's own names where they are ours, else time outside z outside y and x."""
+    letters = "".join(str(n).strip().lower()[:1] for n in names)
+    if (
+        len(letters) == ndim
+        and set(letters) <= set("tzyx")
+        and len(set(letters)) == ndim
+        and {"y", "x"} <= set(letters)
+    ):
+        return letters
+    if ndim == 3 and seconds_per_unit(units[0]) is not None:
+        return "tyx"
+    return {2: "yx", 3: "zyx", 4: "tzyx"}.get(ndim, "tzyx"[-ndim:])
 
 
 def _names(attributes: dict[str, Any]) -> dict[int, str] | None:

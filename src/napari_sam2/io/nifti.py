@@ -18,7 +18,8 @@ import numpy as np
 from napari_sam2.errors import ReadError, VolumeError
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
 from napari_sam2.io._values import compacted, native, rescaled
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit, seconds_per_unit, step_of
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SPACE_UNITS = {"mm": "mm", "micron": "micrometer", "meter": "m"}
-_SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+# Bits of xyzt_units. Each half is read alone, so that an unknown time does not cost the unit of length.
+_SPACE_CODES = {1: "meter", 2: "mm", 3: "micron"}
+_TIME_CODES = {8: "sec", 16: "msec", 24: "usec", 32: "hz", 40: "ppm", 48: "rads"}
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,7 @@ def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str])
 
 def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64]:
     """The file's index → RAS affine: the sform first, then the qform, then spacing alone."""
+    header = _with_positive_steps(header)
     sform, s_code = header.get_sform(coded=True)
     qform, q_code = _qform(header)
     for form, code, name in ((sform, s_code, "sform"), (qform, q_code, "qform")):
@@ -221,6 +225,16 @@ def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64
         raise ReadError(f"{path} cannot be read: its header has neither an affine nor a spacing ({spacing}).")
     notes.append("the header has no orientation; that of most scanners (LAS) was assumed")
     return np.asarray(header.get_base_affine(), dtype=np.float64)
+
+
+def _with_positive_steps(header: Any) -> Any:
+    """Some programs mark a mirrored axis by a step below zero; in NIfTI the direction is that of the forms."""
+    steps = np.array(header["pixdim"][1:4])
+    if not (steps < 0).any():
+        return header
+    header = header.copy()
+    header["pixdim"][1:4] = np.abs(steps)
+    return header
 
 
 def _regular(form: NDArray[Any]) -> bool:
@@ -251,20 +265,17 @@ def length_unit(header: Any, notes: list[str]) -> str:
 
 def _file_units(header: Any) -> tuple[str, str]:
     """Names of the units of length and time; unknown where the header's code means nothing."""
-    try:
-        space, time = header.get_xyzt_units()
-    except KeyError:
-        return "unknown", "unknown"
-    return str(space), str(time)
+    code = int(header["xyzt_units"])
+    return _SPACE_CODES.get(code & 7, "unknown"), _TIME_CODES.get(code & 56, "unknown")
 
 
 def _interval(header: Any) -> float | None:
     """Seconds between two time points, where the file says so."""
-    seconds = _SECONDS.get(_file_units(header)[1])
+    seconds = seconds_per_unit(_file_units(header)[1])
     if seconds is None:
         return None
-    interval = float(header["pixdim"][4]) * seconds
-    return interval if math.isfinite(interval) and interval > 0 else None
+    step = step_of(header["pixdim"][4])
+    return None if step is None else step * seconds
 
 
 def _stem(path: Path) -> str:

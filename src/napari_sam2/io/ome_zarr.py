@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_sam2.errors import ReadError, VolumeError
 from napari_sam2.io._labels import as_labels, other_grid
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_SECONDS = {"second": 1.0, "millisecond": 1e-3, "microsecond": 1e-6, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 TRANSFORMS = "coordinateTransformations"
 _SAME_SPACING = 0.01
 
@@ -52,8 +52,11 @@ def read_ome_zarr(path: Path) -> ImageVolume:
     """
     path, image = image_of(path)
     notes: list[str] = []
-    letters, scale, offset, unit, interval = _geometry(path, image, notes)
+    described = _axes(path, image)
+    letters = "".join(described)
     array, axes = _level(path, image, letters, 0)
+    scale, offset, unit, interval = _geometry(path, image, described, axes, notes)
+    steps = {a: abs(s) for a, s in scale.items()}
     if len(_paths(image)) > 1:
         notes.append(f"the finest of {len(_paths(image))} levels was taken")
     factor = millimetres_per_unit(unit) or 1.0
@@ -62,7 +65,7 @@ def read_ome_zarr(path: Path) -> ImageVolume:
         affine[2 - column, :3] = 0.0
         affine[2 - column, column] = scale.get(letter, 1.0) * factor
         affine[2 - column, 3] = offset.get(letter, 0.0) * factor
-    spacing = [interval if a == "t" and interval else scale[a] for a in axes if a in "zyx" or (a == "t" and interval)]
+    spacing = [interval if a == "t" and interval else steps[a] for a in axes if a in "zyx" or (a == "t" and interval)]
     source = VolumeSource((path,), "zarr", header={"axes": letters, "version": version_of(path)}, notes=tuple(notes))
     try:
         return ImageVolume(
@@ -185,16 +188,25 @@ def _level(path: Path, image: Mapping[str, Any], letters: str, number: int, kept
     return array[tuple(slice(None) if a in axes else 0 for a in letters)], axes
 
 
-def _geometry(
-    path: Path, image: Mapping[str, Any], notes: list[str]
-) -> tuple[str, dict[str, float], dict[str, float], str | None, float | None]:
-    """Axis letters; scale and offset of the finest level by letter; unit of length; seconds between time points."""
+def _axes(path: Path, image: Mapping[str, Any]) -> dict[str, Any]:
+    """The unit of each axis, by its letter, in the order of the array."""
     described = image.get("axes") or ["t", "c", "z", "y", "x"]
     described = [a if isinstance(a, dict) else {"name": a} for a in described]
     letters = "".join(str(a.get("name", "?")).lower()[:1] for a in described)
     if set(letters) - set("tczyx") or len(set(letters)) != len(letters) or not {"y", "x"} <= set(letters):
         names = ", ".join(str(a.get("name")) for a in described)
         raise ReadError(f"{path} cannot be read: its axes are {names}.\nImages of t, c, z, y and x are read.")
+    return {letter: a.get("unit") for letter, a in zip(letters, described, strict=True)}
+
+
+def _geometry(
+    path: Path, image: Mapping[str, Any], units: Mapping[str, Any], axes: str, notes: list[str]
+) -> tuple[dict[str, float], dict[str, float], str | None, float | None]:
+    """Scale and offset of the finest level by letter; unit of length; seconds between time points.
+
+    A scale below zero is an axis that runs backwards. Only the units of the `axes` that the volume has count.
+    """
+    letters = list(units)
     values, offsets = np.ones(len(letters)), np.zeros(len(letters))
     try:
         for transform in [*image["datasets"][0].get(TRANSFORMS, []), *image.get(TRANSFORMS, [])]:
@@ -207,25 +219,16 @@ def _geometry(
         raise ReadError(
             f"{path} is damaged: its scales cannot be understood ({error}).\nCopy the store again."
         ) from error
-    if not np.isfinite(values).all() or (values <= 0).any():
-        raise ReadError(f"{path} cannot be read: its scales {values.tolist()} must be above zero.\nMend its metadata.")
-    units = {letter: a.get("unit") for letter, a in zip(letters, described, strict=True)}
-    unit = units["x"] if millimetres_per_unit(units["x"]) else None
-    if unit is None:
-        notes.append("the image names no unit of length; 1 pixel is taken for the unit")
-    ratio = {
-        a: (millimetres_per_unit(units[a]) or 1.0) / (millimetres_per_unit(unit) or 1.0) for a in letters if a in "zyx"
-    }
-    ratio = ratio if unit is not None else dict.fromkeys(ratio, 1.0)
-    scale = {a: float(v) * ratio.get(a, 1.0) for a, v in zip(letters, values, strict=True)}
-    offset = {a: float(v) * ratio.get(a, 1.0) for a, v in zip(letters, offsets, strict=True)}
-    seconds = _SECONDS.get(str(units.get("t")))
-    return letters, scale, offset, unit, scale["t"] * seconds if seconds and "t" in scale else None
-
-
-def _ratio(own: Any, common: str | None) -> float:
-    a, b = millimetres_per_unit(own), millimetres_per_unit(common)
-    return a / b if a and b else 1.0
+    if not np.isfinite(values).all() or not values.all() or not np.isfinite(offsets).all():
+        raise ReadError(f"{path} cannot be read: its scales {values.tolist()} must be numbers other than zero.")
+    scale = dict(zip(letters, values.tolist(), strict=True))
+    offset = dict(zip(letters, offsets.tolist(), strict=True))
+    steps = {a: scale[a] for a in axes if a in "zyx"}
+    lengths, unit = in_one_unit(steps, units, notes)
+    ratio = {a: lengths[a] / steps[a] for a in steps}
+    seconds = seconds_per_unit(units.get("t"))
+    interval = abs(scale["t"]) * seconds if seconds and "t" in scale else None
+    return {**scale, **lengths}, {a: v * ratio.get(a, 1.0) for a, v in offset.items()}, unit, interval
 
 
 def _window(path: Path, axes: str) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -76,26 +76,26 @@ def on_geometry_change(layer: Layer, callback: Callable[..., None], *, connect: 
                 emitter.disconnect(callback)
 
 
-def index_to_patient(layer: Layer, letters: str, factor: float) -> NDArray[np.float64]:
+def index_to_patient(layer: Layer, letters: str, factors: Mapping[str, float]) -> NDArray[np.float64]:
     """Index ``(z, y, x, 1)`` → LPS millimetres ``(x, y, z, 1)``, ``(4, 4)``, with the world axes taken for the body's.
 
     Parameters
     ----------
     letters
         One per axis of the layer; time is left out.
-    factor
-        Millimetres in one unit of the world.
+    factors
+        Millimetres in one unit of each axis of the world, by its letter.
     """
     matrix = np.diag([0.0, 0.0, 0.0, 1.0])
     origin = np.array(layer.data_to_world(np.zeros(layer.ndim)), float)
     spatial = {letter: letters.index(letter) for letter in "zyx" if letter in letters}
     for column, letter in enumerate("zyx"):
         if letter not in spatial:
-            matrix[2 - column, column] = factor
+            matrix[2 - column, column] = next(iter(factors.values()))
             continue
         step = np.array(layer.data_to_world(np.eye(layer.ndim)[spatial[letter]]), float) - origin
         for row, other in enumerate("zyx"):
             if other in spatial:
-                matrix[2 - row, column] = step[spatial[other]] * factor
-        matrix[2 - column, 3] = origin[spatial[letter]] * factor
+                matrix[2 - row, column] = step[spatial[other]] * factors[other]
+        matrix[2 - column, 3] = origin[spatial[letter]] * factors[letter]
     return matrix

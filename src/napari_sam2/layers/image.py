@@ -12,7 +12,8 @@ from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.intensity import default_window
 from napari_sam2.layers.geometry import index_to_patient
-from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.units import in_one_unit, millimetres_per_unit
+from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
     from napari.layers import Image, Layer
@@ -67,11 +68,11 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     axes = layer_axes(layer)
     if layer.rgb:
         axes += "c"
-    units = _length_unit(layer, axes)
     letters = axes.replace("c", "")
-    spacing = np.array([abs(float(s)) or 1.0 for s in layer.scale])
+    units, ratios = _length_unit(layer, letters)
+    spacing = np.array([(abs(float(s)) or 1.0) * ratios.get(a, 1.0) for a, s in zip(letters, layer.scale, strict=True)])
     factor = millimetres_per_unit(units) or 1.0
-    affine = index_to_patient(layer, letters, factor)
+    affine = index_to_patient(layer, letters, {a: factor * ratio for a, ratio in ratios.items()})
     lengths = np.linalg.norm(affine[:3, :3], axis=0) / factor
     # A shear or an affine of the layer makes the steps other than the scale says.
     for i, letter in enumerate(letters):
@@ -175,14 +176,14 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
     return f"{axis}{step}, {count} slices"
 
 
-def _length_unit(layer: Image, axes: str) -> str | None:
-    letters = axes.replace("c", "")
-    names = {unit_name(layer.units[i]) for i, a in enumerate(letters) if a != "t"}
-    # Mixed units cannot be one word; spacing then only means proportions.
-    if len(names) != 1:
-        return None
-    name = names.pop()
-    return None if name in ("pixel", "dimensionless", "") else name
+def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:
+    """The unit of the axes of space, and the factor that brings each of them to it."""
+    names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a != "t"}
+    if len(set(names.values())) == 1:
+        name = next(iter(names.values()))
+        return (None if name in ("pixel", "dimensionless", "") else name), dict.fromkeys(names, 1.0)
+    ratios, unit = in_one_unit(dict.fromkeys(names, 1.0), names, [])
+    return unit, ratios
 
 
 def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:

@@ -44,7 +44,7 @@ def add_labels(viewer: ViewerModel, image: Image, path: Path) -> Labels:
     Parameters
     ----------
     path
-        NIfTI, NRRD, MetaImage, TIFF, OME-Zarr, DICOM-SEG or RT-STRUCT. Names of the last two go into the layer's
+        NIfTI, NRRD, MetaImage, TIFF, OME-Zarr, DICOM-SEG or RT-STRUCT. Names of the labels go into the layer's
         table.
 
     Raises

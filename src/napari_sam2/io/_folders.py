@@ -1,0 +1,38 @@
+"""What a folder holds, told from a quick look at its files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# So many files are looked at before a folder is left to others.
+LOOKED_AT = 64
+_TIFF = (".tif", ".tiff", ".btf", ".tf8")
+
+
+def tiff_files(folder: Path) -> list[Path]:
+    """Return the TIFF files that lie directly in a folder, by name."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _TIFF and p.is_file() and p.name[0] != ".")
+
+
+def holds_dicom(folder: Path) -> bool:
+    """Whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
+    seen = 0
+    for file in folder.rglob("*"):
+        if not file.is_file():
+            continue
+        if file.suffix.lower() in (".dcm", ".ima"):
+            return True
+        try:
+            with file.open("rb") as stream:
+                stream.seek(128)
+                if stream.read(4) == b"DICM":
+                    return True
+        except OSError:
+            pass
+        seen += 1
+        if seen >= LOOKED_AT:
+            return False
+    return False
