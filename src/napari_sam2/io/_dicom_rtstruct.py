@@ -93,7 +93,7 @@ def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArra
         placed += 1
         item = drawn[roi][axis, plane]
         (item.xor if kind == "CLOSEDPLANAR_XOR" else item.closed).append(outline)
-    if not placed and outside or between > placed:
+    if (not placed and outside) or between > placed:
         raise other_grid(path, "; ".join(left_out[:2]) + "; and so on" * (len(left_out) > 2))
     masks: dict[int, NDArray[np.bool_]] = {}
     for roi, planes in drawn.items():

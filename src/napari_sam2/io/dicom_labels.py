@@ -15,6 +15,7 @@ import numpy as np
 from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_files import damage, first_line, looks_like_dicom, quiet
 from napari_sam2.io._dicom_frames import Frame, frame_count, frames_of
+from napari_sam2.io._dicom_pixels import register_decoders, undecodable
 from napari_sam2.io._dicom_rtstruct import roi_labels, structures
 from napari_sam2.io._labels import other_grid
 from napari_sam2.io.dicom_seg import LABEL_TEXT
@@ -62,21 +63,23 @@ def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
         )
     try:
         if not looks_like_dicom(path):
-            raise ReadError(f"{path} is no DICOM file.\nCheck its suffix.")
+            raise ReadError(
+                f"{path} is no DICOM file, though its name says so.\n"
+                "Check what it is, and give it the suffix of its format."
+            )
         with quiet():
             dataset = pydicom.dcmread(path, force=True)
-            kind = str(dataset.get("Modality", ""))
-            if kind == "SEG":
+            if "SegmentSequence" in dataset:
+                register_decoders()
                 objects = _segments(path, dataset, volume)
-            elif kind == "RTSTRUCT":
+            elif "StructureSetROISequence" in dataset or "ROIContourSequence" in dataset:
                 _same_frame_of_reference(path, _references(dataset), volume)
                 objects = structures(path, dataset, volume)
             else:
-                raise ReadError(
-                    f"{path} holds no labels but {kind or 'something else'}.\nOpen a DICOM-SEG or RT-STRUCT."
-                )
+                raise _no_labels(path, dataset)
     except damage() as error:
-        raise ReadError(f"{path} cannot be read: {first_line(error)}.\nGet a whole copy of it.") from error
+        cause = undecodable(error)
+        raise ReadError(f"{path} cannot be read: {cause}.\n{cause.remedy}") from error
     highest = max(objects, default=0)
     labels = np.zeros([volume.size_of(a) if a in volume.axes else 1 for a in "zyx"], np.min_scalar_type(highest))
     overlap = 0
@@ -109,6 +112,20 @@ def read_dicom_names(path: Path) -> dict[int, str]:
         raise ReadError(f"{path} cannot be read: {first_line(error)}.\nGet a whole copy of it.") from error
 
 
+def _no_labels(path: Path, ds: Dataset) -> ReadError:
+    """The error for a DICOM file that is neither a segmentation nor a structure set."""
+    kind = str(ds.get("Modality") or "unknown modality")
+    if "Rows" in ds:
+        return ReadError(
+            f"{path} holds no labels: it is an image ({kind}).\nOpen it with ns.read_volume, or give a DICOM-SEG or "
+            "RT-STRUCT file."
+        )
+    return ReadError(
+        f"{path} holds no labels: there are neither segments nor structures in it ({kind}).\n"
+        "Give a DICOM-SEG or RT-STRUCT file."
+    )
+
+
 # ---------------------------------------------------------------------- DICOM-SEG
 
 
@@ -123,7 +140,7 @@ def _segments(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArray
     values = _label_values(ds)
     shape = tuple(volume.size_of(a) if a in volume.axes else 1 for a in "zyx")
     masks: dict[int, NDArray[np.bool_]] = {}
-    for frame, picture in zip(frames_of(ds), pixels, strict=True):
+    for frame, picture in zip(frames_of(ds, lay_out=False), pixels, strict=True):
         if kind == "LABELMAP":
             found = {int(v): picture == v for v in np.unique(picture) if v}
         else:
@@ -157,6 +174,12 @@ def _indices(
     path: Path, frame: Frame, mask: NDArray[np.bool_], volume: ImageVolume, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], ...]:
     """Indices (z, y, x) in the volume of the voxels of one frame."""
+    for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"):
+        if frame.get(keyword) is None:
+            raise ReadError(
+                f"{path} cannot be placed: its frame {frame.number + 1} has no {keyword}.\n"
+                "Export it again with the program that it came from."
+            )
     right, down = np.array(frame.get("ImageOrientationPatient"), dtype=float).reshape(2, 3)
     between_rows, between_columns = (float(s) for s in frame.get("PixelSpacing"))
     in_patient = np.zeros((4, 3))

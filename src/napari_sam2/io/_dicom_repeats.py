@@ -1,0 +1,96 @@
+"""Several pictures at one position: time points, where the headers say so, in their order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.io._dicom_times import in_order
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_sam2.io._dicom_facts import SliceFacts
+
+    Ranks = Mapping[SliceFacts, Any]
+
+
+class NoVolumeError(Exception):
+    """The slices are no regular volume.
+
+    Parameters
+    ----------
+    reason
+        Completes the sentence "FOLDER cannot be read as a volume: …".
+    remedy
+        What the user can do about it.
+    """
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
+
+
+def time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
+    """``groups[position]`` → ``times[t][position]``.
+
+    Raises
+    ------
+    NoVolumeError
+        If a slice is there twice, a time point is incomplete, or nothing tells the pictures of a position apart.
+    """
+    counts = sorted({len(g) for g in groups})
+    if counts == [1]:
+        return [[g[0] for g in groups]]
+    doubled = next(g for g in groups if len(g) > 1)
+    names = ", ".join(s.name for s in doubled[:4])
+    uids = [(s.sop_instance_uid, s.frame) for s in doubled if s.sop_instance_uid]
+    if len(set(uids)) < len(uids):
+        raise NoVolumeError(
+            f"it holds the same slice twice ({names} have one SOPInstanceUID)", "Remove the duplicate files."
+        )
+    ranks = _ranks(groups)
+    if ranks is not None and len(counts) > 1:
+        raise NoVolumeError(
+            f"its time points are incomplete: a position has from {counts[0]} to {counts[-1]} images",
+            "Export the series again with all its images.",
+        )
+    if ranks is None:
+        where = "all its slices lie" if len(groups) == 1 else f"{len(doubled)} slices lie"
+        raise NoVolumeError(
+            f"{where} at one position ({names}), and the headers do not say that they are time points",
+            "Keep one slice per position, in a folder of its own.",
+        )
+    by_time = [sorted(g, key=lambda s: (ranks[s], s.instance_number)) for g in groups]
+    return [[g[t] for g in by_time] for t in range(counts[0])]
+
+
+def is_declared_time(groups: list[list[SliceFacts]]) -> bool:
+    """Whether the headers say that time is what differs, and not, for example, the direction of diffusion."""
+    return all(s.is_time for g in groups for s in g) and not any(len({s.gradient for s in g}) > 1 for g in groups)
+
+
+def _ranks(groups: list[list[SliceFacts]]) -> Ranks | None:
+    """What orders the pictures of one position in time; None where nothing says that time is what differs."""
+    every = [s for g in groups for s in g]
+    for ranks in (
+        {s: s.temporal_position for s in every},
+        {s: s.trigger_time for s in every},
+        {s: s.reference_time for s in every},
+    ):
+        if _tell_apart(ranks, groups):
+            return ranks
+    # At one position alone, times and numbers differ too where a scanner repeats a picture for another reason.
+    if len(groups) == 1:
+        return None
+    seconds = in_order([s.acquired for s in every])
+    if seconds is not None and _tell_apart(acquired := dict(zip(every, seconds, strict=True)), groups):
+        return acquired
+    numbers = {s: s.instance_number for s in every}
+    declared = groups[0][0].temporal_positions == len(groups[0])
+    return numbers if declared and _tell_apart(numbers, groups) else None
+
+
+def _tell_apart(ranks: Ranks, groups: list[list[SliceFacts]]) -> bool:
+    """Whether each picture has a rank, and no two at one position have the same."""
+    values = [[ranks[s] for s in g] for g in groups]
+    return all(None not in v and len(set(v)) == len(v) for v in values)
