@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 # More than this in one file is a damaged or hostile header, not a picture that anyone could look at.
 _MOST_BYTES = 2**36
 _PIXELS = {0x7FE00010: "PixelData", 0x7FE00009: "DoubleFloatPixelData", 0x7FE00008: "FloatPixelData"}
+_PHASES = ("NominalPercentageOfCardiacPhase", "NominalPercentageOfRespiratoryPhase")
+# Where Siemens, GE and Philips keep the b-value in files without DiffusionBValue.
+_PRIVATE_B = {
+    (0x0019, 0x100C): "SIEMENS MR HEADER",
+    (0x0043, 0x1039): "GEMS_PARM_01",
+    (0x2001, 0x1003): "Philips Imaging DD 001",
+}
 # Deflated and RLE, which keep all bits of a sample.
 _NATIVE = ("1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5")
 _LABELS = (
@@ -50,6 +57,7 @@ class SliceFacts:
     `frame` is its index among the file's `frames`, `tile` its place on a mosaic, `part` what tells frames of different
     images in the file apart. `position` and `orientation` are ImagePositionPatient (mm, patient LPS) and
     ImageOrientationPatient (row direction, then column direction); both are made up where `is_placed` is False.
+    `phase` is that of the heart or the breath in percent.
     `window` is (low, high) after rescaling and before any inversion. Times are in seconds; `is_time` is False where
     frames of the file share a place and nothing says that time is what differs. `ends_early` tells that the file is
     shorter than its uncompressed pixels, `needs_syntax` that it does not name its transfer syntax. `obstacle` is why it
@@ -84,6 +92,8 @@ class SliceFacts:
     temporal_positions: int | None
     trigger_time: float | None
     reference_time: float | None
+    phase: float | None
+    acquisition_number: int | None
     acquired: Moment | None
     frame_interval: float | None
     is_time: bool
@@ -237,6 +247,8 @@ def _slice(
         temporal_positions=integer_of(ds, "NumberOfTemporalPositions"),
         trigger_time=_seconds(number_of(frame, "TriggerTime")),
         reference_time=_seconds(number_of(frame, "FrameReferenceTime")),
+        phase=next((n for k in _PHASES if (n := number_of(frame, k)) is not None), None),
+        acquisition_number=integer_of(frame, "AcquisitionNumber"),
         acquired=acquired(frame),
         frame_interval=frame.interval,
         is_time=frame.is_time,
@@ -265,7 +277,20 @@ def _obstacle(ds: FileDataset) -> tuple[str, str] | None:
 def _kind(ds: Frame) -> tuple[str, ...]:
     # Images at one position that differ in these are different pictures, not time points.
     image_type = "/".join(str(v) for v in values_of(ds, "ImageType"))
-    return image_type, _plain(ds, "EchoTime"), _plain(ds, "DiffusionBValue"), text_of(ds, "ComplexImageComponent")
+    b_value = _plain(ds, "DiffusionBValue") or _private_b_value(ds)
+    return image_type, _plain(ds, "EchoTime"), b_value, text_of(ds, "ComplexImageComponent")
+
+
+def _private_b_value(frame: Frame) -> str:
+    ds = frame.dataset
+    for (group, element), creator in _PRIVATE_B.items():
+        if (group, 0x0010) in ds and (group, element) in ds and str(ds[group, 0x0010].value) == creator:
+            value = ds[group, element].value
+            text = value.decode("ascii", "ignore") if isinstance(value, bytes) else value
+            text = str(text if isinstance(text, str | int | float) else next(iter(text), "")).strip(" \0")
+            # GE adds 10^9 to it in newer files.
+            return f"{float(text) % 1e9:g}" if text.replace(".", "", 1).isdigit() else ""
+    return ""
 
 
 def _plain(ds: Frame, keyword: str) -> str:

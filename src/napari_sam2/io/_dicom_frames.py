@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.io._dicom_multiframe import laid_out
+from napari_sam2.io._dicom_multiframe import frame_interval, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -119,6 +119,9 @@ def _functional(ds: Dataset, lay_out: bool) -> Iterator[Frame]:
     frames = [Frame(ds, number, {**shared, **own}) for number, own in enumerate(each)]
     if lay_out and len(frames) > 1 and not any("ImagePositionPatient" in own for own in each):
         frames = laid_out(frames)
+    elif len({tuple(own.get("ImagePositionPatient") or ()) for own in each}) == 1:
+        interval = frame_interval(ds, len(frames))
+        frames = [replace(frame, interval=interval) for frame in frames]
     yield from frames
 
 

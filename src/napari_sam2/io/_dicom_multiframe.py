@@ -89,6 +89,12 @@ def laid_out(frames: list[Frame]) -> list[Frame]:
     return result
 
 
+def frame_interval(ds: Dataset, count: int) -> float | None:
+    """Return the seconds from frame to frame of a file that gives each frame its position."""
+    timing = _timing(ds, count)
+    return None if timing is None else timing.interval
+
+
 # ---------------------------------------------------------------------- time
 
 
@@ -190,9 +196,9 @@ def _repeated(
     """Frames at places; where places repeat, in time, or in an order of which nothing says that it is time."""
     if len(set(places)) == len(places):
         return _Layout(places=places, notes=notes)
+    # The time between frames is that between slices here.
     is_time = times is not None or timing is not None
-    interval = timing.interval if timing else None
-    return _Layout(places, times or _occurrences(places), interval=interval, is_time=is_time, notes=notes)
+    return _Layout(places, times or _occurrences(places), is_time=is_time, notes=notes)
 
 
 def _occurrences(keys: Sequence[Any]) -> list[int]:

@@ -30,8 +30,8 @@ class NoVolumeError(Exception):
         self.remedy = remedy
 
 
-def time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
-    """``groups[position]`` → ``times[t][position]``.
+def time_points(groups: list[list[SliceFacts]]) -> tuple[list[list[SliceFacts]], bool]:
+    """``groups[position]`` → ``times[t][position]``, and whether the headers say that it is time that differs.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
     """
     counts = sorted({len(g) for g in groups})
     if counts == [1]:
-        return [[g[0] for g in groups]]
+        return [[g[0] for g in groups]], True
     doubled = next(g for g in groups if len(g) > 1)
     names = ", ".join(s.name for s in doubled[:4])
     uids = [(s.sop_instance_uid, s.frame) for s in doubled if s.sop_instance_uid]
@@ -48,7 +48,7 @@ def time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
         raise NoVolumeError(
             f"it holds the same slice twice ({names} have one SOPInstanceUID)", "Remove the duplicate files."
         )
-    ranks = _ranks(groups)
+    ranks, is_time = _ranks(groups)
     if ranks is not None and len(counts) > 1:
         raise NoVolumeError(
             f"its time points are incomplete: a position has from {counts[0]} to {counts[-1]} images",
@@ -61,33 +61,34 @@ def time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
             "Keep one slice per position, in a folder of its own.",
         )
     by_time = [sorted(g, key=lambda s: (ranks[s], s.instance_number)) for g in groups]
-    return [[g[t] for g in by_time] for t in range(counts[0])]
+    # Pictures of several directions of diffusion are taken one after the other, but time is not what they show.
+    is_time = is_time and all(s.is_time for g in groups for s in g)
+    is_time = is_time and not any(len({s.gradient for s in g}) > 1 for g in groups)
+    return [[g[t] for g in by_time] for t in range(counts[0])], is_time
 
 
-def is_declared_time(groups: list[list[SliceFacts]]) -> bool:
-    """Whether the headers say that time is what differs, and not, for example, the direction of diffusion."""
-    return all(s.is_time for g in groups for s in g) and not any(len({s.gradient for s in g}) > 1 for g in groups)
-
-
-def _ranks(groups: list[list[SliceFacts]]) -> Ranks | None:
-    """What orders the pictures of one position in time; None where nothing says that time is what differs."""
+def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
+    """What orders the pictures of one position, None where nothing does, and whether that is time."""
     every = [s for g in groups for s in g]
     for ranks in (
         {s: s.temporal_position for s in every},
         {s: s.trigger_time for s in every},
         {s: s.reference_time for s in every},
+        {s: s.phase for s in every},
     ):
         if _tell_apart(ranks, groups):
-            return ranks
+            return ranks, True
     # At one position alone, times and numbers differ too where a scanner repeats a picture for another reason.
     if len(groups) == 1:
-        return None
+        return None, False
     seconds = in_order([s.acquired for s in every])
     if seconds is not None and _tell_apart(acquired := dict(zip(every, seconds, strict=True)), groups):
-        return acquired
+        return acquired, True
     numbers = {s: s.instance_number for s in every}
-    declared = groups[0][0].temporal_positions == len(groups[0])
-    return numbers if declared and _tell_apart(numbers, groups) else None
+    if groups[0][0].temporal_positions == len(groups[0]) and _tell_apart(numbers, groups):
+        return numbers, True
+    acquisitions = {s: s.acquisition_number for s in every}
+    return (acquisitions, False) if _tell_apart(acquisitions, groups) else (None, False)
 
 
 def _tell_apart(ranks: Ranks, groups: list[list[SliceFacts]]) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.io._dicom_repeats import NoVolumeError, is_declared_time, time_points
+from napari_sam2.axes import undeclared_time_note
+from napari_sam2.io._dicom_repeats import NoVolumeError, time_points
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +97,7 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
     order = sorted(range(len(placed)), key=lambda i: (found[i], placed[i].instance_number, str(placed[i].path)))
     ordered = [placed[i] for i in order]
     groups = [[ordered[i] for i in group] for group in same_height(found[order])]
-    times = time_points(groups)
+    times, is_time = time_points(groups)
     stack = times[0]
     affine, notes = _regular(stack, _normal(stack[0]))
     has_spacing = stack[0].pixel.spacing is not None
@@ -104,14 +105,10 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
     files = tuple(tuple(t) for t in times)
     if len(times) == 1:
         return StackPlan(files, affine, has_spacing, tuple(notes))
-    interval, is_time = stack[0].frame_interval, is_declared_time(groups)
+    interval = stack[0].frame_interval
     where = f"{len(times)} {'time points' if is_time else 'images'} at {len(stack)} position{'s' * (len(stack) > 1)}"
-    if not is_time:
-        notes.append(
-            f"{where}; the header does not say that time is what differs, so they are not taken for time points"
-        )
-    else:
-        notes.append(where if interval else f"{where}; the frame interval is unknown")
+    notes.append(where if interval or not is_time else f"{where}; the frame interval is unknown")
+    notes += [] if is_time else [undeclared_time_note(len(times))]
     return StackPlan(files, affine, has_spacing, tuple(notes), interval if is_time else None, is_time)
 
 

@@ -215,6 +215,7 @@ def _volume(
         is_hu=all(f.is_hu for f in ordered) and not inverted,
         padding_value=paddings.pop() if len(paddings) == 1 else None,
         name=first.description or (path.stem if path.is_file() else path.name),
+        is_time_declared=plan.is_time,
     )
     if plan.frame_interval is None or "t" not in axes:
         return volume
