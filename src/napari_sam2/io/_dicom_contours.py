@@ -68,10 +68,14 @@ def enclosed(shape: tuple[int, int], closed: Sequence[Outline], xor: Sequence[Ou
 def _holes(outlines: Sequence[Outline]) -> dict[int, list[int]]:
     """Index of each contour that is filled → the contours inside it that are holes."""
     count = len(outlines)
-    inside = np.zeros((count, count), dtype=bool)  # [outer, inner]
-    for outer in range(count):
-        for inner in range(count):
-            inside[outer, inner] = outer != inner and _contains(outlines[outer], outlines[inner])
+    low = np.array([o.min(axis=0) for o in outlines]).reshape(count, 2)
+    high = np.array([o.max(axis=0) for o in outlines]).reshape(count, 2)
+    room = _SLACK + _INWARDS
+    # [outer, inner], first by the boxes around them.
+    inside = ((low[:, None] - room <= low) & (high[:, None] + room >= high)).all(axis=-1)
+    np.fill_diagonal(inside, val=False)
+    for outer, inner in np.argwhere(inside):
+        inside[outer, inner] = _contains(outlines[outer], outlines[inner])
     # Two that contain each other are one contour, drawn twice.
     inside &= ~inside.T
     depth = np.zeros(count, dtype=int)
@@ -102,10 +106,6 @@ def _contains(outer: Outline, inner: Outline) -> bool:
     """Whether `inner` lies wholly inside `outer`; they may touch."""
     from skimage.measure import points_in_poly
 
-    if (inner.min(axis=0) < outer.min(axis=0) - _SLACK - _INWARDS).any():
-        return False
-    if (inner.max(axis=0) > outer.max(axis=0) + _SLACK + _INWARDS).any():
-        return False
     points = _just_inside(inner)
     beside = points[~points_in_poly(points, outer)]
     return len(beside) == 0 or float(_distances(beside, outer).max()) <= _SLACK

@@ -12,7 +12,7 @@ from napari_sam2.io._dicom_files import SkipFile, damage, first_line, looks_like
 from napari_sam2.io._dicom_frames import Frame, MosaicError, frame_count, frames_of
 from napari_sam2.io._dicom_spacing import PixelSize, pixel_size
 from napari_sam2.io._dicom_times import Moment, acquired
-from napari_sam2.io._dicom_values import StoredPixels, stored_pixels
+from napari_sam2.io._dicom_values import StoredPixels, missing_elements, stored_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +60,8 @@ class SliceFacts:
     `phase` is that of the heart or the breath in percent.
     `window` is (low, high) after rescaling and before any inversion. Times are in seconds; `is_time` is False where
     frames of the file share a place and nothing says that time is what differs. `ends_early` tells that the file is
-    shorter than its uncompressed pixels, `needs_syntax` that it does not name its transfer syntax. `obstacle` is why it
-    is no volume, with what to do about it.
+    shorter than its uncompressed pixels, `missing` which elements its header lacks that had to be assumed.
+    `obstacle` is why it is no volume, with what to do about it.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class SliceFacts:
     part: str
     obstacle: tuple[str, str] | None
     ends_early: bool
-    needs_syntax: bool
+    missing: tuple[str, ...]
     position: tuple[float, ...] | None
     orientation: tuple[float, ...] | None
     is_placed: bool
@@ -168,8 +168,10 @@ def _facts(path: Path, ds: FileDataset, left: int, keyword: str) -> list[SliceFa
         frames, obstacle = [Frame(ds)], (str(error), "Export the series again with its private elements.")
     is_native = plain or str(getattr(ds.file_meta, "TransferSyntaxUID", "")) in _NATIVE
     stored = [stored_pixels(frame, keyword != "PixelData", is_native) for frame in frames]
+    missing = () if keyword != "PixelData" else missing_elements(ds)
+    missing += () if getattr(ds.file_meta, "TransferSyntaxUID", None) else ("TransferSyntaxUID",)
     early = plain and needed > left
-    return [_slice(path, f, s, str(sop_class), obstacle, early) for f, s in zip(frames, stored, strict=True)]
+    return [_slice(path, f, s, str(sop_class), obstacle, early, missing) for f, s in zip(frames, stored, strict=True)]
 
 
 def _refuse_no_picture(ds: FileDataset, class_name: str) -> None:
@@ -213,11 +215,18 @@ def _is_compressed(ds: FileDataset) -> bool:
 
 
 def _slice(
-    path: Path, frame: Frame, stored: StoredPixels, sop_class: str, obstacle: tuple[str, str] | None, ends_early: bool
+    path: Path,
+    frame: Frame,
+    stored: StoredPixels,
+    sop_class: str,
+    obstacle: tuple[str, str] | None,
+    ends_early: bool,
+    missing: tuple[str, ...],
 ) -> SliceFacts:
     ds: Any = frame.dataset
     modality = text_of(ds, "Modality")
     pixel = pixel_size(frame)
+    lacks = f"the header lacks {', '.join(missing)}; the usual values were assumed" if missing else ""
     return SliceFacts(
         path=path,
         series_uid=text_of(ds, "SeriesInstanceUID"),
@@ -236,7 +245,7 @@ def _slice(
         part=frame.part,
         obstacle=obstacle,
         ends_early=ends_early,
-        needs_syntax=not getattr(ds.file_meta, "TransferSyntaxUID", None),
+        missing=missing,
         position=floats_of(frame, "ImagePositionPatient", 3),
         orientation=_orientation(frame),
         is_placed=frame.is_placed,
@@ -257,7 +266,7 @@ def _slice(
         window=_window(frame),
         is_hu=modality == "CT" and "RescaleIntercept" in frame and text_of(frame, "RescaleType").upper() in ("", "HU"),
         stored=stored,
-        notes=tuple(n for n in (*frame.notes, pixel.note, *stored.notes) if n),
+        notes=tuple(n for n in (*frame.notes, pixel.note, *stored.notes, lacks) if n),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam2.io._dicom_files import SkipFile, damage, first_line, quiet, refuse_bomb
 from napari_sam2.io._dicom_palette import coloured
+from napari_sam2.io._dicom_values import assumed
 from napari_sam2.io._values import native
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _INSTALL = "Install the decoders with: pip install imagecodecs pyjpegls pylibjpeg pylibjpeg-openjpeg"
 _WHOLE = "Get a whole copy of it."
+_AS_RGB = "Export it as grey values or RGB with the program that it came from."
+_COLOUR_SPACES = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT", "XYB", "PALETTE COLOR")
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # What pydicom says of pixels → what to do.
 _REMEDIES = (
@@ -30,8 +33,10 @@ _REMEDIES = (
     ("no pixel data decoders", "Export it uncompressed, or as JPEG 2000 or RLE, with the program that it came from."),
     ("unable to decode", f"{_WHOLE} If other programs open it, export it uncompressed with one of them."),
     ("palette", "Get another copy of it, or export it as RGB with the program that it came from."),
-    ("'photometric interpretation'", "Export it as grey values or RGB with the program that it came from."),
-    ("bits allocated", "Export it with 8 or 16 bits a sample with the program that it came from."),
+    ("photometric interpretation", _AS_RGB),
+    ("samples per pixel", _AS_RGB),
+    ("planar configuration", _AS_RGB),
+    ("bits ", "Export it with 8 or 16 bits a sample with the program that it came from."),
     ("transfer syntax", "Export it again with the program that it came from, or get the original file."),
 )
 
@@ -75,15 +80,15 @@ def read_planes(slices: Sequence[SliceFacts]) -> list[NDArray[Any]]:
         with quiet():
             # One frame of many is read from its place in the file, without the others.
             first = slices[0]
-            whole = len(slices) > 1 or first.frames == 1 or first.needs_syntax
+            whole = len(slices) > 1 or first.frames == 1 or bool(first.missing)
             tables = first.stored.palette or first.stored.modality_table
             header: Any = None
             if whole or tables:
                 header = pydicom.dcmread(path, force=True, stop_before_pixels=not whole)
             if whole and not any(k in header for k in _PIXELS):
                 raise UndecodableError("it holds no pixel data", "Get the file with its pixels.")
-            if first.needs_syntax:
-                _assume_syntax(header)
+            if first.missing:
+                _complete(header, first)
             sheets: dict[int, NDArray[Any]] = {}
             planes = []
             for facts in slices:
@@ -122,6 +127,14 @@ def undecodable(error: BaseException) -> UndecodableError:
     return UndecodableError(reason, remedy, concerns_file=remedy != _INSTALL)
 
 
+def _complete(header: Any, facts: SliceFacts) -> None:
+    """Put into a header what was assumed for what it lacks."""
+    if "TransferSyntaxUID" in facts.missing:
+        _assume_syntax(header)
+    for keyword, value in assumed(header, facts.missing).items():
+        setattr(header, keyword, value)
+
+
 def _assume_syntax(header: Any) -> None:
     """Uncompressed pixels need no transfer syntax: the header was read in the only encoding that it makes sense in."""
     from pydicom import uid
@@ -140,11 +153,15 @@ def _assume_syntax(header: Any) -> None:
 def _stored(source: Any, facts: SliceFacts) -> NDArray[Any]:
     from pydicom.pixels import pixel_array
 
-    stored = native(np.asarray(pixel_array(source, index=facts.frame)))
+    if facts.is_colour and facts.stored.photometric not in _COLOUR_SPACES:
+        reason = f"its colours are in the space {facts.stored.photometric or 'of no name'}, which is not supported"
+        raise UndecodableError(reason, _AS_RGB)
+    # Else pydicom clears the bits above those that are the value, and would cut a value that stands above others.
+    options = {"correct_unused_bits": False} if facts.stored.shift else {}
+    stored = native(np.asarray(pixel_array(source, index=facts.frame, **options)))
     if stored.ndim != (3 if facts.is_colour and not facts.stored.palette else 2):
         raise UndecodableError(
-            f"its pixels have the shape {stored.shape}, not rows and columns of grey values or three colours",
-            "Export it as grey values or RGB with the program that it came from.",
+            f"its pixels have the shape {stored.shape}, not rows and columns of grey values or three colours", _AS_RGB
         )
     return facts.stored.unpacked(stored)
 

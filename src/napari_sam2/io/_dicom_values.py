@@ -10,7 +10,10 @@ import numpy as np
 from napari_sam2.io._values import rescaled, smallest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
 
     from napari_sam2.io._dicom_frames import Frame
 
@@ -39,8 +42,6 @@ class StoredPixels:
         Stored values, both included, that lie outside the field of view and all become `padding`.
     bits, shift, is_signed
         How many bits of a stored sample are the value, and how many stand below them.
-    is_packed
-        Whether other bits than those of the value may be set: drawings, or a value that is shifted up.
     photometric
         PhotometricInterpretation.
     notes
@@ -61,7 +62,6 @@ class StoredPixels:
     bits: int = 16
     shift: int = 0
     is_signed: bool = False
-    is_packed: bool = False
     photometric: str = ""
     notes: tuple[str, ...] = ()
 
@@ -106,8 +106,8 @@ class StoredPixels:
         return turned.astype(plane.dtype) if plain else turned
 
     def unpacked(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Keep the bits of stored samples that are the value; native files may pack more into them."""
-        if not self.is_packed or stored.dtype.kind not in "iu":
+        """Shift values down that stand above unused bits; `stored` as they are in the file."""
+        if not self.shift or stored.dtype.kind not in "iu":
             return stored
         wide: NDArray[np.int64] = (stored.astype(np.int64) >> self.shift) & (2**self.bits - 1)
         if self.is_signed:
@@ -134,7 +134,7 @@ def stored_pixels(header: Frame | Any, is_float: bool = False, is_native: bool =
     bits = min(int(header.get("BitsStored") or allocated), allocated)
     signed = int(header.get("PixelRepresentation") or 0) == 1
     # The value may stand above bits that are not used.
-    shift = min(max(0, int(header.get("HighBit") or 0) + 1 - bits), allocated - bits)
+    shift = min(max(0, int(header.get("HighBit") or 0) + 1 - bits), allocated - bits) if is_native else 0
     table = bool(header.get("ModalityLUTSequence"))
     plain = colours == 3 or table
     slope = 1.0 if plain else float(header.get("RescaleSlope") or 1.0)
@@ -165,10 +165,29 @@ def stored_pixels(header: Frame | Any, is_float: bool = False, is_native: bool =
         bits=bits,
         shift=shift,
         is_signed=signed,
-        is_packed=is_native and (shift > 0 or _has_packed_overlay(header)),
         photometric=photometric,
         notes=_notes(header, table, padding_range is not None),
     )
+
+
+def missing_elements(ds: Dataset) -> tuple[str, ...]:
+    """Elements without which pixels cannot be decoded, which a header lacks, and which can be assumed."""
+    needed = ["SamplesPerPixel", "PhotometricInterpretation", "BitsStored"]
+    needed += ["PlanarConfiguration"] if int(ds.get("SamplesPerPixel") or 1) == 3 else []
+    needed += ["PixelRepresentation"]
+    return tuple(keyword for keyword in needed if ds.get(keyword) in (None, ""))
+
+
+def assumed(ds: Dataset, missing: Sequence[str]) -> dict[str, Any]:
+    """What is taken for missing elements."""
+    values = {
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "RGB" if ds.get("SamplesPerPixel") == 3 else "MONOCHROME2",
+        "BitsStored": ds.get("BitsAllocated"),
+        "PlanarConfiguration": 0,
+        "PixelRepresentation": 0,
+    }
+    return {keyword: value for keyword, value in values.items() if keyword in missing}
 
 
 def _padding(header: Frame | Any, bits: int, signed: bool) -> tuple[float | None, tuple[float, float] | None]:
@@ -191,15 +210,6 @@ def _overlays(header: Frame | Any) -> list[int]:
     dataset: Any = getattr(header, "dataset", header)
     groups = range(0x6000, 0x6020, 2)
     return [g for g in groups if (g, 0x3000) in dataset or (g, 0x0102) in dataset or (g, 0x0010) in dataset]
-
-
-def _has_packed_overlay(header: Frame | Any) -> bool:
-    """Whether an overlay stands in the bits of the pixels that are not used for values, as older files have it."""
-    dataset: Any = getattr(header, "dataset", header)
-    return any(
-        (g, 0x3000) not in dataset and (g, 0x0102) in dataset and int(dataset[g, 0x0102].value or 0) > 0
-        for g in _overlays(header)
-    )
 
 
 def _notes(header: Frame | Any, table: bool, has_padding_range: bool) -> tuple[str, ...]:
