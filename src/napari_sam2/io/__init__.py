@@ -213,7 +213,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
 
     if is_zarr(path):
         return read_ome_zarr_labels(path, volume)
-    if path.is_file() and (name.endswith(".dcm") or looks_like_dicom(path)):
+    if path.is_file() and looks_like_dicom(path):
         from napari_sam2.io.dicom_labels import read_dicom_labels
 
         return read_dicom_labels(path, volume)

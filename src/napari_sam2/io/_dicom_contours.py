@@ -72,7 +72,7 @@ def _holes(outlines: Sequence[Outline]) -> dict[int, list[int]]:
     high = np.array([o.max(axis=0) for o in outlines]).reshape(count, 2)
     room = _SLACK + _INWARDS
     # [outer, inner], first by the boxes around them.
-    inside = ((low[:, None] - room <= low) & (high[:, None] + room >= high)).all(axis=-1)
+    inside: NDArray[np.bool_] = np.all((low[:, None] - room <= low) & (high[:, None] + room >= high), axis=-1)
     np.fill_diagonal(inside, val=False)
     for outer, inner in np.argwhere(inside):
         inside[outer, inner] = _contains(outlines[outer], outlines[inner])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -127,7 +128,7 @@ def read_facts(path: Path) -> list[SliceFacts]:
     import pydicom
 
     if not looks_like_dicom(path):
-        raise SkipFile("not DICOM")
+        raise _no_dicom(path)
     try:
         refuse_bomb(path)
         with quiet():
@@ -141,10 +142,17 @@ def read_facts(path: Path) -> list[SliceFacts]:
         raise SkipFile(f"damaged header: {first_line(error)}", _WHOLE) from error
 
 
+def _no_dicom(path: Path) -> SkipFile:
+    if not os.access(path, os.R_OK):
+        return SkipFile("the system does not let it be opened", "Check its permissions.")
+    empty = path.is_file() and not path.stat().st_size
+    return SkipFile("it is empty", _WHOLE) if empty else SkipFile("not DICOM")
+
+
 def _pixel_keyword(ds: FileDataset, stream: BinaryIO) -> str:
     """What the pixels of the file are called, empty where there are none."""
     syntax = getattr(ds.file_meta, "TransferSyntaxUID", None)
-    if syntax is not None and syntax.is_deflated:
+    if syntax and syntax.is_transfer_syntax and syntax.is_deflated:
         return "PixelData"
     order = "big" if ds.original_encoding[1] is False else "little"
     tag = stream.read(4)
@@ -211,7 +219,8 @@ def _pixel_bytes(ds: FileDataset) -> int:
 
 def _is_compressed(ds: FileDataset) -> bool:
     syntax = getattr(ds.file_meta, "TransferSyntaxUID", None)
-    return bool(syntax and (syntax.is_compressed or syntax.is_deflated))
+    # Of a private one nothing is known, but that it is none of the plain ones.
+    return bool(syntax and (not syntax.is_transfer_syntax or syntax.is_compressed or syntax.is_deflated))
 
 
 def _slice(

@@ -30,7 +30,7 @@ _REMEDIES = (
     ("insufficient pixel data", _WHOLE),
     ("missing dependencies", _INSTALL),
     ("plugins are missing", _INSTALL),
-    ("no pixel data decoders", "Export it uncompressed, or as JPEG 2000 or RLE, with the program that it came from."),
+    ("is not supported", "Export it uncompressed, or as JPEG 2000 or RLE, with the program that it came from."),
     ("unable to decode", f"{_WHOLE} If other programs open it, export it uncompressed with one of them."),
     ("palette", "Get another copy of it, or export it as RGB with the program that it came from."),
     ("photometric interpretation", _AS_RGB),
@@ -139,8 +139,7 @@ def _assume_syntax(header: Any) -> None:
     """Uncompressed pixels need no transfer syntax: the header was read in the only encoding that it makes sense in."""
     from pydicom import uid
 
-    element = header.get_item("PixelData") if "PixelData" in header else None
-    if element is not None and getattr(element, "is_undefined_length", False):
+    if "PixelData" in header and header["PixelData"].is_undefined_length:
         raise UndecodableError(
             "its pixels are compressed, and the header does not say how (it has no transfer syntax)",
             "Export it again with the program that it came from, or get the original file.",

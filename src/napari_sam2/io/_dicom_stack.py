@@ -141,7 +141,8 @@ def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDAr
     step = (origins[-1] - origins[0]) / (len(stack) - 1)
     drift = step - normal * float(step @ normal)
     tilt = float(np.degrees(np.arctan2(np.linalg.norm(drift), float(step @ normal))))
-    median = float(np.median(gaps))
+    # The lower of the two in the middle, so that of two gaps the wider is the odd one.
+    median = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     worst = int(np.argmax(np.abs(gaps - median)))
     deviation = abs(float(gaps[worst]) - median) / median
     if deviation > GAP_TOLERANCE:
