@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from dicom_files import AXIAL, dataset
+from pydicom import dcmread
 from pydicom.dataset import Dataset
 
 from napari_sam2.axes import FrameGrid
@@ -208,6 +209,37 @@ def test_reconstructed_slices_lie_at_the_detectors_position(tmp_path, elements) 
     assert (volume.axes, volume.spacing[0]) == ("zyx", pytest.approx(4.4))
     for number in range(6):
         assert _of_frame(volume, number) == pytest.approx([-40, -30, 100 - 4.4 * number])
+
+
+def test_slices_of_detectors_with_positions_of_their_own_lie_there(tmp_path) -> None:
+    detectors = [_detector((0.0, 0.0, 10.0 - 3 * n)) for n in range(6)]
+    path = _nuclear(
+        tmp_path,
+        "RECON TOMO",
+        DetectorVector=[1, 2, 3, 4, 5, 6],
+        SpacingBetweenSlices=3,
+        DetectorInformationSequence=detectors,
+    )
+    volume = read_volume(path)
+    assert (volume.axes, volume.spacing[0]) == ("zyx", pytest.approx(3))
+    assert _of_frame(volume, 5) == pytest.approx([0, 0, -5])
+
+
+def test_frames_at_one_place_that_were_taken_at_different_times_are_a_film(tmp_path) -> None:
+    def group(time: str) -> Dataset:
+        item, content, plane = Dataset(), Dataset(), Dataset()
+        content.FrameAcquisitionDateTime, plane.ImagePositionPatient = time, [0.0, 0.0, 5.0]
+        item.FrameContentSequence, item.PlanePositionSequence = [content], [plane]
+        return item
+
+    times = [f"2026010112000{n}.5" for n in (5, 4, 3, 2, 1, 0)]
+    path = _write(tmp_path, position=None, ImageOrientationPatient=list(AXIAL))
+    ds = dcmread(path, force=True)
+    ds.PerFrameFunctionalGroupsSequence = [group(t) for t in times]
+    ds.save_as(path)
+    volume = read_volume(path)
+    assert volume.axes == "tyx"
+    assert np.array_equal(volume.array, FRAMES[::-1])
 
 
 def test_a_gated_reconstruction_is_time_slots_of_slices(tmp_path) -> None:

@@ -148,6 +148,20 @@ def test_monochrome1_is_inverted_in_files_of_many_frames_too(tmp_path, lazy) -> 
     assert np.array_equal(np.asarray(volume.array), 255 - np.stack([STORED, STORED[::-1]]))
 
 
+def test_floats_of_monochrome1_stay_as_they_are_with_a_note(tmp_path) -> None:
+    values = np.linspace(-1, 1, 24, dtype="f4").reshape(4, 6)
+    ds = dataset(STORED, PhotometricInterpretation="MONOCHROME1", RescaleIntercept=0, PixelData=None)
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.FloatPixelData = 32, 32, 31, values.tobytes()
+    volume = read_volume(_save(tmp_path, ds))
+    assert np.array_equal(volume.array, values)
+    assert "MONOCHROME1" in " ".join(volume.source.notes)
+
+
+def test_monochrome1_is_inverted_where_the_header_does_not_say_whether_values_have_signs(tmp_path) -> None:
+    ds = dataset(STORED, PhotometricInterpretation="MONOCHROME1", RescaleIntercept=0, PixelRepresentation=None)
+    assert np.array_equal(read_volume(_save(tmp_path, ds)).array, 255 - STORED)
+
+
 @pytest.mark.parametrize(("keyword", "dtype"), [("FloatPixelData", "f4"), ("DoubleFloatPixelData", "f8")])
 @pytest.mark.parametrize("representation", [None, 0])
 def test_float_pixels_are_read_as_they_are(tmp_path, keyword, dtype, representation) -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _OF_TIME = {"FrameTime", "FrameTimeVector", "TimeSlotVector", "TimeSliceVector", "PhaseVector"}
 _OF_PLACE = {"SliceLocationVector", "SliceVector"}
+# How far the length of a normal may be from 1, which headers give with few digits.
+_UNIT = 0.02
 # Intervals that differ from their mean by less are one interval.
 _EVEN = 0.1
 
@@ -51,27 +53,17 @@ def laid_out(frames: list[Frame]) -> list[Frame]:
     frames
         In the file's order; none has a position that is not shared by all.
     """
-    first = frames[0]
-    layout = _nuclear(frames) if _is_nuclear(first.dataset) else _plain(frames)
-    detectors = items_of(first.dataset, "DetectorInformationSequence")
-    of_frame = _vector(first.dataset, "DetectorVector", len(frames))
+    layout = _nuclear(frames) if _is_nuclear(frames[0].dataset) else _plain(frames)
+    found = [_position(frame, detector) for frame, detector in zip(frames, _detectors(frames), strict=True)]
+    # Detectors of which each has another position have said already where the frames are.
+    steps = layout.places if len({position for position, _, _ in found}) < len(found) else None
     result = []
-    for index, frame in enumerate(frames):
-        holder: Any = frame
-        if detectors and floats_of(frame, "ImagePositionPatient", 3) is None:
-            number = int(of_frame[index]) if of_frame is not None else 1
-            holder = detectors[number - 1] if 1 <= number <= len(detectors) else detectors[0]
-        position = floats_of(holder, "ImagePositionPatient", 3)
-        orientation = floats_of(holder, "ImageOrientationPatient", 6)
-        is_placed = position is not None and orientation is not None
-        right, down = np.array(orientation or _AXIAL).reshape(2, 3)
-        origin = np.array(position) if position is not None and is_placed else np.zeros(3)
-        if layout.places is not None:
-            normal = np.cross(right, down)
-            origin = origin + layout.places[index] * normal / (np.linalg.norm(normal) or 1.0)
+    for index, (frame, (position, orientation, is_placed)) in enumerate(zip(frames, found, strict=True)):
+        normal = np.cross(orientation[:3], orientation[3:])
+        step = 0.0 if steps is None else steps[index]
         own: dict[str, Any] = {
-            "ImagePositionPatient": [float(v) for v in origin],
-            "ImageOrientationPatient": list(orientation or _AXIAL),
+            "ImagePositionPatient": [float(v) for v in np.array(position) + step * normal],
+            "ImageOrientationPatient": list(orientation),
         }
         if layout.times is not None:
             own["TemporalPositionIdentifier"] = int(layout.times[index])
@@ -87,6 +79,25 @@ def laid_out(frames: list[Frame]) -> list[Frame]:
             )
         )
     return result
+
+
+def _detectors(frames: list[Frame]) -> list[Dataset | None]:
+    """The item of DetectorInformationSequence that a frame comes from."""
+    items = items_of(frames[0].dataset, "DetectorInformationSequence")
+    vector = _vector(frames[0].dataset, "DetectorVector", len(frames)) or [1.0] * len(frames)
+    return [items[int(n) - 1] if 1 <= n <= len(items) else None for n in vector]
+
+
+def _position(frame: Frame, detector: Dataset | None) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
+    """Position and orientation that a frame shares with others, made up where the last value is False."""
+    position, orientation = floats_of(frame, "ImagePositionPatient", 3), floats_of(frame, "ImageOrientationPatient", 6)
+    if detector is not None:
+        position = position or floats_of(detector, "ImagePositionPatient", 3)
+        orientation = orientation or floats_of(detector, "ImageOrientationPatient", 6)
+    if orientation is not None and abs(np.linalg.norm(np.cross(orientation[:3], orientation[3:])) - 1) > _UNIT:
+        orientation = None
+    is_placed = position is not None and orientation is not None
+    return (position if position and is_placed else (0.0, 0.0, 0.0)), orientation or _AXIAL, is_placed
 
 
 def frame_interval(ds: Dataset, count: int) -> float | None:
@@ -223,13 +234,14 @@ def _is_nuclear(ds: Dataset) -> bool:
 def _nuclear(frames: list[Frame]) -> _Layout:
     """Frames as the vectors of a nuclear medicine image index them."""
     ds, count = frames[0].dataset, len(frames)
-    parts = _parts(ds, count)
+    kinds = [str(v).upper() for v in values_of(ds, "ImageType")]
+    is_reconstructed = "RECON TOMO" in kinds or "RECON GATED TOMO" in kinds
+    parts = _parts(ds, count, is_reconstructed)
     slices = _differing(ds, "SliceVector", count)
     slots = _differing(ds, "TimeSlotVector", count)
     in_time = slots or _pairs(_differing(ds, "PhaseVector", count), _differing(ds, "TimeSliceVector", count))
     within = _occurrences([*zip(parts or [""] * count, in_time or [0] * count, strict=True)])
-    kinds = [str(v).upper() for v in values_of(ds, "ImageType")]
-    is_stack = "RECON TOMO" in kinds or "RECON GATED TOMO" in kinds or integer_of(ds, "NumberOfSlices") == max(within)
+    is_stack = is_reconstructed or integer_of(ds, "NumberOfSlices") == max(within)
     if slices is None and max(within) > 1 and is_stack:
         slices = within
     times = {integer_of(ds, "NumberOfTimeSlices"), integer_of(ds, "NumberOfTimeSlots")}
@@ -256,14 +268,16 @@ def _nuclear(frames: list[Frame]) -> _Layout:
     return replace(plain, parts=parts)
 
 
-def _parts(ds: Dataset, count: int) -> list[str] | None:
+def _parts(ds: Dataset, count: int, is_reconstructed: bool) -> list[str] | None:
     """Energy window, detector and R-R interval of each frame, where they differ: images of their own."""
     named = (
         ("EnergyWindowVector", "energy window"),
         ("DetectorVector", "detector"),
         ("RRIntervalVector", "R-R interval"),
     )
-    found = [(values, name) for keyword, name in named if (values := _differing(ds, keyword, count)) is not None]
+    # Slices are reconstructed from what all detectors saw.
+    vectors = {name: _differing(ds, keyword, count) for keyword, name in named}
+    found = [(v, name) for name, v in vectors.items() if v and not (is_reconstructed and name == "detector")]
     if not found:
         return None
     return [", ".join(f"{name} {values[i]}" for values, name in found) for i in range(count)]

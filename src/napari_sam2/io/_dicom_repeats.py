@@ -78,12 +78,15 @@ def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
     ):
         if _tell_apart(ranks, groups):
             return ranks, True
+    is_film = len(groups) == 1 and len({s.path for s in every}) == 1
     # At one position alone, times and numbers differ too where a scanner repeats a picture for another reason.
-    if len(groups) == 1:
+    if len(groups) == 1 and not is_film:
         return None, False
     seconds = in_order([s.acquired for s in every])
     if seconds is not None and _tell_apart(acquired := dict(zip(every, seconds, strict=True)), groups):
         return acquired, True
+    if is_film and every[0].frame_interval:
+        return {s: s.frame for s in every}, True
     numbers = {s: s.instance_number for s in every}
     if groups[0][0].temporal_positions == len(groups[0]) and _tell_apart(numbers, groups):
         return numbers, True

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from napari_sam2.io._dicom_frames import Frame
 
 
+_NOT_INVERTED = "high values are dark in this file (MONOCHROME1); they were left as they are"
+
+
 @dataclass(frozen=True)
 class StoredPixels:
     """How the stored values of a plane become values of the volume.
@@ -29,7 +32,7 @@ class StoredPixels:
     itemsize
         Bytes of a stored sample.
     low, high
-        The range of values before the rescale that the header allows; None for floats and palettes.
+        The range of values before the rescale that the header allows; None for floats.
     slope, intercept
         ``value = slope * stored + intercept``.
     inverted
@@ -144,15 +147,15 @@ def stored_pixels(header: Frame | Any, is_float: bool = False, is_native: bool =
     if table:
         # The third number is how many bits an entry has.
         of_value, is_signed = int(header.get("ModalityLUTSequence")[0].LUTDescriptor[2]), False
-    # Floats (which have no representation) and a palette have values of their own.
-    missing = header.get("PixelRepresentation") is None
-    unknown = is_float or allocated not in (1, 8, 16, 32) or palette or of_value < 1 or missing
+    if palette:
+        of_value, is_signed = 8, False
+    unknown = is_float or allocated not in (1, 8, 16, 32) or of_value < 1
     low, high = (-(2 ** (of_value - 1)), 2 ** (of_value - 1) - 1) if is_signed else (0, 2**of_value - 1)
     if plain:
         padding = padding_range = None
     return StoredPixels(
         colours=colours,
-        itemsize=max(1, allocated // 8),
+        itemsize=1 if palette else max(1, allocated // 8),
         low=None if unknown else low,
         high=None if unknown else high,
         slope=slope,
@@ -166,7 +169,10 @@ def stored_pixels(header: Frame | Any, is_float: bool = False, is_native: bool =
         shift=shift,
         is_signed=signed,
         photometric=photometric,
-        notes=_notes(header, table, padding_range is not None),
+        notes=(
+            *_notes(header, table, padding_range is not None),
+            *((_NOT_INVERTED,) if unknown and photometric == "MONOCHROME1" else ()),
+        ),
     )
 
 
