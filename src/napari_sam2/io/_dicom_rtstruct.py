@@ -147,7 +147,7 @@ def _placed(
     contour: Dataset, to_index: NDArray[np.float64], shape: tuple[int, ...]
 ) -> tuple[str, int, int, NDArray[np.float64]]:
     """Type, axis, plane and outline (n, 2) of a contour that lies in a plane of voxels, along whichever axis."""
-    kind = str(contour.get("ContourGeometricType") or "")
+    kind = str(contour.get("ContourGeometricType") or "").strip().upper()
     values: Any = contour.get("ContourData")
     numbers = np.array([float(v) for v in ([] if values is None else values)])
     if not len(numbers) or len(numbers) % 3 or not np.isfinite(numbers).all():

@@ -172,7 +172,7 @@ def _info(index: int, group: list[SliceFacts], kind: str) -> SeriesInfo:
     try:
         plan = plan_stack(group)
         times = len(plan.files)
-        if plan.has_spacing:
+        if plan.has_spacing and len(plan.files[0]) > 1:
             spacing = tuple(float(n) for n in np.linalg.norm(plan.affine[:3, :3], axis=0))
     except NoVolumeError as error:
         problem = str(error)

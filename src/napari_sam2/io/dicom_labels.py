@@ -117,7 +117,7 @@ def _no_labels(path: Path, ds: Dataset) -> ReadError:
     kind = str(ds.get("Modality") or "unknown modality")
     if "Rows" in ds:
         return ReadError(
-            f"{path} holds no labels: it is an image ({kind}).\nOpen it with ns.read_volume, or give a DICOM-SEG or "
+            f"{path} holds no labels but {kind}, an image.\nOpen it with ns.read_volume, or give a DICOM-SEG or "
             "RT-STRUCT file."
         )
     return ReadError(
