@@ -184,6 +184,29 @@ def test_slices_at_one_place_of_which_nothing_says_that_they_are_times_are_not_t
     assert "not taken for time" in " ".join(volume.source.notes)
 
 
+def test_planes_of_an_ultrasound_volume_lie_in_the_frame_of_its_transducer(tmp_path) -> None:
+    def group(height: float) -> Dataset:
+        item, plane = Dataset(), Dataset()
+        plane.ImagePositionVolume = [1.0, 2.0, height]
+        item.PlanePositionVolumeSequence = [plane]
+        return item
+
+    orientation, shared = Dataset(), Dataset()
+    orientation.ImageOrientationVolume = list(AXIAL)
+    shared.PlaneOrientationVolumeSequence = [orientation]
+    path = _write(
+        tmp_path,
+        position=None,
+        Modality="US",
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=[group(-0.5 * n) for n in range(6)],
+    )
+    volume = read_volume(path)
+    assert (volume.axes, volume.spacing) == ("zyx", pytest.approx((0.5, 0.8, 0.7)))
+    assert _of_frame(volume, 0) == pytest.approx([1, 2, 0])
+    assert "transducer" in " ".join(volume.source.notes)
+
+
 # ---------------------------------------------------------------------- nuclear medicine
 
 

@@ -27,6 +27,7 @@ _ALIASES = {
     "ImagePositionVolume": "ImagePositionPatient",
     "ImageOrientationVolume": "ImageOrientationPatient",
 }
+_IN_TRANSDUCER = "positions are in the frame of the transducer; the place in the body is unknown"
 _TILES = (0x0019, 0x100A)
 
 
@@ -122,6 +123,9 @@ def _functional(ds: Dataset, lay_out: bool) -> Iterator[Frame]:
     elif len({tuple(own.get("ImagePositionPatient") or ()) for own in each}) == 1:
         interval = frame_interval(ds, len(frames))
         frames = [replace(frame, interval=interval) for frame in frames]
+    items = [*(ds.get("SharedFunctionalGroupsSequence") or []), *(ds.get("PerFrameFunctionalGroupsSequence") or [])]
+    if any("PlanePositionVolumeSequence" in item for item in items):
+        frames = [replace(frame, notes=(*frame.notes, _IN_TRANSDUCER)) for frame in frames]
     yield from frames
 
 

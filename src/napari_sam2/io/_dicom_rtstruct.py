@@ -33,7 +33,7 @@ _KINDS = {
     "OPEN_NONPLANAR": "an open line, which encloses nothing",
     "OPENNONPLANAR": "an open line, which encloses nothing",
 }
-_LISTED = 8
+_LISTED = 100
 
 
 class _LeftOutError(Exception):
@@ -79,7 +79,8 @@ def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArra
     skipped = _others(ds, volume)
     drawn: dict[int, dict[tuple[int, int], _Plane]] = defaultdict(lambda: defaultdict(_Plane))
     left_out: list[str] = [f"{names.get(n, n)!r} was drawn on another image" for n in sorted(skipped)]
-    placed = outside = between = 0
+    beside: list[str] = []
+    placed = between = 0
     for roi, number, contour in _contours(ds):
         if roi in skipped:
             continue
@@ -87,14 +88,14 @@ def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArra
             kind, axis, plane, outline = _placed(contour, to_index, shape)
         except _LeftOutError as reason:
             left_out.append(f"contour {number} of {names.get(roi, str(roi))!r} {reason}")
-            outside += isinstance(reason, _OutsideError)
+            beside += left_out[-1:] if isinstance(reason, _OutsideError | _BetweenError) else []
             between += isinstance(reason, _BetweenError)
             continue
         placed += 1
         item = drawn[roi][axis, plane]
         (item.xor if kind == "CLOSEDPLANAR_XOR" else item.closed).append(outline)
-    if (not placed and outside) or between > placed:
-        raise other_grid(path, "; ".join(left_out[:2]) + "; and so on" * (len(left_out) > 2))
+    if (not placed and beside) or between > placed:
+        raise other_grid(path, "; ".join(beside[:2]) + "; and so on" * (len(beside) > 2))
     masks: dict[int, NDArray[np.bool_]] = {}
     for roi, planes in drawn.items():
         mask = masks.setdefault(labels.get(roi, roi), np.zeros(shape, dtype=bool))

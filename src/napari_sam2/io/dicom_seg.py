@@ -90,15 +90,17 @@ def write_dicom_seg(
             segmentation = _segmentation(sources, pixels, descriptions, volume, fractional=probabilities is not None)
             with replacing(path) as temporary:
                 segmentation.save_as(temporary)
-    except MemoryError as error:
-        raise WriteError(
-            f"{path} was not written: there is not enough memory for it.\nClose other images first."
-        ) from error
     except damage() as error:
-        raise WriteError(
-            f"{path} was not written: the headers of the series do not allow a DICOM-SEG: {first_line(error)}.\n"
-            "Write NIfTI or NRRD instead."
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: Exception) -> WriteError:
+    if isinstance(error, MemoryError):
+        return WriteError(f"{path} was not written: there is not enough memory for it.\nClose other images first.")
+    return WriteError(
+        f"{path} was not written: the headers of the series do not allow a DICOM-SEG: {first_line(error)}.\n"
+        "Write NIfTI or NRRD instead."
+    )
 
 
 def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.intp]]:
