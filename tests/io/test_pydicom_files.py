@@ -30,7 +30,6 @@ REFUSED = {
     "MR_truncated.dcm": "less than expected",
     "JPEG2000-embedded-sequence-delimiter.dcm": "Unable to decode",
     "emri_small_jpeg_2k_lossless_too_short.dcm": "no pixel data",
-    "OT-PAL-8-face.dcm": "Transfer Syntax",
 }
 
 

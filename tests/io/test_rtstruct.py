@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
@@ -74,12 +76,64 @@ def test_overlap_goes_to_the_higher_number_and_is_logged(tmp_path, caplog) -> No
     assert "24 voxels belong to several segments" in caplog.text
 
 
-def test_contours_between_slices_or_outside_are_refused(tmp_path) -> None:
-    for z, words in ((1.4, "between the volume's slices"), (7, "outside the volume")):
-        path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", _square(z, 1, 2, 5, 8))]})
-        with pytest.raises(ReadError, match=words) as caught:
-            read_labels(path, VOLUME)
-        assert "rs.dcm" in caught.value.headline
+@pytest.mark.parametrize(
+    ("z", "words"), [(1.4, "between the volume's slices"), (7, "outside the volume"), (-3, "outside the volume")]
+)
+def test_a_file_that_lies_wholly_between_slices_or_outside_is_refused(tmp_path, z, words) -> None:
+    path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", _square(z, 1, 2, 5, 8))]})
+    with pytest.raises(ReadError, match=words) as caught:
+        read_labels(path, VOLUME)
+    assert "rs.dcm" in caught.value.headline
+
+
+INSIDE = _square(1, 1.5, 2.5, 5.5, 8.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "points", "words"),
+    [
+        ("CLOSED_PLANAR", _square(9, 1, 2, 5, 8), r"contour 2 of 'organ 1' lies outside the volume \(at slice 9"),
+        ("CLOSED_PLANAR", _square(2, 50, 2, 60, 8), r"contour 2 of 'organ 1' lies outside .*beside the image"),
+        ("CLOSED_PLANAR", _square(2.4, 1, 2, 5, 8), r"contour 2 of 'organ 1' lies between"),
+        ("CLOSED_PLANAR", _square(2, 1, 2, 5, 8) * [[1, 1, 1], [1, 1, 1], [1.7, 1, 1], [1.7, 1, 1]], "is tilted"),
+        ("CLOSED_PLANAR", _square(2, 1, 2, 5, 8)[:2], "has 2 points, which enclose nothing"),
+        ("POINT", np.array([[2, 1, 1]]), r"contour 2 of 'organ 1' \(at slice 2.00\) is a point"),
+        ("OPEN_PLANAR", _square(2, 1, 2, 5, 8), r"contour 2 of 'organ 1' \(at slice 2.00\) is an open line"),
+        ("CLOSED_PLANAR", _square(2, 1.1, 2.1, 1.4, 2.4), "'organ 1' encloses no voxel's centre in slice 2"),
+    ],
+)
+def test_one_contour_that_cannot_be_drawn_is_left_out_by_name(tmp_path, caplog, kind, points, words) -> None:
+    path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", INSIDE), (kind, points)]})
+    expected = np.zeros(VOLUME.shape, np.uint8)
+    expected[1, 2:6, 3:9] = 1
+    assert np.array_equal(read_labels(path, VOLUME), expected)
+    assert re.search(words, caplog.text)
+
+
+def test_a_contour_without_points_is_left_out_by_name(tmp_path, caplog) -> None:
+    path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", INSIDE)] * 2})
+    ds = dcmread(path)
+    del ds.ROIContourSequence[0].ContourSequence[1].ContourData
+    ds.save_as(path)
+    assert np.count_nonzero(read_labels(path, VOLUME)) == 24
+    assert "contour 2 of 'organ 1' is damaged" in caplog.text
+
+
+def test_a_structure_told_in_two_places_is_one(tmp_path) -> None:
+    path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", INSIDE)], 2: [("CLOSED_PLANAR", _square(2, 1, 2, 5, 8))]})
+    ds = dcmread(path)
+    ds.ROIContourSequence[1].ReferencedROINumber = 1
+    ds.save_as(path)
+    labels = read_labels(path, VOLUME)
+    assert np.count_nonzero(labels[1] == 1) == 24
+    assert np.count_nonzero(labels[2] == 1) == 35
+
+
+def test_a_structure_numbered_0_is_not_lost_in_the_background(tmp_path) -> None:
+    square = ("CLOSED_PLANAR", INSIDE)
+    path = _write(tmp_path / "rs.dcm", {0: [square], 3: [("CLOSED_PLANAR", _square(2, 1, 2, 5, 8))]})
+    assert np.count_nonzero(read_labels(path, VOLUME)[1] == 4) == 24
+    assert read_label_names(path) == {4: "organ 0", 3: "organ 3"}
 
 
 def test_a_structure_of_others_equals_its_validation_copy(awkward) -> None:

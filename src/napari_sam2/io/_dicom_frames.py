@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_sam2.io._dicom_multiframe import frame_interval, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,8 +22,12 @@ _ALIASES = {
     "EffectiveEchoTime": "EchoTime",
     "TemporalPositionIndex": "TemporalPositionIdentifier",
     "NominalCardiacTriggerDelayTime": "TriggerTime",
-    "FrameAcquisitionDateTime": "AcquisitionTime",
+    "FrameAcquisitionDateTime": "AcquisitionDateTime",
+    # Three-dimensional ultrasound lies in the frame of its transducer.
+    "ImagePositionVolume": "ImagePositionPatient",
+    "ImageOrientationVolume": "ImageOrientationPatient",
 }
+_IN_TRANSDUCER = "positions are in the frame of the transducer; the place in the body is unknown"
 _TILES = (0x0019, 0x100A)
 
 
@@ -39,12 +45,27 @@ class Frame:
         Elements that hold for this frame alone, over those of the dataset.
     tile
         ``(row, column, rows, columns)`` of the part of a mosaic in pixels; None for the whole picture.
+    is_placed
+        False where position and orientation are made up, because the header gives none.
+    part
+        What tells frames of different images in one file from each other, or empty.
+    interval
+        Seconds from frame to frame, where the frames are time points.
+    is_time
+        False where frames share a place and nothing says that time is what differs.
+    notes
+        What was assumed about the frames of the file.
     """
 
     dataset: Dataset
     number: int = 0
     own: Mapping[str, Any] = field(default_factory=dict)
     tile: tuple[int, int, int, int] | None = None
+    is_placed: bool = True
+    part: str = ""
+    interval: float | None = None
+    is_time: bool = True
+    notes: tuple[str, ...] = ()
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.own or keyword in self.dataset
@@ -63,8 +84,15 @@ def frame_count(ds: Dataset) -> int:
     return max(1, int(ds.get("NumberOfFrames", 1) or 1))
 
 
-def frames_of(ds: Dataset) -> Iterator[Frame]:
+def frames_of(ds: Dataset, lay_out: bool = True) -> Iterator[Frame]:
     """Every plane of a file.
+
+    Parameters
+    ----------
+    ds
+        The header.
+    lay_out
+        Work out what frames are to which the header gives no position of their own; else they have none.
 
     Raises
     ------
@@ -74,13 +102,10 @@ def frames_of(ds: Dataset) -> Iterator[Frame]:
     if is_mosaic(ds):
         yield from _tiles(ds)
     elif "PerFrameFunctionalGroupsSequence" in ds or "SharedFunctionalGroupsSequence" in ds:
-        yield from _functional(ds)
-    elif frame_count(ds) > 1:
-        # Frames without a place of their own are a film.
-        for number in range(frame_count(ds)):
-            yield Frame(ds, number, {"TemporalPositionIdentifier": number + 1})
+        yield from _functional(ds, lay_out)
     else:
-        yield Frame(ds)
+        frames = [Frame(ds, number) for number in range(frame_count(ds))]
+        yield from laid_out(frames) if lay_out and len(frames) > 1 else frames
 
 
 def is_mosaic(ds: Dataset) -> bool:
@@ -89,11 +114,19 @@ def is_mosaic(ds: Dataset) -> bool:
     return "MOSAIC" in [str(k).upper() for k in ([kinds] if isinstance(kinds, str) else kinds)]
 
 
-def _functional(ds: Dataset) -> Iterator[Frame]:
+def _functional(ds: Dataset, lay_out: bool) -> Iterator[Frame]:
     shared = _macros(ds.get("SharedFunctionalGroupsSequence"), 0)
-    each = ds.get("PerFrameFunctionalGroupsSequence")
-    for number in range(frame_count(ds)):
-        yield Frame(ds, number, {**shared, **_macros(each, number)})
+    each = [_macros(ds.get("PerFrameFunctionalGroupsSequence"), n) for n in range(frame_count(ds))]
+    frames = [Frame(ds, number, {**shared, **own}) for number, own in enumerate(each)]
+    if lay_out and len(frames) > 1 and not any("ImagePositionPatient" in own for own in each):
+        frames = laid_out(frames)
+    elif len({tuple(own.get("ImagePositionPatient") or ()) for own in each}) == 1:
+        interval = frame_interval(ds, len(frames))
+        frames = [replace(frame, interval=interval) for frame in frames]
+    items = [*(ds.get("SharedFunctionalGroupsSequence") or []), *(ds.get("PerFrameFunctionalGroupsSequence") or [])]
+    if any("PlanePositionVolumeSequence" in item for item in items):
+        frames = [replace(frame, notes=(*frame.notes, _IN_TRANSDUCER)) for frame in frames]
+    yield from frames
 
 
 def _macros(groups: Any, number: int) -> dict[str, Any]:
@@ -125,7 +158,8 @@ def _tiles(ds: Dataset) -> Iterator[Frame]:
     corner = np.array(ds.ImagePositionPatient, dtype=float)
     corner += right * between_columns * (int(ds.Columns) - columns) / 2
     corner += down * between_rows * (int(ds.Rows) - rows) / 2
-    step = _normal(ds, right, down) * float(ds.get("SpacingBetweenSlices") or ds.SliceThickness)
+    # The private normal says in which direction.
+    step = _normal(ds, right, down) * abs(float(ds.get("SpacingBetweenSlices") or ds.SliceThickness))
     for index in range(count):
         y, x = index // across * rows, index % across * columns
         own = {"ImagePositionPatient": [float(v) for v in corner + index * step], "Rows": rows, "Columns": columns}

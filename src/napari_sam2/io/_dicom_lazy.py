@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io._dicom_files import SliceFacts
+    from napari_sam2.io._dicom_facts import SliceFacts
 
 
 class LazyStack:
@@ -118,10 +118,7 @@ class LazyStack:
                 try:
                     plane = read_planes([facts])[0]
                 except UndecodableError as error:
-                    raise ReadError(
-                        f"{facts.path} cannot be decoded: {error}.\nGet a whole copy of the file, or remove it and "
-                        "open the folder again."
-                    ) from error
+                    raise ReadError(f"{facts.path} cannot be decoded: {error}.\n{error.remedy}") from error
                 if not fits(plane, self.dtype):
                     raise ReadError(
                         f"{facts.path} is damaged: its values lie outside of what its header allows.\n"

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,10 +114,19 @@ def _unpacked(path: Path, _modified: int, _size: int) -> Path:
             folder = Path(tempfile.mkdtemp(dir=store))
             # extractall drops "..", drive letters and leading slashes of names, and checks each file's checksum.
             archive.extractall(folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError) as error:
-        encrypted = "password" in str(error)
-        reason = "it is encrypted" if encrypted else first_line(error)
-        raise ReadError(
-            f"{path} cannot be unpacked: {reason}.\nUnpack it with another program and open the folder."
-        ) from error
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
+        reason, remedy = _why_packed(error)
+        raise ReadError(f"{path} cannot be unpacked: {reason}.\n{remedy}") from error
     return folder
+
+
+def _why_packed(error: Exception) -> tuple[str, str]:
+    """Why an archive cannot be unpacked, and what to do about it."""
+    elsewhere = "Unpack it with another program and open the folder."
+    if isinstance(error, NotImplementedError):
+        return first_line(error), elsewhere
+    if isinstance(error, RuntimeError):
+        return ("it is encrypted" if "password" in str(error) else first_line(error)), elsewhere
+    if isinstance(error, OSError) and error.strerror:
+        return f"the system says {error.strerror!r}", "Check the space on the disk and your permissions."
+    return f"it is damaged, or no zip archive ({first_line(error)})", "Get a whole copy of it."

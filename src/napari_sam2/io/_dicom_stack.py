@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.axes import undeclared_time_note
+from napari_sam2.io._dicom_repeats import NoVolumeError, time_points
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io._dicom_files import SliceFacts
+    from napari_sam2.io._dicom_facts import SliceFacts
 
 # Gaps may differ from their median by 1.5 %. Resampled scans jitter by about 1 % because positions are stored
 # with few digits, which is harmless; a missing slice differs by 100 %, and nothing in between is in regular use.
@@ -25,35 +28,20 @@ _NOTED_JITTER = 1e-3
 _TILT_DEGREES = 0.5
 
 
-class NoVolumeError(Exception):
-    """The slices are no regular volume.
-
-    Parameters
-    ----------
-    reason
-        Completes the sentence "FOLDER cannot be read as a volume: …".
-    remedy
-        What the user can do about it.
-    """
-
-    def __init__(self, reason: str, remedy: str) -> None:
-        super().__init__(reason)
-        self.remedy = remedy
-
-
 @dataclass(frozen=True)
 class StackPlan:
     """Which file goes where: ``files[t][z]``, and index (z, y, x, 1) → patient LPS mm.
 
-    `affine` is None where the files say nothing about their place; `has_spacing` tells whether its
-    lengths are physical. `frame_interval` is in seconds.
+    `has_spacing` tells whether the lengths of `affine` are physical. `frame_interval` is in seconds; `is_time` tells
+    whether what differs at one position is known to be time.
     """
 
     files: tuple[tuple[SliceFacts, ...], ...]
-    affine: NDArray[np.float64] | None
+    affine: NDArray[np.float64]
     has_spacing: bool
     notes: tuple[str, ...] = ()
     frame_interval: float | None = None
+    is_time: bool = True
 
 
 def heights(slices: Sequence[SliceFacts]) -> NDArray[np.float64]:
@@ -89,14 +77,15 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
         If positions are missing, doubled, irregular, or all the same.
     """
     for facts in slices:
-        if facts.obstacle:
-            remedy = "Convert it to NIfTI first (for example with dcm2niix)."
-            raise NoVolumeError(f"{facts.path.name}: {facts.obstacle}", remedy)
+        if facts.obstacle is not None:
+            reason, remedy = facts.obstacle
+            raise NoVolumeError(f"{facts.path.name}: {reason}", remedy)
     if len(slices) == 1:
         return _single(slices[0])
-    if all(s.path == slices[0].path and s.position is None for s in slices):
-        return _film(slices)
-    placed = [s for s in slices if s.position is not None and s.orientation is not None]
+    made_up = len({s.path for s in slices}) > 1
+    placed = [
+        s for s in slices if s.position is not None and s.orientation is not None and (s.is_placed or not made_up)
+    ]
     if len(placed) < len(slices):
         missing = next(s for s in slices if s not in placed)
         raise NoVolumeError(
@@ -108,23 +97,28 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
     order = sorted(range(len(placed)), key=lambda i: (found[i], placed[i].instance_number, str(placed[i].path)))
     ordered = [placed[i] for i in order]
     groups = [[ordered[i] for i in group] for group in same_height(found[order])]
-    times = _time_points(groups)
+    times, is_time = time_points(groups)
     stack = times[0]
     affine, notes = _regular(stack, _normal(stack[0]))
-    if len(times) > 1:
-        notes.append(f"{len(times)} time points at {len(stack)} positions; the frame interval is unknown")
-    return StackPlan(tuple(tuple(t) for t in times), affine, stack[0].pixel_spacing is not None, tuple(notes))
+    has_spacing = stack[0].pixel.spacing is not None
+    notes += [] if stack[0].is_placed else ["the file has no position; the place in the body is unknown"]
+    files = tuple(tuple(t) for t in times)
+    if len(times) == 1:
+        return StackPlan(files, affine, has_spacing, tuple(notes))
+    interval = stack[0].frame_interval
+    where = f"{len(times)} {'time points' if is_time else 'images'} at {len(stack)} position{'s' * (len(stack) > 1)}"
+    notes.append(where if interval or not is_time else f"{where}; the frame interval is unknown")
+    notes += [] if is_time else [undeclared_time_note(len(times))]
+    return StackPlan(files, affine, has_spacing, tuple(notes), interval if is_time else None, is_time)
 
 
 def _single(facts: SliceFacts) -> StackPlan:
     notes = ["a single slice"]
-    spacing = facts.pixel_spacing
+    spacing = facts.pixel.spacing
     if spacing is None:
         notes.append("the file has no pixel spacing; 1 pixel is taken for the unit")
-    elif facts.detector_spacing:
-        notes.append("the pixel spacing is the detector's; in the body it is smaller by the magnification")
-    rows, columns = spacing or (1.0, 1.0)
-    if facts.position is None or facts.orientation is None:
+    rows, columns = facts.pixel.steps
+    if facts.position is None or facts.orientation is None or not facts.is_placed:
         notes.append("the file has no position; the place in the body is unknown")
         affine = np.zeros((4, 4))
         affine[0, 2], affine[1, 1], affine[2, 0], affine[3, 3] = columns, rows, facts.thickness or 1.0, 1.0
@@ -134,83 +128,11 @@ def _single(facts: SliceFacts) -> StackPlan:
     return StackPlan(((facts,),), affine, spacing is not None, tuple(notes))
 
 
-def _film(slices: Sequence[SliceFacts]) -> StackPlan:
-    """Frames of one file that have no place of their own: a film, in the order of the frames."""
-    ordered = sorted(slices, key=lambda s: s.frame)
-    one = _single(ordered[0])
-    notes = [f"the {len(ordered)} frames have no positions; they were taken for time points", *one.notes[1:]]
-    files = tuple((s,) for s in ordered)
-    return StackPlan(files, one.affine, one.has_spacing, tuple(notes), ordered[0].frame_interval)
-
-
-def _time_points(groups: list[list[SliceFacts]]) -> list[list[SliceFacts]]:
-    """``groups[position]`` → ``times[t][position]``."""
-    counts = sorted({len(g) for g in groups})
-    if counts == [1]:
-        return [[g[0] for g in groups]]
-    doubled = next(g for g in groups if len(g) > 1)
-    names = ", ".join(s.name for s in doubled[:4])
-    uids = [(s.sop_instance_uid, s.frame) for s in doubled if s.sop_instance_uid]
-    if len(set(uids)) < len(uids):
-        raise NoVolumeError(
-            f"it holds the same slice twice ({names} have one SOPInstanceUID)", "Remove the duplicate files."
-        )
-    timed = _time_key(groups)
-    if timed is not None and len(counts) > 1:
-        raise NoVolumeError(
-            f"its time points are incomplete: a position has from {counts[0]} to {counts[-1]} images",
-            "Export the series again with all its images.",
-        )
-    if timed is None:
-        where = "all its slices lie" if len(groups) == 1 else f"{len(doubled)} slices lie"
-        raise NoVolumeError(
-            f"{where} at one position ({names}), and the headers do not say that they are time points",
-            "Keep one slice per position, in a folder of its own.",
-        )
-    by_time = [sorted(g, key=lambda s: (timed(s), s.instance_number)) for g in groups]
-    return [[g[t] for g in by_time] for t in range(counts[0])]
-
-
-def _time_key(groups: list[list[SliceFacts]]) -> Callable[[SliceFacts], Any] | None:
-    """What orders the files of one position in time; None where nothing says that time is what differs."""
-
-    def distinct(key: Callable[[SliceFacts], Any]) -> bool:
-        values = [[key(s) for s in g] for g in groups]
-        return all(None not in v and len(set(v)) == len(v) for v in values)
-
-    for key in (_temporal_position, _trigger_time):
-        if distinct(key):
-            return key
-    # At one position alone, times and numbers differ too where a scanner repeats a picture for another reason.
-    if len(groups) == 1:
-        return None
-    if distinct(_acquisition_time):
-        return _acquisition_time
-    declared = groups[0][0].temporal_positions == len(groups[0])
-    return _instance_number if declared and distinct(_instance_number) else None
-
-
-def _temporal_position(facts: SliceFacts) -> int | None:
-    return facts.temporal_position
-
-
-def _trigger_time(facts: SliceFacts) -> float | None:
-    return facts.trigger_time
-
-
-def _acquisition_time(facts: SliceFacts) -> str | None:
-    return facts.acquisition_time or None
-
-
-def _instance_number(facts: SliceFacts) -> int:
-    return facts.instance_number
-
-
 def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
     """The affine of an ordered stack, or NoVolumeError if its gaps are irregular."""
     first = stack[0]
-    rows, columns = first.pixel_spacing or (1.0, 1.0)
-    notes = [] if first.pixel_spacing else ["the files have no pixel spacing; 1 mm is assumed within the plane"]
+    rows, columns = first.pixel.steps
+    notes = [] if first.pixel.spacing else ["the files have no pixel spacing; 1 pixel is taken for the unit"]
     origins = np.array([s.position for s in stack], dtype=np.float64)
     if len(stack) == 1:
         step = normal * (first.thickness or 1.0)
@@ -219,7 +141,8 @@ def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDAr
     step = (origins[-1] - origins[0]) / (len(stack) - 1)
     drift = step - normal * float(step @ normal)
     tilt = float(np.degrees(np.arctan2(np.linalg.norm(drift), float(step @ normal))))
-    median = float(np.median(gaps))
+    # The lower of the two in the middle, so that of two gaps the wider is the odd one.
+    median = float(np.sort(gaps)[(len(gaps) - 1) // 2])
     worst = int(np.argmax(np.abs(gaps - median)))
     deviation = abs(float(gaps[worst]) - median) / median
     if deviation > GAP_TOLERANCE:

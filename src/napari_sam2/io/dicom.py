@@ -1,81 +1,37 @@
 """DICOM series: which there are in a folder, and one of them as a volume.
 
-A series is what shares SeriesInstanceUID, orientation and size; pictures of several kinds at one position
-(echoes, magnitude and phase) are split further. Files of many frames and mosaics give many planes. The
-acquired plane is kept, slices ascend along the normal. Nothing is guessed: a stack with a gap or doubled
-slices is refused with the reason.
+Files of many frames and mosaics give many planes. The acquired plane is kept, slices ascend along the normal.
+Nothing is guessed: a stack with a gap or doubled slices is refused with the reason.
 """
 
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import ReadError, SeveralSeriesError
-from napari_sam2.io._dicom_files import SkipFile, SliceFacts, read_facts
+from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_lazy import LazyStack
 from napari_sam2.io._dicom_pixels import UndecodableError, read_planes
-from napari_sam2.io._dicom_places import files_of
-from napari_sam2.io._dicom_stack import NoVolumeError, StackPlan, heights, plan_stack, same_height
+from napari_sam2.io._dicom_repeats import NoVolumeError
+from napari_sam2.io._dicom_series import SeriesInfo, choose, relative, scan
+from napari_sam2.io._dicom_stack import StackPlan, plan_stack
 from napari_sam2.io._values import stacked
 from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from napari_sam2.io._dicom_facts import SliceFacts
+
+__all__ = ["SeriesInfo", "list_dicom_series", "read_dicom", "thumbnail"]
+
 _log = logging.getLogger(__name__)
-
-_SAME_DIRECTION = 2e-3
-_INSTALL = "Install the decoders with: pip install imagecodecs pyjpegls pylibjpeg pylibjpeg-openjpeg"
-
-
-@dataclass(frozen=True)
-class SeriesInfo:
-    """One series of a folder.
-
-    Parameters
-    ----------
-    index
-        Its place in the list; ``read_volume(folder, series=index)`` reads it.
-    uid
-        SeriesInstanceUID; may be empty, and shared by groups of different orientation or size.
-    description, modality
-        From the header.
-    shape
-        ``(images, rows, columns)``.
-    problem
-        Why it is no volume, or empty.
-    slices
-        Its planes.
-    kind
-        What tells it from others of its UID at the same place (type of image, echo time, b-value), or empty.
-    spacing
-        Distance of slices, rows and columns in mm, as far as it is known.
-    """
-
-    index: int
-    uid: str
-    description: str
-    modality: str
-    shape: tuple[int, int, int]
-    problem: str
-    slices: tuple[SliceFacts, ...]
-    kind: str = ""
-    spacing: tuple[float, ...] = ()
-
-    def __str__(self) -> str:
-        images, rows, columns = self.shape
-        text = f"[{self.index}] {self.modality or '?'} {self.description or 'without description'}"
-        text += f" ({self.kind})" if self.kind else ""
-        text += f", {images} × {rows} × {columns}, {self.uid or 'no UID'}"
-        return text + (f" (no volume: {self.problem})" if self.problem else "")
 
 
 def list_dicom_series(path: Path) -> list[SeriesInfo]:
@@ -86,7 +42,7 @@ def list_dicom_series(path: Path) -> list[SeriesInfo]:
     ReadError
         If there is no DICOM image; the text says what there is instead.
     """
-    return _scan(path)[0]
+    return scan(path)[0]
 
 
 def thumbnail(series: SeriesInfo, side: int = 64) -> NDArray[np.uint8] | None:
@@ -145,28 +101,27 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     ReadError
         If the series is no regular volume, or cannot be decoded.
     """
-    found, skipped = _scan(path)
-    chosen = _choose(path, found, series)
+    found, skipped = scan(path)
+    chosen = choose(path, found, series)
     slices = list(chosen.slices)
-    plan = _plan(path, slices)
+    plan = _plan(path, slices, skipped)
     # The same type lazily and not, so that an image is the same however it was opened.
     dtype = _common_type(slices)
     lazy = lazy and dtype is not None
     if not lazy:
         decoded, damaged = _decoded(slices)
     else:
-        decoded, damaged = {}, {s.path: "it ends before its last pixel" for s in slices if s.ends_early}
+        early = UndecodableError("it ends before its last pixel")
+        decoded, damaged = {}, {s.path: early for s in slices if s.ends_early}
     whole = [s for s in slices if s.path not in damaged]
-    left_out = [(_relative(path, file), f"damaged: {reason}") for file, reason in damaged.items()]
+    left_out = [(relative(path, file), f"damaged: {reason}") for file, reason in damaged.items()]
     if not whole:
-        raise ReadError(
-            f"{slices[0].path} cannot be read: {left_out[0][1]}.\n"
-            f"Get a whole copy of it. If other programs open it, a decoder may be missing. {_INSTALL}"
-        )
+        file, reason = next(iter(damaged.items()))
+        raise ReadError(f"{file} cannot be read: {reason}.\n{reason.remedy}")
     notes = []
     if damaged:
         _log.warning("%s: left out damaged files: %s", path, "; ".join(f"{n} ({r})" for n, r in left_out))
-        plan = _plan(path, whole, left_out)
+        plan = _plan(path, whole, skipped + left_out)
         notes.append("damaged slices at the end of the stack are missing")
     ordered = [facts for time in plan.files for facts in time]
     shape = (len(plan.files), len(plan.files[0]), *_plane_shape(ordered[0]))
@@ -180,18 +135,18 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     return _volume(path, chosen, plan, array, axes, tuple(skipped + left_out), notes)
 
 
-def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], dict[Path, str]]:
+def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], dict[Path, UndecodableError]]:
     """The planes of all files, and the reason for each file that is damaged."""
     decoded: dict[SliceFacts, NDArray[Any]] = {}
-    damaged: dict[Path, str] = {}
+    damaged: dict[Path, UndecodableError] = {}
     for file, group in groupby(sorted(slices, key=lambda s: (str(s.path), s.frame)), key=lambda s: s.path):
         planes = list(group)
         try:
             decoded.update(zip(planes, read_planes(planes), strict=True))
         except UndecodableError as error:
-            if error.install:
-                raise ReadError(f"{file} cannot be decoded: {error}.\n{_INSTALL}") from error
-            damaged[file] = str(error)
+            if not error.concerns_file:
+                raise ReadError(f"{file} cannot be decoded: {error}.\n{error.remedy}") from error
+            damaged[file] = error
     return decoded, damaged
 
 
@@ -213,12 +168,14 @@ def _common_type(slices: list[SliceFacts]) -> np.dtype[Any] | None:
     return np.dtype(np.float32) if common.kind == "f" else common
 
 
-def _plan(path: Path, slices: list[SliceFacts], damaged: list[tuple[str, str]] | None = None) -> StackPlan:
+def _plan(path: Path, slices: list[SliceFacts], left_out: list[tuple[str, str]]) -> StackPlan:
     try:
         return plan_stack(slices)
     except NoVolumeError as error:
         where = slices[0].path if len(slices) == 1 else path
-        also = "".join(f"\n{name} was left out: {reason}." for name, reason in damaged or ())
+        # A file of another kind in the folder explains no gap; a damaged one may.
+        damaged = [(name, reason) for name, reason in left_out if "damaged" in reason or "pixel" in reason]
+        also = "".join(f"\n{name} was left out: {reason}." for name, reason in damaged[:8])
         raise ReadError(f"{where} cannot be read as a volume: {error}.\n{error.remedy}{also}") from error
 
 
@@ -232,7 +189,7 @@ def _volume(
     notes: list[str],
 ) -> ImageVolume:
     ordered = [facts for time in plan.files for facts in time]
-    notes = [*plan.notes, *sorted({note for s in ordered for note in s.stored.notes}), *notes]
+    notes = [*plan.notes, *dict.fromkeys(note for s in ordered for note in s.notes), *notes]
     paddings = {s.stored.padding if s.stored.mirror is None else _mirrored(s, s.stored.padding) for s in ordered}
     if len(paddings) > 1:
         notes.append("the padding value differs between slices and was ignored")
@@ -258,6 +215,7 @@ def _volume(
         is_hu=all(f.is_hu for f in ordered) and not inverted,
         padding_value=paddings.pop() if len(paddings) == 1 else None,
         name=first.description or (path.stem if path.is_file() else path.name),
+        is_time_declared=plan.is_time,
     )
     if plan.frame_interval is None or "t" not in axes:
         return volume
@@ -299,113 +257,3 @@ def _window(ordered: list[SliceFacts]) -> tuple[float, float] | None:
     # Scanners write a window per slice; one mapping for the whole volume is the middle of them.
     low, high = np.median(np.array(windows), axis=0)
     return (float(low), float(high)) if low < high else None
-
-
-def _scan(path: Path) -> tuple[list[SeriesInfo], list[tuple[str, str]]]:
-    slices: list[SliceFacts] = []
-    root, files, skipped = files_of(path)
-    for file in files:
-        try:
-            slices.extend(read_facts(file))
-        except SkipFile as reason:
-            skipped.append((_relative(root, file), str(reason)))
-    # A colour picture beside grey slices of one series is a screen shot or a report, not one of the slices.
-    grey = {s.series_uid for s in slices if not s.is_colour}
-    screens = sorted({s.path for s in slices if s.is_colour and s.series_uid in grey})
-    skipped += [(_relative(root, p), "colour picture, not a grey slice") for p in screens]
-    slices = [s for s in slices if not (s.is_colour and s.series_uid in grey)]
-    if not slices:
-        raise ReadError(_nothing(path, skipped))
-    parts = [(kind, "") for kind in _groups(slices)]
-    parts = [(kind, text) for group, _ in parts for kind, text in _kinds(group)]
-    parts.sort(key=lambda part: min((str(s.path), s.frame) for s in part[0]))
-    return [_info(index, group, text) for index, (group, text) in enumerate(parts)], skipped
-
-
-def _nothing(path: Path, skipped: list[tuple[str, str]]) -> str:
-    if path.is_file():
-        return (
-            f"{path} cannot be read as an image: {skipped[0][1]}.\n"
-            "DICOM, NIfTI (.nii, .nii.gz) and TIFF (.tif, .tiff) are read; check the file or convert it."
-        )
-    listed = "".join(f"\n  {name}: {reason}" for name, reason in skipped[:8])
-    more = f"\n  … and {len(skipped) - 8} more" if len(skipped) > 8 else ""
-    return f"{path} holds no DICOM image.\nOther formats are opened by the name of their file.{listed}{more}"
-
-
-def _groups(slices: Iterable[SliceFacts]) -> list[list[SliceFacts]]:
-    groups: list[list[SliceFacts]] = []
-    by_key: dict[tuple[Any, ...], list[list[SliceFacts]]] = {}
-    for facts in slices:
-        spacing = facts.pixel_spacing and tuple(round(s, 4) for s in facts.pixel_spacing)
-        key = (facts.series_uid, facts.rows, facts.columns, facts.is_colour, spacing, bool(facts.obstacle))
-        candidates = by_key.setdefault(key, [])
-        for group in candidates:
-            if _same_direction(group[0], facts):
-                group.append(facts)
-                break
-        else:
-            candidates.append([facts])
-            groups.append(candidates[-1])
-    return groups
-
-
-def _same_direction(a: SliceFacts, b: SliceFacts) -> bool:
-    if a.orientation is None or b.orientation is None:
-        return a.orientation is b.orientation
-    return bool(np.allclose(a.orientation, b.orientation, atol=_SAME_DIRECTION))
-
-
-def _kinds(group: list[SliceFacts]) -> list[tuple[list[SliceFacts], str]]:
-    """Split by image type, echo and b-value, but only where slices lie at one position."""
-    if len({s.kind for s in group}) == 1 or any(s.obstacle or s.position is None or not s.orientation for s in group):
-        return [(group, "")]
-    if all(len(at) == 1 for at in same_height(np.sort(heights(group)))):
-        return [(group, "")]
-    kinds: dict[tuple[str, ...], list[SliceFacts]] = {}
-    for facts in group:
-        kinds.setdefault(facts.kind, []).append(facts)
-    # Only what differs between them is worth reading.
-    differing = [i for i, values in enumerate(zip(*kinds, strict=True)) if len(set(values)) > 1]
-    named = ("", "echo ", "b-value ")
-    return [(g, ", ".join(f"{named[i]}{kind[i] or '?'}" for i in differing)) for kind, g in kinds.items()]
-
-
-def _info(index: int, group: list[SliceFacts], kind: str) -> SeriesInfo:
-    first = group[0]
-    problem = ""
-    spacing: tuple[float, ...] = first.pixel_spacing or ()
-    try:
-        plan = plan_stack(group)
-        if plan.has_spacing and plan.affine is not None:
-            spacing = tuple(float(n) for n in np.linalg.norm(plan.affine[:3, :3], axis=0))
-    except NoVolumeError as error:
-        problem = str(error)
-    shape = (len(group), first.rows, first.columns)
-    return SeriesInfo(
-        index, first.series_uid, first.description, first.modality, shape, problem, tuple(group), kind, spacing
-    )
-
-
-def _choose(path: Path, found: list[SeriesInfo], series: str | int | None) -> SeriesInfo:
-    if isinstance(series, str) and series.isdigit() and series not in {s.uid for s in found}:
-        series = int(series)
-    listed = "".join(f"\n  {s}" for s in found)
-    if series is None:
-        chosen = found
-    elif isinstance(series, str):
-        chosen = [s for s in found if s.uid == series]
-    else:
-        chosen = [s for s in found if s.index == series]
-    if len(chosen) == 1:
-        return chosen[0]
-    if not chosen:
-        raise ReadError(f"{path} holds no series {series!r}.\nIt holds:{listed}")
-    raise SeveralSeriesError(
-        f"{path} holds {len(chosen)} series.\nChoose one with series= (its UID or its number in brackets):{listed}",
-        found,
-    )
-
-
-def _relative(root: Path, file: Path) -> str:
-    return str(file.relative_to(root)) if file != root and root in file.parents else file.name

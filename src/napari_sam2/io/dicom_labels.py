@@ -15,6 +15,8 @@ import numpy as np
 from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_files import damage, first_line, looks_like_dicom, quiet
 from napari_sam2.io._dicom_frames import Frame, frame_count, frames_of
+from napari_sam2.io._dicom_pixels import register_decoders, undecodable
+from napari_sam2.io._dicom_rtstruct import roi_labels, structures
 from napari_sam2.io._labels import other_grid
 from napari_sam2.io.dicom_seg import LABEL_TEXT
 
@@ -27,10 +29,8 @@ if TYPE_CHECKING:
     from napari_sam2.volume import ImageVolume
 
 _log = logging.getLogger(__name__)
-# How far a voxel of a segment, or the plane of a contour, may lie beside the volume's, in voxels. Planning systems
-# write positions with few digits, and contours at the slice's face rather than at its centre are half a voxel off.
+# How far a voxel of a segment may lie beside the volume's, in voxels.
 _OFF_GRID = 0.1
-_OFF_SLICE = 0.25
 
 
 def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
@@ -63,20 +63,23 @@ def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
         )
     try:
         if not looks_like_dicom(path):
-            raise ReadError(f"{path} is no DICOM file.\nCheck its suffix.")
+            raise ReadError(
+                f"{path} is no DICOM file, though its name says so.\n"
+                "Check what it is, and give it the suffix of its format."
+            )
         with quiet():
             dataset = pydicom.dcmread(path, force=True)
-            kind = str(dataset.get("Modality", ""))
-            if kind == "SEG":
+            if "SegmentSequence" in dataset:
+                register_decoders()
                 objects = _segments(path, dataset, volume)
-            elif kind == "RTSTRUCT":
-                objects = _structures(path, dataset, volume)
+            elif "StructureSetROISequence" in dataset or "ROIContourSequence" in dataset:
+                _same_frame_of_reference(path, _references(dataset), volume)
+                objects = structures(path, dataset, volume)
             else:
-                raise ReadError(
-                    f"{path} holds no labels but {kind or 'something else'}.\nOpen a DICOM-SEG or RT-STRUCT."
-                )
+                raise _no_labels(path, dataset)
     except damage() as error:
-        raise ReadError(f"{path} cannot be read: {first_line(error)}.\nGet a whole copy of it.") from error
+        cause = undecodable(error)
+        raise ReadError(f"{path} cannot be read: {cause}.\n{cause.remedy}") from error
     highest = max(objects, default=0)
     labels = np.zeros([volume.size_of(a) if a in volume.axes else 1 for a in "zyx"], np.min_scalar_type(highest))
     overlap = 0
@@ -101,11 +104,26 @@ def read_dicom_names(path: Path) -> dict[int, str]:
             names = {
                 values[int(s.SegmentNumber)]: str(s.get("SegmentLabel", "")) for s in ds.get("SegmentSequence", [])
             }
-            for roi in ds.get("StructureSetROISequence", []):
-                names[int(roi.ROINumber)] = str(roi.get("ROIName", ""))
+            labels = roi_labels(ds)
+            for roi in ds.get("StructureSetROISequence") or []:
+                names[labels[int(roi.ROINumber)]] = str(roi.get("ROIName", ""))
             return names
     except damage() as error:
         raise ReadError(f"{path} cannot be read: {first_line(error)}.\nGet a whole copy of it.") from error
+
+
+def _no_labels(path: Path, ds: Dataset) -> ReadError:
+    """The error for a DICOM file that is neither a segmentation nor a structure set."""
+    kind = str(ds.get("Modality") or "unknown modality")
+    if "Rows" in ds:
+        return ReadError(
+            f"{path} holds no labels but {kind}, an image.\nOpen it with ns.read_volume, or give a DICOM-SEG or "
+            "RT-STRUCT file."
+        )
+    return ReadError(
+        f"{path} holds no labels: there are neither segments nor structures in it ({kind}).\n"
+        "Give a DICOM-SEG or RT-STRUCT file."
+    )
 
 
 # ---------------------------------------------------------------------- DICOM-SEG
@@ -122,7 +140,7 @@ def _segments(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArray
     values = _label_values(ds)
     shape = tuple(volume.size_of(a) if a in volume.axes else 1 for a in "zyx")
     masks: dict[int, NDArray[np.bool_]] = {}
-    for frame, picture in zip(frames_of(ds), pixels, strict=True):
+    for frame, picture in zip(frames_of(ds, lay_out=False), pixels, strict=True):
         if kind == "LABELMAP":
             found = {int(v): picture == v for v in np.unique(picture) if v}
         else:
@@ -156,6 +174,12 @@ def _indices(
     path: Path, frame: Frame, mask: NDArray[np.bool_], volume: ImageVolume, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], ...]:
     """Indices (z, y, x) in the volume of the voxels of one frame."""
+    for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"):
+        if frame.get(keyword) is None:
+            raise ReadError(
+                f"{path} cannot be placed: its frame {frame.number + 1} has no {keyword}.\n"
+                "Export it again with the program that it came from."
+            )
     right, down = np.array(frame.get("ImageOrientationPatient"), dtype=float).reshape(2, 3)
     between_rows, between_columns = (float(s) for s in frame.get("PixelSpacing"))
     in_patient = np.zeros((4, 3))
@@ -177,6 +201,11 @@ def _indices(
     return index[0], index[1], index[2]
 
 
+def _references(ds: Dataset) -> set[str]:
+    """Frames of reference of the structures of an RT-STRUCT."""
+    return {str(r.get("ReferencedFrameOfReferenceUID") or "") for r in ds.get("StructureSetROISequence") or []}
+
+
 def _same_frame_of_reference(path: Path, theirs: set[str], volume: ImageVolume) -> None:
     ours = volume.source.header.get("frame_of_reference_uid", "") if volume.source is not None else ""
     theirs = theirs - {""}
@@ -185,52 +214,3 @@ def _same_frame_of_reference(path: Path, theirs: set[str], volume: ImageVolume) 
             f"{path} belongs to another image: its frame of reference is not the volume's.\n"
             "Open the series that it was drawn on."
         )
-
-
-# ---------------------------------------------------------------------- RT-STRUCT
-
-
-def _structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArray[np.bool_]]:
-    rois = {int(roi.ROINumber): roi for roi in ds.get("StructureSetROISequence", [])}
-    _same_frame_of_reference(path, {str(r.get("ReferencedFrameOfReferenceUID", "")) for r in rois.values()}, volume)
-    shape = tuple(volume.size_of(a) if a in volume.axes else 1 for a in "zyx")
-    to_index = np.linalg.inv(volume.affine)
-    masks: dict[int, NDArray[np.bool_]] = {}
-    left_out = 0
-    for item in ds.get("ROIContourSequence", []):
-        number = int(item.ReferencedROINumber)
-        mask = np.zeros(shape, bool)
-        for contour in item.get("ContourSequence", []):
-            if str(contour.get("ContourGeometricType", "")) not in ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR"):
-                left_out += 1
-                continue
-            points = np.array([float(v) for v in contour.ContourData]).reshape(-1, 3)
-            index = (to_index @ np.c_[points, np.ones(len(points))].T)[:3].T
-            if len(points) >= 3:
-                _fill(path, mask, index, str(rois[number].get("ROIName", number)) if number in rois else str(number))
-        if mask.any():
-            masks[number] = mask
-    if left_out:
-        _log.info("%s: %d points and open lines were left out", path, left_out)
-    return masks
-
-
-def _fill(path: Path, mask: NDArray[np.bool_], index: NDArray[np.float64], name: str) -> None:
-    """Add the inside of one contour; inside another of its structure it cuts a hole.
-
-    `index` is (n, 3), (z, y, x). The contour must lie in a plane of voxels, along whichever axis.
-    """
-    from skimage.measure import grid_points_in_poly
-
-    spread = np.ptp(index, axis=0)
-    axis = int(np.argmin(spread))
-    level = float(index[:, axis].mean())
-    plane = round(level)
-    if spread[axis] > 2 * _OFF_SLICE or abs(level - plane) > _OFF_SLICE:
-        raise other_grid(path, f"a contour of {name!r} lies between the volume's slices (at slice {level:.2f})")
-    if not 0 <= plane < mask.shape[axis]:
-        raise other_grid(path, f"a contour of {name!r} lies outside the volume (at slice {level:.2f})")
-    picture = np.moveaxis(mask, axis, 0)[plane]
-    outline = np.delete(index, axis, axis=1)
-    inside = np.asarray(grid_points_in_poly(picture.shape, outline, binarize=True), dtype=bool)
-    picture ^= inside

@@ -15,6 +15,7 @@ import numpy as np
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.io._dicom_files import damage, first_line, quiet
+from napari_sam2.io._dicom_pixels import undecodable
 from napari_sam2.io._labels import checked_labels
 from napari_sam2.io.terminology import TISSUE, SegmentCode, code_for
 
@@ -90,10 +91,16 @@ def write_dicom_seg(
             with replacing(path) as temporary:
                 segmentation.save_as(temporary)
     except damage() as error:
-        raise WriteError(
-            f"{path} was not written: the headers of the series do not allow a DICOM-SEG: {first_line(error)}.\n"
-            "Write NIfTI or NRRD instead."
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: Exception) -> WriteError:
+    if isinstance(error, MemoryError):
+        return WriteError(f"{path} was not written: there is not enough memory for it.\nClose other images first.")
+    return WriteError(
+        f"{path} was not written: the headers of the series do not allow a DICOM-SEG: {first_line(error)}.\n"
+        "Write NIfTI or NRRD instead."
+    )
 
 
 def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.intp]]:
@@ -133,10 +140,15 @@ def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.int
                     if keyword not in dataset:
                         setattr(dataset, keyword, None)
     except damage() as error:
+        cause = undecodable(error)
         raise WriteError(
-            f"{path} was not written: the image files are needed for it, and {first_line(error)}.\n"
-            "Put the series back to where it was opened."
+            f"{path} was not written: a file of the image is needed for it, and {cause}.\n{cause.remedy}"
         ) from error
+    if len(files) == 1 < len(source.paths) and not _has_positions(sources[0]):
+        raise WriteError(
+            f"{path} was not written: the header of {files[0].name} gives its frames no position of their own, to "
+            "which a DICOM-SEG must refer.\nWrite NIfTI or NRRD instead."
+        )
     # highdicom takes the frames of a multi-frame file in the file's order, and single images as they come.
     order = np.argsort(header["frames"]) if len(files) == 1 else np.arange(len(files))
     if len(files) == 1 and int(sources[0].get("NumberOfFrames", 1) or 1) != len(source.paths):
@@ -144,6 +156,12 @@ def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.int
             f"{path} was not written: the series is a part of the frames of its file.\nWrite NIfTI or NRRD instead."
         )
     return sources, order
+
+
+def _has_positions(dataset: Any) -> bool:
+    """Whether a file of many frames gives each of them a position."""
+    groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
+    return bool(groups) and all("PlanePositionSequence" in group for group in groups)
 
 
 def _share(dataset: Any) -> None:
