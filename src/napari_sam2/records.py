@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
+    Side = Literal[-1, 1]
+
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
 # One and the same NaN, so that records without a figure are equal.
@@ -94,16 +96,21 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
     edited = {f for f, record in masks.items() if record.source == "edit"}
     out: dict[int, Accepted] = {}
     for frame in sorted({*prompts, *locks, *edited}):
-        if frame in locks or frame in edited:
-            record = masks.get(frame)
-            if record is not None:
-                out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
-                continue
-        if frame in prompts:
-            answer = masks.get(frame)
-            empty = answer is not None and answer.computed_from == (prompts[frame],) and answer.mask.area == 0
-            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame), empty)
+        record = masks.get(frame)
+        if record is not None and (frame in locks or frame not in prompts):
+            out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
+        elif frame in prompts:
+            asked: PromptSet = prompts[frame]
+            empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
+            out[frame] = Accepted(frame, asked, None, history.get("base", obj_id, frame), empty)
     return out
+
+
+def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
+    """Whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
+    if record.mask == prompts.mask_alone:
+        return True
+    return record.source == "prompt" and record.computed_from == (prompts,)
 
 
 def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
@@ -143,3 +150,64 @@ def owner_of(
 def _way(frame: int, start: Accepted, other: Accepted) -> int:
     """How far a frame is from the start of a track that meets the one from another accepted frame."""
     return abs(frame - start.frame) * (_SHORT if start.corrects_a_track and not other.corrects_a_track else 1)
+
+
+class Freshness:
+    """Which tracked masks of an object no run has a reason to compute again.
+
+    A tracked mask is fresh while the accepted frames on both sides are those that it was computed from. To accept a
+    mask as it stands changes nothing about that: such a frame stands for what its mask was itself computed from, so
+    masks beyond it and before it stay fresh, and those beyond it go on doing so when that changes.
+    """
+
+    def __init__(self, history: History, obj_id: int, accepted: dict[int, Accepted]) -> None:
+        self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+        self._bases: dict[int, MaskRecord] = history.frames("base", obj_id)
+        self._accepted = accepted
+        self._known: dict[int, bool] = {}
+
+    def is_fresh(self, frame: int) -> bool:
+        """Whether the mask of a frame that is not accepted was tracked from what is accepted now."""
+        known = self._known.get(frame)
+        if known is None:
+            # Of masks that follow from each other none is fresh.
+            self._known[frame] = False
+            known = self._known[frame] = self._follows(frame)
+        return known
+
+    def _follows(self, frame: int) -> bool:
+        record = self._masks.get(frame)
+        if record is None or record.source != "track":
+            return False
+        now = sources_of(self._accepted, frame)
+        if record.computed_from == now:
+            return True
+        sides: tuple[Side, Side] = (-1, 1)
+        return all(
+            self._origin(_on_side(record.computed_from, frame, side), side)
+            == self._origin(_on_side(now, frame, side), side)
+            for side in sides
+        )
+
+    def _origin(self, source: Source | None, side: Side) -> Source | None:
+        """What stands behind a source: of a mask that was accepted as it stood, what that was computed from."""
+        while source is not None:
+            mask = source.mask if source.prompts is None else source.prompts.mask_alone
+            if mask is None:
+                return source
+            frame, record = source.frame, self._masks.get(source.frame)
+            source = Source(frame, None, mask, False)
+            if record is None or record.mask != mask or not record.computed_from:
+                return source
+            made_by = record.computed_from[0]
+            if not isinstance(made_by, Source):
+                return source if made_by.mask_alone else Source(frame, made_by, None, frame in self._bases)
+            if frame not in self._accepted and not self.is_fresh(frame):
+                return source
+            source = _on_side(record.computed_from, frame, side)
+        return None
+
+
+def _on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
+    """The source below (-1) or above (1) a frame, if there is one."""
+    return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
