@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from napari_sam2.prompts import PromptSet
 
     Side = Literal[-1, 1]
+    Follows = tuple["Source | None", "Source | None"]
 
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
+SIDES: tuple[Side, Side] = (-1, 1)
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
 
@@ -32,12 +34,17 @@ class ObjectRecord:
 
 
 class Source(NamedTuple):
-    """An accepted frame that a tracked mask follows from; ``corrects``: its prompts stand on an earlier mask."""
+    """An accepted frame that a tracked mask follows from.
+
+    ``corrects``: its prompts stand on an earlier mask. ``follows``: of a mask of the model that was accepted as it
+    stood, what that follows from itself, below and above, each None or a source without ``follows``.
+    """
 
     frame: int
     prompts: PromptSet | None
     mask: RunLengthMask | None
     corrects: bool
+    follows: Follows | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +75,8 @@ class Accepted:
     """An accepted (conditioning) frame: prompted, edited or locked.
 
     ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask. ``empty``:
-    the object is not on this frame, as far as that is known; nothing is tracked from such a frame.
+    the object is not on this frame, as far as that is known; nothing is tracked from such a frame. ``follows``: see
+    :class:`Source`.
     """
 
     frame: int
@@ -76,6 +84,7 @@ class Accepted:
     mask: RunLengthMask | None
     base: MaskRecord | None = None
     empty: bool = field(default=False, compare=False)
+    follows: Follows | None = field(default=None, compare=False)
 
     @property
     def is_correction(self) -> bool:
@@ -96,13 +105,15 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
     edited = {f for f, record in masks.items() if record.source == "edit"}
     out: dict[int, Accepted] = {}
     for frame in sorted({*prompts, *locks, *edited}):
-        record = masks.get(frame)
+        record, base = masks.get(frame), history.get("base", obj_id, frame)
         if record is not None and (frame in locks or frame not in prompts):
-            out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
+            follows = _follows(frame, record.mask, record, base is not None)
+            out[frame] = Accepted(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
             asked: PromptSet = prompts[frame]
             empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
-            out[frame] = Accepted(frame, asked, None, history.get("base", obj_id, frame), empty)
+            follows = _follows(frame, asked.mask_alone, record, base is not None)
+            out[frame] = Accepted(frame, asked, None, base, empty, follows)
     return out
 
 
@@ -115,8 +126,12 @@ def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
 
 def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
     """What a tracked frame is computed from: the accepted frames on both sides."""
-    near = (a for a in neighbours(accepted, frame) if a is not None)
-    return tuple(Source(a.frame, a.prompts, a.mask, a.is_correction) for a in near)
+    return tuple(source_of(a) for a in neighbours(accepted, frame) if a is not None)
+
+
+def source_of(accepted: Accepted) -> Source:
+    """An accepted frame as a source of others."""
+    return Source(accepted.frame, accepted.prompts, accepted.mask, accepted.is_correction, accepted.follows)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
@@ -155,59 +170,69 @@ def _way(frame: int, start: Accepted, other: Accepted) -> int:
 class Freshness:
     """Which tracked masks of an object no run has a reason to compute again.
 
-    A tracked mask is fresh while the accepted frames on both sides are those that it was computed from. To accept a
-    mask as it stands changes nothing about that: such a frame stands for what its mask was itself computed from, so
-    masks beyond it and before it stay fresh, and those beyond it go on doing so when that changes.
+    A tracked mask is fresh while what it was computed from stands on both sides. A mask that was accepted as it stood
+    (see :class:`Source`) takes nothing from that: on its far side and on its near side all goes on to follow from what
+    it follows from itself, also when that changes later.
     """
 
     def __init__(self, history: History, obj_id: int, accepted: dict[int, Accepted]) -> None:
         self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
-        self._bases: dict[int, MaskRecord] = history.frames("base", obj_id)
         self._accepted = accepted
-        self._known: dict[int, bool] = {}
 
     def is_fresh(self, frame: int) -> bool:
-        """Whether the mask of a frame that is not accepted was tracked from what is accepted now."""
-        known = self._known.get(frame)
-        if known is None:
-            # Of masks that follow from each other none is fresh.
-            self._known[frame] = False
-            known = self._known[frame] = self._follows(frame)
-        return known
-
-    def _follows(self, frame: int) -> bool:
+        """Whether the mask of a frame that is not accepted follows from what is accepted now."""
         record = self._masks.get(frame)
-        if record is None or record.source != "track":
+        if record is None or record.source != "track" or not record.computed_from:
             return False
-        now = sources_of(self._accepted, frame)
-        if record.computed_from == now:
+        return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
+
+    def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
+        """Whether that is what a frame follows from on one side; None: nothing."""
+        beyond = [f for f in self._accepted if (f - frame) * side > 0]
+        for other in beyond if side == 1 else reversed(beyond):
+            now = source_of(self._accepted[other])
+            if _is_same(source, now) or _origin(source, side) == _origin(now, side):
+                return self._was_released(source, other, side)
+            if now.follows is None:
+                return False
+        return _origin(source, side) is None and self._was_released(source, None, side)
+
+    def _was_released(self, source: Source | None, other: int | None, side: Side) -> bool:
+        """Whether a source that is not accepted any more is still what it was: its own sources stand."""
+        if source is None or (other is not None and (other - source.frame) * side <= 0):
             return True
-        sides: tuple[Side, Side] = (-1, 1)
-        return all(
-            self._origin(_on_side(record.computed_from, frame, side), side)
-            == self._origin(_on_side(now, frame, side), side)
-            for side in sides
-        )
-
-    def _origin(self, source: Source | None, side: Side) -> Source | None:
-        """What stands behind a source: of a mask that was accepted as it stood, what that was computed from."""
-        while source is not None:
-            mask = source.mask if source.prompts is None else source.prompts.mask_alone
-            if mask is None:
-                return source
-            frame, record = source.frame, self._masks.get(source.frame)
-            source = Source(frame, None, mask, False)
-            if record is None or record.mask != mask or not record.computed_from:
-                return source
-            made_by = record.computed_from[0]
-            if not isinstance(made_by, Source):
-                return source if made_by.mask_alone else Source(frame, made_by, None, frame in self._bases)
-            if frame not in self._accepted and not self.is_fresh(frame):
-                return source
-            source = _on_side(record.computed_from, frame, side)
-        return None
+        follows = source.follows
+        return follows is not None and all(self._stands(source.frame, follows[s > 0], s) for s in SIDES)
 
 
-def _on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
+def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
     """The source below (-1) or above (1) a frame, if there is one."""
     return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
+
+
+def _is_same(one: Source | None, other: Source) -> bool:
+    return one is not None and one[:4] == other[:4]
+
+
+def _origin(source: Source | None, side: Side) -> Source | None:
+    """What a source follows from on one side, where it was accepted as it stood; else itself."""
+    if source is None:
+        return None
+    if source.follows is not None:
+        return source.follows[side > 0]
+    alone = None if source.prompts is None else source.prompts.mask_alone
+    return source if alone is None else Source(source.frame, None, alone, False)
+
+
+def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, is_corrected: bool) -> Follows | None:
+    """What an accepted mask follows from; None where it is the user's own."""
+    if mask is None or record is None or record.mask != mask or not record.computed_from:
+        return None
+    first = record.computed_from[0]
+    if isinstance(first, Source):
+        below, above = (_origin(on_side(record.computed_from, frame, side), side) for side in SIDES)
+        return below, above
+    if first.mask_alone is not None:
+        return None
+    answer = Source(frame, first, None, is_corrected)
+    return answer, answer
