@@ -169,8 +169,7 @@ class VideoSession:
         with self._compute, self._lock:
             self._check_idle()
             self._state.use(predictor)
-            if self._file is not None and self._file.settings()["model"] != self._settings_of_model():
-                self._file.set(model=self._settings_of_model())
+            self._keep_model()
 
     # ------------------------------------------------------------------ prompts
 
@@ -283,7 +282,7 @@ class VideoSession:
                     self._put_prompts(put, obj_id, frame, PromptSet())
 
     def prompts(self, obj_id: int, frame: int) -> PromptSet | None:
-        """The prompts of an object on a frame, or None."""
+        """The prompts of an object on a frame; None where there are none, also of an object that does not exist."""
         with self._lock:
             self._check_place(obj_id, frame)
             found: PromptSet | None = self._history.get("prompts", obj_id, frame)
@@ -616,7 +615,10 @@ class VideoSession:
         return self.grid.label_index(self._check_frame(frame))
 
     def mask(self, obj_id: int, frame: int) -> NDArray[np.bool_] | None:
-        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none."""
+        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none.
+
+        There is none of an object that does not exist either.
+        """
         with self._lock:
             self._check_place(obj_id, frame)
             record: MaskRecord | None = self._history.get("mask", obj_id, frame)
@@ -724,7 +726,8 @@ class VideoSession:
         Parameters
         ----------
         path
-            The file, by custom ``….sam2``; one that stands there is replaced. The session's own is up to date.
+            The file, by custom ``….sam2``; one that stands there is replaced. To the session's own file only what a
+            refused write left out is written.
 
         Raises
         ------
@@ -737,6 +740,7 @@ class VideoSession:
             if self._file is not None and self._file.path == target and target.exists():
                 self._history.catch_up()
                 self._keep_setting(window=list(self.window), overlap=self.overlap)
+                self._keep_model()
                 return
             file = SessionFile.create(target, self._settings(), self._history)
             self._bind(file)
@@ -859,6 +863,11 @@ class VideoSession:
     def _settings_of_model(self) -> dict[str, Any]:
         # A predictor that is not ours may have no fingerprint.
         return {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)}
+
+    def _keep_model(self) -> None:
+        model = self._settings_of_model()
+        if self._file is not None and self._file.settings()["model"] != model:
+            self._file.set(model=model)
 
     def _keep_setting(self, **changed: Any) -> None:
         if self._file is not None:
