@@ -170,9 +170,9 @@ def _way(frame: int, start: Accepted, other: Accepted) -> int:
 class Freshness:
     """Which tracked masks of an object no run has a reason to compute again.
 
-    A tracked mask is fresh while what it was computed from stands on both sides. A mask that was accepted as it stood
-    (see :class:`Source`) takes nothing from that: on its far side and on its near side all goes on to follow from what
-    it follows from itself, also when that changes later.
+    A tracked mask is fresh while what it was computed from still stands on both sides. A mask that was accepted as it
+    stood counts as its own sources (see :class:`Source`): accepting it makes no other mask stale, and the masks beyond
+    it stay fresh when those sources change later.
     """
 
     def __init__(self, history: History, obj_id: int, accepted: dict[int, Accepted]) -> None:
@@ -187,7 +187,7 @@ class Freshness:
         return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
 
     def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
-        """Whether that is what a frame follows from on one side; None: nothing."""
+        """Whether a source, or none, is still what a frame follows from on one side."""
         beyond = [f for f in self._accepted if (f - frame) * side > 0]
         for other in beyond if side == 1 else reversed(beyond):
             now = source_of(self._accepted[other])
@@ -198,7 +198,7 @@ class Freshness:
         return _origin(source, side) is None and self._was_released(source, None, side)
 
     def _was_released(self, source: Source | None, other: int | None, side: Side) -> bool:
-        """Whether a source that is not accepted any more is still what it was: its own sources stand."""
+        """Whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
         if source is None or (other is not None and (other - source.frame) * side <= 0):
             return True
         follows = source.follows
