@@ -167,7 +167,7 @@ class Run:
                 del self._state.waiting[frame]
 
     def _is_due(self, obj_id: int, frame: int, freshness: Freshness) -> bool:
-        """Whether a frame that is not accepted has to be computed."""
+        """Return whether a frame that is not accepted has to be computed."""
         if self._places is not None:
             return (obj_id, frame) in self._places
         if self._force or not freshness.is_fresh(frame):

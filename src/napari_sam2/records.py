@@ -118,7 +118,7 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
 
 
 def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
-    """Whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
+    """Return whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
     if record.mask == prompts.mask_alone:
         return True
     return record.source == "prompt" and record.computed_from == (prompts,)
@@ -130,7 +130,7 @@ def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
 
 
 def source_of(accepted: Accepted) -> Source:
-    """An accepted frame as a source of others."""
+    """Return an accepted frame as a source of others."""
     return Source(accepted.frame, accepted.prompts, accepted.mask, accepted.is_correction, accepted.follows)
 
 
@@ -180,25 +180,25 @@ class Freshness:
         self._accepted = accepted
 
     def is_fresh(self, frame: int) -> bool:
-        """Whether the mask of a frame that is not accepted follows from what is accepted now."""
+        """Return whether the mask of a frame that is not accepted follows from what is accepted now."""
         record = self._masks.get(frame)
         if record is None or record.source != "track" or not record.computed_from:
             return False
         return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
 
     def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
-        """Whether a source, or none, is still what a frame follows from on one side."""
+        """Return whether a source, or none, is still what a frame follows from on one side."""
         beyond = [f for f in self._accepted if (f - frame) * side > 0]
         for other in beyond if side == 1 else reversed(beyond):
             now = source_of(self._accepted[other])
             if _is_same(source, now) or _origin(source, side) == _origin(now, side):
-                return self._was_released(source, other, side)
+                return self._may_be_missing(source, other, side)
             if now.follows is None:
                 return False
-        return _origin(source, side) is None and self._was_released(source, None, side)
+        return _origin(source, side) is None and self._may_be_missing(source, None, side)
 
-    def _was_released(self, source: Source | None, other: int | None, side: Side) -> bool:
-        """Whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
+    def _may_be_missing(self, source: Source | None, other: int | None, side: Side) -> bool:
+        """Return whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
         if source is None or (other is not None and (other - source.frame) * side <= 0):
             return True
         follows = source.follows
@@ -206,7 +206,7 @@ class Freshness:
 
 
 def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
-    """The source below (-1) or above (1) a frame, if there is one."""
+    """Return the source below (-1) or above (1) a frame, if there is one."""
     return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
 
 
@@ -215,7 +215,7 @@ def _is_same(one: Source | None, other: Source) -> bool:
 
 
 def _origin(source: Source | None, side: Side) -> Source | None:
-    """What a source follows from on one side, where it was accepted as it stood; else itself."""
+    """Return what a source follows from on one side, where it was accepted as it stood; else itself."""
     if source is None:
         return None
     if source.follows is not None:
@@ -225,7 +225,7 @@ def _origin(source: Source | None, side: Side) -> Source | None:
 
 
 def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, is_corrected: bool) -> Follows | None:
-    """What an accepted mask follows from; None where it is the user's own."""
+    """Return what an accepted mask follows from; None where it is the user's own."""
     if mask is None or record is None or record.mask != mask or not record.computed_from:
         return None
     first = record.computed_from[0]

@@ -75,7 +75,7 @@ def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
 
 
 def _is_comparison(change: Change) -> bool:
-    """Whether all that changed is what a mask was compared with."""
+    """Return whether only the disagreement with the other track was noted."""
     before, after = change.before, change.after
     return before is not None and replace(before, disagreement=after.disagreement) == after
 

@@ -463,7 +463,7 @@ def _digest(mask: NDArray[np.bool_] | None) -> int | None:
 
 
 def _marks(prompts: FramePrompts | None) -> Any:
-    """What makes two readings of the marks of a frame the same; the order of clicks is none of it."""
+    """Return the marks of a frame in a form to compare; the order of clicks makes no difference."""
     prompts = prompts or FramePrompts()
     return sorted(zip(prompts.points, prompts.labels, strict=True)), prompts.box
 
