@@ -156,3 +156,95 @@ def test_segment_one_time_point_of_a_4d_image(stack, tmp_path):
     labels = ns.read_labels(out, ns.read_volume(path))
     assert labels[1].any()
     assert not labels[0].any()
+
+
+BOX, OTHER = ["--box", "3,30,20,71,61"], ["--box", "2,30,20,71,61"]
+
+
+@pytest.mark.parametrize(
+    ("words", "objects"),
+    [
+        (["--object", "3", *BOX], {3}),
+        ([*BOX, "--object", "3"], {3}),
+        ([*BOX, "--object", "3", "--point", "3,5,5,neg"], {3}),
+        ([*BOX, "--object", "2", *OTHER, "--object", "4", "--point", "3,5,5"], {1, 2, 4}),
+        (["--obj", "5", "--bo", BOX[1]], {5}),
+    ],
+)
+def test_an_object_number_counts_for_the_prompts_after_it_and_a_single_one_for_all(stack, tmp_path, words, objects):
+    out = tmp_path / "labels.tif"
+    assert main(["segment", str(stack[0]), *words, "--out", str(out)]) == 0
+    labels = ns.read_labels(out, ns.read_volume(stack[0]))
+    assert set(np.unique(labels)) - {0} <= objects
+    assert max(objects) in labels
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--object", "3"], "nothing to segment"),
+        (["--object", "2", "--object", "3", *BOX], "--object 2 has no effect"),
+        ([*BOX, "--object", "2", *OTHER, "--object", "3"], "--object 3 has no effect"),
+        ([*BOX, "--object", "x"], "--object x"),
+        ([*BOX, "--box", "3,1,1,9,9"], "--box 3,30,20,71,61 has no effect"),
+        ([*BOX, "--series", "0"], "--series has no effect"),
+        ([*BOX, "--at", "t=0", "--at", "t=1"], "two indices, 0 and 1"),
+    ],
+)
+def test_an_option_of_segment_without_effect_is_an_error(stack, tmp_path, capsys, words, text):
+    out = tmp_path / "labels.tif"
+    assert main(["segment", str(stack[0]), *words, "--out", str(out)]) == 2
+    assert text in capsys.readouterr().err.splitlines()[0]
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["segment", "a.tif", *BOX, "--window", "0,1", "--window", "-5,9", "--out", "b.tif"],
+        ["segment", "a.tif", *BOX, "--out", "b.tif", "--out", "c.tif"],
+        ["segment", "a.tif", *BOX, "--direction", "both", "--direction", "forward", "--out", "b.tif"],
+        ["demo", "--device", "cpu", "--device", "cpu"],
+        ["evaluate", "sets", "--corrections", "1", "--corrections", "2"],
+    ],
+)
+def test_an_option_that_is_given_twice_is_an_error(words, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(words)
+    assert exit_.value.code == 2
+    assert "is given twice" in capsys.readouterr().err
+
+
+def test_the_direction_of_a_single_frame_is_an_error(stack, tmp_path, capsys):
+    import tifffile
+
+    _, image, _ = stack
+    tifffile.imwrite(tmp_path / "plain.tif", image[3])
+    asked = ["segment", str(tmp_path / "plain.tif"), "--box", "0,30,20,71,61", "--out", str(tmp_path / "labels.tif")]
+    assert main([*asked, "--direction", "forward"]) == 2
+    assert "single frame" in capsys.readouterr().err
+    assert main(asked) == 0
+
+
+def test_a_licence_is_accepted_only_where_there_is_one(capsys):
+    assert main(["download", "starter", "--accept-licence"]) == 2
+    assert "no terms to accept" in capsys.readouterr().err
+    assert main(["download", "starter"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [(["--prompts", "box,box"], "names a kind twice"), (["--prompts", "box,lasso"], "not lasso")],
+)
+def test_evaluate_refuses_kinds_of_prompt_that_say_nothing(tmp_path, capsys, words, text):
+    assert main(["evaluate", str(tmp_path), *words, "--out", str(tmp_path / "o")]) == 2
+    assert text in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize("option", ["--corrections", "--max-objects"])
+def test_evaluate_counts_from_nothing_on(tmp_path, capsys, option):
+    with pytest.raises(SystemExit) as exit_:
+        main(["evaluate", str(tmp_path), option, "-1"])
+    assert exit_.value.code == 2
+    assert option in capsys.readouterr().err

@@ -110,7 +110,7 @@ def test_lock_frames_is_one_step(session):
     assert list(session.propagate(force=True)) == []
     session.undo()
     assert session.objects[1].state == "in progress"
-    with pytest.raises(PromptError, match="frame 5"):
+    with pytest.raises(PromptError, match="no object 1"):
         VideoSession(FakePredictor(), session.volume).lock(5, 1)
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -61,8 +62,21 @@ class Session(RuleBasedStateMachine):
 
     @rule(obj=objects, frame=frames)
     def clear(self, obj, frame):
-        if not self.session._history.get("lock", obj, frame):
-            self.session.clear_prompts(obj, frame)
+        if obj not in self.session.objects or self.session._history.get("lock", obj, frame):
+            with pytest.raises(PromptError):
+                self.session.clear_prompts(obj, frame)
+            return
+        history, before = self.session._history, snapshot(self.session)
+        prompts, record = self.session.prompts(obj, frame), history.get("mask", obj, frame)
+        base, steps = history.get("base", obj, frame), len(history.steps)
+        self.session.clear_prompts(obj, frame)
+        if prompts is None:
+            assert snapshot(self.session) == before
+            assert len(history.steps) == steps
+        elif record is not None and record.source != "prompt":
+            assert history.get("mask", obj, frame) == record
+        else:
+            assert (history.get("mask", obj, frame) is None) == (base is None)
 
     @rule(
         direction=st.sampled_from(["both", "forward", "backward"]),
@@ -103,7 +117,57 @@ class Session(RuleBasedStateMachine):
 
     @rule(obj=objects, frame=frames)
     def unlock(self, obj, frame):
-        self.session.unlock(frame, obj)
+        if obj in self.session.objects:
+            self.session.unlock(frame, obj)
+
+    @rule(obj=objects, frame=frames, how=st.sampled_from(["lock", "edit", "labels"]), release=st.booleans())
+    def accept_as_it_stands(self, obj, frame, how, release):
+        session, history = self.session, self.session._history
+        record = history.get("mask", obj, frame)
+        # What was drawn by hand is the user's own; so is a mask prompt.
+        if record is None or not record.computed_from or history.get("lock", obj, frame):
+            return
+        before, labels = self._stale(), session.labels()
+        mask = session.mask(obj, frame)
+        if how == "labels" and mask.any():
+            picture = np.zeros(SHAPE, np.uint16)
+            picture[frame][mask] = obj
+            session.add_labels(picture, [frame])
+        elif how == "edit":
+            session.edit_mask(obj, frame, mask)
+        else:
+            how = "lock"
+            session.lock(frame, obj)
+        assert self._stale() <= before
+        assert np.array_equal(session.mask(obj, frame), mask)
+        if how == "lock" and release:
+            session.unlock(frame, obj)
+            assert self._stale() == before
+            assert np.array_equal(session.labels(), labels)
+
+    @rule(obj=objects, frame=frames, box=corners)
+    def correct(self, obj, frame, box):
+        """An edit reaches as far as the accepted frames beside it."""
+        session, history = self.session, self.session._history
+        if obj not in session.objects or any(history.get(cut, obj) is not None for cut in ("cut_above", "cut_below")):
+            return
+        y, x, h, w = box
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[y : y + h, x : x + w] = True
+        accepted = set(session._state.accepted(obj))
+        low = max((f for f in accepted if f < frame), default=-1)
+        high = min((f for f in accepted if f > frame), default=SHAPE[0])
+        before = {f for i, f in self._stale() if i == obj}
+        session.edit_mask(obj, frame, mask)
+        now = {f for i, f in self._stale() if i == obj}
+        if len(accepted - {frame}):
+            assert now - before <= set(range(low + 1, high)) - {frame}
+
+    def _stale(self):
+        session = self.session
+        return {
+            (i, f) for i in session.objects for f in range(SHAPE[0]) if session.count_stale(frames=[f], objects=[i])[0]
+        }
 
     @rule(obj=objects, frame=frames, side=st.sampled_from(["above", "below"]))
     def cut(self, obj, frame, side):

@@ -8,13 +8,12 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, cast
 
 import napari_sam2 as ns
-from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
+from napari_sam2.errors import LicenceError, NapariSam2Error, PromptError, WriteError
 from napari_sam2.io import check_label_target
+from napari_sam2.options import Parser, PromptWord, count, fixed_axes, join_values, numbers, object_numbers, whole
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -26,7 +25,7 @@ _DEMO_ORGANS = ("right kidney", "left kidney", "aorta", "spleen", "liver")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status: 0, 1 where the doctor found something, 2 for a mendable error."""
-    arguments = _parser().parse_args(_joined(sys.argv[1:] if argv is None else argv))
+    arguments = _parser().parse_args(join_values(sys.argv[1:] if argv is None else argv))
     try:
         status: int | None = arguments.run(arguments)
     except NapariSam2Error as error:
@@ -38,60 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status or 0
 
 
-def _joined(argv: Sequence[str]) -> list[str]:
-    """``--window -160,240`` as one word: argparse takes a value that begins with a dash for an option."""
-    words: list[str] = []
-    for word in argv:
-        if words and words[-1] == "--window":
-            words[-1] = f"--window={word}"
-        else:
-            words.append(word)
-    return words
-
-
 # ---------------------------------------------------------------------- segment
-
-
-class _Prompt(argparse.Action):
-    """Collects --object, --box and --point in the order in which they stand."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        prompts = list(getattr(namespace, "prompts", None) or [])
-        prompts.append((str(option_string).lstrip("-"), str(values)))
-        namespace.prompts = prompts
-
-
-def _numbers(text: str, count: int, option: str, example: str) -> list[float]:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != count or not np.isfinite(values).all():
-        raise PromptError(f"{option} {text} is not of the form {example}.")
-    return values
-
-
-def _whole(value: float, option: str, text: str) -> int:
-    if value != int(value):
-        raise PromptError(f"{option} {text}: {value:g} must be a whole number.")
-    return int(value)
-
-
-def _fixed_axes(texts: Sequence[str]) -> dict[str, int]:
-    """``["t=3"]`` → ``{"t": 3}``."""
-    out = {}
-    for text in texts:
-        axis, _, index = text.partition("=")
-        if len(axis) != 1 or not index.isdecimal():
-            raise PromptError(f"--at {text} is not of the form AXIS=INDEX, such as t=3.")
-        out[axis] = int(index)
-    return out
 
 
 def _results_folder(path: str) -> Path:
@@ -104,19 +50,23 @@ def _results_folder(path: str) -> Path:
     return out
 
 
-def _apply_prompts(session: VideoSession, prompts: Sequence[tuple[str, str]]) -> None:
-    obj_id = 1
-    for kind, text in prompts:
-        if kind == "object":
-            obj_id = _whole(_numbers(text, 1, "--object", "N")[0], "--object", text)
-        elif kind == "box":
-            frame, *box = _numbers(text, 5, "--box", "Z,Y0,X0,Y1,X1")
-            session.add_box(obj_id, _whole(frame, "--box", text), box)
-        else:
-            place, _, sign = text.partition(",neg")
-            frame, y, x = _numbers(place, 3, "--point", "Z,Y,X or Z,Y,X,neg")
+def _apply_prompts(session: VideoSession, words: Sequence[tuple[str, str]]) -> None:
+    boxes: dict[tuple[int, int], str] = {}
+    for obj_id, (kind, text) in zip(object_numbers(words), words, strict=True):
+        if kind == "box":
+            place, *box = numbers(text, 5, "--box", "Z,Y0,X0,Y1,X1")
+            frame = whole(place, "--box", text)
+            if (obj_id, frame) in boxes:
+                raise PromptError(
+                    f"--box {boxes[obj_id, frame]} has no effect beside --box {text}: an object has one box a frame."
+                )
+            boxes[obj_id, frame] = text
+            session.add_box(obj_id, frame, box)
+        elif kind == "point":
+            position, _, sign = text.partition(",neg")
+            place, y, x = numbers(position, 3, "--point", "Z,Y,X or Z,Y,X,neg")
             outside = text.endswith(",neg") and not sign
-            session.add_points(obj_id, _whole(frame, "--point", text), [(y, x)], [int(not outside)])
+            session.add_points(obj_id, whole(place, "--point", text), [(y, x)], [int(not outside)])
 
 
 def _propagate(session: VideoSession, direction: Direction = "both") -> None:
@@ -134,21 +84,27 @@ def _propagate(session: VideoSession, direction: Direction = "both") -> None:
 
 
 def _segment(arguments: argparse.Namespace) -> None:
-    if not arguments.prompts:
+    words = arguments.prompts or []
+    if all(kind == "object" for kind, _ in words):
         raise PromptError("There is nothing to segment: give at least one --box Z,Y0,X0,Y1,X1 or --point Z,Y,X.")
+    object_numbers(words)  # What is wrong with the words is said before the image is read.
+    at = fixed_axes(arguments.at)
     series = arguments.series
     volume = ns.read_volume(
         arguments.image, series=int(series) if series is not None and series.isdecimal() else series
     )
+    if series is not None and volume.source is not None and volume.source.format != "dicom":
+        raise PromptError(f"--series has no effect: {arguments.image} is no DICOM folder.\nLeave it out.")
     check_label_target(arguments.out, volume)
     window = None
     if arguments.window is not None:
-        low, high = _numbers(arguments.window, 2, "--window", "LO,HI")
+        low, high = numbers(arguments.window, 2, "--window", "LO,HI")
         window = (low, high)
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
-    at = _fixed_axes(arguments.at)
     session = ns.VideoSession(predictor, volume, frame_axis=arguments.axis, window=window, at=at or None)
-    _apply_prompts(session, arguments.prompts)
+    if "direction" in arguments.given and session.frame_count == 1:
+        raise PromptError(f"--direction has no effect: {arguments.image} has a single frame.\nLeave it out.")
+    _apply_prompts(session, words)
     _propagate(session, arguments.direction)
     labels = session.labels()
     ns.write_labels(arguments.out, labels, volume)
@@ -221,8 +177,16 @@ def _info(arguments: argparse.Namespace) -> None:
 def _download(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
+    from napari_sam2.engine.registry import known_models
+
     if TYPE_CHECKING:
         from napari_sam2.engine.download import DownloadProgress
+
+    entry = known_models().get(arguments.name)
+    if arguments.accept_licence and entry is not None and not entry.notice:
+        raise LicenceError(
+            f"--accept-licence has no effect: the model '{arguments.name}' has no terms to accept.\nLeave it out."
+        )
 
     with tqdm(unit="B", unit_scale=True, unit_divisor=1000, desc=arguments.name, file=sys.stderr) as bar:
 
@@ -256,6 +220,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     unknown = [p for p in asked if p not in PROMPTS]
     if unknown:
         raise PromptError(f"--prompts knows {', '.join(PROMPTS)}, not {', '.join(unknown)}.")
+    if len(set(asked)) < len(asked):
+        raise PromptError(f"--prompts {arguments.prompts_kinds} names a kind twice; name it once.")
     out = _results_folder(arguments.out)
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
     evaluate(
@@ -279,9 +245,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="napari-sam2", description="Segment volumes and time-lapses with SAM 2. Not a medical device."
-    )
+    parser = Parser(prog="napari-sam2", description="Segment volumes and time-lapses with SAM 2. Not a medical device.")
     parser.add_argument("--version", action="version", version=f"napari-sam2 {ns.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -290,16 +254,38 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
 
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
-    segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
-    segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
-    segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels")
-    segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
+    segment.add_argument("image", help="a DICOM or OME-Zarr folder, a NIfTI, NRRD or TIFF file")
+    segment.add_argument(
+        "--object",
+        action=PromptWord,
+        metavar="N",
+        help=(
+            "the prompts that follow, up to the next --object, are of this object (without: 1); "
+            "a single --object is for all prompts, wherever it stands"
+        ),
+    )
+    segment.add_argument(
+        "--box",
+        action=PromptWord,
+        metavar="Z,Y0,X0,Y1,X1",
+        help="a half-open box on frame Z, in pixels; one an object and frame",
+    )
+    segment.add_argument(
+        "--point", action=PromptWord, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg"
+    )
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")
-    segment.add_argument("--at", action="append", default=[], metavar="AXIS=INDEX", help="of a 4-D image, such as t=3")
-    segment.add_argument("--series", help="UID or index of a series, where a folder holds several")
-    segment.add_argument("--direction", default="both", choices=["both", "forward", "backward"])
-    segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .nii or .tif")
+    segment.add_argument(
+        "--at", action="append", default=[], metavar="AXIS=INDEX", help="of a further axis, such as t=3"
+    )
+    segment.add_argument("--series", help="UID or index of a series, of a DICOM folder")
+    segment.add_argument(
+        "--direction",
+        default="both",
+        choices=["both", "forward", "backward"],
+        help="from the prompted frames, of an image of several (default: both)",
+    )
+    segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .tif, .dcm, … by the suffix")
     model_options(segment)
     segment.set_defaults(run=_segment, prompts=None)
 
@@ -310,7 +296,7 @@ def _parser() -> argparse.ArgumentParser:
 
     download = commands.add_parser("download", help="download a published model; goes on where it was stopped")
     download.add_argument("name", help="a name (see info)")
-    download.add_argument("--accept-licence", action="store_true", help="accept the model's terms, where it has some")
+    download.add_argument("--accept-licence", action="store_true", help="accept the terms of a model that has some")
     download.set_defaults(run=_download)
 
     info = commands.add_parser("info", help="versions, devices and models")
@@ -334,7 +320,7 @@ def _evaluate_options(evaluate: argparse.ArgumentParser) -> None:
         help="an .npz with image and label or a pack of many, an image with NAME_labels beside it, or a folder of them",
     )
     evaluate.add_argument("--prompts", dest="prompts_kinds", default="click,box,mask", metavar="KIND[,KIND]")
-    evaluate.add_argument("--max-objects", type=int, default=6, help="objects a set or case (0: all)")
+    evaluate.add_argument("--max-objects", type=count, default=6, help="objects a set or case (0: all)")
     evaluate.add_argument(
         "--merge",
         action="append",
@@ -343,7 +329,7 @@ def _evaluate_options(evaluate: argparse.ArgumentParser) -> None:
         help="all labels of this set, pack or case are one object",
     )
     evaluate.add_argument("--exclude", action="append", default=[], metavar="NAME", help="leave it out; * is anything")
-    evaluate.add_argument("--corrections", type=int, default=0, metavar="N", help="corrections of each object")
+    evaluate.add_argument("--corrections", type=count, default=0, metavar="N", help="corrections of each object")
     evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
 

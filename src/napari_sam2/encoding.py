@@ -22,6 +22,8 @@ from napari_sam2.records import MaskRecord, ObjectRecord, Source
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam2.records import Follows
+
     Keep = Callable[[bytes], str]  # bytes → their name
     Fetch = Callable[[str, Callable[[bytes], Any]], Any]  # a name, and how to decode its bytes → what was decoded
 
@@ -89,7 +91,8 @@ def _decode_prompts(data: dict[str, Any], fetch: Fetch) -> PromptSet:
 
 def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
     window = record.window
-    return {
+    follows = [s.follows if isinstance(s, Source) else None for s in record.computed_from]
+    out = {
         "mask": keep(mask_to_bytes(record.mask)),
         "source": record.source,
         "scores": [_number(record.scores.iou), _number(record.scores.object_score)],
@@ -101,17 +104,26 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
     }
+    if any(follows):
+        # Beside "from", which older versions read.
+        pairs = [f and [None if s is None else _encode_source(s, keep) for s in f] for f in follows]
+        out["follows"] = keep(dumps(pairs))
+    return out
 
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
     levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
+    sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
+    if "follows" in data:
+        pairs = fetch(data["follows"], lambda found: [f and _decode_follows(f, fetch) for f in json.loads(found)])
+        sources = tuple(s if f is None else s._replace(follows=f) for s, f in zip(sources, pairs, strict=True))
     return MaskRecord(
         fetch(data["mask"], mask_from_bytes),
         data["source"],
         FrameScores(iou, object_score),
         None if data["window"] is None else Window(*data["window"]),
-        fetch(data["from"], lambda sources: tuple(_decode_source(s, fetch) for s in json.loads(sources))),
+        sources,
         None if levels is None else (levels[0], levels[1]),
         _or_nan(data["disagreement"]),
         data.get("model", ""),
@@ -140,6 +152,11 @@ def _decode_source(data: Any, fetch: Fetch) -> Any:
         None if mask is None else fetch(mask, mask_from_bytes),
         corrects,
     )
+
+
+def _decode_follows(data: list[Any], fetch: Fetch) -> Follows:
+    below, above = (None if s is None else _decode_source(s, fetch) for s in data)
+    return below, above
 
 
 def _number(value: float) -> float | None:

@@ -193,6 +193,10 @@ class History:
         self._journal = journal
         self._behind = False
 
+    def catch_up(self) -> None:
+        """Bring the journal up to date, where a write was refused."""
+        self._write(lambda journal: None)
+
     def restore(
         self, values: Sequence[tuple[str, int, int, Any]], done: Sequence[Step], undone: Sequence[Step]
     ) -> None:

@@ -73,8 +73,11 @@ def clear(history: History, put: Put, obj_id: int) -> None:
 
 def reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
     """Give an object another place in the order, 0 the first."""
-    ids = [i for i in state.object_ids() if i != obj_id]
+    known = state.object_ids()
+    ids = [i for i in known if i != obj_id]
     ids.insert(position, obj_id)
+    if ids == known:
+        return
     for rank, i in enumerate(ids):
         record = state.object_record(i)
         assert record is not None
@@ -84,14 +87,15 @@ def reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
 def merge(state: SessionState, put: Put, into: int, other: int) -> None:
     """Add the masks of one object to another and delete it.
 
-    Frames that gain from it count as drawn by hand: no prompt of ``into`` could bring them about again.
+    Frames that gain from it count as drawn by hand: no prompt of ``into`` could bring them about again. The others
+    stay as they are.
     """
     history = state.history
     for frame, record in list(history.frames("mask", other).items()):
-        if record.mask.area == 0:
-            continue
         mine = state.mask_record(into, frame)
         union = record.mask if mine is None else RunLengthMask.encode(mine.mask.decode() | record.mask.decode())
+        if record.mask.area == 0 or (mine is not None and mine.mask == union):
+            continue
         put("mask", into, frame, MaskRecord(union, "edit"))
         lock(state, put, into, frame)
         uncut(history, put, into, frame)
@@ -120,8 +124,10 @@ def give_pixels(state: SessionState, put: Put, obj_id: int, frame: int, taken: N
 # ---------------------------------------------------------------------- the ends of an object
 
 
-def cut(history: History, put: Put, obj_id: int, frame: int, side: Side) -> None:
+def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_count: int) -> None:
     """End an object at a frame: what lies beyond is removed, and no run goes there.
+
+    Nothing changes where no frame lies beyond, or where the object was cut already before it.
 
     Raises
     ------
@@ -140,7 +146,11 @@ def cut(history: History, put: Put, obj_id: int, frame: int, side: Side) -> None
     for kind, frames in beyond.items():
         for f in frames:
             put(kind, obj_id, f, None)
-    put(_CUTS[side], obj_id, WHOLE, frame)
+    end = history.get(_CUTS[side], obj_id)
+    if end is None:
+        end = frame_count - 1 if side == "above" else 0
+    if (frame < end) if side == "above" else (frame > end):
+        put(_CUTS[side], obj_id, WHOLE, frame)
 
 
 def uncut(history: History, put: Put, obj_id: int, frame: int) -> None:

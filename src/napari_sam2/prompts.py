@@ -61,6 +61,11 @@ class PromptSet:
         return replace(self, points=self.points + new, calls=(*self.calls, len(new)))
 
     @property
+    def mask_alone(self) -> RunLengthMask | None:
+        """The mask, where it is the only prompt; it is then its own answer."""
+        return None if self.mask is None or self.points or self.box is not None else self.mask.mask
+
+    @property
     def coordinates(self) -> NDArray[np.float64]:
         """``(n, 2) float64``, the points' ``(y, x)``."""
         return np.array([(p.y, p.x) for p in self.points], dtype=float).reshape(-1, 2)

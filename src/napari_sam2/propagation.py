@@ -17,11 +17,11 @@ from napari_sam2.history import Step
 from napari_sam2.masks import RunLengthMask, resolve_by_score
 from napari_sam2.metrics import iou
 from napari_sam2.object_table import within_cuts
-from napari_sam2.records import Accepted, MaskRecord, Source, owner_of, sources_of
+from napari_sam2.records import Accepted, Freshness, MaskRecord, Source, owner_of, sources_of
 from napari_sam2.state import Follower, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -64,7 +64,10 @@ class Need:
 
 
 class Run:
-    """See :meth:`napari_sam2.session.VideoSession.propagate` for the parameters."""
+    """See :meth:`napari_sam2.session.VideoSession.propagate` for the parameters.
+
+    ``places``: exactly these ``(object, frame)`` are computed, whether fresh or not.
+    """
 
     def __init__(
         self,
@@ -75,12 +78,14 @@ class Run:
         force: bool,
         patience: int,
         progress: Callable[[int, int, str], None] | None,
+        places: Container[tuple[int, int]] | None = None,
     ) -> None:
         self.direction: Direction = direction
         self.frames = list(frames)
         self._only = None if objects is None else list(objects)
         self._state = state
         self._force = force
+        self._places = places
         self._patience = patience
         self._progress = progress
         self._needs: dict[int, dict[int, Need]] = {}
@@ -136,6 +141,7 @@ class Run:
         self._needs = {}
         for obj_id in self.objects():
             accepted = state.accepted(obj_id)
+            freshness = Freshness(state.history, obj_id, accepted)
             for frame in self.frames:
                 if frame in self._finished:
                     continue
@@ -147,9 +153,8 @@ class Run:
                 if found is None or not within_cuts(state.history, obj_id, frame):
                     continue
                 owner, sense = found
-                if not self._force and self._is_fresh(obj_id, frame, accepted):
-                    continue
-                self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
+                if self._is_due(obj_id, frame, freshness):
+                    self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
 
     def _drop_stale_outcomes(self) -> None:
         """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
@@ -161,11 +166,14 @@ class Run:
             if not found:
                 del self._state.waiting[frame]
 
-    def _is_fresh(self, obj_id: int, frame: int, accepted: dict[int, Accepted]) -> bool:
+    def _is_due(self, obj_id: int, frame: int, freshness: Freshness) -> bool:
+        """Return whether a frame that is not accepted has to be computed."""
+        if self._places is not None:
+            return (obj_id, frame) in self._places
+        if self._force or not freshness.is_fresh(frame):
+            return True
         record = self._state.mask_record(obj_id, frame)
-        if record is None or record.source != "track" or not self._state.is_by_this_model(record):
-            return False
-        return record.computed_from == sources_of(accepted, frame)
+        return record is None or not self._state.is_by_this_model(record)
 
     def count(self) -> tuple[int, int]:
         """How many frames, and how many masks on them, are to be computed as things stand."""

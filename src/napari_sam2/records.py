@@ -14,8 +14,12 @@ if TYPE_CHECKING:
     from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
+    Side = Literal[-1, 1]
+    Follows = tuple["Source | None", "Source | None"]
+
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
+SIDES: tuple[Side, Side] = (-1, 1)
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
 
@@ -30,12 +34,17 @@ class ObjectRecord:
 
 
 class Source(NamedTuple):
-    """An accepted frame that a tracked mask follows from; ``corrects``: its prompts stand on an earlier mask."""
+    """An accepted frame that a tracked mask follows from.
+
+    ``corrects``: its prompts stand on an earlier mask. ``follows``: of a mask of the model that was accepted as it
+    stood, what that follows from itself, below and above, each None or a source without ``follows``.
+    """
 
     frame: int
     prompts: PromptSet | None
     mask: RunLengthMask | None
     corrects: bool
+    follows: Follows | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,8 @@ class Accepted:
     """An accepted (conditioning) frame: prompted, edited or locked.
 
     ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask. ``empty``:
-    the object is not on this frame, as far as that is known; nothing is tracked from such a frame.
+    the object is not on this frame, as far as that is known; nothing is tracked from such a frame. ``follows``: see
+    :class:`Source`.
     """
 
     frame: int
@@ -74,6 +84,7 @@ class Accepted:
     mask: RunLengthMask | None
     base: MaskRecord | None = None
     empty: bool = field(default=False, compare=False)
+    follows: Follows | None = field(default=None, compare=False)
 
     @property
     def is_correction(self) -> bool:
@@ -94,22 +105,33 @@ def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
     edited = {f for f, record in masks.items() if record.source == "edit"}
     out: dict[int, Accepted] = {}
     for frame in sorted({*prompts, *locks, *edited}):
-        if frame in locks or frame in edited:
-            record = masks.get(frame)
-            if record is not None:
-                out[frame] = Accepted(frame, None, record.mask, empty=record.mask.area == 0)
-                continue
-        if frame in prompts:
-            answer = masks.get(frame)
-            empty = answer is not None and answer.computed_from == (prompts[frame],) and answer.mask.area == 0
-            out[frame] = Accepted(frame, prompts[frame], None, history.get("base", obj_id, frame), empty)
+        record, base = masks.get(frame), history.get("base", obj_id, frame)
+        if record is not None and (frame in locks or frame not in prompts):
+            follows = _follows(frame, record.mask, record, base is not None)
+            out[frame] = Accepted(frame, None, record.mask, None, record.mask.area == 0, follows)
+        elif frame in prompts:
+            asked: PromptSet = prompts[frame]
+            empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
+            follows = _follows(frame, asked.mask_alone, record, base is not None)
+            out[frame] = Accepted(frame, asked, None, base, empty, follows)
     return out
+
+
+def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
+    """Return whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
+    if record.mask == prompts.mask_alone:
+        return True
+    return record.source == "prompt" and record.computed_from == (prompts,)
 
 
 def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
     """What a tracked frame is computed from: the accepted frames on both sides."""
-    near = (a for a in neighbours(accepted, frame) if a is not None)
-    return tuple(Source(a.frame, a.prompts, a.mask, a.is_correction) for a in near)
+    return tuple(source_of(a) for a in neighbours(accepted, frame) if a is not None)
+
+
+def source_of(accepted: Accepted) -> Source:
+    """Return an accepted frame as a source of others."""
+    return Source(accepted.frame, accepted.prompts, accepted.mask, accepted.is_correction, accepted.follows)
 
 
 def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
@@ -143,3 +165,74 @@ def owner_of(
 def _way(frame: int, start: Accepted, other: Accepted) -> int:
     """How far a frame is from the start of a track that meets the one from another accepted frame."""
     return abs(frame - start.frame) * (_SHORT if start.corrects_a_track and not other.corrects_a_track else 1)
+
+
+class Freshness:
+    """Which tracked masks of an object no run has a reason to compute again.
+
+    A tracked mask is fresh while what it was computed from still stands on both sides. A mask that was accepted as it
+    stood counts as its own sources (see :class:`Source`): accepting it makes no other mask stale, and the masks beyond
+    it stay fresh when those sources change later.
+    """
+
+    def __init__(self, history: History, obj_id: int, accepted: dict[int, Accepted]) -> None:
+        self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+        self._accepted = accepted
+
+    def is_fresh(self, frame: int) -> bool:
+        """Return whether the mask of a frame that is not accepted follows from what is accepted now."""
+        record = self._masks.get(frame)
+        if record is None or record.source != "track" or not record.computed_from:
+            return False
+        return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
+
+    def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
+        """Return whether a source, or none, is still what a frame follows from on one side."""
+        beyond = [f for f in self._accepted if (f - frame) * side > 0]
+        for other in beyond if side == 1 else reversed(beyond):
+            now = source_of(self._accepted[other])
+            if _is_same(source, now) or _origin(source, side) == _origin(now, side):
+                return self._may_be_missing(source, other, side)
+            if now.follows is None:
+                return False
+        return _origin(source, side) is None and self._may_be_missing(source, None, side)
+
+    def _may_be_missing(self, source: Source | None, other: int | None, side: Side) -> bool:
+        """Return whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
+        if source is None or (other is not None and (other - source.frame) * side <= 0):
+            return True
+        follows = source.follows
+        return follows is not None and all(self._stands(source.frame, follows[s > 0], s) for s in SIDES)
+
+
+def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
+    """Return the source below (-1) or above (1) a frame, if there is one."""
+    return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
+
+
+def _is_same(one: Source | None, other: Source) -> bool:
+    return one is not None and one[:4] == other[:4]
+
+
+def _origin(source: Source | None, side: Side) -> Source | None:
+    """Return what a source follows from on one side, where it was accepted as it stood; else itself."""
+    if source is None:
+        return None
+    if source.follows is not None:
+        return source.follows[side > 0]
+    alone = None if source.prompts is None else source.prompts.mask_alone
+    return source if alone is None else Source(source.frame, None, alone, False)
+
+
+def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, is_corrected: bool) -> Follows | None:
+    """Return what an accepted mask follows from; None where it is the user's own."""
+    if mask is None or record is None or record.mask != mask or not record.computed_from:
+        return None
+    first = record.computed_from[0]
+    if isinstance(first, Source):
+        below, above = (_origin(on_side(record.computed_from, frame, side), side) for side in SIDES)
+        return below, above
+    if first.mask_alone is not None:
+        return None
+    answer = Source(frame, first, None, is_corrected)
+    return answer, answer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -55,20 +56,28 @@ def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
         frames = sorted({c.frame for c in changes})
         objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
         how = step.arguments
-        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None)
+        # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
+        places = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
+        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, places)
         for _ in run.results():
             pass
         return
     answers = step.name in (*PROMPTING, "predict_frame")
     for change in changes:
         value: Any = change.after
-        if answers and change.kind == "mask" and value is not None:
+        if answers and change.kind == "mask" and value is not None and value.source == "prompt":
             accepted = again.accepted(change.obj_id)
             value = again.answered(accepted[change.frame], again.answer(change.obj_id, accepted, change.frame))
-        elif change.kind == "base" and value is not None:
+        elif change.kind == "base" and value is not None and value.source == "track":
             value = again.base(change.obj_id, change.frame)
         with again.history.step(step.name) as put:
             put(change.kind, change.obj_id, change.frame, value)
+
+
+def _is_comparison(change: Change) -> bool:
+    """Return whether only the disagreement with the other track was noted."""
+    before, after = change.before, change.after
+    return before is not None and replace(before, disagreement=after.disagreement) == after
 
 
 def _levels(change: Change) -> tuple[float, float] | None:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.predictor import FrameResult, VideoPredictor, Zoom
     from napari_sam2.history import Put
-    from napari_sam2.masks import Overlap
+    from napari_sam2.masks import Overlap, RunLengthMask
     from napari_sam2.records import Accepted
 
 _log = logging.getLogger(__name__)
@@ -169,8 +169,7 @@ class VideoSession:
         with self._compute, self._lock:
             self._check_idle()
             self._state.use(predictor)
-            if self._file is not None:
-                self._file.set(model=self._settings_of_model())
+            self._keep_model()
 
     # ------------------------------------------------------------------ prompts
 
@@ -200,6 +199,8 @@ class VideoSession:
     def add_labels(self, labels: Any, frames: Iterable[int], objects: Iterable[int] | None = None) -> None:
         """Take the objects of a label image on some frames as mask prompts, as one step.
 
+        What is there already as it is in the labels is accepted as it stands: no other frame becomes stale by it.
+
         Parameters
         ----------
         labels
@@ -212,7 +213,8 @@ class VideoSession:
         Raises
         ------
         PromptError
-            If the grid differs, nothing of these objects is on these frames, or one of them is locked there.
+            If the grid differs, nothing of these objects is on these frames, or one of them is locked there with
+            another mask.
         """
         if tuple(labels.shape) != self.grid.label_shape:
             raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {self.grid.label_shape}.")
@@ -227,13 +229,16 @@ class VideoSession:
         ]
         if not found:
             raise PromptError(f"The labels hold nothing to take on the frames {chosen}.")
+        new = {place: make_mask(pictures[place[1]] == place[0], self.frame_shape) for place in found}
         with self._lock:
-            for obj_id, frame in found:
+            for (obj_id, frame), mask in list(new.items()):
                 self._check(obj_id, frame)
-                self._check_unlocked(obj_id, frame)
+                if self._is_locked_as(obj_id, frame, mask.mask):
+                    del new[obj_id, frame]
+                else:
+                    self._check_unlocked(obj_id, frame)
             with self._history.step("add_labels", frames=chosen) as put:
-                for obj_id, frame in found:
-                    mask = make_mask(pictures[frame] == obj_id, self.frame_shape)
+                for (obj_id, frame), mask in new.items():
                     self._put_prompts(put, obj_id, frame, PromptSet(mask=mask))
 
     def set_prompts(
@@ -245,7 +250,7 @@ class VideoSession:
         box: Sequence[float] | None = None,
         mask: NDArray[Any] | None = None,
     ) -> None:
-        """Replace all prompts of an object on a frame; nothing given clears them."""
+        """Replace all prompts of an object on a frame; nothing given clears them, see :meth:`clear_prompts`."""
         new = make_points(points, labels, self.frame_shape)
         prompts = PromptSet(
             new,
@@ -257,7 +262,10 @@ class VideoSession:
             self._change_prompts("set_prompts", obj_id, frame, prompts)
 
     def clear_prompts(self, obj_id: int, frame: int) -> None:
-        """Remove all prompts of an object on a frame; a mask that they corrected comes back."""
+        """Remove all prompts of an object on a frame; a mask that they corrected comes back.
+
+        A mask that is not their answer stays, and where there are none nothing changes.
+        """
         with self._lock:
             self._change_prompts("clear_prompts", obj_id, frame, PromptSet())
 
@@ -267,25 +275,29 @@ class VideoSession:
         with self._lock:
             for obj_id, frame in listed:
                 self._check(obj_id, frame)
+                self._check_object(obj_id)
                 self._check_unlocked(obj_id, frame)
             with self._history.step("clear_several", places=[[int(i), int(f)] for i, f in listed]) as put:
                 for obj_id, frame in listed:
                     self._put_prompts(put, obj_id, frame, PromptSet())
 
     def prompts(self, obj_id: int, frame: int) -> PromptSet | None:
-        """The prompts of an object on a frame, or None."""
+        """The prompts of an object on a frame; None where there are none, also of an object that does not exist."""
         with self._lock:
+            self._check_place(obj_id, frame)
             found: PromptSet | None = self._history.get("prompts", obj_id, frame)
             return found
 
     def prompted_frames(self, obj_id: int) -> list[int]:
         """The frames on which an object has prompts, ascending."""
         with self._lock:
+            self._check_id(obj_id)
             return sorted(self._history.frames("prompts", obj_id))
 
     def prompt_window(self, obj_id: int, frame: int) -> tuple[float, float, float, float] | None:
         """The zoom window ``(y0, x0, y1, x1)`` in which the mask was made, edges in pixels from the corner; or None."""
         with self._lock:
+            self._check_place(obj_id, frame)
             record = self._state.mask_record(obj_id, frame)
             if record is None or record.window is None or self._state.zoom is None:
                 return None
@@ -297,7 +309,11 @@ class VideoSession:
 
     def _change_prompts(self, name: str, obj_id: int, frame: int, prompts: PromptSet) -> None:
         self._check(obj_id, frame)
+        if not prompts:
+            self._check_object(obj_id)
         self._check_unlocked(obj_id, frame)
+        if prompts == self._prompts(obj_id, frame):
+            return
         history = self._history
         with history.step(name, obj_id=obj_id, frame=frame) as put:
             self._put_prompts(put, obj_id, frame, prompts)
@@ -310,18 +326,21 @@ class VideoSession:
 
     def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
         record, before = self._state.mask_record(obj_id, frame), self._prompts(obj_id, frame)
+        base: MaskRecord | None = self._history.get("base", obj_id, frame)
+        if prompts == before:
+            return
         if prompts:
             object_table.ensure(self._state, put, obj_id)
             object_table.uncut(self._history, put, obj_id, frame)
-            if record is not None and record.source != "prompt" and not before:
+            if record is not None and record.source != "prompt" and (base is None or base.mask != record.mask):
                 # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
                 put("base", obj_id, frame, self._state.base(obj_id, frame))
             elif before.mask is not None and prompts.mask is None:
                 # They correct a mask that the user gave, which is as good as one drawn by hand.
                 put("base", obj_id, frame, MaskRecord(before.mask.mask, "edit"))
         else:
-            base = self._history.get("base", obj_id, frame)
-            put("mask", obj_id, frame, None if base is None else replace(base, nearest=None))
+            if record is not None and record.source == "prompt":
+                put("mask", obj_id, frame, None if base is None else replace(base, nearest=None))
             put("base", obj_id, frame, None)
         put("prompts", obj_id, frame, prompts or None)
 
@@ -495,7 +514,8 @@ class VideoSession:
     def edit_mask(self, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
         """Set the mask of a frame by hand; the frame is locked until :meth:`unlock`.
 
-        Takes its pixels from the other objects, except on their locked frames.
+        Takes its pixels from the other objects, except on their locked frames. The mask that is there already is
+        accepted as it stands, see :meth:`lock`.
         """
         self.edit_masks(frame, {obj_id: mask})
 
@@ -503,24 +523,33 @@ class VideoSession:
         """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`."""
         new = {obj_id: make_mask(mask, self.frame_shape).mask for obj_id, mask in masks.items()}
         with self._lock:
+            self._check_frame(frame)
             for obj_id in new:
                 self._check(obj_id, frame)
             with self._history.step("edit_mask", frame=frame, objects=list(new)) as put:
                 for obj_id, mask in new.items():
+                    if self._is_locked_as(obj_id, frame, mask):
+                        continue
                     object_table.ensure(self._state, put, obj_id)
                     object_table.uncut(self._history, put, obj_id, frame)
-                    put("mask", obj_id, frame, MaskRecord(mask, "edit"))
+                    record = self._state.mask_record(obj_id, frame)
+                    if record is None or record.mask != mask:
+                        put("mask", obj_id, frame, MaskRecord(mask, "edit"))
                     object_table.lock(self._state, put, obj_id, frame)
                     object_table.give_pixels(self._state, put, obj_id, frame, mask.decode())
 
     def lock(self, frame: int, obj_id: int) -> None:
-        """Accept a frame of an object: no run writes it, and its mask conditions the others."""
+        """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
+
+        That makes no other frame stale; what is computed from then on follows from it too.
+        """
         self.lock_frames(obj_id, [frame])
 
     def lock_frames(self, obj_id: int, frames: Iterable[int]) -> None:
         """Accept several frames of an object at once, as one step; see :meth:`lock`."""
         with self._lock:
             chosen = self._check_frames(frames)
+            self._check_object(obj_id)
             for frame in chosen:
                 self._check(obj_id, frame)
                 if self._history.get("mask", obj_id, frame) is None:
@@ -533,6 +562,7 @@ class VideoSession:
         """Release a frame; a hand edit on it may be computed over from then on."""
         with self._lock:
             self._check(obj_id, frame)
+            self._check_object(obj_id)
             with self._history.step("unlock", obj_id=obj_id, frame=frame) as put:
                 put("lock", obj_id, frame, None)
                 record = self._state.mask_record(obj_id, frame)
@@ -555,7 +585,7 @@ class VideoSession:
             self._check_object(obj_id)
             self._check_frame(frame)
             with self._history.step("cut", obj_id=obj_id, frame=frame, side=side) as put:
-                object_table.cut(self._history, put, obj_id, frame, side)
+                object_table.cut(self._history, put, obj_id, frame, side, self.frame_count)
 
     # ------------------------------------------------------------------ results
 
@@ -582,11 +612,15 @@ class VideoSession:
 
     def frame_index(self, frame: int) -> tuple[int | slice, ...]:
         """Index of a frame in an array on the labels grid."""
-        return self.grid.label_index(frame)
+        return self.grid.label_index(self._check_frame(frame))
 
     def mask(self, obj_id: int, frame: int) -> NDArray[np.bool_] | None:
-        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none."""
+        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none.
+
+        There is none of an object that does not exist either.
+        """
         with self._lock:
+            self._check_place(obj_id, frame)
             record: MaskRecord | None = self._history.get("mask", obj_id, frame)
             return None if record is None else record.mask.decode()
 
@@ -636,7 +670,7 @@ class VideoSession:
     def merge_objects(self, into: int, other: int) -> None:
         """Add the masks of ``other`` to ``into`` and delete ``other``.
 
-        The frames that gain count as drawn by hand and are locked.
+        The frames that gain count as drawn by hand and are locked; the others stay as they are.
         """
         if into == other:
             raise PromptError(f"Object {into} cannot be merged with itself.")
@@ -692,7 +726,8 @@ class VideoSession:
         Parameters
         ----------
         path
-            The file, by custom ``….sam2``; one that stands there is replaced.
+            The file, by custom ``….sam2``; one that stands there is replaced. To the session's own file only what a
+            refused write left out is written.
 
         Raises
         ------
@@ -702,8 +737,10 @@ class VideoSession:
         target = Path(path).expanduser().resolve()
         with self._lock:
             self._check_idle()
-            if self._file is not None and self._file.path == target:
-                self._file.rewrite(self._history)
+            if self._file is not None and self._file.path == target and target.exists():
+                self._history.catch_up()
+                self._keep_setting(window=list(self.window), overlap=self.overlap)
+                self._keep_model()
                 return
             file = SessionFile.create(target, self._settings(), self._history)
             self._bind(file)
@@ -827,9 +864,16 @@ class VideoSession:
         # A predictor that is not ours may have no fingerprint.
         return {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)}
 
+    def _keep_model(self) -> None:
+        model = self._settings_of_model()
+        if self._file is not None and self._file.settings()["model"] != model:
+            self._file.set(model=model)
+
     def _keep_setting(self, **changed: Any) -> None:
         if self._file is not None:
-            self._file.set(settings={**self._file.settings()["settings"], **changed})
+            kept = self._file.settings()["settings"]
+            if kept != {**kept, **changed}:
+                self._file.set(settings={**kept, **changed})
 
     def _bind(self, file: SessionFile) -> None:
         if self._file is not None:
@@ -842,9 +886,15 @@ class VideoSession:
 
     def _check(self, obj_id: int, frame: int) -> None:
         self._check_open()
+        self._check_place(obj_id, frame)
+
+    def _check_place(self, obj_id: int, frame: int) -> None:
+        self._check_id(obj_id)
+        self._check_frame(frame)
+
+    def _check_id(self, obj_id: int) -> None:
         if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
             raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
-        self._check_frame(frame)
 
     def _check_frame(self, frame: int) -> int:
         whole = isinstance(frame, int | np.integer) and not isinstance(frame, bool)
@@ -856,10 +906,15 @@ class VideoSession:
         return sorted({self._check_frame(f) for f in _several("frames", frames)})
 
     def _check_object(self, obj_id: int) -> int:
+        self._check_id(obj_id)
         if self._history.get("object", obj_id) is None:
             known = ", ".join(str(i) for i in self._state.object_ids()) or "none yet"
             raise PromptError(f"There is no object {obj_id!r}; objects: {known}.")
         return obj_id
+
+    def _is_locked_as(self, obj_id: int, frame: int, mask: RunLengthMask) -> bool:
+        record = self._state.mask_record(obj_id, frame)
+        return bool(self._history.get("lock", obj_id, frame)) and record is not None and record.mask == mask
 
     def _check_unlocked(self, obj_id: int, frame: int) -> None:
         if self._history.get("lock", obj_id, frame):

@@ -11,7 +11,7 @@ from napari_sam2.history import History
 from napari_sam2.intensity import WindowedFrames
 from napari_sam2.masks import RunLengthMask, compose
 from napari_sam2.prompts import MaskPrompt, PromptSet
-from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames
+from napari_sam2.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames, is_answer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,10 +123,9 @@ class SessionState:
         record = self.mask_record(obj_id, frame)
         if accepted is None or record is None:
             return False
-        if accepted.mask is not None:
+        if accepted.prompts is None:
             return True
-        answers = record.source == "prompt" and record.computed_from == (accepted.prompts,)
-        return answers and self.is_by_this_model(record)
+        return is_answer(record, accepted.prompts) and self.is_by_this_model(record)
 
     def base(self, obj_id: int, frame: int) -> MaskRecord | None:
         """The mask of a frame as prompts correct it: one without the object knows what it is like nearby."""

@@ -155,17 +155,26 @@ class SessionHandle:
 
     def sync(self, preview: bool) -> Update:
         """Tell the session what changed and, if wanted, ask for the masks of the frames concerned."""
+        with self._lock:
+            if self.session is None and not any(self._pending.values()):
+                # Marks that came and went before there was a session need none, and no model.
+                self._pending.clear()
+                return Update()
         session = self.open()
         with self._lock:
-            changes, self._pending = self._pending, {}
+            noted, self._pending = self._pending, {}
             together, self._taken_together = self._taken_together, []
+        # What came and went, or was moved and moved back, since the last look is as the session knows it.
+        known = self.table()
+        changes = {key: prompts for key, prompts in noted.items() if _marks(prompts) != _marks(known.get(key))}
         update = Update()
         touched: set[int] = set()
         groups = {key: group for group in together for key in group}
         gone: set[PromptKey] = set()
         for (obj, frame), prompts in changes.items():
             touched.add(frame)
-            group = [key for key in sorted(groups.get((obj, frame), ())) if not changes[key] and key not in gone]
+            group = [key for key in sorted(groups.get((obj, frame), ())) if key in changes]
+            group = [key for key in group if not changes[key] and key not in gone]
             if not prompts and len(group) > 1 and self._clear_group(session, group, update):
                 gone.update(group)
             if (obj, frame) in gone:
@@ -451,6 +460,12 @@ class SessionHandle:
 def _digest(mask: NDArray[np.bool_] | None) -> int | None:
     """What tells one mask of a frame from another; None for none, and for an empty one."""
     return zlib.crc32(np.packbits(mask).tobytes()) if mask is not None and mask.any() else None
+
+
+def _marks(prompts: FramePrompts | None) -> Any:
+    """Return the marks of a frame in a form to compare; the order of clicks makes no difference."""
+    prompts = prompts or FramePrompts()
+    return sorted(zip(prompts.points, prompts.labels, strict=True)), prompts.box
 
 
 def _frames(session: VideoSession, frames: set[int]) -> list[tuple[Index, NDArray[np.uint16]]]:
