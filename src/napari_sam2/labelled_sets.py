@@ -20,7 +20,8 @@ import numpy as np
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
 from napari_sam2.intensity import default_window
-from napari_sam2.volume import ImageVolume, millimetres_per_unit
+from napari_sam2.units import millimetres_per_unit
+from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
