@@ -30,7 +30,7 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     """
     from napari_sam2.io import write_labels
 
-    labels = np.asarray(data)
+    labels = _without_channel(np.asarray(data), attributes)
     write_labels(path, labels, _volume(labels, attributes), _names(attributes))
     return [path]
 
@@ -39,9 +39,19 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
     """Write the selected label of a Labels layer as a mesh."""
     from napari_sam2.io.mesh import write_mesh
 
-    labels = np.asarray(data)
+    labels = _without_channel(np.asarray(data), attributes)
     write_mesh(path, labels, _volume(labels, attributes), int(attributes.get("selected_label", 1)))
     return [path]
+
+
+def _without_channel(labels: Any, attributes: dict[str, Any]) -> Any:
+    """Labels without the one voxel that they have along the channel axis of their image, so that they lie on it."""
+    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
+    if isinstance(volume, ImageVolume) and "c" in volume.axes and labels.ndim == volume.ndim:
+        channel = volume.axes.index("c")
+        if labels.shape[channel] == 1:
+            return labels.squeeze(channel)
+    return labels
 
 
 def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:

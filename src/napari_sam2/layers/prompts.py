@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_sam2.axes import rectangle_to_box
-from napari_sam2.layers.geometry import geometry_of
+from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
@@ -100,7 +100,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
         border_color="white",
         border_width=0.15,
         size=marker_size(image),
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
@@ -117,7 +117,7 @@ def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
         face_color="transparent",
         edge_width=marker_size(image) / 8,
         opacity=0.9,
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
@@ -132,15 +132,13 @@ def make_outline(image: Image) -> Shapes:
         face_color="transparent",
         edge_width=marker_size(image) / 12,
         opacity=0.35,
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
 def marker_size(image: Image) -> float:
     """Diameter of a point in data pixels: about one fiftieth of the picture, so that it can be grabbed."""
-    data = image.data[0] if image.multiscale else image.data
-    shape = data.shape[:-1] if image.rgb else data.shape
-    return max(1.5, max(shape[-2:]) / 50)
+    return max(1.5, max(grid_shape(image)[-2:]) / 50)
 
 
 def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str, along: str = "") -> None:

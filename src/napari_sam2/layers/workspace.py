@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import prompts as prompts_io
-from napari_sam2.layers.geometry import copy_geometry, on_geometry_change
-from napari_sam2.layers.image import VOLUME_KEY, grid_shape, volume_from_layer
+from napari_sam2.layers.geometry import move_to, on_geometry_change
+from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.naming import VOLUME_KEY, layer_axes
 from napari_sam2.layers.painting import Painting
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Workspace:
         self.viewer = viewer
         self.image = image
         self.ndim = image.ndim
+        self.letters = layer_axes(image)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -102,7 +104,7 @@ class Workspace:
             self.labels = labels_io.make_labels(self.image)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
-            self.painting = Painting(self.labels, self._hooks.stroke)
+            self.painting = Painting(self.labels, self._hooks.stroke, channel_place(self.image))
             self.look = {}
             self._add(self.labels, above=self.image)
         return self.labels
@@ -309,8 +311,11 @@ class Workspace:
             points.features = changed
 
     def _follow_image(self, event: Any = None) -> None:
+        if layer_axes(self.image) != self.letters:
+            return  # Of other axes now: these layers are about to go.
+        place = place_on(self.image)
         for layer in self.owned():
-            copy_geometry(self.image, layer)
+            move_to(layer, place)
         if self.labels is not None and self.fits():
             self.labels.metadata[VOLUME_KEY] = volume_from_layer(self.image)
 

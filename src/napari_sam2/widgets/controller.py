@@ -218,7 +218,7 @@ class SegmentController(QObject):
         if workspace is None or handle is None:
             return []
         layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
-        shape = handle.grid.label_shape
+        shape = handle.volume.label_shape
         return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
 
     # ------------------------------------------------------------------ work and what comes of it
@@ -359,9 +359,9 @@ class SegmentController(QObject):
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
         workspace, handle = self.choices.workspace, self.choices.handle
-        if workspace is None or handle is None or workspace.labels is None:
+        if workspace is None or handle is None or workspace.painting is None:
             return
-        data, volume = workspace.labels.data.copy(), handle.volume
+        data, volume = workspace.painting.array.copy(), handle.volume
 
         def write() -> str:
             import napari_sam2

@@ -149,6 +149,7 @@ class SessionHandle:
                 frame_axis=self.grid.frame_axis,
                 window=self.window,
                 at=dict(self.grid.at),
+                channel=self.grid.channels or None,
                 overlap=self._overlap or "keep",
             )
         return self.session
