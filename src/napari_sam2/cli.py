@@ -15,6 +15,7 @@ import numpy as np
 import napari_sam2 as ns
 from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
 from napari_sam2.io import check_label_target
+from napari_sam2.io.formats import label_suffixes, volume_names
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -288,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
 
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
-    segment.add_argument("image", help="a DICOM folder, a NIfTI or a TIFF file")
+    segment.add_argument("image", help=f"a folder of DICOM files, or an image: {volume_names()}")
     segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
     segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels")
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
@@ -297,7 +298,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--at", action="append", default=[], metavar="AXIS=INDEX", help="of a 4-D image, such as t=3")
     segment.add_argument("--series", help="UID or index of a series, where a folder holds several")
     segment.add_argument("--direction", default="both", choices=["both", "forward", "backward"])
-    segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .nii or .tif")
+    segment.add_argument("--out", required=True, metavar="FILE", help=f"labels, as {', '.join(label_suffixes())}")
     model_options(segment)
     segment.set_defaults(run=_segment, prompts=None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
+from napari_sam2.io.formats import label_names
 from napari_sam2.widgets.buttons import button, row, set_reason
 
 
@@ -49,7 +50,9 @@ class RunPanel(QGroupBox):
         self.redo_button = button(
             "Redo", "Do again what was taken back last. Key: Ctrl+Shift+Z", self.redo_clicked.emit
         )
-        self.save_button = button("Save labels…", "Write the labels to a file: NIfTI or TIFF.", self.save_clicked.emit)
+        self.save_button = button(
+            "Save labels…", f"Write the labels to a file: {label_names()}.", self.save_clicked.emit
+        )
         self.range_label = QLabel("slices")
         self.forecast_label = QLabel()
         self.forecast_label.setWordWrap(True)

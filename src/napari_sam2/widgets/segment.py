@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.check_dialog import CheckDialog
@@ -19,6 +18,7 @@ from napari_sam2.widgets.panels import Panels
 from napari_sam2.widgets.prompt_panel import PromptPanel
 from napari_sam2.widgets.review_panel import ReviewPanel
 from napari_sam2.widgets.run_panel import RunPanel
+from napari_sam2.widgets.saving import ask_where_to_save
 from napari_sam2.widgets.session_panel import SessionPanel
 from napari_sam2.widgets.source_panel import SourcePanel
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sam2.engine.predictor import VideoPredictor
-
-FILE_TYPES = "NIfTI (*.nii.gz *.nii);;TIFF (*.tif *.tiff);;All files (*)"
 
 
 def load_predictor(name: str, device: str) -> VideoPredictor:
@@ -134,10 +132,11 @@ class SegmentWidget(QWidget):
         outer.addWidget(scroll)
 
     def _ask_where_to_save(self) -> None:
-        image = self.controller.choices.image
-        name = f"{image.name if image is not None else 'image'}-labels.nii.gz".replace("/", "-")
-        path, _ = QFileDialog.getSaveFileName(self, "Save labels", str(Path.cwd() / name), FILE_TYPES)
-        if path:
+        image, handle = self.controller.choices.image, self.controller.choices.handle
+        if image is None or handle is None:
+            return
+        path = ask_where_to_save(self, str(image.name), handle.volume)
+        if path is not None:
             self.controller.save(path)
 
     def _ask_which_labels(self) -> None:
