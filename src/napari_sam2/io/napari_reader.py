@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.axes import FrameGrid
-from napari_sam2.intensity import default_window
+from napari_sam2.intensity import default_window, value_range
 from napari_sam2.io._dicom_lazy import LazyStack
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
+RANGE_KEY = "napari_sam2_range"
 _LOOKED_AT = 64
 # Series that decode in a moment are read at once; larger ones show their first slice meanwhile.
 _AT_ONCE = 2**25
@@ -96,7 +97,10 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
         options["rgb"] = True
     else:
         grid = FrameGrid.of(volume, **_any_frame(volume))
-        options["contrast_limits"] = volume.window or default_window(volume, grid)
+        window = volume.window or default_window(volume, grid)
+        options["contrast_limits"] = window
+        # A layer takes no range; whoever adds this one gives it to it.
+        options["metadata"][RANGE_KEY] = value_range(volume, window)
     axes = volume.label_axes
     if colour or axes == volume.axes:
         options |= {
