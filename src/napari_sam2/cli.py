@@ -16,6 +16,7 @@ import napari_sam2 as ns
 from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
 from napari_sam2.io import check_label_target
 from napari_sam2.io.formats import label_suffixes, volume_names
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -123,7 +124,9 @@ def _apply_prompts(session: VideoSession, prompts: Sequence[tuple[str, str]]) ->
 def _propagate(session: VideoSession, direction: Direction = "both") -> None:
     from tqdm import tqdm
 
-    with tqdm(total=session.frame_count, unit="frame", desc="propagating", file=sys.stderr) as bar:
+    with tqdm(
+        total=session.frame_count, unit=frame_word(session.grid.frame_axis), desc="propagating", file=sys.stderr
+    ) as bar:
 
         def show(done: int, total: int, stage: str) -> None:
             bar.total = total
@@ -291,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
     segment.add_argument("image", help=f"a folder of DICOM files, or an image: {volume_names()}")
     segment.add_argument("--object", action=_Prompt, metavar="N", help="the prompts that follow are of this object")
-    segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on frame Z, in pixels")
+    segment.add_argument("--box", action=_Prompt, metavar="Z,Y0,X0,Y1,X1", help="a half-open box on slice Z, in pixels")
     segment.add_argument("--point", action=_Prompt, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg")
     segment.add_argument("--window", metavar="LO,HI", help="the values shown as black and white")
     segment.add_argument("--axis", help="letter of the axis to propagate along (default: time, else the coarsest)")

@@ -22,6 +22,7 @@ from napari_sam2.layers.naming import (
     unit_name,
 )
 from napari_sam2.volume import ImageVolume, VolumeSource, millimetres_per_unit
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -195,11 +196,11 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
     unit = unit_name(layer.units[index])
     if axis == "t":
         step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if is_time(unit) else ""
-        return f"t{step}, {count} frames"
+        return f"t{step}, {count} {frame_word('t', count)}"
     if unit in ("pixel", ""):
         unit = (volume.units or "").strip()
     step = f", {volume.spacing_of(axis):.3g} {_SHORT_UNITS.get(unit, unit)}" if unit and unit != "pixel" else ""
-    return f"{axis}{step}, {count} slices"
+    return f"{axis}{step}, {count} {frame_word(axis, count)}"
 
 
 def _length_unit(layer: Image, letters: str) -> str | None:

@@ -304,6 +304,27 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
         points.features = features
 
 
+def stray_points(points: Points, grid: FrameGrid) -> list[int]:
+    """Which points of this grid lie beside the picture of their frame."""
+    rows = zip(points.data, points.features["along"], strict=True)
+    return [
+        i
+        for i, (point, along) in enumerate(rows)
+        if _is_along(along, grid.frame_axis)
+        and _is_here(point, grid)
+        and 0 <= grid.to_frame(point)[0] < grid.frame_count
+        and _frame_of(point, grid) is None
+    ]
+
+
+def is_outside(place: Any, grid: FrameGrid) -> bool:
+    """Whether a place, in data coordinates of the layers, lies outside the image."""
+    inside = (
+        (-0.5 <= v <= n - 0.5) or a == "c" for v, n, a in zip(place, grid.label_shape, grid.label_axes, strict=True)
+    )
+    return not all(inside)
+
+
 def _frame_of(point: Any, grid: FrameGrid) -> tuple[int, float, float] | None:
     if not _is_here(point, grid):
         return None

@@ -19,7 +19,7 @@ from napari_sam2.layers.image import (
     shown_window,
     volume_from_layer,
 )
-from napari_sam2.layers.naming import axes_choices, layer_axes, letters_of
+from napari_sam2.layers.naming import assumed_axes, axes_choices, layer_axes, letters_of
 from napari_sam2.layers.workspace import Hooks, Workspace
 from napari_sam2.widgets.handle import SessionHandle
 
@@ -84,6 +84,7 @@ class Choices(QObject):
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
         self._at: tuple[tuple[str, int], ...] = ()
+        self._refused: tuple[Image, str] | None = None
 
     # ------------------------------------------------------------------ what is chosen
 
@@ -91,6 +92,19 @@ class Choices(QObject):
     def workspace(self) -> Workspace | None:
         """The layers of the current image."""
         return None if self.image is None else self._workspaces.get(id(self.image))
+
+    @property
+    def why_not(self) -> str:
+        """Why the image that was chosen cannot be worked on; empty where none was, or it can."""
+        return "" if self._refused is None else self._refused[1]
+
+    @property
+    def doubt(self) -> str:
+        """A sentence for an image of which nothing says whether an axis is time; empty for others."""
+        if self.image is None or "t" not in assumed_axes(self.image):
+            return ""
+        axes = ", ".join(layer_axes(self.image))
+        return f"Nothing says what the axes of {str(self.image.name)!r} are: {axes} is assumed. Change it beside Along."
 
     @property
     def handle(self) -> SessionHandle | None:
@@ -129,6 +143,12 @@ class Choices(QObject):
         """Offer the image layers of the viewer; keep the current one, else take the active or the last."""
         images = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
         current: Any = self.image if self.image in images else None
+        if self._refused is not None and self._refused[0] not in images:
+            self._refused = None
+            self.changed.emit()
+        if current is None and prefer is None and self._refused is not None:
+            self._panel.set_images([(str(layer.name), layer) for layer in images], self._refused[0])
+            return
         if current is None:
             current = prefer if prefer in images else images[-1] if images else None
         self._panel.set_images([(str(layer.name), layer) for layer in images], current)
@@ -144,11 +164,13 @@ class Choices(QObject):
         self._watch(False)
         self.image = None
         self.axis = None
+        self._refused = None
         axes: list[tuple[str, Any]] = []
         if image is not None:
             try:
                 axes = [(c.text, c.axis) for c in axis_choices(image)]
             except NapariSam2Error as error:
+                self._refused = image, str(error).splitlines()[0]
                 self.failed.emit(error)
             else:
                 self._adopt(image, axes[0][1])

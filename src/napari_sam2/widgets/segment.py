@@ -21,6 +21,7 @@ from napari_sam2.widgets.run_panel import RunPanel
 from napari_sam2.widgets.saving import ask_where_to_save
 from napari_sam2.widgets.session_panel import SessionPanel
 from napari_sam2.widgets.source_panel import SourcePanel
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ class SegmentWidget(QWidget):
         self.advanced = AdvancedPanel(self.source.model.device_box)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.status.setToolTip("Model, device, objects, and what happened last.")
+        self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
         self._lay_out()
         panels = Panels(
             self.source,
@@ -145,7 +146,7 @@ class SegmentWidget(QWidget):
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
             return
         handle = self.controller.choices.handle
-        called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.wish())
