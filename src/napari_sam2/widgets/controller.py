@@ -232,15 +232,23 @@ class SegmentController(QObject):
     # ------------------------------------------------------------------ work and what comes of it
 
     def submit(
-        self, job: Callable[[SessionHandle], Update], text: str, key: Any = None, handle: SessionHandle | None = None
+        self,
+        job: Callable[[SessionHandle], Update],
+        text: str,
+        key: Any = None,
+        handle: SessionHandle | None = None,
+        keep_words: bool = False,
     ) -> None:
-        """Let a worker do something with a session, the current one by default, and draw what comes of it."""
+        """Let a worker do something with a session, the current one by default, and draw what comes of it.
+
+        What the status line says of the act before is old news then, unless it is to be kept.
+        """
         workspace, handle = self.choices.workspace, handle or self.choices.handle
         if workspace is None or handle is None:
             return
 
-        # A new act: what came of the one before is old news.
-        self._last_words = ""
+        if not keep_words:
+            self._last_words = ""
 
         def work() -> Update | None:
             # The image may have been removed meanwhile.

@@ -70,6 +70,6 @@ class GreyWindow(QObject):
         window, handle = self._choices.window(), self._choices.handle
         if window is not None and handle is not None and window != handle.window:
             low, high = window
-            self._controller.submit(
-                lambda h: h.set_window(low, high), "Setting the window…", key=("window", id(handle))
-            )
+            # The widget may have chosen the window, not the user.
+            key = ("window", id(handle))
+            self._controller.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)
