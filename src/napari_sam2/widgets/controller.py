@@ -500,7 +500,9 @@ class SegmentController(QObject):
     def _why_no_steps(self, handle: SessionHandle | None) -> tuple[str, str]:
         """Why there is nothing to undo, and nothing to redo; empty where there is."""
         session = None if handle is None else handle.session
-        coming = self.queue.busy or self._markers.isActive() or (handle is not None and handle.waits)
+        coming = self._markers.isActive() or (
+            handle is not None and (handle.waits or (session is None and handle.seen))
+        )
         undo = coming or (session is not None and session.can_undo)
         redo = session is not None and session.can_redo
         return "" if undo else "nothing was done yet.", "" if redo else "nothing was taken back."
