@@ -91,8 +91,8 @@ def axes_choices(layer: Image) -> list[tuple[str, str]]:
     shape = finest(layer).shape
     rows = []
     for letters in dict.fromkeys([now, *offered]):
-        text = ", ".join(a if a in "yx" else f"{a} ({n})" for a, n in zip(letters, shape, strict=False))
-        rows.append((f"{text}, assumed" if assumed and letters == now else text, letters))
+        text = ", ".join(f"{a} {n}" for a, n in zip(letters, shape, strict=False) if a not in "yx")
+        rows.append((f"assumed: {text}" if assumed and letters == now else text, letters))
     return rows
 
 
