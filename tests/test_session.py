@@ -307,7 +307,7 @@ def test_progress(session):
     [
         (lambda s: s.add_points(1, 99, [(1, 1)]), "Frame 99"),
         (lambda s: s.add_points(0, 3, [(1, 1)]), "obj_id=0"),
-        (lambda s: s.add_points(1, 3, [(1, 99)]), "outside the frame"),
+        (lambda s: s.add_points(1, 3, [(1, 99)]), "outside the picture"),
         (lambda s: s.add_points(1, 3, [(np.nan, 1)]), "finite"),
         (lambda s: s.add_points(1, 3, [(1, 1)], [2]), "labels must be 1"),
         (lambda s: s.add_box(1, 3, (5, 5, 5, 9)), "empty"),

@@ -67,7 +67,7 @@ def test_cut_refuses_where_a_locked_frame_lies_beyond(session):
     list(session.propagate())
     session.lock(16, 1)
     before = session.labels()
-    with pytest.raises(PromptError, match="frame 16 is locked"):
+    with pytest.raises(PromptError, match="slice 16 is locked"):
         session.cut(1, 14, "above")
     assert np.array_equal(session.labels(), before)
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, cast
 import napari_sam2 as ns
 from napari_sam2.errors import LicenceError, NapariSam2Error, PromptError, WriteError
 from napari_sam2.io import check_label_target
+from napari_sam2.io.formats import label_suffixes, volume_names
 from napari_sam2.options import Parser, PromptWord, count, fixed_axes, join_values, numbers, object_numbers, whole
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -72,7 +74,9 @@ def _apply_prompts(session: VideoSession, words: Sequence[tuple[str, str]]) -> N
 def _propagate(session: VideoSession, direction: Direction = "both") -> None:
     from tqdm import tqdm
 
-    with tqdm(total=session.frame_count, unit="frame", desc="propagating", file=sys.stderr) as bar:
+    with tqdm(
+        total=session.frame_count, unit=frame_word(session.grid.frame_axis), desc="propagating", file=sys.stderr
+    ) as bar:
 
         def show(done: int, total: int, stage: str) -> None:
             bar.total = total
@@ -254,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
 
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
-    segment.add_argument("image", help="a DICOM or OME-Zarr folder, a NIfTI, NRRD or TIFF file")
+    segment.add_argument("image", help=f"a folder of DICOM files, or an image: {volume_names()}")
     segment.add_argument(
         "--object",
         action=PromptWord,
@@ -268,7 +272,7 @@ def _parser() -> argparse.ArgumentParser:
         "--box",
         action=PromptWord,
         metavar="Z,Y0,X0,Y1,X1",
-        help="a half-open box on frame Z, in pixels; one an object and frame",
+        help="a half-open box on slice Z, in pixels; one an object and slice",
     )
     segment.add_argument(
         "--point", action=PromptWord, metavar="Z,Y,X[,neg]", help="a click inside, or outside with neg"
@@ -285,7 +289,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=["both", "forward", "backward"],
         help="from the prompted frames, of an image of several (default: both)",
     )
-    segment.add_argument("--out", required=True, metavar="FILE", help="labels, as .nii.gz, .tif, .dcm, … by the suffix")
+    segment.add_argument("--out", required=True, metavar="FILE", help=f"labels, as {', '.join(label_suffixes())}")
     model_options(segment)
     segment.set_defaults(run=_segment, prompts=None)
 

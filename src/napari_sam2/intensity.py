@@ -13,6 +13,8 @@ import numpy as np
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
@@ -55,9 +57,63 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
     above = values[values > values.min()]
     if above.size == 0:
         level = float(values[0])
-        return level, level + 1.0
+        return level, level + _step(level)
     low, high = (float(v) for v in np.percentile(above, (0.5, 99.5)))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    return (low, high) if high > low else (low - _step(low) / 2, low + _step(low) / 2)
+
+
+def value_range(volume: ImageVolume, window: tuple[float, float] | None = None) -> tuple[float, float]:
+    """The lowest and the highest value of a volume, between which a window can be chosen; reads the image.
+
+    NaN and infinities are left out. Of an array that is not in memory some frames are read, and half of what they span
+    is added on each side, as far as the type goes. Values of 8 bits have the range of their type.
+
+    Parameters
+    ----------
+    window
+        Lies inside the range that is returned.
+    """
+    array = volume.array
+    dtype = np.dtype(array.dtype)
+    kind = np.iinfo(dtype) if dtype.kind in "iu" else None
+    if dtype.kind == "b":
+        low, high = 0.0, 1.0
+    elif kind is not None and kind.bits == 8:
+        low, high = float(kind.min), float(kind.max)
+    elif isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        low, high = _extremes(array if array.ndim > 2 else array[None])
+    else:
+        low, high = _extremes(_some_planes(array))
+        room = min((high - low) / 2, float(np.finfo(np.float64).max) / 4)
+        low, high = low - room, high + room
+        if kind is not None:
+            low, high = max(low, float(kind.min)), min(high, float(kind.max))
+    if window is not None:
+        low, high = min(low, window[0]), max(high, window[1])
+    return (low, high) if high > low else (low, low + _step(low))
+
+
+def _extremes(planes: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """The lowest and the highest finite value; 0 and 0 where there is none."""
+    lows, highs = [], []
+    for plane in planes:
+        finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
+        if finite.size:
+            lows.append(float(finite.min()))
+            highs.append(float(finite.max()))
+    return (min(lows), max(highs)) if lows else (0.0, 0.0)
+
+
+def _some_planes(array: Any) -> Iterator[NDArray[Any]]:
+    """First, middle and last plane of an array, by all axes but the last two."""
+    for share in (0.0, 0.5, 1.0):
+        index = tuple(round(share * (n - 1)) for n in array.shape[:-2])
+        yield np.asarray(array[index])
+
+
+def _step(level: float) -> float:
+    """1, or as much as can be told from a value that is large."""
+    return max(1.0, abs(level) * 1e-6)
 
 
 def _look_like_hu(values: NDArray[np.float64]) -> bool:

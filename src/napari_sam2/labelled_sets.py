@@ -20,6 +20,7 @@ import numpy as np
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
 from napari_sam2.intensity import default_window
+from napari_sam2.io.formats import FORMATS, ZARR, by_suffix, without_suffix
 from napari_sam2.units import millimetres_per_unit
 from napari_sam2.volume import ImageVolume
 
@@ -107,12 +108,12 @@ class SetEntry:
 
 def find_sets(data: Path) -> list[Path]:
     """The labelled files of a path: an ``.npz`` file, an image that has a label file beside it, or a folder of them."""
-    if data.is_file():
+    if data.is_file() or by_suffix(data.name) is ZARR:
         return [data]
     if not data.is_dir():
         raise ReadError(f"{data} is neither a file nor a folder; give a labelled set or a folder of them.")
     found = sorted(data.glob("*.npz"))
-    found += [f for f in sorted([*data.glob("*.nii*"), *data.glob("*.tif*")]) if label_file(f) is not None]
+    found += [f for f in sorted(data.iterdir()) if by_suffix(f.name) is not None and label_file(f) is not None]
     if not found:
         raise ReadError(f"{data} holds no .npz set and no image with a NAME_labels or NAME_label file beside it.")
     return found
@@ -148,11 +149,13 @@ def _listed(entries: Sequence[SetEntry]) -> str:
 
 
 def label_file(image: Path) -> Path | None:
-    """The label file beside an image: ``NAME_labels`` or ``NAME_label`` with the same suffix."""
-    stem, _, suffix = image.name.partition(".")
-    if stem.endswith(("_label", "_labels")):
+    """The label file beside an image: ``NAME_labels`` or ``NAME_label``, best with the same suffix."""
+    name = without_suffix(image.name)
+    if name.endswith(("_label", "_labels")):
         return None
-    return next((p for end in ("_labels", "_label") if (p := image.with_name(f"{stem}{end}.{suffix}")).exists()), None)
+    suffixes = [image.name[len(name) :], *(s for f in FORMATS if f.labels_reader for s in f.suffixes)]
+    beside = (image.with_name(f"{name}{end}{suffix}") for suffix in suffixes for end in ("_labels", "_label"))
+    return next((p for p in beside if p.exists()), None)
 
 
 def load_set(path: Path) -> LabelledSet:
@@ -162,7 +165,7 @@ def load_set(path: Path) -> LabelledSet:
 
         labels = label_file(path)
         if labels is None:
-            raise ReadError(f"{path} has no label file beside it: NAME_labels or NAME_label with the same suffix.")
+            raise ReadError(f"{path} has no label file beside it, NAME_labels or NAME_label.")
         volume = read_volume(path)
         return LabelledSet(path.name, volume, read_labels(labels, volume), {})
     try:

@@ -124,8 +124,8 @@ def give_pixels(state: SessionState, put: Put, obj_id: int, frame: int, taken: N
 # ---------------------------------------------------------------------- the ends of an object
 
 
-def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_count: int) -> None:
-    """End an object at a frame: what lies beyond is removed, and no run goes there.
+def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_count: int, word: str = "frame") -> None:
+    """End an object at a frame, which errors call ``word``: what lies beyond is removed, and no run goes there.
 
     Nothing changes where no frame lies beyond, or where the object was cut already before it.
 
@@ -141,7 +141,8 @@ def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_c
     if beyond["lock"]:
         at = min(beyond["lock"], key=lambda f: abs(f - frame))
         raise PromptError(
-            f"Object {obj_id} cannot be cut {side} frame {frame}: frame {at} is locked.\nUnlock it first, or cut there."
+            f"Object {obj_id} cannot be cut {side} {word} {frame}: {word} {at} is locked.\n"
+            "Unlock it first, or cut there."
         )
     for kind, frames in beyond.items():
         for f in frames:

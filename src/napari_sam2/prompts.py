@@ -139,7 +139,7 @@ def make_points(
     height, width = frame_shape
     for y, x in array:
         if not (-0.5 <= y <= height - 0.5 and -0.5 <= x <= width - 0.5):
-            raise PromptError(f"The point (y={y:g}, x={x:g}) lies outside the frame of {height} x {width} pixels.")
+            raise PromptError(f"The point (y={y:g}, x={x:g}) lies outside the picture of {height} x {width} pixels.")
     return tuple(PointPrompt(float(y), float(x), bool(k)) for (y, x), k in zip(array, kinds, strict=True))
 
 
@@ -157,7 +157,7 @@ def make_box(box: Sequence[float], frame_shape: tuple[int, int]) -> BoxPrompt:
     height, width = frame_shape
     y0, x0, y1, x1 = max(y0, 0.0), max(x0, 0.0), min(y1, float(height)), min(x1, float(width))
     if y1 <= y0 or x1 <= x0:
-        raise PromptError(f"The box {tuple(values)} lies outside the frame of {height} x {width} pixels.")
+        raise PromptError(f"The box {tuple(values)} lies outside the picture of {height} x {width} pixels.")
     return BoxPrompt(y0, x0, y1, x1)
 
 
@@ -165,7 +165,7 @@ def make_mask(mask: NDArray[Any], frame_shape: tuple[int, int]) -> MaskPrompt:
     """Check a ``(Y, X)`` mask against the frame; anything but zero is inside."""
     array = np.asarray(mask)
     if array.shape != frame_shape:
-        raise PromptError(f"The mask has shape {array.shape}, but the frame has {frame_shape}.")
+        raise PromptError(f"The mask has shape {array.shape}, but the picture has {frame_shape}.")
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise PromptError("The mask has pixels that are not a number; each must be inside (1) or outside (0).")
     return MaskPrompt(RunLengthMask.encode(array.astype(bool)))

@@ -30,6 +30,7 @@ from napari_sam2.replay import replay
 from napari_sam2.state import PROMPTING, SessionState
 from napari_sam2.store import SessionFile
 from napari_sam2.volume import ImageVolume
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -228,7 +229,7 @@ class VideoSession:
             if i != 0 and (wanted is None or int(i) in wanted)
         ]
         if not found:
-            raise PromptError(f"The labels hold nothing to take on the frames {chosen}.")
+            raise PromptError(f"The labels hold nothing to take on the {self._word}s {chosen}.")
         new = {place: make_mask(pictures[place[1]] == place[0], self.frame_shape) for place in found}
         with self._lock:
             for (obj_id, frame), mask in list(new.items()):
@@ -359,7 +360,7 @@ class VideoSession:
                     asked = [i for i in self._state.object_ids() if self._history.get("prompts", i, frame)]
                     if not asked:
                         raise PromptError(
-                            f"No object has a prompt on frame {frame}; add a point, a box or a mask there."
+                            f"No object has a prompt on {self._word} {frame}; add a point, a box or a mask there."
                         )
                     stale = {i: self._state.accepted(i) for i in asked if not self._state.is_answered(i, frame)}
                     if not stale:
@@ -439,7 +440,7 @@ class VideoSession:
         if stop_when_gone is None:
             stop_when_gone = 0 if self.exact or self.grid.frame_axis == "t" else DEFAULT_PATIENCE
         elif not isinstance(stop_when_gone, int | np.integer) or stop_when_gone < 0:
-            raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of frames, or 0 for never.")
+            raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of {self._word}s, or 0 for never.")
         wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
         with self._lock:
             self._check_open()
@@ -553,7 +554,7 @@ class VideoSession:
             for frame in chosen:
                 self._check(obj_id, frame)
                 if self._history.get("mask", obj_id, frame) is None:
-                    raise PromptError(f"Object {obj_id} has no mask on frame {frame} to lock.")
+                    raise PromptError(f"Object {obj_id} has no mask on {self._word} {frame} to lock.")
             with self._history.step("lock", obj_id=obj_id, frames=chosen) as put:
                 for frame in chosen:
                     object_table.lock(self._state, put, obj_id, frame)
@@ -585,7 +586,7 @@ class VideoSession:
             self._check_object(obj_id)
             self._check_frame(frame)
             with self._history.step("cut", obj_id=obj_id, frame=frame, side=side) as put:
-                object_table.cut(self._history, put, obj_id, frame, side, self.frame_count)
+                object_table.cut(self._history, put, obj_id, frame, side, self.frame_count, self._word)
 
     # ------------------------------------------------------------------ results
 
@@ -686,6 +687,16 @@ class VideoSession:
                 yield put
 
     # ------------------------------------------------------------------ undo
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._history.steps)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to do again."""
+        return bool(self._history.undone)
 
     def undo(self) -> bool:
         """Take back the last step, prompts and masks together; False if there is none."""
@@ -896,10 +907,17 @@ class VideoSession:
         if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
             raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
 
+    @property
+    def _word(self) -> str:
+        """What messages call a frame."""
+        return frame_word(self.grid.frame_axis)
+
     def _check_frame(self, frame: int) -> int:
         whole = isinstance(frame, int | np.integer) and not isinstance(frame, bool)
         if not whole or not 0 <= frame < self.frame_count:
-            raise PromptError(f"Frame {frame!r} does not exist: the stack has frames 0 to {self.frame_count - 1}.")
+            raise PromptError(
+                f"There is no {self._word} {frame!r}: the image has {self._word}s 0 to {self.frame_count - 1}."
+            )
         return int(frame)
 
     def _check_frames(self, frames: Iterable[int]) -> list[int]:
@@ -918,7 +936,7 @@ class VideoSession:
 
     def _check_unlocked(self, obj_id: int, frame: int) -> None:
         if self._history.get("lock", obj_id, frame):
-            raise PromptError(f"Frame {frame} of object {obj_id} is locked; unlock it before prompting there.")
+            raise PromptError(f"Object {obj_id} is locked on {self._word} {frame}; unlock it before prompting there.")
 
     def _check_open(self) -> None:
         if self._closed:

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_sam2.errors import PromptError
 from napari_sam2.masks import bounding_box, deepest_pixel
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,7 +29,8 @@ def prompt_object(session: VideoSession, obj_id: int, frame: int, target: NDArra
     else:
         box = bounding_box(target)
         if box is None:
-            raise PromptError(f"The truth of object {obj_id} on frame {frame} is empty; there is nothing to box.")
+            word = frame_word(session.grid.frame_axis)
+            raise PromptError(f"The truth of object {obj_id} on {word} {frame} is empty; there is nothing to box.")
         session.add_box(obj_id, frame, box)
 
 

@@ -1,6 +1,44 @@
-"""Figures as people say them."""
+"""Figures and terms as people say them."""
 
 from __future__ import annotations
+
+import re
+
+_EITHER = re.compile(r"\b([sS])lice(s?)\b|\b([fF])rame(s?)\b")
+
+
+def frame_word(frame_axis: str | None, count: int = 1) -> str:
+    """What a frame is called: ``"frame"`` in a time-lapse, ``"slice"`` in a volume; in the plural unless there is one.
+
+    Parameters
+    ----------
+    frame_axis
+        Letter of the axis that is followed.
+
+    Examples
+    --------
+    >>> frame_word("t"), frame_word("z", 12)
+    ('frame', 'slices')
+    """
+    word = "frame" if frame_axis == "t" else "slice"
+    return word if count == 1 else f"{word}s"
+
+
+def in_terms_of(text: str, frame_axis: str | None) -> str:
+    """A text that speaks of slices or of frames, with the word that fits the axis.
+
+    Examples
+    --------
+    >>> in_terms_of("Lock this slice. Slices stay.", "t")
+    'Lock this frame. Frames stay.'
+    """
+    word = frame_word(frame_axis)
+
+    def fitting(found: re.Match[str]) -> str:
+        first, plural = found[1] or found[3], found[2] or found[4] or ""
+        return (word.capitalize() if first.isupper() else word) + plural
+
+    return _EITHER.sub(fitting, text)
 
 
 def duration(seconds: float) -> str:

@@ -410,7 +410,7 @@ def _fitting(
         notes.append("Objects are computed one by one.")
     if too_much() > 0 and plan.frames_at_once > 1:
         plan = replace(plan, frames_at_once=1)
-        notes.append("Frames are encoded one by one.")
+        notes.append("Images are encoded one by one.")
     if too_much() <= 0:
         return plan, notes, True
     smaller = _smaller_model(predictor)

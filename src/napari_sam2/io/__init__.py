@@ -11,6 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.io.formats import (
+    DICOM,
+    FOREIGN,
+    FORMATS,
+    NAMED_FORMATS,
+    NIFTI,
+    TIFF,
+    ZARR,
+    by_suffix,
+    is_inside_zarr,
+    label_format,
+    label_suffixes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,30 +32,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom import SeriesInfo
+    from napari_sam2.io.formats import Format
     from napari_sam2.io.terminology import SegmentCode
     from napari_sam2.volume import ImageVolume
 
 __all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
 _log = logging.getLogger(__name__)
-
-NIFTI_SUFFIXES = (".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz", ".mgz", ".mgh")
-ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-TIFF_SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".companion.ome")
-LABEL_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".mha", ".tif", ".tiff", ".dcm", ".zarr")
-# Known formats of other programs, so that they are not mistaken for a DICOM file without a suffix.
-_FOREIGN = {
-    ".mnc": "MINC",
-    ".par": "Philips PAR/REC",
-    ".rec": "Philips PAR/REC",
-    ".head": "AFNI",
-    ".brik": "AFNI",
-    ".npz": "NumPy",
-    ".npy": "NumPy",
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-}
 
 
 def read_volume(path: str | PathLike[str], series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
@@ -132,27 +128,12 @@ def write_labels(
         If the suffix is unknown, the labels do not fit, or the disk refuses.
     """
     path = check_label_target(path, volume)
-    name = path.name.lower()
-    if name.endswith((".nii", ".nii.gz")):
-        from napari_sam2.io._nifti_labels import write_nifti_labels
-
-        write_nifti_labels(path, labels, volume, names)
-    elif name.endswith((".nrrd", ".mha")):
-        from napari_sam2.io.itk import write_itk_labels
-
-        write_itk_labels(path, labels, volume, names)
-    elif name.endswith(".zarr") or path.parent.name == "labels":
-        from napari_sam2.io._ome_zarr_labels import write_ome_zarr_labels
-
-        write_ome_zarr_labels(path, labels, volume, names)
-    elif name.endswith(".dcm"):
-        from napari_sam2.io.dicom_seg import write_dicom_seg
-
-        write_dicom_seg(path, labels, volume, names, codes)
+    found = label_format(path)
+    assert found is not None
+    if found is DICOM:
+        found.write_labels(path, labels, volume, names, codes)
     else:
-        from napari_sam2.io._tiff_labels import write_tiff_labels
-
-        write_tiff_labels(path, labels, volume, names)
+        found.write_labels(path, labels, volume, names)
 
 
 def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
@@ -161,13 +142,13 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
     Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
     """
     path = Path(path).expanduser()
-    in_zarr = path.parent.name == "labels"
-    if not in_zarr and not path.name.lower().endswith(LABEL_SUFFIXES):
+    if label_format(path) is None:
         raise WriteError(
             f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
-            f"Use one of the suffixes {', '.join(LABEL_SUFFIXES)}."
+            f"Use one of the suffixes {', '.join(label_suffixes())}."
         )
-    if not in_zarr and not path.parent.is_dir():
+    # The groups inside an OME-Zarr are made as they are needed.
+    if not is_inside_zarr(path) and not path.parent.is_dir():
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
     sources = () if volume.source is None else volume.source.paths
     if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
@@ -196,32 +177,15 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         If the file is unreadable, holds no labels, or lies on another grid.
     """
     path = _existing(Path(path).expanduser())
-    name = path.name.lower()
-    if name.endswith(NIFTI_SUFFIXES):
-        from napari_sam2.io._nifti_labels import read_nifti_labels
-
-        return read_nifti_labels(path, volume)
-    if name.endswith(ITK_SUFFIXES):
-        from napari_sam2.io.itk import read_itk_labels
-
-        return read_itk_labels(path, volume)
-    if name.endswith(TIFF_SUFFIXES):
-        from napari_sam2.io.tiff import read_tiff_labels
-
-        return read_tiff_labels(path, volume)
-    from napari_sam2.io._dicom_files import looks_like_dicom
-    from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr_labels
-
-    if is_zarr(path):
-        return read_ome_zarr_labels(path, volume)
-    if path.is_file() and looks_like_dicom(path):
-        from napari_sam2.io.dicom_labels import read_dicom_labels
-
-        return read_dicom_labels(path, volume)
-    raise ReadError(
-        f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
-        f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
-    )
+    found = _format_of(path)
+    if found is None:
+        suffixes = (s for f in FORMATS if f.labels_reader for s in f.suffixes)
+        raise ReadError(
+            f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
+            f"Labels are read from {', '.join(suffixes)}."
+        )
+    labels: NDArray[Any] = found.read_labels(path, volume)
+    return labels
 
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
@@ -245,39 +209,37 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
     name = _existing(path).name.lower()
-    if path.is_file():
-        if name.endswith(NIFTI_SUFFIXES):
-            from napari_sam2.io.nifti import read_nifti
-
-            return read_nifti(path)
-        if name.endswith(ITK_SUFFIXES):
-            from napari_sam2.io.itk import read_itk
-
-            return read_itk(path)
-        if name.endswith(TIFF_SUFFIXES):
-            from napari_sam2.io.tiff import read_tiff
-
-            return read_tiff(path)
-        foreign = _FOREIGN.get(Path(name.removesuffix(".gz")).suffix)
-        if foreign is not None:
-            raise ReadError(
-                f"{path} cannot be read: the format {foreign} is not supported.\n"
-                "Convert it to NIfTI, DICOM or TIFF, or wrap the array in ImageVolume."
-            )
+    found = _format_of(path)
+    if found is not None and found is not DICOM:
+        return found.read_volume(path)
+    foreign = FOREIGN.get(Path(name.removesuffix(".gz")).suffix)
+    if path.is_file() and foreign is not None:
+        raise ReadError(
+            f"{path} cannot be read: the format {foreign} is not supported.\n"
+            f"Convert it to {NIFTI.name}, {DICOM.name} or {TIFF.name}, or wrap the array in ImageVolume."
+        )
     if path.is_dir():
-        from napari_sam2.io.ome_zarr import is_zarr, read_ome_zarr
-
-        if is_zarr(path):
-            return read_ome_zarr(path)
         from napari_sam2.io._folders import holds_dicom, tiff_files
 
         if tiff_files(path) and not holds_dicom(path):
             from napari_sam2.io._tiff_folder import read_tiff_folder
 
             return read_tiff_folder(path)
-    from napari_sam2.io.dicom import read_dicom
+    return DICOM.read_volume(path, series, lazy)
 
-    return read_dicom(path, series, lazy)
+
+def _format_of(path: Path) -> Format | None:
+    """The format of a file or folder, by its suffix or what it holds; None where neither says it."""
+    if not path.is_file():
+        from napari_sam2.io.ome_zarr import is_zarr
+
+        return ZARR if is_zarr(path) else None
+    found = by_suffix(path.name, NAMED_FORMATS)
+    if found is None:
+        from napari_sam2.io._dicom_files import looks_like_dicom
+
+        return DICOM if looks_like_dicom(path) else None
+    return found
 
 
 def _existing(path: Path) -> Path:

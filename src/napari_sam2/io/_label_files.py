@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io._labels import LabelNote, as_labels, label_note_in
+from napari_sam2.io._labels import LabelNote, as_labels
+from napari_sam2.io.formats import NAMED_FORMATS, by_suffix
 from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
@@ -48,25 +49,14 @@ def label_note_of(path: Path) -> LabelNote | None:
     ReadError
         If the metadata of an OME-Zarr or DICOM file are damaged.
     """
-    from napari_sam2.io import ITK_SUFFIXES, NIFTI_SUFFIXES, TIFF_SUFFIXES
     from napari_sam2.io.ome_zarr import attributes_of, is_zarr
 
-    name = path.name.lower()
     if path.is_dir():
         about = attributes_of(path).get("image-label") if is_zarr(path) else None
         return LabelNote(_zarr_names(about)) if isinstance(about, dict) else None
-    if name.endswith(NIFTI_SUFFIXES):
-        from napari_sam2.io._nifti_labels import read_nifti_label_note
-
-        return read_nifti_label_note(path)
-    if name.endswith(ITK_SUFFIXES):
-        from napari_sam2.io.itk import read_itk_label_note
-
-        return read_itk_label_note(path)
-    if name.endswith(TIFF_SUFFIXES):
-        from napari_sam2.io._tiff_series import read_description
-
-        return label_note_in(read_description(path))
+    found = by_suffix(path.name, NAMED_FORMATS)
+    if found is not None:
+        return found.read_label_note(path)
     from napari_sam2.io._dicom_files import looks_like_dicom
 
     if looks_like_dicom(path):
@@ -90,7 +80,7 @@ def read_label_file(path: Path) -> LabelFile | None:
     note = label_note_of(path)
     if note is None:
         return None
-    if path.is_file() and not _is_picture(path):
+    if path.is_file() and by_suffix(path.name, NAMED_FORMATS) is None:
         from napari_sam2.io._dicom_seg_grid import seg_grid
         from napari_sam2.io.dicom_labels import read_dicom_labels
 
@@ -117,12 +107,6 @@ def _without_z(grid: ImageVolume) -> ImageVolume:
     spacing = tuple(grid.spacing_of(a) for a in axes if a != "t" or grid.has_frame_interval)
     source = VolumeSource(opened=grid.source.opened, notes=grid.source.notes) if grid.source is not None else None
     return replace(grid, array=labels, axes=axes, spacing=spacing, source=source)
-
-
-def _is_picture(path: Path) -> bool:
-    from napari_sam2.io import ITK_SUFFIXES, NIFTI_SUFFIXES, TIFF_SUFFIXES
-
-    return path.name.lower().endswith((*NIFTI_SUFFIXES, *ITK_SUFFIXES, *TIFF_SUFFIXES))
 
 
 def _zarr_names(about: dict[str, Any]) -> dict[int, str]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.io._atomic import replacing
-from napari_sam2.io._labels import checked_labels, label_text
+from napari_sam2.io._labels import LabelNote, checked_labels, label_note_in, label_text
+from napari_sam2.io._tiff_series import read_description
 from napari_sam2.units import length_unit
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ def write_tiff_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappi
             compression=None if not ome else "zlib",
             bigtiff=ome and array.nbytes > 2**31,
         )
+
+
+def read_tiff_label_note(path: Path) -> LabelNote | None:
+    """Return what the description of a TIFF file says about the labels in it; None where it says nothing of them."""
+    return label_note_in(read_description(path))
 
 
 def _imagej(axes: str, step: Mapping[str, float], unit: str, interval: float | None, text: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.axes import FrameGrid
-from napari_sam2.intensity import default_window
+from napari_sam2.intensity import default_window, value_range
 from napari_sam2.io._dicom_lazy import LazyStack
 from napari_sam2.io._folders import LOOKED_AT, holds_dicom, tiff_files
 from napari_sam2.io._label_files import LabelFile, read_label_file
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
+RANGE_KEY = "napari_sam2_range"
 # Series that decode in a moment are read at once; larger ones show their first slice meanwhile.
 _AT_ONCE = 2**25
 
@@ -114,7 +115,10 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
         options["rgb"] = True
     else:
         grid = FrameGrid.of(volume, **_any_frame(volume))
-        options["contrast_limits"] = volume.window or default_window(volume, grid)
+        window = volume.window or default_window(volume, grid)
+        options["contrast_limits"] = window
+        # A layer takes no range; whoever adds this one gives it to it.
+        options["metadata"][RANGE_KEY] = value_range(volume, window)
     axes = volume.label_axes
     if colour or axes == volume.axes:
         options |= _geometry(volume)

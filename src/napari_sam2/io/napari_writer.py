@@ -49,8 +49,14 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
 
 
 def _array(data: Any, attributes: dict[str, Any]) -> Any:
-    """The layer's labels; of several levels the finest."""
-    return np.asarray(data[0] if attributes.get("multiscale") else data)
+    """The layer's labels on the grid of their image: of several levels the finest, without the axis of its channels."""
+    labels = np.asarray(data[0] if attributes.get("multiscale") else data)
+    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
+    if isinstance(volume, ImageVolume) and "c" in volume.axes and labels.ndim == volume.ndim:
+        channel = volume.axes.index("c")
+        if labels.shape[channel] == 1:
+            return labels.squeeze(channel)
+    return labels
 
 
 def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:

@@ -53,8 +53,30 @@ def geometry_of(layer: Layer) -> dict[str, Any]:
 
 def copy_geometry(source: Layer, target: Layer) -> None:
     """Move a layer to the place of another one of the same number of axes."""
-    for name, value in geometry_of(source).items():
-        setattr(target, name, value)
+    move_to(target, geometry_of(source))
+
+
+def move_to(layer: Layer, place: dict[str, Any]) -> None:
+    """Move a layer to a place that :func:`geometry_of` found."""
+    for name, value in place.items():
+        setattr(layer, name, value)
+
+
+def one_voxel_along(place: dict[str, Any], axis: int, count: int) -> dict[str, Any]:
+    """Stretch a place so that one voxel takes the room of ``count`` along an axis.
+
+    Parameters
+    ----------
+    place
+        As :func:`geometry_of` gives it.
+    """
+    from napari.utils.transforms import Affine
+
+    parts = {name: place[name] for name in ("scale", "rotate", "shear")}
+    step = Affine(**parts).linear_matrix[:, axis]
+    scale = np.array(place["scale"], float)
+    scale[axis] *= count
+    return {**place, "scale": scale, "translate": place["translate"] + step * (count - 1) / 2}
 
 
 def same_place(first: Layer, second: Layer) -> bool:

@@ -8,20 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.axes import default_frame_axis
-from napari_sam2.errors import VolumeError
+from napari_sam2.axes import FrameGrid, default_frame_axis
 from napari_sam2.intensity import default_window
-from napari_sam2.layers.geometry import index_to_patient
+from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel_along
+from napari_sam2.layers.naming import (
+    VOLUME_KEY,
+    assumed_axes,
+    finest,
+    is_time,
+    known_volume,
+    layer_axes,
+    letters_of,
+    unit_name,
+)
 from napari_sam2.units import in_one_unit, millimetres_per_unit
 from napari_sam2.volume import ImageVolume, VolumeSource
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
-    from napari_sam2.axes import FrameGrid
-
-VOLUME_KEY = "napari_sam2_volume"
-_TIME_UNITS = ("second", "minute", "hour", "day", "week", "year")
 # How units are written in a combo box; anything else is written out.
 _SHORT_UNITS = {
     "millimeter": "mm",
@@ -44,6 +50,44 @@ class AxisChoice:
     text: str
 
 
+class LayerGrid(FrameGrid):
+    """The frames of a volume on the grid of the layers made for it, where a channel axis is one voxel long.
+
+    So a mark and a mask are of all channels, and lie on the image whatever the order of its axes.
+    """
+
+    @property
+    def label_axes(self) -> str:
+        """Axis letters of the layers, the channel included."""
+        return self.axes
+
+    @property
+    def label_shape(self) -> tuple[int, ...]:
+        """Shape of a labels layer."""
+        return tuple(1 if a == "c" else self._size(a) for a in self.axes)
+
+    def label_index(self, frame: int) -> tuple[int | slice, ...]:
+        """Index of one frame in a labels layer."""
+        index = super().label_index(frame)
+        return tuple(0 if a == "c" else i for a, i in zip(self.axes, index, strict=True))
+
+    def from_frame(self, frame: int, y: float, x: float) -> tuple[float, ...]:
+        """``(frame, y, x)`` → data coordinates of the layers."""
+        by_axis = dict(zip(self.axes.replace("c", ""), self.without_channel().from_frame(frame, y, x), strict=True))
+        return tuple(by_axis.get(a, 0.0) for a in self.axes)
+
+    def without_channel(self) -> FrameGrid:
+        """The same frames on the volume's own labels grid."""
+        return FrameGrid(self.axes, self.shape, self.frame_axis, self.at, self.channels)
+
+
+def grid_for_layers(image: Image, grid: FrameGrid) -> FrameGrid:
+    """Return a grid of an image's volume as its layers need it."""
+    if image.rgb or "c" not in grid.axes:
+        return grid
+    return LayerGrid(grid.axes, grid.shape, grid.frame_axis, grid.at, grid.channels)
+
+
 def volume_from_layer(layer: Image) -> ImageVolume:
     """Return the volume that an image layer shows.
 
@@ -62,13 +106,11 @@ def volume_from_layer(layer: Image) -> ImageVolume:
         If the layer has fewer than two or more than four axes.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    known = layer.metadata.get(VOLUME_KEY)
-    if isinstance(known, ImageVolume) and known.shape == tuple(data.shape):
+    known = known_volume(layer)
+    letters = layer_axes(layer)
+    if known is not None and letters == letters_of(layer, known):
         return known
-    axes = layer_axes(layer)
-    if layer.rgb:
-        axes += "c"
-    letters = axes.replace("c", "")
+    axes = letters + "c" if layer.rgb else letters
     units, ratios = _length_unit(layer, letters)
     spacing = np.array([(abs(float(s)) or 1.0) * ratios.get(a, 1.0) for a, s in zip(letters, layer.scale, strict=True)])
     factor = millimetres_per_unit(units) or 1.0
@@ -81,18 +123,34 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     return ImageVolume(
         data,
         axes=axes,
-        spacing=tuple(float(v) for v in spacing),
+        spacing=tuple(float(v) for v, a in zip(spacing, letters, strict=True) if a != "c"),
         units=units,
         affine=affine,
         name=str(layer.name),
-        source=_source_of(layer),
+        source=_source_of(layer) if known is None else known.source,
+        window=None if known is None else known.window,
     )
 
 
+def channel_place(layer: Image) -> int | None:
+    """Which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
+    place = letters_of(layer, volume_from_layer(layer)).find("c")
+    return None if place < 0 else place
+
+
+def place_on(image: Image) -> dict[str, Any]:
+    """Keyword arguments that put a layer of :func:`grid_shape` exactly on an image."""
+    place = geometry_of(image)
+    channel = channel_place(image)
+    return place if channel is None else one_voxel_along(place, channel, finest(image).shape[channel])
+
+
 def grid_shape(layer: Image) -> tuple[int, ...]:
-    """Shape of the labels of an image layer: that of its finest level, without the channels of an RGB image."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    return tuple(int(n) for n in (data.shape[:-1] if layer.rgb else data.shape))
+    """Shape of the labels of an image layer: that of its finest level, without colours, and one channel long."""
+    data = finest(layer)
+    channel = channel_place(layer)
+    shape = data.shape[:-1] if layer.rgb else data.shape
+    return tuple(1 if i == channel else int(n) for i, n in enumerate(shape))
 
 
 def shown_window(layer: Image) -> tuple[float, float] | None:
@@ -107,33 +165,6 @@ def shown_window(layer: Image) -> tuple[float, float] | None:
     return (float(low), float(high)) if high > low else None
 
 
-def layer_axes(layer: Layer) -> str:
-    """One letter per axis of an image layer, without the channel of an RGB image.
-
-    Two axes are ``yx`` and four are ``tzyx``; three are ``zyx``, or ``tyx`` where the first one's name begins
-    with t or its unit is a time.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from napari.layers import Image
-    >>> layer_axes(Image(np.zeros((9, 8, 8)), axis_labels=("time", "y", "x")))
-    'tyx'
-    """
-    if layer.ndim == 2:
-        return "yx"
-    if layer.ndim == 4:
-        return "tzyx"
-    if layer.ndim != 3:
-        raise VolumeError(
-            f"The image {layer.name!r} has {layer.ndim} axes; two to four can be segmented. "
-            "Take one channel or one position of it into its own layer."
-        )
-    name = str(layer.axis_labels[0]).strip().lower()
-    is_time = name.startswith("t") or unit_name(layer.units[0]) in _TIME_UNITS
-    return "tyx" if is_time else "zyx"
-
-
 def axis_choices(layer: Image) -> list[AxisChoice]:
     """List the axes along which an image can be propagated, the recommended one first.
 
@@ -144,17 +175,14 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     if len(axes) == 2:
         return [AxisChoice(None, "single image")]
     spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
-    first = default_frame_axis(axes, spacing)
+    # Time that nobody spoke of is not followed unasked.
+    is_sure = len(axes) == 3 or "t" not in assumed_axes(layer)
+    first = default_frame_axis(axes if is_sure else axes.replace("t", ""), spacing)
     order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
     # Along y or x of a time-lapse, a frame would mix time and space.
     if "t" in order and len(axes) == 3:
         order = ["t"]
     return [AxisChoice(a, _axis_text(volume, layer, a)) for a in order]
-
-
-def unit_name(unit: Any) -> str:
-    """Name a unit of a layer as a word, e.g. ``"millimeter"``; units are pint objects in napari."""
-    return str(getattr(unit, "units", unit)).strip().lower()
 
 
 def _source_of(layer: Image) -> VolumeSource | None:
@@ -164,21 +192,21 @@ def _source_of(layer: Image) -> VolumeSource | None:
 
 
 def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
-    index = volume.label_axes.index(axis)
-    count = volume.label_shape[index]
+    index = letters_of(layer, volume).index(axis)
+    count = volume.size_of(axis)
     unit = unit_name(layer.units[index])
     if axis == "t":
-        step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if unit in _TIME_UNITS else ""
-        return f"t{step}, {count} frames"
+        step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if is_time(unit) else ""
+        return f"t{step}, {count} {frame_word('t', count)}"
     if unit in ("pixel", ""):
         unit = (volume.units or "").strip()
     step = f", {volume.spacing_of(axis):.3g} {_SHORT_UNITS.get(unit, unit)}" if unit and unit != "pixel" else ""
-    return f"{axis}{step}, {count} slices"
+    return f"{axis}{step}, {count} {frame_word(axis, count)}"
 
 
 def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:
     """The unit of the axes of space, and the factor that brings each of them to it."""
-    names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a != "t"}
+    names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a not in "tc"}
     if len(set(names.values())) == 1:
         name = next(iter(names.values()))
         return (None if name in ("pixel", "dimensionless", "") else name), dict.fromkeys(names, 1.0)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.layers.geometry import geometry_of
-from napari_sam2.layers.image import VOLUME_KEY, grid_shape, volume_from_layer
+from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.naming import VOLUME_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,29 +21,29 @@ LABELS_NAME = "SAM 2 labels"
 def make_labels(image: Image) -> Labels:
     """Make an empty ``uint16`` labels layer that lies exactly on an image.
 
-    Its grid is the image's without the channel axis of an RGB image, and it knows the image's volume, so that our
+    Its grid is that of :func:`~napari_sam2.layers.image.grid_shape`, and it knows the image's volume, so that our
     writer puts it on the file's own grid.
     """
     from napari.layers import Labels
 
-    layer = Labels(np.zeros(grid_shape(image), np.uint16), name=LABELS_NAME, opacity=0.5, **geometry_of(image))
+    layer = Labels(np.zeros(grid_shape(image), np.uint16), name=LABELS_NAME, opacity=0.5, **place_on(image))
     layer.metadata[VOLUME_KEY] = volume_from_layer(image)
     return layer
 
 
-def write_frames(layer: Labels, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
-    """Put finished frames into the layer's array, without drawing it anew.
+def write_frames(array: Any, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
+    """Put finished frames into a layer's array, without drawing it anew.
 
     Parameters
     ----------
-    layer
-        A labels layer on the volume's grid.
+    array
+        That of a labels layer, on the volume's grid.
     frames
-        The index tuple of each frame in the layer's array, and its labels ``(Y, X) uint16``.
+        The index tuple of each frame in the array, and its labels ``(Y, X) uint16``.
     """
     for index, frame in frames:
         # In place: a new array would keep the layer's old paint history alive and cost a copy of the volume.
-        layer.data[index] = frame
+        array[index] = frame
 
 
 def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, float, float]]) -> None:

@@ -44,11 +44,14 @@ class Painting:
         Our labels layer.
     on_stroke
         Called without arguments when a stroke is complete.
+    channel
+        Which axis of the layer is the channel, one voxel long; frames and their places have none.
     """
 
-    def __init__(self, labels: Labels, on_stroke: Callable[[], None]) -> None:
+    def __init__(self, labels: Labels, on_stroke: Callable[[], None], channel: int | None = None) -> None:
         self.labels = labels
         self._on_stroke = on_stroke
+        self._channel = channel
         self._index: Index | None = None
         self._before: NDArray[Any] | None = None
         self._stroke: Stroke | None = None
@@ -59,6 +62,12 @@ class Painting:
         labels.events.paint.connect(self._on_paint)
         labels.events.data.connect(self._look)
         labels.events.n_edit_dimensions.connect(self._stay_on_the_slice)
+
+    @property
+    def array(self) -> Any:
+        """The layer's array without the channel: a view, on the labels grid of the volume."""
+        data = self.labels.data
+        return data if self._channel is None else data[(slice(None),) * self._channel + (0,)]
 
     def watch(self, frame: int, index: Index, owner: Any) -> None:
         """Say which frame is shown, its place in the layer's array, and to whom strokes on it belong."""
@@ -73,7 +82,7 @@ class Painting:
     def write(self, frames: Iterable[tuple[Index, NDArray[np.uint16]]]) -> None:
         """Put frames into the layer, under a stroke that is being drawn."""
         self._gather()
-        write_frames(self.labels, frames)
+        write_frames(self.array, frames)
         picture, stroke = self._picture(), self._stroke
         if picture is not None and stroke is not None:
             for mask in stroke.erased.values():
@@ -87,7 +96,7 @@ class Painting:
         self._gather()
         self._finish()
         self.labels.data[...] = 0
-        fill(self.labels.data)
+        fill(self.array)
         self._look()
 
     def take(self) -> list[Stroke]:

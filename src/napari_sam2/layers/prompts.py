@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_sam2.axes import rectangle_to_box
-from napari_sam2.layers.geometry import geometry_of
+from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
@@ -100,7 +100,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
         border_color="white",
         border_width=0.15,
         size=marker_size(image),
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
@@ -117,7 +117,7 @@ def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
         face_color="transparent",
         edge_width=marker_size(image) / 8,
         opacity=0.9,
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
@@ -132,15 +132,13 @@ def make_outline(image: Image) -> Shapes:
         face_color="transparent",
         edge_width=marker_size(image) / 12,
         opacity=0.35,
-        **geometry_of(image),
+        **place_on(image),
     )
 
 
 def marker_size(image: Image) -> float:
     """Diameter of a point in data pixels: about one fiftieth of the picture, so that it can be grabbed."""
-    data = image.data[0] if image.multiscale else image.data
-    shape = data.shape[:-1] if image.rgb else data.shape
-    return max(1.5, max(shape[-2:]) / 50)
+    return max(1.5, max(grid_shape(image)[-2:]) / 50)
 
 
 def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str, along: str = "") -> None:
@@ -304,6 +302,27 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
     points.data = data
     if len(data):
         points.features = features
+
+
+def stray_points(points: Points, grid: FrameGrid) -> list[int]:
+    """Which points of this grid lie beside the picture of their frame."""
+    rows = zip(points.data, points.features["along"], strict=True)
+    return [
+        i
+        for i, (point, along) in enumerate(rows)
+        if _is_along(along, grid.frame_axis)
+        and _is_here(point, grid)
+        and 0 <= grid.to_frame(point)[0] < grid.frame_count
+        and _frame_of(point, grid) is None
+    ]
+
+
+def is_outside(place: Any, grid: FrameGrid) -> bool:
+    """Whether a place, in data coordinates of the layers, lies outside the image."""
+    inside = (
+        (-0.5 <= v <= n - 0.5) or a == "c" for v, n, a in zip(place, grid.label_shape, grid.label_axes, strict=True)
+    )
+    return not all(inside)
 
 
 def _frame_of(point: Any, grid: FrameGrid) -> tuple[int, float, float] | None:

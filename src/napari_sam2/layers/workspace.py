@@ -9,8 +9,9 @@ import numpy as np
 
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import prompts as prompts_io
-from napari_sam2.layers.geometry import copy_geometry, on_geometry_change
-from napari_sam2.layers.image import VOLUME_KEY, grid_shape, volume_from_layer
+from napari_sam2.layers.geometry import move_to, on_geometry_change
+from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.naming import VOLUME_KEY, layer_axes
 from napari_sam2.layers.painting import Painting
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Workspace:
         self.viewer = viewer
         self.image = image
         self.ndim = image.ndim
+        self.letters = layer_axes(image)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -69,6 +71,7 @@ class Workspace:
         self.window_was_set = False
         self._hooks = hooks
         self._quiet = 0
+        self._fresh_points = 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
         self._drawn = False
         on_geometry_change(image, self._follow_image)
@@ -102,7 +105,7 @@ class Workspace:
             self.labels = labels_io.make_labels(self.image)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
-            self.painting = Painting(self.labels, self._hooks.stroke)
+            self.painting = Painting(self.labels, self._hooks.stroke, channel_place(self.image))
             self.look = {}
             self._add(self.labels, above=self.image)
         return self.labels
@@ -193,17 +196,43 @@ class Workspace:
             return False
         newest: dict[tuple[int, int], int] = {}
         useless = []
+        if self._drawn and boxes.nshapes and prompts_io.is_outside(np.mean(boxes.data[-1], axis=0), grid):
+            useless.append(boxes.nshapes - 1)
         rows = prompts_io.box_rows(boxes, grid)
         for i, frame, obj, box, _ in rows:
             if box is None:
                 useless.append(i)
             else:
                 newest[obj, frame] = i
-        doomed = sorted({row[0] for row in rows} - set(newest.values()))
+        doomed = sorted({*useless, *(row[0] for row in rows)} - set(newest.values()))
         if doomed:
             with self.quiet():
                 boxes.remove(doomed)
         return bool(useless)
+
+    def tidy_points(self, grid: FrameGrid) -> bool:
+        """Remove points beside the picture, and one that was just placed anywhere outside the image.
+
+        Older points on frames that the image has no more stay: it may have them again.
+
+        Returns
+        -------
+        bool
+            Whether a point was removed.
+        """
+        points, fresh = self._live(self.points), self._fresh_points
+        self._fresh_points = 0
+        if points is None:
+            return False
+        count = len(points.data)
+        placed = range(max(count - fresh, 0), count)
+        doomed = {i for i in placed if prompts_io.is_outside(points.data[i], grid)}
+        doomed.update(prompts_io.stray_points(points, grid))
+        if doomed:
+            with self.quiet():
+                points.selected_data = doomed
+                points.remove_selected()
+        return bool(doomed)
 
     def take_drawings(self, grid: FrameGrid) -> list[Drawing]:
         """Take the outlines and scribbles that are complete out of the layer; scribbles stay as points."""
@@ -278,6 +307,7 @@ class Workspace:
             return
         if action == "added":
             self._own_new_point(event.source)
+            self._fresh_points += event.source is self.points
             self._drawn = self._drawn or event.source is self.boxes
         self._hooks.markers()
 
@@ -309,8 +339,11 @@ class Workspace:
             points.features = changed
 
     def _follow_image(self, event: Any = None) -> None:
+        if layer_axes(self.image) != self.letters:
+            return  # Of other axes now: these layers are about to go.
+        place = place_on(self.image)
         for layer in self.owned():
-            copy_geometry(self.image, layer)
+            move_to(layer, place)
         if self.labels is not None and self.fits():
             self.labels.metadata[VOLUME_KEY] = volume_from_layer(self.image)
 

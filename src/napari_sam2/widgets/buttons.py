@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_sam2.wording import in_terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,6 +47,19 @@ def set_reason(widget: QWidget, why: str) -> None:
         widget.setProperty("napari_sam2_tip", tip)
     widget.setEnabled(not why)
     widget.setToolTip(f"{tip}\n\nNot now: {why}" if why else str(tip))
+
+
+def call_frames(panel: QWidget, frame_axis: str | None) -> None:
+    """Let texts and tooltips of a panel speak of slices, or of frames where the axis is time."""
+    for each in (panel, *panel.findChildren(QWidget)):
+        tip = each.toolTip()
+        if tip and (fitting := in_terms_of(tip, frame_axis)) != tip:
+            each.setToolTip(fitting)
+        base = each.property("napari_sam2_tip")
+        if base:
+            each.setProperty("napari_sam2_tip", in_terms_of(base, frame_axis))
+        if isinstance(each, QAbstractButton):
+            each.setText(in_terms_of(each.text(), frame_axis))
 
 
 def combo(tip: str) -> QComboBox:

@@ -11,7 +11,15 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.geometry import on_geometry_change
-from napari_sam2.layers.image import axis_choices, shown_window, volume_from_layer
+from napari_sam2.layers.image import (
+    LayerGrid,
+    axis_choices,
+    channel_place,
+    grid_for_layers,
+    shown_window,
+    volume_from_layer,
+)
+from napari_sam2.layers.naming import assumed_axes, axes_choices, layer_axes, letters_of
 from napari_sam2.layers.workspace import Hooks, Workspace
 from napari_sam2.widgets.handle import SessionHandle
 
@@ -71,10 +79,12 @@ class Choices(QObject):
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
+        panel.axes_chosen.connect(self.choose_axes)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
         self._at: tuple[tuple[str, int], ...] = ()
+        self._refused: tuple[Image, str] | None = None
 
     # ------------------------------------------------------------------ what is chosen
 
@@ -82,6 +92,19 @@ class Choices(QObject):
     def workspace(self) -> Workspace | None:
         """The layers of the current image."""
         return None if self.image is None else self._workspaces.get(id(self.image))
+
+    @property
+    def why_not(self) -> str:
+        """Why the image that was chosen cannot be worked on; empty where none was, or it can."""
+        return "" if self._refused is None else self._refused[1]
+
+    @property
+    def doubt(self) -> str:
+        """A sentence for an image of which nothing says whether an axis is time; empty for others."""
+        if self.image is None or "t" not in assumed_axes(self.image):
+            return ""
+        axes = ", ".join(layer_axes(self.image))
+        return f"Nothing says what the axes of {str(self.image.name)!r} are: {axes} is assumed. Change it beside Along."
 
     @property
     def handle(self) -> SessionHandle | None:
@@ -92,7 +115,8 @@ class Choices(QObject):
         handles = self._handles[id(self.image)]
         if key not in handles:
             volume = volume_from_layer(self.image)
-            grid = FrameGrid.of(volume, self.axis, dict(self._at))
+            grid = FrameGrid.of(volume, self.axis, dict(self._at), self._shown_channel())
+            grid = grid_for_layers(self.image, grid)
             handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, self._autosave)
         return handles[key]
 
@@ -119,6 +143,12 @@ class Choices(QObject):
         """Offer the image layers of the viewer; keep the current one, else take the active or the last."""
         images = [layer for layer in self.viewer.layers if isinstance(layer, Image)]
         current: Any = self.image if self.image in images else None
+        if self._refused is not None and self._refused[0] not in images:
+            self._refused = None
+            self.changed.emit()
+        if current is None and prefer is None and self._refused is not None:
+            self._panel.set_images([(str(layer.name), layer) for layer in images], self._refused[0])
+            return
         if current is None:
             current = prefer if prefer in images else images[-1] if images else None
         self._panel.set_images([(str(layer.name), layer) for layer in images], current)
@@ -134,17 +164,25 @@ class Choices(QObject):
         self._watch(False)
         self.image = None
         self.axis = None
+        self._refused = None
         axes: list[tuple[str, Any]] = []
         if image is not None:
             try:
                 axes = [(c.text, c.axis) for c in axis_choices(image)]
             except NapariSam2Error as error:
+                self._refused = image, str(error).splitlines()[0]
                 self.failed.emit(error)
             else:
                 self._adopt(image, axes[0][1])
-        self._panel.set_axes(axes, self.axis)
+        self._show_axes(axes)
         self._show_window()
         self.changed.emit()
+
+    def choose_axes(self, letters: Any) -> None:
+        """Take the axes of the image for these, one letter each; the image layer keeps them as its axis names."""
+        if self.image is not None and isinstance(letters, str) and len(letters) == self.image.ndim:
+            self.image.axis_labels = tuple(letters)
+            self._show_axes()
 
     def choose_axis(self, axis: Any) -> None:
         """Follow the image along another axis."""
@@ -172,7 +210,7 @@ class Choices(QObject):
         if before is not None:
             self.dropped.emit([before])
         handles[self.axis, self._at] = handle
-        self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
+        self._show_axes()
         self.turn_viewer()
         self.changed.emit()
 
@@ -204,7 +242,7 @@ class Choices(QObject):
 
     def _go_to(self, image: Image, axis: str, index: int) -> None:
         """Move a slider to an index of the image; its steps are others where layers of another spacing are shown."""
-        place = volume_from_layer(image).label_axes.index(axis)
+        place = letters_of(image, volume_from_layer(image)).index(axis)
         data = np.array(image.world_to_data(self.viewer.dims.point[-image.ndim :]), float)
         data[place] = index
         offset = self.viewer.dims.ndim - image.ndim
@@ -254,13 +292,24 @@ class Choices(QObject):
 
     def _fixed(self) -> tuple[tuple[str, int], ...]:
         """Of a 4-D image: the index of the axis that is neither followed nor in the frame."""
-        if self.image is None:
+        if self.image is None or self.axis is None:
             return ()
-        axes = volume_from_layer(self.image).label_axes
-        fixed = [a for a in axes if a != self.axis][:-2] if self.axis is not None else []
+        volume = volume_from_layer(self.image)
+        letters = letters_of(self.image, volume)
+        fixed = [a for a in volume.label_axes if a != self.axis][:-2]
+        return tuple((a, self._shown_index(letters.index(a), volume.size_of(a))) for a in fixed)
+
+    def _shown_channel(self) -> int | None:
+        """The channel that the viewer shows; None for an image without, and for colours."""
+        if self.image is None or (place := channel_place(self.image)) is None:
+            return None
+        return self._shown_index(place, volume_from_layer(self.image).size_of("c"))
+
+    def _shown_index(self, place: int, count: int) -> int:
+        """Where the viewer stands along one axis of the image."""
+        assert self.image is not None
         point = self.image.world_to_data(self.viewer.dims.point[-self.image.ndim :])
-        sizes = volume_from_layer(self.image).label_shape
-        return tuple((a, min(max(round(float(point[i])), 0), sizes[i] - 1)) for a in fixed for i in [axes.index(a)])
+        return min(max(round(float(point[place])), 0), count - 1)
 
     def _on_inserted(self, event: Any) -> None:
         if isinstance(event.value, Image):
@@ -276,7 +325,7 @@ class Choices(QObject):
         self._drop(id(layer))
         self.refresh_images()
         if self.image is None:
-            self._panel.set_axes([], None)
+            self._show_axes([])
             self._show_window()
             self.changed.emit()
 
@@ -288,11 +337,22 @@ class Choices(QObject):
 
     def _on_step(self, event: Any = None) -> None:
         at = self._fixed()
-        if at != self._at:
+        if at != self._at or self._follow_channel():
             self._at = at
             self.changed.emit()
         else:
             self.frame_changed.emit()
+
+    def _follow_channel(self) -> bool:
+        """Take the shown channel, where nothing has been done with another one yet; whether that is a change."""
+        handle, channel = self.handle, self._shown_channel()
+        if self.image is None or handle is None or channel is None or handle.grid.channels == (channel,):
+            return False
+        if handle.session is not None or handle.waits:
+            return False
+        del self._handles[id(self.image)][self.axis, self._at]
+        self._show_window()
+        return True
 
     def _on_contrast(self, event: Any = None) -> None:
         self._show_window()
@@ -315,7 +375,7 @@ class Choices(QObject):
             self._drop(id(image))
             self.choose_image(image)
         else:
-            self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
+            self._show_axes()
             self._at = self._fixed()
             self.changed.emit()
         if old:
@@ -323,18 +383,46 @@ class Choices(QObject):
 
     def _on_moved(self, event: Any = None) -> None:
         """Measure, and save, with the spacing and the place that the image has now."""
-        if self.image is not None:
+        workspace = self.workspace
+        if self.image is not None and workspace is not None and layer_axes(self.image) != workspace.letters:
+            self._begin_anew(self.image, workspace)
+        elif self.image is not None:
+            self._show_axes()
             volume = volume_from_layer(self.image)
             for handle in self._handles[id(self.image)].values():
                 if handle.volume.shape == volume.shape:
                     handle.volume = volume
 
+    def _begin_anew(self, image: Image, workspace: Workspace) -> None:
+        """Work on an image whose axes are others now; what was done before has no place on them."""
+        made = workspace.labels is not None and workspace.labels in self.viewer.layers
+        old = workspace.leave_labels() if made else ""
+        self._watch(False)
+        self.image = None
+        self._drop(id(image))
+        self.choose_image(image)
+        if old:
+            self.told.emit(
+                f"The axes of {str(image.name)!r} are others now; the labels made before are kept in the layer {old!r}."
+            )
+
     def _on_name(self, event: Any = None) -> None:
         self.refresh_images()
 
+    def _show_axes(self, axes: list[tuple[str, Any]] | None = None) -> None:
+        """Offer what the image can be followed along, and what its axes may be."""
+        image = self.image
+        if axes is None:
+            axes = [] if image is None else [(c.text, c.axis) for c in axis_choices(image)]
+        self._panel.set_axes(axes, self.axis)
+        letters = "" if image is None else layer_axes(image)
+        self._panel.set_letters([] if image is None else axes_choices(image), letters)
+
     def _show_window(self) -> None:
-        window = self.window()
+        window, handle = self.window(), self.handle
         if window is None:
             self._panel.set_window("–" if self.image is None else "by the image's values")
-        else:
-            self._panel.set_window(f"as displayed, {window[0]:g} … {window[1]:g}")
+            return
+        channels = handle.grid.channels if handle is not None and isinstance(handle.grid, LayerGrid) else ()
+        channel = f"channel {channels[0]}, " if len(channels) == 1 else ""
+        self._panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}")

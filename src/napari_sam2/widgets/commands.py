@@ -15,7 +15,8 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.io import read_label_names, read_labels
 from napari_sam2.io.mesh import object_mesh
 from napari_sam2.layers.geometry import geometry_of
-from napari_sam2.layers.image import VOLUME_KEY, volume_from_layer
+from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.naming import VOLUME_KEY
 from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def add_labels(viewer: ViewerModel, image: Image, path: Path) -> Labels:
     volume = volume_from_layer(image)
     labels = read_labels(path, volume)
     names = {0: "background", **read_label_names(path)}
-    layer = Labels(labels, name=path.name.partition(".")[0], **geometry_of(image))
+    layer = Labels(labels.reshape(grid_shape(image)), name=path.name.partition(".")[0], **place_on(image))
     layer.metadata[VOLUME_KEY] = volume
     if len(names) > 1:
         layer.features = {"index": list(names), "name": list(names.values())}
@@ -126,7 +127,8 @@ def add_surface(viewer: ViewerModel, labels: Labels) -> Surface:
     data = np.asarray(labels.data)
     place = geometry_of(labels)
     if data.ndim == 4:
-        data = data[viewer.dims.current_step[0]]
+        # Of an image with channels, the labels are one voxel long along these.
+        data = data[min(viewer.dims.current_step[0], len(data) - 1)]
         place = {k: place[k][-3:] for k in ("scale", "translate", "units", "axis_labels")}
     # On a grid without a place of its own, positions are indices.
     grid = ImageVolume(data, axes="zyx"[-data.ndim :])

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam2.errors import NapariSam2Error, SessionBusyError
 from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
+from napari_sam2.widgets.buttons import call_frames
 from napari_sam2.widgets.choices import Choices
 from napari_sam2.widgets.editing import Editing
 from napari_sam2.widgets.foresight import Foresight
@@ -25,6 +26,7 @@ from napari_sam2.widgets.session_files import SessionFiles
 from napari_sam2.widgets.shelf import PredictorShelf
 from napari_sam2.widgets.tools import Tools
 from napari_sam2.widgets.work import JobQueue
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,6 +132,7 @@ class SegmentController(QObject):
         self.queue.failed.connect(self.report)
         self.runs.progressed.connect(panels.run.set_progress)
         self.runs.progressed.connect(lambda *_: self.review.tick())
+        self.runs.progressed.connect(lambda *_: self._show_status())
         self.runs.finished.connect(self._on_run_finished)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
 
@@ -145,13 +148,18 @@ class SegmentController(QObject):
         workspace, handle = self.choices.workspace, self.choices.handle
         if workspace is None or handle is None:
             return
+        bad_box = workspace.tidy_boxes(handle.grid)
         self.editing.take_drawings(workspace, handle)
-        if workspace.tidy_boxes(handle.grid):
-            self._last_words = "A box has to hold at least one pixel of one slice; it was taken away."
-        if not self._note_markers(workspace, handle):
+        bad_point = workspace.tidy_points(handle.grid)
+        if self._note_markers(workspace, handle):
+            self.answer_waiting_marks()
+        if bad_box:
+            word = frame_word(handle.grid.frame_axis)
+            self.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
+        elif bad_point:
+            self.say("A point has to lie inside the image; it was taken away.")
+        else:
             self.refresh()
-            return
-        self.answer_waiting_marks()
 
     def answer_waiting_marks(self) -> None:
         """Tell the session of marks that it does not know yet, and show their masks."""
@@ -218,18 +226,29 @@ class SegmentController(QObject):
         if workspace is None or handle is None:
             return []
         layers = [layer for layer in self.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
-        shape = handle.grid.label_shape
+        shape = handle.volume.label_shape
         return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
 
     # ------------------------------------------------------------------ work and what comes of it
 
     def submit(
-        self, job: Callable[[SessionHandle], Update], text: str, key: Any = None, handle: SessionHandle | None = None
+        self,
+        job: Callable[[SessionHandle], Update],
+        text: str,
+        key: Any = None,
+        handle: SessionHandle | None = None,
+        keep_words: bool = False,
     ) -> None:
-        """Let a worker do something with a session, the current one by default, and draw what comes of it."""
+        """Let a worker do something with a session, the current one by default, and draw what comes of it.
+
+        What the status line says of the act before is old news then, unless it is to be kept.
+        """
         workspace, handle = self.choices.workspace, handle or self.choices.handle
         if workspace is None or handle is None:
             return
+
+        if not keep_words:
+            self._last_words = ""
 
         def work() -> Update | None:
             # The image may have been removed meanwhile.
@@ -326,6 +345,7 @@ class SegmentController(QObject):
             return update
 
         self.foresight.pause()
+        self._last_words = ""
         self.queue.submit(prepare, begin, "Preparing the run…")
 
     def _on_run_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
@@ -359,9 +379,9 @@ class SegmentController(QObject):
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
         workspace, handle = self.choices.workspace, self.choices.handle
-        if workspace is None or handle is None or workspace.labels is None:
+        if workspace is None or handle is None or workspace.painting is None:
             return
-        data, volume = workspace.labels.data.copy(), handle.volume
+        data, volume = workspace.painting.array.copy(), handle.volume
 
         def write() -> str:
             import napari_sam2
@@ -369,6 +389,7 @@ class SegmentController(QObject):
             napari_sam2.write_labels(path, data, volume)
             return f"Saved {path}."
 
+        self._last_words = ""
         self.queue.submit(write, self.say, "Saving…")
 
     def set_autosave(self, on: bool) -> None:
@@ -389,11 +410,12 @@ class SegmentController(QObject):
             else:
                 self.runs.stop()
         count = handle.grid.frame_count if handle is not None else 0
-        called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
         # Another time point of the same image is no other choice: object, side and range stay as they are.
         if workspace is not self._chosen_for or turned:
             self.panels.run.set_frame_count(count, called)
         if workspace is not self._chosen_for:
+            self._last_words = self.choices.doubt
             self.tools.set_object(1)
             self.tools.set_positive(True)
         self._chosen_for = workspace
@@ -428,10 +450,11 @@ class SegmentController(QObject):
 
     def _on_busy(self, text: str) -> None:
         self._busy_with = text
-        self.panels.status.setText(text or self._summary())
+        self._show_status()
 
     def report(self, error: Exception) -> None:
         """Show an error of ours as a sentence; let others reach napari's error dialog."""
+        self._last_words = ""
         self.refresh()
         if not isinstance(error, NapariSam2Error):
             raise error
@@ -442,12 +465,13 @@ class SegmentController(QObject):
         if self._closed:
             return
         workspace, handle = self.choices.workspace, self.choices.handle
-        no_image = "" if handle is not None else "there is no image to work on; open one first."
+        refused = "this image cannot be segmented; the status line says why." if self.choices.why_not else ""
+        no_image = "" if handle is not None else refused or "there is no image to work on; open one first."
         busy = "a run is under way; stop it first." if self.runs.running else ""
         run_why = no_image or busy or self.models.why_not
         if handle is not None and not run_why:
             if handle.grid.frame_count < 2:
-                run_why = "a single picture has no other slices; its mask is there already."
+                run_why = f"there is no other {frame_word(handle.grid.frame_axis)}; the mask is there already."
             elif not handle.seen and not any(o.prompts or o.frames for o in handle.objects.values()):
                 run_why = "nothing is marked yet; place a point or a box first."
         fresh = "" if handle is not None and handle.session is not None else "nothing was done yet."
@@ -455,7 +479,8 @@ class SegmentController(QObject):
         self.panels.prompt.set_enabled(no_image)
         self.objects.refresh(no_image, busy)
         stop_why = "" if self.runs.running else "nothing runs."
-        self.panels.run.set_enabled(run_why, stop_why, no_image or busy or fresh, no_image or unsaved)
+        undo_why, redo_why = (no_image or busy or why for why in self._why_no_steps(handle))
+        self.panels.run.set_enabled(run_why, stop_why, undo_why, redo_why, no_image or unsaved)
         self.panels.run.set_continuing(handle is not None and id(handle) in self._stopped)
         self.panels.source.set_locked(busy)
         shelf = self.choices.shelf
@@ -467,10 +492,30 @@ class SegmentController(QObject):
         self.review.refresh()
         self.foresight.refresh()
         self.tools.show()
-        self.panels.status.setText(self._busy_with or self._summary())
+        self._show_status()
+        axis = None if handle is None else handle.grid.frame_axis
+        for panel in (self.panels.source.axis_box, self.panels.prompt, self.panels.run, self.panels.advanced):
+            call_frames(panel, axis)
+
+    def _why_no_steps(self, handle: SessionHandle | None) -> tuple[str, str]:
+        """Why there is nothing to undo, and nothing to redo; empty where there is."""
+        session = None if handle is None else handle.session
+        coming = self._markers.isActive() or (
+            handle is not None and (handle.waits or (session is None and handle.seen))
+        )
+        undo = coming or (session is not None and session.can_undo)
+        redo = session is not None and session.can_redo
+        return "" if undo else "nothing was done yet.", "" if redo else "nothing was taken back."
+
+    def _show_status(self) -> None:
+        """Say what is going on now; where nothing is, what happened last."""
+        now = " · ".join(text for text in (self.runs.status, self._busy_with) if text)
+        self.panels.status.setText(now or self._summary())
 
     def _summary(self) -> str:
         handle = self.choices.handle
+        if handle is None and self.choices.why_not:
+            return self.choices.why_not
         if handle is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
         shelf = self.choices.shelf

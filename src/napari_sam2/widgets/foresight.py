@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.widgets.work import JobQueue
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from napari_sam2.engine.forecast import Calibration, Forecast
@@ -75,6 +76,10 @@ class Foresight(QObject):
 
     def refresh(self) -> None:
         """Something may have changed: look again when it has been quiet for a moment."""
+        handle = self._controller.choices.handle
+        known = self._outlook is not None and self._outlook.handle is handle
+        if self._controller.runs.running or handle is None or not known:
+            self._run.set_forecast("", "")
         self._rest.start()
 
     def pause(self) -> None:
@@ -133,7 +138,7 @@ class Foresight(QObject):
 
         if (choice, session.frame_shape) not in self._calibrations:
             self._outlook = None
-            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of slice.")
+            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of image.")
         self._cancel.set()
         self._paused.clear()
         self._queue.submit(look, self._on_outlook, "", key="look")
@@ -168,12 +173,13 @@ class Foresight(QObject):
 
     def _on_outlook(self, outlook: Outlook | None) -> None:
         self._outlook = outlook
-        if outlook is None or outlook.handle is not self._controller.choices.handle:
+        gone = outlook is None or outlook.handle is not self._controller.choices.handle
+        if outlook is None or gone or self._controller.runs.running:
             self._run.set_forecast("", "")
             return
         found = outlook.forecast
         if found is None:
-            self._run.set_forecast("All slices are up to date.", "")
+            self._run.set_forecast(f"All {self._slices()} are up to date.", "")
         else:
             self._run.set_forecast(found.short, f"The run takes {found.text}")
         session = outlook.handle.session
@@ -208,9 +214,13 @@ class Foresight(QObject):
 
         self._queue.submit(encode, done, "", key="encode")
 
+    def _slices(self) -> str:
+        handle = self._controller.choices.handle
+        return frame_word(None if handle is None else handle.grid.frame_axis, 2)
+
     def _show_progress(self) -> None:
         if self._preparing is not None:
-            self._controller.say("Preparing slices: {} of {}.".format(*self._preparing))
+            self._controller.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
 
     def _on_prepared(self, made: int) -> None:
         if self._preparing is None:
@@ -220,6 +230,6 @@ class Foresight(QObject):
         self._show.stop()
         self._advanced.set_preparing(False)
         if total:
-            self._controller.say(f"{count} of {total} slices are prepared, {made} of them just now.")
+            self._controller.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
         else:
             self._controller.say("This model sees each object through a window of its own; nothing can be prepared.")

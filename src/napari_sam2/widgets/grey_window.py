@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam2.intensity import value_range
+from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import default_limits
 
 if TYPE_CHECKING:
@@ -45,15 +47,20 @@ class GreyWindow(QObject):
         if workspace is None or handle is None or workspace.window_was_set:
             return
         workspace.window_was_set = True
-        image, grid = workspace.image, handle.grid
+        image, grid, volume = workspace.image, handle.grid, handle.volume
+        give_range(image)
         found = tuple(image.contrast_limits)
 
-        def show(limits: tuple[float, float] | None) -> None:
-            # The user may have chosen some meanwhile.
-            if limits is not None and tuple(image.contrast_limits) == found:
-                image.contrast_limits = limits
+        def look() -> tuple[tuple[float, float], tuple[float, float]] | None:
+            limits = default_limits(image, grid)
+            return None if limits is None else (limits, value_range(volume, limits))
 
-        self._controller.queue.submit(lambda: default_limits(image, grid), show, "Looking at the image…")
+        def show(both: tuple[tuple[float, float], tuple[float, float]] | None) -> None:
+            # The user may have chosen some meanwhile.
+            if both is not None and tuple(image.contrast_limits) == found:
+                image.contrast_limits, image.contrast_limits_range = both
+
+        self._controller.queue.submit(look, show, "Looking at the image…")
 
     def close(self) -> None:
         """Stop."""
@@ -63,6 +70,6 @@ class GreyWindow(QObject):
         window, handle = self._choices.window(), self._choices.handle
         if window is not None and handle is not None and window != handle.window:
             low, high = window
-            self._controller.submit(
-                lambda h: h.set_window(low, high), "Setting the window…", key=("window", id(handle))
-            )
+            # The widget may have chosen the window, not the user.
+            key = ("window", id(handle))
+            self._controller.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)

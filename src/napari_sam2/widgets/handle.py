@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
 from napari_sam2.layers.prompts import FramePrompts
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -132,6 +133,12 @@ class SessionHandle:
             if digest is not None:
                 self._looked_at[obj, frame] = digest
 
+    def has_seen(self, obj: int) -> bool:
+        """Whether the user looked at a mask of an object that is not locked."""
+        scores = self.scores(obj)
+        free = set() if scores is None else {int(f) for f in scores.index[~scores["locked"].astype(bool)]}
+        return any(i == obj and frame in free for i, frame in self._looked_at)
+
     # ------------------------------------------------------------------ in a worker
 
     def open(self) -> VideoSession:
@@ -149,6 +156,7 @@ class SessionHandle:
                 frame_axis=self.grid.frame_axis,
                 window=self.window,
                 at=dict(self.grid.at),
+                channel=self.grid.channels or None,
                 overlap=self._overlap or "keep",
             )
         return self.session
@@ -295,7 +303,7 @@ class SessionHandle:
         """Lock an object on the frames whose mask is still the one that was looked at."""
 
         def lock(session: VideoSession) -> None:
-            locked = self.locked(obj)
+            locked, word = self.locked(obj), frame_word(self.grid.frame_axis)
             seen = [
                 frame
                 for (i, frame), digest in sorted(self._looked_at.items())
@@ -303,7 +311,7 @@ class SessionHandle:
             ]
             if not seen:
                 raise PromptError(
-                    f"There is no slice of object {obj} to lock: look at its masks slice by slice first, "
+                    f"There is no {word} of object {obj} to lock: look at its masks {word} by {word} first, "
                     "with the slider below the picture."
                 )
             session.lock_frames(obj, seen)

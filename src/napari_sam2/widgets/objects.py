@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject
 
 from napari_sam2.layers.image import size_text
 from napari_sam2.widgets.objects_panel import ObjectRow
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from napari_sam2.masks import Overlap
@@ -48,7 +49,7 @@ class Objects(QObject):
         labels = self._choices.workspace.labels if self._choices.workspace is not None else None
         if labels is not None and labels.selected_label != obj:
             labels.selected_label = obj
-        self._controller.refresh()
+        self._controller.say("")
 
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""
@@ -116,7 +117,7 @@ class Objects(QObject):
     def refresh(self, no_image: str, busy: str) -> None:
         """Show the objects as they are now."""
         handle = self._choices.handle
-        called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
         self._panel.set_objects(self._rows(), self._tools.obj, called)
         known = handle is not None and self._tools.obj in handle.objects
         missing = "" if known else "this object has nothing yet."

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam2.widgets.buttons import call_frames, set_reason
+from napari_sam2.wording import frame_word
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,6 +54,7 @@ class Review(QObject):
 
     def next_doubtful(self) -> None:
         """Show the next frame on which the current object is doubtful, from the first one again after the last."""
+        self._controller.say("")
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
@@ -119,16 +123,33 @@ class Review(QObject):
         """Say what can be done with the shown frame."""
         scores, here = self._scores, self._choices.shown_frame()
         known = scores is not None and here in scores.index
-        missing = "the current object has no mask yet." if scores is None or scores.empty else ""
+        axis = None if self._choices.handle is None else self._choices.handle.grid.frame_axis
         self._panel.strip.set_frame(here)
         self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
-        self._panel.set_enabled(missing or ("" if known else "it has no mask here."), missing)
+        self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
+        call_frames(self._panel, axis)
         self._look.start()
+
+    def _reasons(self, here: int, word: str) -> tuple[str, str, str, str, str]:
+        """Why not to lock, lock what was seen, look for doubts, cut above and below; empty where it can be done."""
+        handle, scores = self._choices.handle, self._scores
+        if handle is None or scores is None or scores.empty:
+            missing = "the current object has no mask yet."
+            return missing, missing, missing, missing, missing
+        return (
+            "" if here in scores.index else "it has no mask here.",
+            "" if handle.has_seen(self._obj) else f"no unlocked {word} of it was looked at yet.",
+            "" if scores["doubtful"].any() else f"no {word} of it is doubtful.",
+            "" if scores.index.max() > here else f"it has no mask on a {word} of a higher number.",
+            "" if scores.index.min() < here else f"it has no mask on a {word} of a lower number.",
+        )
 
     def _note_seen(self) -> None:
         handle = self._choices.handle
         if handle is not None:
             handle.note_seen(self._choices.shown_frame())
+            lock_seen = self._reasons(self._choices.shown_frame(), frame_word(handle.grid.frame_axis))[1]
+            set_reason(self._panel.lock_seen_button, lock_seen)
 
 
 def _timer(parent: QObject, milliseconds: int, then: object) -> QTimer:

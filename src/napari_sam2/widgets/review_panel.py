@@ -63,8 +63,10 @@ class ReviewPanel(QWidget):
             "Key: L",
         )
 
-    def set_enabled(self, lock_why: str, object_why: str) -> None:
+    def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""
-        set_reason(self.lock_button, lock_why)
-        for each in (self.lock_seen_button, self.doubtful_button, self.above_button, self.below_button):
-            set_reason(each, object_why)
+        set_reason(self.lock_button, lock)
+        set_reason(self.lock_seen_button, lock_seen)
+        set_reason(self.doubtful_button, doubtful)
+        set_reason(self.above_button, above)
+        set_reason(self.below_button, below)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGroupBox, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
+from napari_sam2.io.formats import label_names
 from napari_sam2.widgets.buttons import button, row, set_reason
 
 
@@ -22,7 +23,7 @@ class RunPanel(QGroupBox):
         super().__init__("3  Propagate and check", parent)
         self.back_button = button(
             "◀ Back",
-            "Follow the objects from their marks to lower slices or earlier frames.",
+            "Follow the objects from their marks towards the first slice.",
             lambda: self.run_clicked.emit("backward"),
         )
         self.both_button = button(
@@ -33,7 +34,7 @@ class RunPanel(QGroupBox):
         )
         self.forward_button = button(
             "Forward ▶",
-            "Follow the objects to higher slices or later frames.",
+            "Follow the objects from their marks towards the last slice.",
             lambda: self.run_clicked.emit("forward"),
         )
         self.first_box = _number("First slice that is computed.")
@@ -49,7 +50,9 @@ class RunPanel(QGroupBox):
         self.redo_button = button(
             "Redo", "Do again what was taken back last. Key: Ctrl+Shift+Z", self.redo_clicked.emit
         )
-        self.save_button = button("Save labels…", "Write the labels to a file: NIfTI or TIFF.", self.save_clicked.emit)
+        self.save_button = button(
+            "Save labels…", f"Write the labels to a file: {label_names()}.", self.save_clicked.emit
+        )
         self.range_label = QLabel("slices")
         self.forecast_label = QLabel()
         self.forecast_label.setWordWrap(True)
@@ -94,13 +97,13 @@ class RunPanel(QGroupBox):
         """Say whether a run goes on where an earlier one was stopped."""
         self.both_button.setText("◀ Continue ▶" if continuing else "◀ Both ▶")
 
-    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, save_why: str) -> None:
+    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, redo_why: str, save_why: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""
         for each in (self.back_button, self.both_button, self.forward_button):
             set_reason(each, run_why)
         set_reason(self.stop_button, stop_why)
         set_reason(self.undo_button, undo_why)
-        set_reason(self.redo_button, undo_why)
+        set_reason(self.redo_button, redo_why)
         set_reason(self.save_button, save_why)
 
     def set_progress(self, done: int, total: int, text: str) -> None:

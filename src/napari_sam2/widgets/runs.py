@@ -9,7 +9,7 @@ from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.widgets.work import FrameRun
-from napari_sam2.wording import duration
+from napari_sam2.wording import duration, frame_word
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -84,6 +84,19 @@ class RunController(QObject):
         self._painting, self._dirty, self._why = None, False, why
         self.stop()
 
+    @property
+    def _axis(self) -> str | None:
+        return None if self._handle is None else self._handle.grid.frame_axis
+
+    @property
+    def status(self) -> str:
+        """What the status line says of the run; empty without one."""
+        if self._run is None:
+            return ""
+        done, total, _ = self._run.progress
+        ending = "Stopping" if self._run.stop_requested.is_set() else "Propagating"
+        return f"{ending}, {done} of {total} {frame_word(self._axis, total)}" if total else f"{ending}…"
+
     def _on_frame(self, frame: Any) -> None:
         self._written += 1
         if self._painting is not None:
@@ -97,7 +110,7 @@ class RunController(QObject):
         if self._run is not None:
             done, total, stage = self._run.progress
             left = self._run.seconds_left()
-            text = f"{100 * done // total if total else 0} %"
+            text = f"{done} of {total} {frame_word(self._axis, total)}"
             if left is not None:
                 text += f", {duration(left)} left"
             self.progressed.emit(done, total, text if total else stage)
@@ -111,14 +124,15 @@ class RunController(QObject):
         if self._activity is not None:
             self._activity.close()
             self._activity = None
-        run, handle = self._run, self._handle
+        run, handle, axis = self._run, self._handle, self._axis
         self._run = self._handle = self._painting = None
         if run is not None:
             run.deleteLater()
         seconds = time.monotonic() - self._started
         each = f", {1000 * seconds / self._written:.0f} ms each" if self._written else ""
         verb = "Stopped after" if stopped else "Computed"
-        text = f"{verb} {self._written} frames{each}." if self._written or stopped else "Nothing was left to compute."
+        count = f"{self._written} {frame_word(axis, self._written)}"
+        text = f"{verb} {count}{each}." if self._written or stopped else "Nothing was left to compute."
         if self._why:
             text = f"{text} {self._why}"
         self.finished.emit(handle, text, error, stopped)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.check_dialog import CheckDialog
@@ -19,8 +18,10 @@ from napari_sam2.widgets.panels import Panels
 from napari_sam2.widgets.prompt_panel import PromptPanel
 from napari_sam2.widgets.review_panel import ReviewPanel
 from napari_sam2.widgets.run_panel import RunPanel
+from napari_sam2.widgets.saving import ask_where_to_save
 from napari_sam2.widgets.session_panel import SessionPanel
 from napari_sam2.widgets.source_panel import SourcePanel
+from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     import napari
 
     from napari_sam2.engine.predictor import VideoPredictor
-
-FILE_TYPES = "NIfTI (*.nii.gz *.nii);;TIFF (*.tif *.tiff);;All files (*)"
 
 
 def load_predictor(name: str, device: str) -> VideoPredictor:
@@ -93,7 +92,7 @@ class SegmentWidget(QWidget):
         self.advanced = AdvancedPanel(self.source.model.device_box)
         self.status = QLabel()
         self.status.setWordWrap(True)
-        self.status.setToolTip("Model, device, objects, and what happened last.")
+        self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
         self._lay_out()
         panels = Panels(
             self.source,
@@ -134,10 +133,11 @@ class SegmentWidget(QWidget):
         outer.addWidget(scroll)
 
     def _ask_where_to_save(self) -> None:
-        image = self.controller.choices.image
-        name = f"{image.name if image is not None else 'image'}-labels.nii.gz".replace("/", "-")
-        path, _ = QFileDialog.getSaveFileName(self, "Save labels", str(Path.cwd() / name), FILE_TYPES)
-        if path:
+        image, handle = self.controller.choices.image, self.controller.choices.handle
+        if image is None or handle is None:
+            return
+        path = ask_where_to_save(self, str(image.name), handle.volume)
+        if path is not None:
             self.controller.save(path)
 
     def _ask_which_labels(self) -> None:
@@ -146,7 +146,7 @@ class SegmentWidget(QWidget):
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
             return
         handle = self.controller.choices.handle
-        called = "frames" if handle is not None and handle.grid.frame_axis == "t" else "slices"
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.wish())

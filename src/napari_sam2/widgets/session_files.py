@@ -13,7 +13,8 @@ from napari_sam2 import identity
 from napari_sam2.engine.locate import path_of
 from napari_sam2.engine.registry import known_models
 from napari_sam2.errors import NapariSam2Error, SessionFileError
-from napari_sam2.layers.image import volume_from_layer
+from napari_sam2.layers.contrast import give_range
+from napari_sam2.layers.image import grid_for_layers, volume_from_layer
 from napari_sam2.widgets.handle import SessionHandle, Update
 from napari_sam2.widgets.places import Autosave, Recent, earlier_session, peek
 from napari_sam2.widgets.work import JobQueue
@@ -155,6 +156,8 @@ class SessionFiles(QObject):
             data, options, _ = layer_data(volume, volume.name or "image")
             added = self._choices.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
+            give_range(layer)
+        opened.handle.grid = grid_for_layers(layer, opened.handle.grid)
         self._choices.take_over(layer, opened.handle)
         self._controller.models.show()
         workspace = self._choices.workspace

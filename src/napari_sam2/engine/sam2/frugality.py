@@ -95,7 +95,7 @@ class Frugality:
             self._note(f"Memory on {self._device} ran out: cached embeddings now stay in main memory.")
         else:
             raise OutOfMemoryError(
-                f"There is not enough memory on {self._device} for this model, even one frame and object at a time.\n"
+                f"There is not enough memory on {self._device} for this model, even one image and object at a time.\n"
                 f"Take a smaller model, close other programs, or choose the device 'cpu'. ({reason})"
             )
 
