@@ -46,7 +46,7 @@ def test_segment_writes_labels_on_the_image_grid(stack, tmp_path, capsys):
         (["--box", "3,1,2"], "Z,Y0,X0,Y1,X1"),
         (["--point", "3,a,b"], "Z,Y,X"),
         ([], "nothing to segment"),
-        (["--point", "99,5,5"], "Frame 99"),
+        (["--point", "99,5,5"], "no slice 99"),
         (["--box", "3,30,20,71,61", "--model", "sam9"], "sam9"),
         (["--box", "3,30,20,71,61", "--model", "sam2.1-tiny"], "download"),
         (["--box", "3,30,20,71,61", "--device", "abacus"], "abacus"),

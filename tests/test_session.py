@@ -305,7 +305,7 @@ def test_progress(session):
 @pytest.mark.parametrize(
     ("call", "text"),
     [
-        (lambda s: s.add_points(1, 99, [(1, 1)]), "Frame 99"),
+        (lambda s: s.add_points(1, 99, [(1, 1)]), "no slice 99"),
         (lambda s: s.add_points(0, 3, [(1, 1)]), "obj_id=0"),
         (lambda s: s.add_points(1, 3, [(1, 99)]), "outside the picture"),
         (lambda s: s.add_points(1, 3, [(np.nan, 1)]), "finite"),
