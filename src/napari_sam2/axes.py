@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.volume import ImageVolume
 
 
-def default_frame_axis(axes: str, spacing: Mapping[str, float]) -> str | None:
+def default_frame_axis(axes: str, spacing: Mapping[str, float], time_is_declared: bool = True) -> str | None:
     """The axis along which a volume is a video: time, else the coarsest spacing, else the first axis.
 
     Parameters
@@ -30,6 +30,9 @@ def default_frame_axis(axes: str, spacing: Mapping[str, float]) -> str | None:
         Axis letters of the volume, e.g. ``"zyx"``; ``"c"`` is ignored.
     spacing
         Spacing of each spatial axis by its letter, in the volume's units.
+    time_is_declared
+        Whether ``"t"`` is known to be time. Where it is not (it may be MR sequences, b-values or echoes), three
+        spatial axes go before it.
 
     Returns
     -------
@@ -39,12 +42,21 @@ def default_frame_axis(axes: str, spacing: Mapping[str, float]) -> str | None:
     others = [a for a in axes if a != "c"]
     if len(others) == 2:
         return None
-    if "t" in others:
+    if "t" in others and (time_is_declared or len(others) == 3):
         return "t"
+    others = [a for a in others if a != "t"]
     coarsest = max(others, key=lambda a: (spacing.get(a, 1.0), -others.index(a)))
     finest = min(spacing.get(a, 1.0) for a in others)
     # A difference below 1 % is rounding of a header, not anisotropy.
     return coarsest if spacing.get(coarsest, 1.0) > finest * 1.01 else others[0]
+
+
+def undeclared_time_note(length: int) -> str:
+    """The note for an axis ``"t"`` of this length of which its file does not say that it is time."""
+    return (
+        f"the file does not say what its fourth axis ({length} long) is; it is called t, but not taken for time: the "
+        "default is to propagate along a spatial axis"
+    )
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ class FrameGrid:
         if frame_axis is None:
             fixed = set(at or ())
             free = "".join(a for a in axes if a not in fixed)
-            frame_axis = default_frame_axis(free, spacing)
+            frame_axis = default_frame_axis(free, spacing, volume.is_time_declared)
         elif frame_axis not in others:
             raise VolumeError(f"The volume has no axis {frame_axis!r} to propagate along; its axes are {axes!r}.")
         rest = [a for a in others if a != frame_axis]

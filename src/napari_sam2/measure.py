@@ -148,7 +148,9 @@ def _empty(volume: ImageVolume) -> _Tally:
 
 def _tallies(labels: NDArray[Any], volume: ImageVolume) -> dict[int, _Tally]:
     axes = volume.label_axes
-    frame_axis = default_frame_axis(axes, {a: volume.spacing_of(a) for a in volume.spatial_axes})
+    frame_axis = default_frame_axis(
+        axes, {a: volume.spacing_of(a) for a in volume.spatial_axes}, volume.is_time_declared
+    )
     tallies: dict[int, _Tally] = {}
     # One slab of the first axis at a time: lazy images are never loaded whole.
     for first in range(labels.shape[0]):

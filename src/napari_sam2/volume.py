@@ -109,6 +109,9 @@ class ImageVolume:
         Value of the voxels outside the field of view, in the array's values.
     name
         Short name for layers and tables.
+    is_time_declared
+        False where a file does not say that ``"t"`` is time: it may be MR sequences, b-values or echoes, and is not
+        propagated along by default.
 
     Raises
     ------
@@ -133,6 +136,7 @@ class ImageVolume:
     is_hu: bool = False
     padding_value: float | None = None
     name: str = ""
+    is_time_declared: bool = True
 
     def __post_init__(self) -> None:
         if not hasattr(self.array, "shape") or not hasattr(self.array, "dtype"):

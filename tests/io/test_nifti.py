@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
+from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
 from napari_sam2.volume import ImageVolume
@@ -207,6 +208,47 @@ def test_time_comes_first_with_its_interval(tmp_path) -> None:
     assert volume.axes == "tzyx"
     assert volume.spacing == pytest.approx((1.5, 3, 2, 1))
     assert np.array_equal(volume.array, data.transpose())
+
+
+@pytest.mark.parametrize(
+    ("unit", "fields", "beside", "is_time"),
+    [
+        (None, {}, "", False),
+        ("hz", {}, "", False),
+        (None, {"pixdim": 2.5}, "", False),
+        ("sec", {}, "", True),
+        ("usec", {}, "", True),
+        (None, {"intent_code": 2001}, "", True),
+        (None, {"toffset": 3.0}, "", True),
+        (None, {"slice_duration": 0.08}, "", True),
+        ("sec", {"intent_code": 1007}, "", False),
+        ("sec", {}, "a.bval", False),
+    ],
+)
+def test_a_fourth_axis_is_time_where_the_header_says_so(tmp_path, unit, fields, beside, is_time) -> None:
+    data = np.random.default_rng(0).integers(0, 9, (4, 5, 6, 3)).astype(np.int16)
+    image = nib.Nifti1Image(data, _affine("LPS"))
+    image.header.set_xyzt_units("mm", unit)
+    for field, value in fields.items():
+        if field == "pixdim":
+            image.header["pixdim"][4] = value
+        else:
+            image.header[field] = value
+    image.to_filename(tmp_path / "a.nii")
+    if beside:
+        (tmp_path / beside).write_text("0 1000 1000")
+    volume = read_volume(tmp_path / "a.nii")
+    assert volume.axes == "tzyx"
+    assert volume.is_time_declared == is_time
+    assert any("fourth axis (3 long)" in note for note in volume.source.notes) != is_time
+    assert FrameGrid.of(volume, at={"z" if is_time else "t": 0}).frame_axis == ("t" if is_time else "z")
+
+
+def test_labels_of_a_time_series_say_that_they_are_one(tmp_path) -> None:
+    volume = ImageVolume(np.zeros((3, 4, 5, 6)), axes="tzyx", units="mm")
+    write_labels(tmp_path / "l.nii.gz", np.ones((3, 4, 5, 6), np.uint8), volume)
+    again = read_volume(tmp_path / "l.nii.gz")
+    assert (again.is_time_declared, again.has_frame_interval) == (True, False)
 
 
 def test_big_endian_becomes_native(tmp_path, data) -> None:

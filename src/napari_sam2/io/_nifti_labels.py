@@ -110,8 +110,9 @@ def _on_volumes_grid(array: NDArray[Any], volume: ImageVolume) -> Any:
     image.header.set_qform(affine, code=code, strip_shears=True)
     if np.abs(image.header.get_qform() - affine).max() > 1e-2:
         image.header["qform_code"] = 0
-    seconds = "sec" if volume.has_frame_interval else None
-    image.header.set_xyzt_units("mm", seconds)
-    if values.ndim == 4 and volume.has_frame_interval:
-        image.header["pixdim"][4] = volume.spacing_of("t")
+    is_time = values.ndim == 4 and volume.is_time_declared
+    image.header.set_xyzt_units("mm", "sec" if is_time else None)
+    if is_time:
+        # 0 is how NIfTI says that the interval is not known.
+        image.header["pixdim"][4] = volume.spacing_of("t") if volume.has_frame_interval else 0
     return image

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.axes import undeclared_time_note
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IO = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+_FOURTH = "NRRD_kinds[3]"
 # What an NRRD header says about the place of its image.
 _PLACE_FIELDS = (b"space", b"space dimension", b"space directions", b"space origin", b"spacings", b"axis mins")
 
@@ -44,6 +46,9 @@ def read_itk(path: Path) -> ImageVolume:
     notes: list[str] = []
     values, place = _open(path)
     letters = {2: "yx", 3: "zyx", 4: "tzyx"}[place["ndim"]]
+    is_time = place["ndim"] < 4 or place["fourth_axis"] == "time"
+    if not is_time:
+        notes.append(undeclared_time_note(values.shape[3]))
     array, ras, turn = upright(values, RAS_LPS @ _affine(place), notes)
     # (x, y, z, t, c) → (t, z, y, x, c)
     count = place["ndim"]
@@ -58,6 +63,7 @@ def read_itk(path: Path) -> ImageVolume:
             affine=RAS_LPS @ ras @ REVERSED,
             source=source,
             name=path.name.removesuffix(path.suffix).removesuffix(".seg"),
+            is_time_declared=is_time,
         )
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error
@@ -87,6 +93,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetOrigin(place["origin"])
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
+    if array.ndim == 4 and volume.is_time_declared:
+        image.SetMetaData(_FOURTH, "time")
     if names and path.suffix.lower() == ".nrrd":
         for number, (label, name) in enumerate(names.items()):
             for key, value in (("ID", f"Segment_{label}"), ("Name", name), ("LabelValue", label), ("Layer", 0)):
@@ -152,6 +160,8 @@ def _open(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
         "shape": image.GetSize(),
         "ndim": ndim,
         "nrrd_lines": _lines(path) if text else {},
+        # Only NRRD says what an axis is.
+        "fourth_axis": image.GetMetaData(_FOURTH) if image.HasMetaDataKey(_FOURTH) else "",
     }
     order = [*range(ndim - 1, -1, -1), *range(ndim, values.ndim)]
     return values.transpose(order), place

@@ -10,11 +10,12 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.axes import undeclared_time_note
 from napari_sam2.errors import ReadError, VolumeError
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
 from napari_sam2.io._values import compacted, native, rescaled
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 _SPACE_UNITS = {"mm": "mm", "micron": "micrometer", "meter": "m"}
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
+_TIME_SERIES = 2001
+# Intents of several values per voxel: matrices, vectors, point sets, colours.
+_NO_TIME = (*range(1004, 1010), 2003, 2004)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ def read_nifti(path: Path) -> ImageVolume:
     unit = length_unit(header, notes)
     factor = millimetres_per_unit(unit) or 1.0
     to_millimetres = np.diag([factor, factor, factor, 1.0])
-    interval = _interval(header) if "t" in letters else None
+    is_time = "t" not in letters or _declares_time(path, header)
+    if not is_time:
+        notes.append(undeclared_time_note(values.shape[3]))
+    interval = _interval(header) if "t" in letters and is_time else None
     source = VolumeSource(
         paths=(path,),
         format="nifti",
@@ -85,11 +92,9 @@ def read_nifti(path: Path) -> ImageVolume:
             affine=to_millimetres @ RAS_LPS @ ras @ REVERSED,
             source=source,
             name=_stem(path),
+            is_time_declared=is_time,
         )
-        if interval is None:
-            return volume
-        spacing = (interval, *volume.spatial_spacing)
-        return ImageVolume(array, letters, spacing, unit, volume.affine, source, name=volume.name)
+        return volume if interval is None else replace(volume, spacing=(interval, *volume.spatial_spacing))
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error
 
@@ -148,7 +153,9 @@ def _as_nifti(path: Path, image: Any) -> NiftiFile:
         converted = nib.Nifti1Image(values, None, dtype=values.dtype)
         converted.header.set_sform(image.affine, code=1)
         converted.header.set_zooms(image.header.get_zooms()[: values.ndim])
-        converted.header.set_xyzt_units("mm", "msec" if values.ndim == 4 else None)
+        # Its repetition time is in milliseconds; frames without one may be anything, such as subjects.
+        repeats = values.ndim == 4 and image.header.get_zooms()[3] > 0
+        converted.header.set_xyzt_units("mm", "msec" if repeats else None)
         return NiftiFile(converted, values)
     if isinstance(image, nib.AnalyzeImage):
         # It has no orientation; without one, file_affine says what it assumes.
@@ -193,7 +200,7 @@ def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str])
     if values.ndim == 5 and values.shape[3] == 1:
         notes.append(f"the {values.shape[4]} values per voxel are channels")
         return values[:, :, :, 0], "czyx"
-    if values.ndim == 4 and _file_units(header)[1] not in ("hz", "ppm", "rads"):
+    if values.ndim == 4:
         return values, "tzyx"
     if values.ndim == 5:
         return values, "ctzyx"
@@ -256,6 +263,20 @@ def _file_units(header: Any) -> tuple[str, str]:
     except KeyError:
         return "unknown", "unknown"
     return str(space), str(time)
+
+
+def _declares_time(path: Path, header: Any) -> bool:
+    """Whether the header says that the fourth axis is time.
+
+    By its unit, its intent, or what only a series has: a first time point or a duration of slices. The directions
+    and b-values of a diffusion scan, which converters keep beside the file, say that it is not: the same converters
+    name a unit of time in every header.
+    """
+    intent = int(header["intent_code"])
+    if intent in _NO_TIME or any(path.with_name(_stem(path) + end).exists() for end in (".bval", ".bvals")):
+        return False
+    timed = any(math.isfinite(float(header[field])) and header[field] > 0 for field in ("toffset", "slice_duration"))
+    return intent == _TIME_SERIES or timed or _file_units(header)[1] in _SECONDS
 
 
 def _interval(header: Any) -> float | None:

@@ -85,6 +85,7 @@ def volume_from_layer(layer: Image) -> ImageVolume:
         affine=affine,
         name=str(layer.name),
         source=_source_of(layer),
+        is_time_declared=_is_time(layer, 0),
     )
 
 
@@ -128,9 +129,13 @@ def layer_axes(layer: Layer) -> str:
             f"The image {layer.name!r} has {layer.ndim} axes; two to four can be segmented. "
             "Take one channel or one position of it into its own layer."
         )
-    name = str(layer.axis_labels[0]).strip().lower()
-    is_time = name.startswith("t") or unit_name(layer.units[0]) in _TIME_UNITS
-    return "tyx" if is_time else "zyx"
+    return "tyx" if _is_time(layer, 0) else "zyx"
+
+
+def _is_time(layer: Layer, axis: int) -> bool:
+    """Whether the name or the unit of an axis says that it is time."""
+    name = str(layer.axis_labels[axis]).strip().lower()
+    return name.startswith("t") or unit_name(layer.units[axis]) in _TIME_UNITS
 
 
 def axis_choices(layer: Image) -> list[AxisChoice]:
@@ -143,7 +148,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     if len(axes) == 2:
         return [AxisChoice(None, "single image")]
     spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
-    first = default_frame_axis(axes, spacing)
+    first = default_frame_axis(axes, spacing, volume.is_time_declared)
     order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
     # Along y or x of a time-lapse, a frame would mix time and space.
     if "t" in order and len(axes) == 3:
