@@ -45,7 +45,8 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
     if volume.is_hu:
         return SOFT_TISSUE
     step = max(1, grid.frame_count // _SAMPLED_FRAMES)
-    values = np.concatenate([_sample(grid.read(volume.array, f)) for f in range(0, grid.frame_count, step)])
+    parts = volume.parts
+    values = np.concatenate([_sample(grid.read(parts, f)) for f in range(0, grid.frame_count, step)])
     if volume.padding_value is not None:
         values = values[values != volume.padding_value]
     if values.size == 0:
@@ -91,7 +92,7 @@ class WindowedFrames:
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
         low, high = self.window
-        plane = self.grid.read(self.volume.array, frame)
+        plane = self.grid.read(self.volume.parts, frame)
         # Large offsets (a window of 200 at 10⁹) drown in float32; small types lose nothing in it.
         exact = np.dtype(np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64)
         scaled = ((plane.astype(exact) - low) / (high - low)).astype(np.float32)

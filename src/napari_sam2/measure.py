@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import as_array
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.volume import ImageVolume, millimetres_per_unit
@@ -121,7 +122,7 @@ def fitting_labels(labels: Any, volume: ImageVolume, what: str) -> NDArray[Any]:
     VolumeError
         If shape or type do not fit; the text calls them `what`.
     """
-    array = np.asarray(labels)
+    array = as_array(labels, f"The {what}")
     if array.shape != volume.label_shape:
         raise VolumeError(
             f"The {what} have the shape {array.shape}, but the volume's grid is {volume.label_shape} "
@@ -187,7 +188,7 @@ def _image_slab(volume: ImageVolume, first: int) -> NDArray[Any]:
     """The image at one index of the labels' first axis, channels first."""
     index: list[Any] = [slice(None)] * volume.ndim
     index[volume.axes.index(volume.label_axes[0])] = first
-    slab = np.asarray(volume.array[tuple(index)])
+    slab = volume.parts[tuple(index)]
     if "c" not in volume.axes:
         return slab[None]
     left = volume.axes.replace(volume.label_axes[0], "")

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
+from napari_sam2.arrays import Parts
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.predictor import EncodesAhead
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
@@ -217,7 +218,8 @@ class VideoSession:
         if tuple(labels.shape) != self.grid.label_shape:
             raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {self.grid.label_shape}.")
         chosen = self._check_frames(frames)
-        pictures = {frame: np.asarray(labels[self.frame_index(frame)]) for frame in chosen}
+        parts = Parts(labels, self.grid.label_axes, "The label image")
+        pictures = {frame: parts[self.frame_index(frame)] for frame in chosen}
         wanted = None if objects is None else set(objects)
         found = [
             (int(i), frame)

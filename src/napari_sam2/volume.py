@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import Parts
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
@@ -158,6 +159,24 @@ class ImageVolume:
         object.__setattr__(self, "affine", affine)
         if self.window is not None:
             object.__setattr__(self, "window", self._checked_window(self.window))
+
+    @property
+    def parts(self) -> Parts:
+        """The array for reading from: parts of it come as NumPy arrays, or a ReadError says which cannot be read."""
+        source = self.source
+        called = (
+            str(source.opened or source.paths[0])
+            if source is not None and source.paths
+            else f"The image {self._called}"
+        )
+        stays = source is not None and source.format == "zarr"
+        return Parts(self.array, self.axes, called, self._check_is_there if stays else None)
+
+    def _check_is_there(self) -> None:
+        # Zarr takes a chunk that is missing for one that holds nothing, also where the whole store went away.
+        assert self.source is not None
+        for path in self.source.paths:
+            path.stat()
 
     @property
     def ndim(self) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import as_array
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io._upright import REVERSED, nibabel
 
@@ -30,7 +31,7 @@ def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]
     WriteError
         If shape or values do not fit; the text names `path`.
     """
-    array = np.asarray(labels)
+    array = as_array(labels, f"{path} was not written: the array of labels")
     if array.shape != volume.label_shape:
         raise WriteError(
             f"{path} was not written: labels of shape {array.shape} do not fit the volume's grid "

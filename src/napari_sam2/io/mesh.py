@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import as_array
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
 
@@ -90,7 +91,7 @@ def object_mesh(
     """
     from skimage.measure import marching_cubes
 
-    values = np.asarray(labels)
+    values = as_array(labels, "The array of labels")
     if values.shape != volume.label_shape:
         raise ValueError(f"labels of shape {values.shape} do not fit the volume's grid {volume.label_shape}.")
     fixed = dict(at or {})

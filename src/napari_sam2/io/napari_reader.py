@@ -89,7 +89,7 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
     """The image layer of a volume: scale, units, axis names, and the window as contrast limits."""
     colour = "c" in volume.axes and _is_colour(volume)
     if colour and volume.axes[-1] != "c":
-        moved = np.moveaxis(np.asarray(volume.array), volume.axes.index("c"), -1)
+        moved = np.moveaxis(volume.parts[()], volume.axes.index("c"), -1)
         volume = replace(volume, array=moved, axes=volume.label_axes + "c")
     options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": volume}}
     if colour:
