@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from napari_sam2.errors import NapariSam2Error, ReadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -50,14 +51,10 @@ class Parts:
         parts = index if isinstance(index, tuple) else (index,)
         # What is wrong with the index is a mistake of the caller; all that is raised below is the array's own.
         shape = self._shape_of(parts)
-        try:
+        with reading(self._called, self._place(parts)):
             part = np.asarray(self._array[parts])
             if self._check is not None:
                 self._check()
-        except NapariSam2Error:
-            raise
-        except Exception as error:
-            raise unreadable(self._called, error, self._place(parts)) from error
         if part.shape != shape:
             raise ReadError(
                 f"{self._called} cannot be read{self._place(parts)}: it gave the shape {part.shape} instead of {shape}."
@@ -91,12 +88,22 @@ def as_array(values: Any, called: str) -> NDArray[Any]:
     """
     if isinstance(values, np.ndarray):
         return values
-    try:
+    with reading(called):
         return np.asarray(values)
+
+
+@contextmanager
+def reading(called: str, place: str = "") -> Iterator[None]:
+    """Turn whatever an array of another library raises into a ReadError that begins with `called`.
+
+    For a block that does nothing else: a mistake of ours in it would be blamed on the array.
+    """
+    try:
+        yield
     except NapariSam2Error:
         raise
     except Exception as error:
-        raise unreadable(called, error) from error
+        raise unreadable(called, error, place) from error
 
 
 def unreadable(called: str, error: Exception, place: str = "") -> ReadError:

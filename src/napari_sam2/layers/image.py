@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import reading
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.intensity import default_window
@@ -229,7 +230,8 @@ def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
     if layer.rgb or isinstance(layer.metadata.get(VOLUME_KEY), ImageVolume):
         return None
     data = layer.data[-1] if layer.multiscale else layer.data
-    guess = calc_data_range(data, rgb=False, dtype=layer.dtype)
+    with reading(f"The image {layer.name!r}"):
+        guess = calc_data_range(data, rgb=False, dtype=layer.dtype)
     if not np.allclose(layer.contrast_limits, guess):
         return None
     return default_window(volume_from_layer(layer), grid)
