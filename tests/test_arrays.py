@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 import pytest
-from fake_predictor import FakePredictor
 
+from fake_predictor import FakePredictor
 from napari_sam2.arrays import Parts, as_array
 from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError

@@ -15,6 +15,7 @@ import numpy as np
 import napari_sam2 as ns
 from napari_sam2.errors import NapariSam2Error, PromptError, WriteError
 from napari_sam2.io import check_label_target
+from napari_sam2.paths import checked_path
 
 if TYPE_CHECKING:
     from napari_sam2.propagation import Direction
@@ -96,7 +97,7 @@ def _fixed_axes(texts: Sequence[str]) -> dict[str, int]:
 
 def _results_folder(path: str) -> Path:
     """Make a folder for results, before anything is computed for it."""
-    out = Path(path).expanduser()
+    out = checked_path(path, WriteError, "folder for the results")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -260,7 +261,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
     evaluate(
         predictor,
-        Path(arguments.data),
+        checked_path(arguments.data),
         out,
         prompts=[p for p in PROMPTS if p in asked],
         most=arguments.max_objects or None,

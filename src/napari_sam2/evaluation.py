@@ -22,6 +22,7 @@ from napari_sam2.errors import ReadError
 from napari_sam2.intensity import WindowedFrames, default_window
 from napari_sam2.metrics import compare_labels, dice
 from napari_sam2.montage import overlay, save_montage
+from napari_sam2.paths import check_file
 from napari_sam2.session import VideoSession
 from napari_sam2.simulated_user import Prompt, correct_worst, prompt_object
 from napari_sam2.volume import ImageVolume
@@ -119,6 +120,7 @@ def load_set(path: Path) -> LabelledSet:
             raise ReadError(f"{path} has no label file beside it: NAME_labels or NAME_label with the same suffix.")
         volume = read_volume(path)
         return LabelledSet(path.name, volume, read_labels(labels, volume), {})
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {key: file[key] for key in file.files}

@@ -13,6 +13,7 @@ from napari_sam2.errors import ReadError
 if TYPE_CHECKING:
     from napari_sam2.errors import NapariSam2Error
 
+NOT_THERE = "it does not exist"
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -32,7 +33,7 @@ def checked_path(path: Any, error: type[NapariSam2Error] = ReadError, called: st
     error
         The exception of what is refused.
     called
-        The name of the argument, for the text of the exception.
+        What it is the path of, for the text of the exception.
 
     Raises
     ------
@@ -41,7 +42,7 @@ def checked_path(path: Any, error: type[NapariSam2Error] = ReadError, called: st
     """
     text = path if isinstance(path, str) else path.__fspath__() if isinstance(path, os.PathLike) else None
     if not isinstance(text, str):
-        raise error(f"{called}={path!r} must be a path, as text or a Path, not {type(path).__name__}.")
+        raise error(f"The {called} must be text or a Path, not {path!r}.")
     if not text.strip():
         raise error(f"The {called} is empty.\nGive the name of a file or a folder.")
     if "\0" in text:
@@ -52,6 +53,14 @@ def checked_path(path: Any, error: type[NapariSam2Error] = ReadError, called: st
         raise error(f"The {called} {text} names no home folder: {reason}") from reason
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder; False, and no error, where nobody can tell."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def why_no_file(path: Path) -> str:
     """Why a path is no regular file that can be read, such as "it is a named pipe"; empty where it is one."""
     try:
@@ -59,7 +68,7 @@ def why_no_file(path: Path) -> str:
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR):
             return f"{error.strerror or error}"
-        return "it is a link to a file that does not exist" if path.is_symlink() else "it does not exist"
+        return "it is a link to what does not exist" if path.is_symlink() else NOT_THERE
     except ValueError as error:
         return str(error)
     if not stat.S_ISREG(mode):
@@ -76,7 +85,7 @@ def check_file(path: Path, error: type[NapariSam2Error] = ReadError) -> None:
         Of the type `error`, with the reason.
     """
     why = why_no_file(path)
-    if why == "it does not exist":
+    if why == NOT_THERE:
         raise error(f"{path} does not exist.\nCheck the path.")
     if why:
         raise error(f"{path} cannot be read: {why}.\nGive the path of a file that you can read.")

@@ -24,6 +24,7 @@ from napari_sam2.history import WHOLE, Step
 from napari_sam2.intensity import check_window, default_window
 from napari_sam2.masks import check_overlap
 from napari_sam2.object_table import ObjectInfo, Side
+from napari_sam2.paths import checked_path
 from napari_sam2.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.propagation import Direction, Run
 from napari_sam2.records import MaskRecord
@@ -701,7 +702,7 @@ class VideoSession:
         SessionFileError
             If the disk refuses, or the file is open in another session. The session goes on as before.
         """
-        target = Path(path).expanduser().resolve()
+        target = checked_path(path, SessionFileError).resolve()
         with self._lock:
             self._check_idle()
             if self._file is not None and self._file.path == target:
@@ -743,7 +744,7 @@ class VideoSession:
         SessionFileError
             If the file is damaged, newer, open elsewhere, or its image is missing or another one.
         """
-        source = Path(path).expanduser().resolve()
+        source = checked_path(path, SessionFileError).resolve()
         file = SessionFile.open(source)
         try:
             settings = file.settings()

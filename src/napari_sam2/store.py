@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.encoding import dumps, from_bytes, to_bytes
 from napari_sam2.errors import SessionFileError
 from napari_sam2.history import Change, History, Step
+from napari_sam2.paths import check_file, is_folder, why_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,8 +65,11 @@ class SessionFile:
         SessionFileError
             If the disk refuses, or the file that stands there is open in another session.
         """
-        if not path.parent.is_dir():
+        if not is_folder(path.parent):
             raise SessionFileError(f"{path} cannot be saved: the folder {path.parent} does not exist.")
+        why = why_no_file(path) if os.path.exists(path) else ""
+        if why.startswith("it is"):
+            raise SessionFileError(f"{path} cannot be saved: {why}.\nGive the name of a file.")
         part = path.with_name(f".{path.name}.part")
         with _explaining(path, "could not be saved"):
             _refuse_if_open(path)
@@ -289,6 +293,7 @@ def _crc(row: tuple[Any, ...]) -> int:
 
 def _check_header(path: Path) -> None:
     """Refuse what is no session file of a known version, before SQLite touches it."""
+    check_file(path, SessionFileError)
     try:
         with path.open("rb") as file:
             head = file.read(100)

@@ -15,7 +15,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_sam2.errors import CheckpointError
+from napari_sam2.paths import checked_path
 
+from .locate import check_checkpoint
 from .registry import find_by_filename
 from .sam2.config import Sam2Config, infer_config
 from .sam2.hf_names import from_hf_names, is_hf_layout
@@ -49,9 +51,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     CheckpointError
         Where the file is missing, truncated, or no SAM 2 checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint file {path}.")
+    path = checked_path(path, CheckpointError)
+    check_checkpoint(path)
     metadata: Mapping[str, str] = {}
     if path.suffix.lower() == ".safetensors":
         state_dict, metadata = _read_safetensors(path)

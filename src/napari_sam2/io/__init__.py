@@ -6,11 +6,13 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.paths import check_file, checked_path, is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +72,7 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
     ReadError
         If the file is missing, damaged, of another format, or no regular volume.
     """
-    path = Path(path).expanduser()
+    path = _existing(path)
     volume = _read_volume(path, series, lazy)
     if volume.source is not None:
         volume = replace(volume, source=replace(volume.source, opened=path.resolve()))
@@ -97,7 +99,7 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     """
     from napari_sam2.io.dicom import list_dicom_series
 
-    return list_dicom_series(_existing(Path(folder).expanduser()))
+    return list_dicom_series(_existing(folder, "folder"))
 
 
 def write_labels(
@@ -159,17 +161,17 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
 
     Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
     """
-    path = Path(path).expanduser()
+    path = checked_path(path, WriteError)
     in_zarr = path.parent.name == "labels"
     if not in_zarr and not path.name.lower().endswith(LABEL_SUFFIXES):
         raise WriteError(
             f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
             f"Use one of the suffixes {', '.join(LABEL_SUFFIXES)}."
         )
-    if not in_zarr and not path.parent.is_dir():
+    if not in_zarr and not is_folder(path.parent):
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
     sources = () if volume.source is None else volume.source.paths
-    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
+    if os.path.exists(path) and any(os.path.exists(source) and path.samefile(source) for source in sources):
         raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
     return path
 
@@ -194,17 +196,18 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     ReadError
         If the file is unreadable, holds no labels, or lies on another grid.
     """
-    path = _existing(Path(path).expanduser())
+    path = _existing(path)
     name = path.name.lower()
-    if name.endswith(NIFTI_SUFFIXES):
+    folder = path.is_dir()
+    if name.endswith(NIFTI_SUFFIXES) and not folder:
         from napari_sam2.io._nifti_labels import read_nifti_labels
 
         return read_nifti_labels(path, volume)
-    if name.endswith(ITK_SUFFIXES):
+    if name.endswith(ITK_SUFFIXES) and not folder:
         from napari_sam2.io.itk import read_itk_labels
 
         return read_itk_labels(path, volume)
-    if name.endswith(TIFF_SUFFIXES):
+    if name.endswith(TIFF_SUFFIXES) and not folder:
         from napari_sam2.io.tiff import read_tiff_labels
 
         return read_tiff_labels(path, volume)
@@ -213,13 +216,19 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
 
     if is_zarr(path):
         return read_ome_zarr_labels(path, volume)
-    if path.is_file() and looks_like_dicom(path):
+    if not folder and looks_like_dicom(path):
         from napari_sam2.io.dicom_labels import read_dicom_labels
 
         return read_dicom_labels(path, volume)
+    if folder:
+        why = "it is a folder, and no OME-Zarr"
+    elif name.endswith(LABEL_SUFFIXES):
+        why = "it is no DICOM file, whatever its name says"
+    else:
+        why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
     raise ReadError(
-        f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
-        f"Labels are read from {', '.join(LABEL_SUFFIXES)}."
+        f"{path} cannot be read as labels: {why}.\n"
+        "Labels are read from NIfTI, NRRD, MetaImage and TIFF, by the suffix, from DICOM-SEG, RT-STRUCT and OME-Zarr."
     )
 
 
@@ -234,12 +243,12 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     from napari_sam2.io._dicom_files import looks_like_dicom
     from napari_sam2.io.dicom_labels import read_dicom_names
 
-    path = _existing(Path(path).expanduser())
+    path = _existing(path)
     return read_dicom_names(path) if path.is_file() and looks_like_dicom(path) else {}
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
-    name = _existing(path).name.lower()
+    name = path.name.lower()
     if path.is_file():
         if name.endswith(NIFTI_SUFFIXES):
             from napari_sam2.io.nifti import read_nifti
@@ -269,7 +278,9 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
     return read_dicom(path, series, lazy)
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise ReadError(f"{path} does not exist.\nCheck the path.")
-    return path
+def _existing(path: Any, called: str = "path") -> Path:
+    """A folder, or a file that can be opened."""
+    found = checked_path(path, ReadError, called)
+    if not is_folder(found):
+        check_file(found)
+    return found

@@ -13,6 +13,7 @@ import numpy as np
 from napari_sam2.axes import undeclared_time_note
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.io._itk_headers import check_header
 from napari_sam2.io._labels import as_labels, checked_labels, on_volume_grid, to_file_order
 from napari_sam2.io._upright import RAS_LPS, REVERSED, turned_back, upright
 from napari_sam2.io._values import native
@@ -133,6 +134,7 @@ def _open(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
     """Values ``(x, y, z, t, c)``, as many as there are, and ITK's origin, spacing and direction (LPS mm)."""
     import SimpleITK as sitk
 
+    check_header(path)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetImageIO(_IO[path.suffix.lower()])
@@ -147,9 +149,7 @@ def _open(path: Path) -> tuple[NDArray[Any], dict[str, Any]]:
             )
         image = reader.Execute()
     except RuntimeError as error:
-        raise ReadError(
-            f"{path} cannot be read: {_reason(error)}.\nCheck that the file is whole, with its data file beside it."
-        ) from error
+        raise ReadError(f"{path} cannot be read: {_reason(error)}.\nCopy or download it again.") from error
     values = native(sitk.GetArrayFromImage(image))
     # The lines of a file of vectors speak of one axis more than labels have.
     text = values.ndim == ndim and path.suffix.lower() in (".nrrd", ".nhdr")
@@ -212,4 +212,7 @@ def _reason(error: Exception) -> str:
     """The last sentence of an ITK exception, which names sources and addresses before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else type(error).__name__
+    if text.startswith("Reason:"):
+        # The last error of the system, which had nothing to do with it.
+        return "its header is damaged, or it ends before its last voxel"
     return text.split("): ", 1)[-1].removeprefix("sitk::ERROR: ").rstrip(".")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from napari_sam2.arrays import as_array
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.paths import checked_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def write_mesh(
     """
     import trimesh
 
-    path = Path(path).expanduser()
+    path = checked_path(path, WriteError)
     kind = path.suffix.lower()
     if kind not in MESH_SUFFIXES:
         raise WriteError(

@@ -34,7 +34,7 @@ def is_ours(path: str | Sequence[str]) -> bool:
     place = Path(path if isinstance(path, str) else path[0])
     if place.is_dir():
         return bool(attributes_of(place)) if is_zarr(place) else _holds_dicom(place)
-    return place.suffix.lower() != ".zip" or _zip_holds_dicom(place)
+    return place.suffix.lower() != ".zip" or (place.is_file() and _zip_holds_dicom(place))
 
 
 def places_of(path: str | Sequence[str]) -> list[Path]:

@@ -140,10 +140,10 @@ def attributes_of(path: Path) -> dict[str, Any]:
     """The OME metadata of a group: of 0.5 under a name of their own, of 0.4 plain."""
     for name in ("zarr.json", ".zattrs"):
         file = path / name
+        if not file.is_file():
+            continue
         try:
             content = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            continue
         except (OSError, ValueError, RecursionError) as error:
             raise ReadError(f"{file} is damaged: {error}.\nCopy the store again.") from error
         if not isinstance(content, dict):
