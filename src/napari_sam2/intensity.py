@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import VolumeError
+from napari_sam2.volume import check_window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,17 +20,6 @@ if TYPE_CHECKING:
 
 SOFT_TISSUE = (-160.0, 240.0)
 _SAMPLED_FRAMES = 64
-
-
-def check_window(window: tuple[float, float]) -> tuple[float, float]:
-    """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
-    try:
-        low, high = (float(v) for v in window)
-    except (TypeError, ValueError) as error:
-        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
-    return low, high
 
 
 def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam2.arrays import as_array
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
-from napari_sam2.volume import ImageVolume, millimetres_per_unit
+from napari_sam2.volume import ImageVolume, check_volume, checked_names, millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,9 +108,10 @@ def measure_objects(labels: Any, volume: ImageVolume, names: Mapping[int, str] |
     """
     import pandas as pd
 
+    named = checked_names(names)
     labels = fitting_labels(labels, volume, "labels")
     tallies = _tallies(labels, volume)
-    rows = [_row(obj_id, tallies[obj_id], volume, dict(names or {})) for obj_id in sorted(tallies)]
+    rows = [_row(obj_id, tallies[obj_id], volume, named) for obj_id in sorted(tallies)]
     return pd.DataFrame(rows, columns=list(_row(0, _empty(volume), volume, {})))
 
 
@@ -122,6 +123,7 @@ def fitting_labels(labels: Any, volume: ImageVolume, what: str) -> NDArray[Any]:
     VolumeError
         If shape or type do not fit; the text calls them `what`.
     """
+    check_volume(volume)
     array = as_array(labels, f"The {what}")
     if array.shape != volume.label_shape:
         raise VolumeError(

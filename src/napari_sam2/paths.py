@@ -76,6 +76,17 @@ def why_no_file(path: Path) -> str:
     return "" if os.access(path, os.R_OK) else "you have no permission to read it"
 
 
+def advice_for(error: OSError) -> str:
+    """What to do where the system refuses to write, by the reason that it gives."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "Free some space on that disk, or choose another one."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "You may not write there: choose another folder, or ask for the permission."
+    if error.errno == errno.ENAMETOOLONG:
+        return "Give it a shorter name."
+    return "Check that the disk is there, and has space."
+
+
 def check_file(path: Path, error: type[NapariSam2Error] = ReadError) -> None:
     """Refuse what is no regular file, before it is opened.
 

@@ -18,20 +18,20 @@ from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
 from napari_sam2.arrays import Parts
 from napari_sam2.axes import FrameGrid
-from napari_sam2.engine.predictor import EncodesAhead
-from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
+from napari_sam2.engine.predictor import EncodesAhead, check_model
+from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
 from napari_sam2.history import WHOLE, Step
-from napari_sam2.intensity import check_window, default_window
+from napari_sam2.intensity import default_window
 from napari_sam2.masks import check_overlap
 from napari_sam2.object_table import ObjectInfo, Side
-from napari_sam2.paths import checked_path
+from napari_sam2.paths import check_file, checked_path
 from napari_sam2.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.propagation import Direction, Run
 from napari_sam2.records import MaskRecord
 from napari_sam2.replay import replay
 from napari_sam2.state import PROMPTING, SessionState
 from napari_sam2.store import SessionFile
-from napari_sam2.volume import ImageVolume
+from napari_sam2.volume import ImageVolume, check_volume, check_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -86,10 +86,8 @@ class VideoSession:
         overlap: str = "keep",
         exact: bool = False,
     ) -> None:
-        if not isinstance(volume, ImageVolume):
-            raise VolumeError(
-                f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…)."
-            )
+        check_volume(volume)
+        check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
         levels = default_window(volume, grid) if window is None else check_window(window)
         rule = check_overlap(overlap)
@@ -168,6 +166,7 @@ class VideoSession:
         SessionBusyError
             If a run is under way.
         """
+        check_model(predictor, self._state.zoom)
         with self._compute, self._lock:
             self._check_idle()
             self._state.use(predictor)
@@ -744,7 +743,9 @@ class VideoSession:
         SessionFileError
             If the file is damaged, newer, open elsewhere, or its image is missing or another one.
         """
-        source = checked_path(path, SessionFileError).resolve()
+        source = checked_path(path, SessionFileError)
+        check_file(source, SessionFileError)
+        source = source.resolve()
         file = SessionFile.open(source)
         try:
             settings = file.settings()

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.encoding import dumps, from_bytes, to_bytes
 from napari_sam2.errors import SessionFileError
 from napari_sam2.history import Change, History, Step
-from napari_sam2.paths import check_file, is_folder, why_no_file
+from napari_sam2.paths import advice_for, check_file, is_folder, why_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +40,13 @@ CREATE TABLE change (step INTEGER NOT NULL, place INTEGER NOT NULL, kind TEXT NO
 CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT NULL, hash TEXT NOT NULL,
                     crc INTEGER NOT NULL, PRIMARY KEY (kind, obj, frame));
 """
+_CHECK_DISK = "Check that the disk is there, and has space."
+# SQLite gives no number of the system.
+_ADVICE = {
+    "database or disk is full": "Free some space on that disk, or save the session elsewhere.",
+    "attempt to write a readonly database": "You may not write there: save the session in another folder.",
+    "unable to open database file": "You may not write there: save the session in another folder.",
+}
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -336,7 +343,8 @@ def _explaining(path: Path, what: str) -> Iterator[None]:
         if "locked" in str(error):
             raise SessionFileError(f"{path} is open in another session.\nClose it there first.") from error
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise SessionFileError(f"{path} {what}: {reason}.\nCheck the disk's space and permissions.") from error
+        advice = advice_for(error) if isinstance(error, OSError) else _ADVICE.get(str(error), _CHECK_DISK)
+        raise SessionFileError(f"{path} {what}: {reason}.\n{advice}") from error
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +14,7 @@ from napari_sam2.arrays import Parts
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -141,7 +144,11 @@ class ImageVolume:
 
     def __post_init__(self) -> None:
         if not hasattr(self.array, "shape") or not hasattr(self.array, "dtype"):
-            object.__setattr__(self, "array", np.asarray(self.array))
+            try:
+                object.__setattr__(self, "array", np.asarray(self.array))
+            except ValueError as error:
+                raise VolumeError(f"The array must be a regular grid of numbers: {error}.") from error
+        self._check_kinds()
         self._check_axes()
         affine = None if self.affine is None else _checked_affine(self.affine)
         if self.spacing is not None:
@@ -158,7 +165,7 @@ class ImageVolume:
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         if self.window is not None:
-            object.__setattr__(self, "window", self._checked_window(self.window))
+            object.__setattr__(self, "window", check_window(self.window))
 
     @property
     def parts(self) -> Parts:
@@ -246,6 +253,22 @@ class ImageVolume:
     def _spaced_axes(self, count: int) -> str:
         return self.spatial_axes if count == len(self.spatial_axes) else self.label_axes
 
+    def _check_kinds(self) -> None:
+        wanted: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+            ("units", (str, type(None)), "text such as 'mm', or None"),
+            ("source", (VolumeSource, type(None)), "a VolumeSource, or None"),
+            ("is_hu", (bool, np.bool_), "True or False"),
+            ("is_time_declared", (bool, np.bool_), "True or False"),
+            ("name", str, "text"),
+        )
+        for field_name, kind, words in wanted:
+            value = getattr(self, field_name)
+            if not isinstance(value, kind):
+                raise VolumeError(f"{field_name}={value!r} must be {words}.")
+        padding = self.padding_value
+        if padding is not None and (isinstance(padding, bool) or not isinstance(padding, Real)):
+            raise VolumeError(f"padding_value={padding!r} must be a number, or None.")
+
     def _check_axes(self) -> None:
         axes = self.axes
         if not isinstance(axes, str) or set(axes) - set(AXIS_LETTERS) or len(set(axes)) != len(axes):
@@ -266,7 +289,8 @@ class ImageVolume:
 
     def _checked_spacing(self, spacing: Sequence[float]) -> tuple[float, ...]:
         try:
-            values = tuple(float(s) for s in spacing)
+            # The letters of a text are no numbers, even where they are digits.
+            values = tuple(float(s) for s in (() if isinstance(spacing, str | bytes) else spacing))
         except (TypeError, ValueError) as error:
             raise VolumeError(f"The spacing {spacing!r} must be numbers, one per spatial axis.") from error
         if len(values) not in {len(self.spatial_axes), len(self.label_axes)}:
@@ -301,11 +325,34 @@ class ImageVolume:
                 f"(axes {self.spatial_axes!r}). Leave one of the two out."
             )
 
-    def _checked_window(self, window: tuple[float, float]) -> tuple[float, float]:
-        low, high = (float(v) for v in window)
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
-        return low, high
+
+def check_volume(volume: Any) -> None:
+    """Raise a VolumeError where an argument is no ImageVolume."""
+    if not isinstance(volume, ImageVolume):
+        raise VolumeError(f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…).")
+
+
+def checked_names(names: Any) -> dict[int, str]:
+    """Names of labels by number, or a VolumeError where they are something else; None is no names."""
+    if names is None:
+        return {}
+    if not isinstance(names, Mapping) or not all(
+        isinstance(number, Integral) and not isinstance(number, bool) and isinstance(name, str)
+        for number, name in names.items()
+    ):
+        raise VolumeError(f"names={names!r} must give a text for each label, such as {{1: 'liver'}}.")
+    return {int(number): name for number, name in names.items()}
+
+
+def check_window(window: tuple[float, float]) -> tuple[float, float]:
+    """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
+    try:
+        low, high = (float(v) for v in (() if isinstance(window, str | bytes) else window))
+    except (TypeError, ValueError) as error:
+        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
+    if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
+    return low, high
 
 
 def _checked_affine(affine: Any) -> NDArray[np.float64]:

@@ -74,6 +74,11 @@ def hub_cache() -> Path:
     return Path(constants.HF_HUB_CACHE)
 
 
+def cache_variable() -> str:
+    """Return the environment variable that moves `hub_cache`."""
+    return MODELS_VARIABLE if os.environ.get(MODELS_VARIABLE) else "HF_HOME"
+
+
 def repo_folder(repo: str) -> Path:
     """Return a repository's folder in the cache.
 

@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.paths import check_file, checked_path, is_folder
+from napari_sam2.volume import ImageVolume, check_volume, checked_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom import SeriesInfo
     from napari_sam2.io.terminology import SegmentCode
-    from napari_sam2.volume import ImageVolume
 
 __all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
@@ -73,6 +74,8 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
         If the file is missing, damaged, of another format, or no regular volume.
     """
     path = _existing(path)
+    if isinstance(series, bool) or not isinstance(series, str | Integral | None):
+        raise ReadError(f"series={series!r} must be the UID of a series, or its number in list_series(path).")
     volume = _read_volume(path, series, lazy)
     if volume.source is not None:
         volume = replace(volume, source=replace(volume.source, opened=path.resolve()))
@@ -133,6 +136,8 @@ def write_labels(
         If the suffix is unknown, the labels do not fit, or the disk refuses.
     """
     path = check_label_target(path, volume)
+    names = checked_names(names)
+    _check_codes(codes)
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):
         from napari_sam2.io._nifti_labels import write_nifti_labels
@@ -162,6 +167,7 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
     Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
     """
     path = checked_path(path, WriteError)
+    check_volume(volume)
     in_zarr = path.parent.name == "labels"
     if not in_zarr and not path.name.lower().endswith(LABEL_SUFFIXES):
         raise WriteError(
@@ -197,6 +203,7 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         If the file is unreadable, holds no labels, or lies on another grid.
     """
     path = _existing(path)
+    check_volume(volume)
     name = path.name.lower()
     folder = path.is_dir()
     if name.endswith(NIFTI_SUFFIXES) and not folder:
@@ -276,6 +283,15 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
     from napari_sam2.io.dicom import read_dicom
 
     return read_dicom(path, series, lazy)
+
+
+def _check_codes(codes: Any) -> None:
+    from napari_sam2.io.terminology import SegmentCode
+
+    if codes is not None and not (
+        isinstance(codes, Mapping) and all(isinstance(code, SegmentCode) for code in codes.values())
+    ):
+        raise WriteError(f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.terminology.")
 
 
 def _existing(path: Any, called: str = "path") -> Path:

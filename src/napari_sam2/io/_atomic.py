@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_sam2.errors import WriteError
-from napari_sam2.paths import is_folder, why_no_file
+from napari_sam2.paths import advice_for, is_folder, why_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,9 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WriteError(
-            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
-        ) from error
+        raise WriteError(f"{path} could not be written: {reason}.\nNothing was changed. {advice_for(error)}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -86,9 +84,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WriteError(
-            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
-        ) from error
+        raise WriteError(f"{path} could not be written: {reason}.\nNothing was changed. {advice_for(error)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if path.exists():
