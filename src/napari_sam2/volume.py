@@ -289,8 +289,7 @@ class ImageVolume:
 
     def _checked_spacing(self, spacing: Sequence[float]) -> tuple[float, ...]:
         try:
-            # The letters of a text are no numbers, even where they are digits.
-            values = tuple(float(s) for s in (() if isinstance(spacing, str | bytes) else spacing))
+            values = _numbers(spacing)
         except (TypeError, ValueError) as error:
             raise VolumeError(f"The spacing {spacing!r} must be numbers, one per spatial axis.") from error
         if len(values) not in {len(self.spatial_axes), len(self.label_axes)}:
@@ -347,12 +346,19 @@ def checked_names(names: Any) -> dict[int, str]:
 def check_window(window: tuple[float, float]) -> tuple[float, float]:
     """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
     try:
-        low, high = (float(v) for v in (() if isinstance(window, str | bytes) else window))
+        low, high = _numbers(window)
     except (TypeError, ValueError) as error:
         raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
     return low, high
+
+
+def _numbers(values: Any) -> tuple[float, ...]:
+    if isinstance(values, str | bytes):
+        # float() would take digits and bytes one by one.
+        raise TypeError("a text is no sequence of numbers")
+    return tuple(float(value) for value in values)
 
 
 def _checked_affine(affine: Any) -> NDArray[np.float64]:

@@ -102,7 +102,7 @@ def test_what_is_not_there(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     advice = {finding.topic: finding.advice for finding in report.problems}
     assert advice["packages"].startswith("no_such_package missing")
     assert "install torch with CUDA" in advice["devices"]
-    assert "set HF_HOME" in advice["downloads"]
+    assert "set NAPARI_SAM2_MODELS" in advice["downloads"]
     assert "remove 'mine' from the settings" in advice["model mine"]
     assert "no device 'cuda' here" in advice["trial"]
     assert main(["doctor"]) == 1
