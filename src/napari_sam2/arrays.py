@@ -79,7 +79,7 @@ class Parts:
 
 
 def as_array(values: Any, called: str) -> NDArray[Any]:
-    """All of an array as NumPy's.
+    """Return all of an array as NumPy's.
 
     Raises
     ------
@@ -107,7 +107,7 @@ def reading(called: str, place: str = "") -> Iterator[None]:
 
 
 def unreadable(called: str, error: Exception, place: str = "") -> ReadError:
-    """The error for what another library could not read; `place` says where in it."""
+    """Return the error for what another library could not read; `place` says where in it."""
     lines = str(error).strip().splitlines()
     # The text of a KeyError is a mere key.
     reason = type(error).__name__ if not lines else repr(error) if isinstance(error, LookupError) else lines[0]

@@ -53,7 +53,7 @@ def default_frame_axis(axes: str, spacing: Mapping[str, float], time_is_declared
 
 
 def undeclared_time_note(length: int) -> str:
-    """The note for an axis ``"t"`` of this length of which its file does not say that it is time."""
+    """Return the note for an axis ``"t"`` of this length of which its file does not say that it is time."""
     return (
         f"the file does not say what its fourth axis ({length} long) is; it is called t, but not taken for time: the "
         "default is to propagate along a spatial axis"

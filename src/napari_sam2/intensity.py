@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.volume import check_window
+from napari_sam2.arguments import check_window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arguments import checked_names
 from napari_sam2.arrays import as_array
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
-from napari_sam2.volume import ImageVolume, check_volume, checked_names, millimetres_per_unit
+from napari_sam2.volume import ImageVolume, check_volume, millimetres_per_unit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

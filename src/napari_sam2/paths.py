@@ -24,7 +24,7 @@ _KINDS = (
 
 
 def checked_path(path: Any, error: type[NapariSam2Error] = ReadError, called: str = "path") -> Path:
-    """A path as the user means it, with ``~`` as the home folder.
+    """Return a path as the user means it, with ``~`` as the home folder.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def checked_path(path: Any, error: type[NapariSam2Error] = ReadError, called: st
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder; False, and no error, where nobody can tell."""
+    """Return whether a path leads to a folder; False, and no error, where nobody can tell."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError):
@@ -62,7 +62,7 @@ def is_folder(path: Path) -> bool:
 
 
 def why_no_file(path: Path) -> str:
-    """Why a path is no regular file that can be read, such as "it is a named pipe"; empty where it is one."""
+    """Return why a path is no regular file that can be read, such as "it is a named pipe"; empty where it is one."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -77,7 +77,7 @@ def why_no_file(path: Path) -> str:
 
 
 def advice_for(error: OSError) -> str:
-    """What to do where the system refuses to write, by the reason that it gives."""
+    """Return what to do where the system refuses to write, by the reason that it gives."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space on that disk, or choose another one."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

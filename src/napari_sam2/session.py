@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
+from napari_sam2.arguments import check_window
 from napari_sam2.arrays import Parts
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.predictor import EncodesAhead, check_model
@@ -31,7 +32,7 @@ from napari_sam2.records import MaskRecord
 from napari_sam2.replay import replay
 from napari_sam2.state import PROMPTING, SessionState
 from napari_sam2.store import SessionFile
-from napari_sam2.volume import ImageVolume, check_volume, check_window
+from napari_sam2.volume import ImageVolume, check_volume
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

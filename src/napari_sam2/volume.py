@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arguments import check_window, checked_affine, numbers
 from napari_sam2.arrays import Parts
 from napari_sam2.errors import VolumeError
 
@@ -150,7 +150,7 @@ class ImageVolume:
                 raise VolumeError(f"The array must be a regular grid of numbers: {error}.") from error
         self._check_kinds()
         self._check_axes()
-        affine = None if self.affine is None else _checked_affine(self.affine)
+        affine = None if self.affine is None else checked_affine(self.affine)
         if self.spacing is not None:
             spacing = self._checked_spacing(self.spacing)
         elif affine is not None:
@@ -289,7 +289,7 @@ class ImageVolume:
 
     def _checked_spacing(self, spacing: Sequence[float]) -> tuple[float, ...]:
         try:
-            values = _numbers(spacing)
+            values = numbers(spacing)
         except (TypeError, ValueError) as error:
             raise VolumeError(f"The spacing {spacing!r} must be numbers, one per spatial axis.") from error
         if len(values) not in {len(self.spatial_axes), len(self.label_axes)}:
@@ -329,49 +329,3 @@ def check_volume(volume: Any) -> None:
     """Raise a VolumeError where an argument is no ImageVolume."""
     if not isinstance(volume, ImageVolume):
         raise VolumeError(f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…).")
-
-
-def checked_names(names: Any) -> dict[int, str]:
-    """Names of labels by number, or a VolumeError where they are something else; None is no names."""
-    if names is None:
-        return {}
-    if not isinstance(names, Mapping) or not all(
-        isinstance(number, Integral) and not isinstance(number, bool) and isinstance(name, str)
-        for number, name in names.items()
-    ):
-        raise VolumeError(f"names={names!r} must give a text for each label, such as {{1: 'liver'}}.")
-    return {int(number): name for number, name in names.items()}
-
-
-def check_window(window: tuple[float, float]) -> tuple[float, float]:
-    """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
-    try:
-        low, high = _numbers(window)
-    except (TypeError, ValueError) as error:
-        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
-    return low, high
-
-
-def _numbers(values: Any) -> tuple[float, ...]:
-    if isinstance(values, str | bytes):
-        # float() would take digits and bytes one by one.
-        raise TypeError("a text is no sequence of numbers")
-    return tuple(float(value) for value in values)
-
-
-def _checked_affine(affine: Any) -> NDArray[np.float64]:
-    try:
-        matrix = np.array(affine, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise VolumeError("The affine must be a 4x4 matrix of numbers.") from error
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
-        raise VolumeError(f"The affine must be a finite 4x4 matrix, not one of shape {matrix.shape}.")
-    if not np.allclose(matrix[3], (0, 0, 0, 1)):
-        raise VolumeError(f"The last row of the affine must be (0, 0, 0, 1), not {tuple(matrix[3].tolist())}.")
-    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    # Relative to the columns' lengths, so that micrometres do not look singular.
-    if not lengths.all() or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-6:
-        raise VolumeError("The affine is singular: two of its axes point the same way, or one has no length.")
-    return matrix

@@ -13,9 +13,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.arguments import checked_names
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.paths import check_file, checked_path, is_folder
-from napari_sam2.volume import ImageVolume, check_volume, checked_names
+from napari_sam2.volume import ImageVolume, check_volume
 
 if TYPE_CHECKING:
     from os import PathLike
