@@ -74,6 +74,17 @@ def test_default_axis(axes, spacing, expected):
     assert default_frame_axis(axes, spacing) == expected
 
 
+def test_an_axis_that_may_not_be_time_comes_after_the_spatial_ones():
+    spacing = {"z": 3.0, "y": 1.0, "x": 1.0}
+    assert default_frame_axis("tzyx", spacing, time_is_declared=False) == "z"
+    assert default_frame_axis("tyx", spacing, time_is_declared=False) == "t"
+    volume = ImageVolume(np.zeros((2, 3, 4, 5)), axes="tzyx", is_time_declared=False)
+    assert FrameGrid.of(volume, at={"t": 1}).frame_axis == "z"
+    with pytest.raises(VolumeError, match=r"at=\{'t': 0\}"):
+        FrameGrid.of(volume)
+    assert FrameGrid.of(volume, "t", at={"z": 1}).frame_count == 2
+
+
 def test_half_a_voxel_belongs_to_the_upper_one():
     grid = FrameGrid("zyx", (4, 4, 4), "z")
     assert [grid.to_frame((z, 0, 0))[0] for z in (0.49, 0.5, 1.49, 1.5)] == [0, 1, 1, 2]

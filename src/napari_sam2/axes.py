@@ -6,6 +6,7 @@ letters they carry in the volume. The labels grid is the volume's grid without t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -98,6 +99,8 @@ class FrameGrid:
         VolumeError
             If an axis does not exist, an index is out of range, or a 4-D volume leaves an axis open.
         """
+        if at is not None and not isinstance(at, Mapping):
+            raise VolumeError(f"at={at!r} must give an index for an axis, such as {{'t': 3}}.")
         axes = volume.axes
         size = dict(zip(axes, volume.array.shape, strict=True))
         others = [a for a in axes if a != "c"]

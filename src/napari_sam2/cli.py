@@ -15,6 +15,7 @@ from napari_sam2.errors import LicenceError, NapariSam2Error, PromptError, Write
 from napari_sam2.io import check_label_target
 from napari_sam2.io.formats import label_suffixes, volume_names
 from napari_sam2.options import Parser, PromptWord, count, fixed_axes, join_values, numbers, object_numbers, whole
+from napari_sam2.paths import checked_path
 from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _results_folder(path: str) -> Path:
     """Make a folder for results, before anything is computed for it."""
-    out = Path(path).expanduser()
+    out = checked_path(path, WriteError, "folder for the results")
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -230,7 +231,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     predictor = ns.load_predictor(arguments.model, device=arguments.device)
     evaluate(
         predictor,
-        [Path(place) for place in arguments.data],
+        [checked_path(place) for place in arguments.data],
         out,
         prompts=[p for p in PROMPTS if p in asked],
         most=arguments.max_objects or None,

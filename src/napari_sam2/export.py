@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2._version import __version__
+from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.masks import bounding_box
+from napari_sam2.paths import checked_path
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -87,7 +89,7 @@ def coco_document(state: SessionState) -> dict[str, Any]:
 
 def write_json(path: str | Path, document: dict[str, Any]) -> None:
     """Write a document, whole or not at all."""
-    with replacing(Path(path).expanduser()) as part:
+    with replacing(checked_path(path, WriteError)) as part:
         part.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 

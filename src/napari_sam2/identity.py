@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,16 +40,21 @@ def content_hash(volume: ImageVolume) -> str:
     """BLAKE2b of shape, type and values, in array order.
 
     Of an image above 512 MiB, 64 evenly spaced indices of its first axis stand for the whole.
+
+    Raises
+    ------
+    ReadError
+        If the image cannot be read.
     """
-    array = volume.array
-    count = int(array.shape[0])
-    size = int(np.prod(array.shape)) * np.dtype(array.dtype).itemsize
+    parts = volume.parts
+    count = len(parts)
+    size = math.prod(parts.shape) * parts.dtype.itemsize
     chosen = (
         range(count) if size <= _WHOLE_BYTES else sorted({i * (count - 1) // (_SAMPLES - 1) for i in range(_SAMPLES)})
     )
-    digest = hashlib.blake2b(f"{tuple(array.shape)} {np.dtype(array.dtype).str}".encode(), digest_size=20)
+    digest = hashlib.blake2b(f"{parts.shape} {parts.dtype.str}".encode(), digest_size=20)
     for i in chosen:
-        digest.update(np.ascontiguousarray(array[i]).tobytes())
+        digest.update(np.ascontiguousarray(parts[i]).tobytes())
     return digest.hexdigest()
 
 

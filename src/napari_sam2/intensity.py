@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import VolumeError
+from napari_sam2.arguments import check_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 
 SOFT_TISSUE = (-160.0, 240.0)
 _SAMPLED_FRAMES = 64
-
-
-def check_window(window: tuple[float, float]) -> tuple[float, float]:
-    """``(low, high)`` as floats, or a VolumeError if they are not finite and in order."""
-    try:
-        low, high = (float(v) for v in window)
-    except (TypeError, ValueError) as error:
-        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
-    return low, high
 
 
 def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
@@ -47,7 +36,8 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
     if volume.is_hu:
         return SOFT_TISSUE
     step = max(1, grid.frame_count // _SAMPLED_FRAMES)
-    values = np.concatenate([_sample(grid.read(volume.array, f)) for f in range(0, grid.frame_count, step)])
+    parts = volume.parts
+    values = np.concatenate([_sample(grid.read(parts, f)) for f in range(0, grid.frame_count, step)])
     if volume.padding_value is not None:
         values = values[values != volume.padding_value]
     if values.size == 0:
@@ -147,7 +137,7 @@ class WindowedFrames:
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
         low, high = self.window
-        plane = self.grid.read(self.volume.array, frame)
+        plane = self.grid.read(self.volume.parts, frame)
         # Large offsets (a window of 200 at 10⁹) drown in float32; small types lose nothing in it.
         exact = np.dtype(np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64)
         scaled = ((plane.astype(exact) - low) / (high - low)).astype(np.float32)

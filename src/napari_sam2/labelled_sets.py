@@ -21,6 +21,7 @@ from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError
 from napari_sam2.intensity import default_window
 from napari_sam2.io.formats import FORMATS, ZARR, by_suffix, without_suffix
+from napari_sam2.paths import check_file
 from napari_sam2.units import millimetres_per_unit
 from napari_sam2.volume import ImageVolume
 
@@ -168,6 +169,7 @@ def load_set(path: Path) -> LabelledSet:
             raise ReadError(f"{path} has no label file beside it, NAME_labels or NAME_label.")
         volume = read_volume(path)
         return LabelledSet(path.name, volume, read_labels(labels, volume), {})
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             content = {key: file[key] for key in file.files}

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arguments import checked_names
+from napari_sam2.arrays import as_array
 from napari_sam2.axes import default_frame_axis
 from napari_sam2.errors import VolumeError
 from napari_sam2.units import millimetres_per_unit
-from napari_sam2.volume import ImageVolume
+from napari_sam2.volume import ImageVolume, check_volume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,9 +110,10 @@ def measure_objects(labels: Any, volume: ImageVolume, names: Mapping[int, str] |
     """
     import pandas as pd
 
+    named = checked_names(names)
     labels = fitting_labels(labels, volume, "labels")
     tallies = _tallies(labels, volume)
-    rows = [_row(obj_id, tallies[obj_id], volume, dict(names or {})) for obj_id in sorted(tallies)]
+    rows = [_row(obj_id, tallies[obj_id], volume, named) for obj_id in sorted(tallies)]
     return pd.DataFrame(rows, columns=list(_row(0, _empty(volume), volume, {})))
 
 
@@ -122,7 +125,8 @@ def fitting_labels(labels: Any, volume: ImageVolume, what: str) -> NDArray[Any]:
     VolumeError
         If shape or type do not fit; the text calls them `what`.
     """
-    array = np.asarray(labels)
+    check_volume(volume)
+    array = as_array(labels, f"The {what}")
     if array.shape != volume.label_shape:
         raise VolumeError(
             f"The {what} have the shape {array.shape}, but the volume's grid is {volume.label_shape} "
@@ -149,7 +153,9 @@ def _empty(volume: ImageVolume) -> _Tally:
 
 def _tallies(labels: NDArray[Any], volume: ImageVolume) -> dict[int, _Tally]:
     axes = volume.label_axes
-    frame_axis = default_frame_axis(axes, {a: volume.spacing_of(a) for a in volume.spatial_axes})
+    frame_axis = default_frame_axis(
+        axes, {a: volume.spacing_of(a) for a in volume.spatial_axes}, volume.is_time_declared
+    )
     tallies: dict[int, _Tally] = {}
     # One slab of the first axis at a time: lazy images are never loaded whole.
     for first in range(labels.shape[0]):
@@ -186,7 +192,7 @@ def _image_slab(volume: ImageVolume, first: int) -> NDArray[Any]:
     """The image at one index of the labels' first axis, channels first."""
     index: list[Any] = [slice(None)] * volume.ndim
     index[volume.axes.index(volume.label_axes[0])] = first
-    slab = np.asarray(volume.array[tuple(index)])
+    slab = volume.parts[tuple(index)]
     if "c" not in volume.axes:
         return slab[None]
     left = volume.axes.replace(volume.label_axes[0], "")

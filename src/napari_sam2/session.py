@@ -16,20 +16,23 @@ import numpy as np
 
 from napari_sam2 import export, identity, object_table, quality
 from napari_sam2._version import __version__
+from napari_sam2.arguments import check_window
+from napari_sam2.arrays import Parts
 from napari_sam2.axes import FrameGrid
-from napari_sam2.engine.predictor import EncodesAhead
-from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
+from napari_sam2.engine.predictor import EncodesAhead, check_model
+from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
 from napari_sam2.history import WHOLE, Step
-from napari_sam2.intensity import check_window, default_window
+from napari_sam2.intensity import default_window
 from napari_sam2.masks import check_overlap
 from napari_sam2.object_table import ObjectInfo, Side
+from napari_sam2.paths import check_file, checked_path
 from napari_sam2.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.propagation import Direction, Run
 from napari_sam2.records import MaskRecord
 from napari_sam2.replay import replay
 from napari_sam2.state import PROMPTING, SessionState
 from napari_sam2.store import SessionFile
-from napari_sam2.volume import ImageVolume
+from napari_sam2.volume import ImageVolume, check_volume
 from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
@@ -85,10 +88,8 @@ class VideoSession:
         overlap: str = "keep",
         exact: bool = False,
     ) -> None:
-        if not isinstance(volume, ImageVolume):
-            raise VolumeError(
-                f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…)."
-            )
+        check_volume(volume)
+        check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
         levels = default_window(volume, grid) if window is None else check_window(window)
         rule = check_overlap(overlap)
@@ -167,6 +168,7 @@ class VideoSession:
         SessionBusyError
             If a run is under way.
         """
+        check_model(predictor, self._state.zoom)
         with self._compute, self._lock:
             self._check_idle()
             self._state.use(predictor)
@@ -220,7 +222,8 @@ class VideoSession:
         if tuple(labels.shape) != self.grid.label_shape:
             raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {self.grid.label_shape}.")
         chosen = self._check_frames(frames)
-        pictures = {frame: np.asarray(labels[self.frame_index(frame)]) for frame in chosen}
+        parts = Parts(labels, self.grid.label_axes, "The label image")
+        pictures = {frame: parts[self.frame_index(frame)] for frame in chosen}
         wanted = None if objects is None else set(objects)
         found = [
             (int(i), frame)
@@ -745,7 +748,7 @@ class VideoSession:
         SessionFileError
             If the disk refuses, or the file is open in another session. The session goes on as before.
         """
-        target = Path(path).expanduser().resolve()
+        target = checked_path(path, SessionFileError).resolve()
         with self._lock:
             self._check_idle()
             if self._file is not None and self._file.path == target and target.exists():
@@ -789,7 +792,9 @@ class VideoSession:
         SessionFileError
             If the file is damaged, newer, open elsewhere, or its image is missing or another one.
         """
-        source = Path(path).expanduser().resolve()
+        source = checked_path(path, SessionFileError)
+        check_file(source, SessionFileError)
+        source = source.resolve()
         file = SessionFile.open(source)
         try:
             settings = file.settings()

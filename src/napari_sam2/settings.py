@@ -17,6 +17,7 @@ import platformdirs
 
 from napari_sam2.errors import SettingsError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.paths import NOT_THERE, checked_path, why_no_file
 
 SETTINGS_VARIABLE = "NAPARI_SAM2_SETTINGS"
 """Environment variable that names another settings file."""
@@ -71,10 +72,15 @@ def load_settings() -> Settings:
         Where the file cannot be read or says something that is not understood; the text names the entry.
     """
     path = settings_path()
+    why = why_no_file(path)
+    if why == NOT_THERE:
+        return Settings()
+    if why:
+        raise SettingsError(
+            f"The settings file {path} cannot be read: {why}.\nMove it away to start with empty settings."
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"The settings file {path} cannot be read: {error}.\nMend it, or move it away to start with empty settings."
@@ -131,7 +137,8 @@ def add_model(
     """
     if not name.strip() or Path(name).name != name:
         raise SettingsError(f"A model cannot be called {name!r}: give it a name without slashes.")
-    entry = OwnModel(str(Path(path).expanduser().absolute()), title, input_size, licence, good_for)
+    checkpoint = checked_path(path, SettingsError, "path of the checkpoint").absolute()
+    entry = OwnModel(str(checkpoint), title, input_size, licence, good_for)
     _own_model(settings_path(), name, asdict(entry))
     _save(Settings({**load_settings().models, name: entry}))
     return entry

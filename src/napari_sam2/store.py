@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.encoding import dumps, from_bytes, to_bytes
 from napari_sam2.errors import SessionFileError
 from napari_sam2.history import Change, History, Step
+from napari_sam2.paths import advice_for, check_file, is_folder, why_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,13 @@ CREATE TABLE change (step INTEGER NOT NULL, place INTEGER NOT NULL, kind TEXT NO
 CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT NULL, hash TEXT NOT NULL,
                     crc INTEGER NOT NULL, PRIMARY KEY (kind, obj, frame));
 """
+_CHECK_DISK = "Check that the disk is there, and has space."
+# SQLite gives no number of the system.
+_ADVICE = {
+    "database or disk is full": "Free some space on that disk, or save the session elsewhere.",
+    "attempt to write a readonly database": "You may not write there: save the session in another folder.",
+    "unable to open database file": "You may not write there: save the session in another folder.",
+}
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -64,8 +72,11 @@ class SessionFile:
         SessionFileError
             If the disk refuses, or the file that stands there is open in another session.
         """
-        if not path.parent.is_dir():
+        if not is_folder(path.parent):
             raise SessionFileError(f"{path} cannot be saved: the folder {path.parent} does not exist.")
+        why = why_no_file(path) if os.path.exists(path) else ""
+        if why.startswith("it is"):
+            raise SessionFileError(f"{path} cannot be saved: {why}.\nGive the name of a file.")
         part = path.with_name(f".{path.name}.part")
         with _explaining(path, "could not be saved"):
             _refuse_if_open(path)
@@ -289,6 +300,7 @@ def _crc(row: tuple[Any, ...]) -> int:
 
 def _check_header(path: Path) -> None:
     """Refuse what is no session file of a known version, before SQLite touches it."""
+    check_file(path, SessionFileError)
     try:
         with path.open("rb") as file:
             head = file.read(100)
@@ -331,7 +343,8 @@ def _explaining(path: Path, what: str) -> Iterator[None]:
         if "locked" in str(error):
             raise SessionFileError(f"{path} is open in another session.\nClose it there first.") from error
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise SessionFileError(f"{path} {what}: {reason}.\nCheck the disk's space and permissions.") from error
+        advice = advice_for(error) if isinstance(error, OSError) else _ADVICE.get(str(error), _CHECK_DISK)
+        raise SessionFileError(f"{path} {what}: {reason}.\n{advice}") from error
 
 
 @contextmanager

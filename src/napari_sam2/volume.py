@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arguments import check_window, checked_affine, numbers
+from napari_sam2.arrays import Parts
 from napari_sam2.errors import VolumeError
 from napari_sam2.units import millimetres_per_unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -121,9 +125,13 @@ class ImageVolume:
 
     def __post_init__(self) -> None:
         if not hasattr(self.array, "shape") or not hasattr(self.array, "dtype"):
-            object.__setattr__(self, "array", np.asarray(self.array))
+            try:
+                object.__setattr__(self, "array", np.asarray(self.array))
+            except ValueError as error:
+                raise VolumeError(f"The array must be a regular grid of numbers: {error}.") from error
+        self._check_kinds()
         self._check_axes()
-        affine = None if self.affine is None else _checked_affine(self.affine)
+        affine = None if self.affine is None else checked_affine(self.affine)
         if self.spacing is not None:
             spacing = self._checked_spacing(self.spacing)
         elif affine is not None:
@@ -138,7 +146,25 @@ class ImageVolume:
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         if self.window is not None:
-            object.__setattr__(self, "window", self._checked_window(self.window))
+            object.__setattr__(self, "window", check_window(self.window))
+
+    @property
+    def parts(self) -> Parts:
+        """The array for reading from: parts of it come as NumPy arrays, or a ReadError says which cannot be read."""
+        source = self.source
+        called = (
+            str(source.opened or source.paths[0])
+            if source is not None and source.paths
+            else f"The image {self._called}"
+        )
+        stays = source is not None and source.format == "zarr"
+        return Parts(self.array, self.axes, called, self._check_is_there if stays else None)
+
+    def _check_is_there(self) -> None:
+        # Zarr takes a chunk that is missing for one that holds nothing, also where the whole store went away.
+        assert self.source is not None
+        for path in self.source.paths:
+            path.stat()
 
     @property
     def ndim(self) -> int:
@@ -208,6 +234,22 @@ class ImageVolume:
     def _spaced_axes(self, count: int) -> str:
         return self.spatial_axes if count == len(self.spatial_axes) else self.label_axes
 
+    def _check_kinds(self) -> None:
+        wanted: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+            ("units", (str, type(None)), "text such as 'mm', or None"),
+            ("source", (VolumeSource, type(None)), "a VolumeSource, or None"),
+            ("is_hu", (bool, np.bool_), "True or False"),
+            ("is_time_declared", (bool, np.bool_), "True or False"),
+            ("name", str, "text"),
+        )
+        for field_name, kind, words in wanted:
+            value = getattr(self, field_name)
+            if not isinstance(value, kind):
+                raise VolumeError(f"{field_name}={value!r} must be {words}.")
+        padding = self.padding_value
+        if padding is not None and (isinstance(padding, bool) or not isinstance(padding, Real)):
+            raise VolumeError(f"padding_value={padding!r} must be a number, or None.")
+
     def _check_axes(self) -> None:
         axes = self.axes
         if not isinstance(axes, str) or set(axes) - set(AXIS_LETTERS) or len(set(axes)) != len(axes):
@@ -228,7 +270,7 @@ class ImageVolume:
 
     def _checked_spacing(self, spacing: Sequence[float]) -> tuple[float, ...]:
         try:
-            values = tuple(float(s) for s in spacing)
+            values = numbers(spacing)
         except (TypeError, ValueError) as error:
             raise VolumeError(f"The spacing {spacing!r} must be numbers, one per spatial axis.") from error
         if len(values) not in {len(self.spatial_axes), len(self.label_axes)}:
@@ -263,24 +305,8 @@ class ImageVolume:
                 f"(axes {self.spatial_axes!r}). Leave one of the two out."
             )
 
-    def _checked_window(self, window: tuple[float, float]) -> tuple[float, float]:
-        low, high = (float(v) for v in window)
-        if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
-        return low, high
 
-
-def _checked_affine(affine: Any) -> NDArray[np.float64]:
-    try:
-        matrix = np.array(affine, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise VolumeError("The affine must be a 4x4 matrix of numbers.") from error
-    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
-        raise VolumeError(f"The affine must be a finite 4x4 matrix, not one of shape {matrix.shape}.")
-    if not np.allclose(matrix[3], (0, 0, 0, 1)):
-        raise VolumeError(f"The last row of the affine must be (0, 0, 0, 1), not {tuple(matrix[3].tolist())}.")
-    lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    # Relative to the columns' lengths, so that micrometres do not look singular.
-    if not lengths.all() or abs(np.linalg.det(matrix[:3, :3] / lengths)) < 1e-6:
-        raise VolumeError("The affine is singular: two of its axes point the same way, or one has no length.")
-    return matrix
+def check_volume(volume: Any) -> None:
+    """Raise a VolumeError where an argument is no ImageVolume."""
+    if not isinstance(volume, ImageVolume):
+        raise VolumeError(f"volume must be an ImageVolume, not {type(volume).__name__}: ImageVolume(array, axes=…).")

@@ -102,7 +102,7 @@ def test_what_is_not_there(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     advice = {finding.topic: finding.advice for finding in report.problems}
     assert advice["packages"].startswith("no_such_package missing")
     assert "install torch with CUDA" in advice["devices"]
-    assert "set HF_HOME" in advice["downloads"]
+    assert "set NAPARI_SAM2_MODELS" in advice["downloads"]
     assert "remove 'mine' from the settings" in advice["model mine"]
     assert "no device 'cuda' here" in advice["trial"]
     assert main(["doctor"]) == 1
@@ -148,3 +148,15 @@ def test_what_is_not_ours_or_unloaded_is_passed_over(home: Path) -> None:
     predictor.unload()
     for loaded in (predictor, object(), None):
         assert "loaded model" not in [finding.topic for finding in examine("cpu", loaded=loaded).findings]
+
+
+def test_a_cache_that_cannot_be_written_is_not_called_full(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "file").write_text("not a folder")
+    monkeypatch.setenv("NAPARI_SAM2_MODELS", str(home / "file" / "below"))
+    found = doctor._room(home / "file" / "below")
+    assert "cannot be written: Not a directory" in found.text
+    assert "NAPARI_SAM2_MODELS" in found.advice
+    assert "room" not in found.advice
+    full = OSError(28, "No space left on device")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: (_ for _ in ()).throw(full))
+    assert doctor._room(home).advice.startswith("Free some space")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -238,3 +239,32 @@ def test_a_file_with_its_own_configuration_is_read_by_it(tmp_path: Path) -> None
     save_file(tensors, path, metadata={"config": json.dumps({**config, "image_size": 192})})
     assert load_model(path).image_size == 192
     assert load_model(path, image_size=256).image_size == 256
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, small: dict[str, Any], value: float, dtype) -> None:
+    key = sorted(small)[3]
+    spoiled = {name: tensor.to(dtype) for name, tensor in small.items()}
+    spoiled[key].view(-1)[0] = value
+    save_file(spoiled, tmp_path / "a.safetensors", metadata={"config": json.dumps(SMALL)})
+    with pytest.raises(CheckpointError, match=rf"a\.safetensors cannot be used: its tensor {re.escape(key)} holds"):
+        load_model(tmp_path / "a.safetensors")
+
+
+def test_large_numbers_that_are_finite_are_fine(tmp_path: Path, small: dict[str, Any]) -> None:
+    key = max(small, key=lambda name: small[name].numel())
+    large = {**small, key: torch.full_like(small[key], 3e38)}
+    save_file(large, tmp_path / "a.safetensors", metadata={"config": json.dumps(SMALL)})
+    assert load_model(tmp_path / "a.safetensors").state_dict()[key].max() == torch.tensor(3e38)
+
+
+def test_a_file_that_the_disk_does_not_give_is_not_called_truncated(
+    small_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("napari_sam2.engine.weights.safe_open", refuse)
+    with pytest.raises(CheckpointError, match="cannot be read: Input/output error"):
+        read_checkpoint(small_file)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
+from dicom_files import write_series
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io import read_labels, read_volume, write_labels
+from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+from napari_sam2.volume import ImageVolume
 
 
 @pytest.mark.parametrize(
@@ -142,3 +146,60 @@ def test_nibabels_foreign_files_are_refused(name, words) -> None:
 
     with pytest.raises(ReadError, match=words):
         read_volume(Path(data_path) / name)
+
+
+def test_what_is_no_file_in_a_folder_of_dicom_files_is_passed_over(tmp_path) -> None:
+    write_series(tmp_path, np.ones((4, 5, 6), np.uint16))
+    os.mkfifo(tmp_path / "pipe.dcm")
+    (tmp_path / "link.dcm").symlink_to(tmp_path / "gone")
+    (tmp_path / "zero.dcm").symlink_to("/dev/zero")
+    volume = read_volume(tmp_path)
+    assert volume.shape == (4, 5, 6)
+    assert dict(volume.source.skipped) == {
+        "pipe.dcm": "it is a named pipe",
+        "link.dcm": "it is a link to what does not exist",
+        "zero.dcm": "it is a device",
+    }
+    assert len(list_series(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.mha", b"no image at all " * 100, "no MetaImage file"),
+        ("a.mha", b"", "it is empty"),
+        ("a.mha", b"ObjectType = Image\nNDims = 3\n", "header ends early"),
+        ("a.nrrd", b"no image at all " * 100, "no NRRD file"),
+        ("a.nii", b"no image at all " * 100, "no NIfTI"),
+    ],
+)
+def test_what_is_another_format_than_its_name_says(tmp_path, name, content, words) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReadError, match=words) as caught:
+        read_volume(tmp_path / name)
+    assert "Success" not in str(caught.value)
+
+
+def test_a_cut_metaimage_is_not_a_success(tmp_path) -> None:
+    sitk.WriteImage(sitk.GetImageFromArray(np.ones((3, 4, 5), np.int16)), str(tmp_path / "a.mha"))
+    content = (tmp_path / "a.mha").read_bytes()
+    (tmp_path / "a.mha").write_bytes(content[:-20])
+    with pytest.raises(ReadError, match="ends before its last voxel"):
+        read_volume(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("labels.dcm", "it is no DICOM file"),
+        ("labels.xyz", r"its suffix is '\.xyz'"),
+        ("labels", "its suffix is 'missing'"),
+    ],
+)
+def test_labels_of_no_known_kind_say_what_is_wrong(tmp_path, name, words) -> None:
+    volume = ImageVolume(np.zeros((3, 4, 5)))
+    (tmp_path / name).write_bytes(b"no labels at all" * 20)
+    with pytest.raises(ReadError, match=words):
+        read_labels(tmp_path / name, volume)
+    with pytest.raises(ReadError, match="it is a folder"):
+        read_labels(tmp_path, volume)

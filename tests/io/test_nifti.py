@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import json
+import struct
 from typing import TYPE_CHECKING
 
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk
+import tifffile
+import zarr
 
+from napari_sam2.axes import FrameGrid
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
 from napari_sam2.volume import ImageVolume
@@ -209,6 +215,47 @@ def test_time_comes_first_with_its_interval(tmp_path) -> None:
     assert np.array_equal(volume.array, data.transpose())
 
 
+@pytest.mark.parametrize(
+    ("unit", "fields", "beside", "is_time"),
+    [
+        (None, {}, "", False),
+        ("hz", {}, "", False),
+        (None, {"pixdim": 2.5}, "", False),
+        ("sec", {}, "", True),
+        ("usec", {}, "", True),
+        (None, {"intent_code": 2001}, "", True),
+        (None, {"toffset": 3.0}, "", True),
+        (None, {"slice_duration": 0.08}, "", True),
+        ("sec", {"intent_code": 1007}, "", False),
+        ("sec", {}, "a.bval", False),
+    ],
+)
+def test_a_fourth_axis_is_time_where_the_header_says_so(tmp_path, unit, fields, beside, is_time) -> None:
+    data = np.random.default_rng(0).integers(0, 9, (4, 5, 6, 3)).astype(np.int16)
+    image = nib.Nifti1Image(data, _affine("LPS"))
+    image.header.set_xyzt_units("mm", unit)
+    for field, value in fields.items():
+        if field == "pixdim":
+            image.header["pixdim"][4] = value
+        else:
+            image.header[field] = value
+    image.to_filename(tmp_path / "a.nii")
+    if beside:
+        (tmp_path / beside).write_text("0 1000 1000")
+    volume = read_volume(tmp_path / "a.nii")
+    assert volume.axes == "tzyx"
+    assert volume.is_time_declared == is_time
+    assert any("fourth axis (3 long)" in note for note in volume.source.notes) != is_time
+    assert FrameGrid.of(volume, at={"z" if is_time else "t": 0}).frame_axis == ("t" if is_time else "z")
+
+
+def test_labels_of_a_time_series_say_that_they_are_one(tmp_path) -> None:
+    volume = ImageVolume(np.zeros((3, 4, 5, 6)), axes="tzyx", units="mm")
+    write_labels(tmp_path / "l.nii.gz", np.ones((3, 4, 5, 6), np.uint8), volume)
+    again = read_volume(tmp_path / "l.nii.gz")
+    assert (again.is_time_declared, again.has_frame_interval) == (True, False)
+
+
 def test_big_endian_becomes_native(tmp_path, data) -> None:
     header = nib.Nifti1Header(endianness=">")
     header.set_data_dtype(np.int16)
@@ -296,3 +343,122 @@ def test_what_cannot_be_written_is_refused(tmp_path, name, labels, words) -> Non
         write_labels(tmp_path / name, labels, ImageVolume(np.zeros(SHAPE)))
     assert name in caught.value.headline
     assert list(tmp_path.iterdir()) == []
+
+
+def _with_fields(path, data, place, forms, fields) -> Path:
+    """A file whose header has these values at these bytes: ``{offset: (format, values)}``."""
+    image = nib.Nifti1Image(data, place)
+    image.set_sform(place, forms[0])
+    image.set_qform(place, forms[1])
+    image.to_filename(path)
+    content = bytearray(path.read_bytes())
+    for offset, (form, *values) in fields.items():
+        struct.pack_into(f"<{form}", content, offset, *values)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("forms", "fields", "spacing", "note"),
+    [
+        ((0, 1), {256: ("3f", 0, 0, 1.0000008)}, (3, 2, 1), ""),
+        ((0, 1), {256: ("3f", 0, 0, 1.00004)}, (3, 2, 1), ""),
+        ((1, 1), {256: ("3f", 0, 9.0, 0)}, (3, 2, 1), ""),
+        ((0, 1), {76: ("f", 0.0)}, (3, 2, 1), ""),
+        ((0, 1), {84: ("f", -2.0)}, (3, 2, 1), ""),
+        ((0, 1), {84: ("f", 0.0)}, (3, 1, 1), "spacing 0 along y"),
+        ((1, 1), {84: ("f", 0.0)}, (3, 2, 1), ""),
+        ((1, 1), {280: ("f", float("nan"))}, (3, 2, 1), "sform is singular"),
+        ((1, 0), {108: ("f", 0.0)}, (3, 2, 1), "352 was taken"),
+        ((1, 0), {112: ("2f", 1.0, float("nan"))}, (3, 2, 1), "intercept"),
+        ((1, 0), {112: ("2f", float("inf"), 0.0)}, (3, 2, 1), "slope"),
+        ((1, 0), {40: ("8h", 4, *SHAPE, 0, 1, 1, 1)}, (3, 2, 1), "no length"),
+        ((1, 0), {40: ("8h", 4, *SHAPE, 1, 1, 1, 1)}, (3, 2, 1), ""),
+        ((1, 0), {68: ("h", 9999), 123: ("B", 255)}, (3, 2, 1), "no unit of length"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+def test_small_errors_of_a_header_are_put_right(tmp_path, data, forms, fields, spacing, note, suffix) -> None:
+    path = _with_fields(tmp_path / "a.nii", data, _affine("LPS"), forms, fields)
+    if suffix == ".nii.gz":
+        (tmp_path / "a.nii.gz").write_bytes(gzip.compress(path.read_bytes()))
+    volume = read_volume(tmp_path / f"a{suffix}")
+    assert volume.spacing == pytest.approx(spacing)
+    assert np.array_equal(volume.array, data.transpose())
+    assert note in " ".join(volume.source.notes)
+    labels = (data.transpose() > 0).astype(np.uint8)
+    write_labels(tmp_path / "l.nii.gz", labels, volume)
+    assert np.array_equal(read_labels(tmp_path / "l.nii.gz", volume), labels)
+
+
+def test_a_pair_is_put_right_too(tmp_path, data) -> None:
+    image = nib.Nifti1Pair(data, _affine("LPS"))
+    image.set_sform(None, 0)
+    image.set_qform(_affine("LPS"), 1)
+    image.to_filename(tmp_path / "a.img")
+    content = bytearray((tmp_path / "a.hdr").read_bytes())
+    struct.pack_into("<3f", content, 256, 0, 0, 1.0000008)
+    (tmp_path / "a.hdr").write_bytes(content)
+    for name in ("a.img", "a.hdr"):
+        volume = read_volume(tmp_path / name)
+        assert volume.spacing == pytest.approx((3, 2, 1))
+        assert np.array_equal(volume.array, data.transpose())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({256: ("3f", 0, 1.01, 0)}, "quaternion"),
+        ({80: ("f", float("nan"))}, "neither an affine nor a spacing"),
+        ({40: ("h", 0)}, "no axes"),
+        ({70: ("h", 999)}, "999"),
+        ({40: ("8h", 3, 400, 5, 6, 1, 1, 1, 1)}, "before its last voxel"),
+        ({344: ("4s", b"what")}, "no NIfTI"),
+    ],
+)
+def test_large_errors_of_a_header_are_sentences(tmp_path, data, fields, words) -> None:
+    path = _with_fields(tmp_path / "a.nii", data, _affine("LPS"), (0, 1), fields)
+    with pytest.raises(ReadError, match=words) as caught:
+        read_volume(path)
+    assert str(path) in caught.value.headline
+    assert "is whole" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["l.nii.gz", "l.mha", "l.nrrd", "l.tif", "l.zarr"])
+def test_labels_that_are_whole_but_for_rounding_are_rounded(tmp_path, name) -> None:
+    volume = ImageVolume(np.zeros((3, 4, 5), np.int16), axes="zyx", units="mm")
+    true = np.zeros((3, 4, 5), np.uint16)
+    true[1, 1:3], true[2] = 1, 7015
+    for factor, offset, fine in ((0.99999994, 0, True), (1, 0.0009, True), (1, 0.4, False)):
+        values = (true * factor + offset).astype(np.float32)
+        _write_floats(tmp_path / name, values)
+        if fine:
+            assert np.array_equal(read_labels(tmp_path / name, volume), true)
+        else:
+            with pytest.raises(ReadError, match="no whole numbers"):
+                read_labels(tmp_path / name, volume)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30, -1.0])
+def test_values_that_are_no_labels_stay_errors(tmp_path, value) -> None:
+    values = np.zeros((3, 4, 5), np.float32)
+    values[0, 0, 0] = value
+    _write_floats(tmp_path / "l.nii.gz", values)
+    with pytest.raises(ReadError, match="no labels"):
+        read_labels(tmp_path / "l.nii.gz", ImageVolume(np.zeros((3, 4, 5), np.int16), axes="zyx", units="mm"))
+
+
+def _write_floats(path, values) -> None:
+    if path.suffix == ".gz":
+        nib.Nifti1Image(values.transpose(), np.diag([-1.0, -1.0, 1.0, 1.0])).to_filename(path)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, values, photometric="minisblack")
+    elif path.suffix == ".zarr":
+        group = zarr.open_group(str(path), mode="w", zarr_format=2)
+        group.create_array("0", data=values)
+        axes = [{"name": a, "type": "space", "unit": "millimeter"} for a in "zyx"]
+        scale = [{"type": "scale", "scale": [1.0, 1.0, 1.0]}]
+        datasets = [{"path": "0", "coordinateTransformations": scale}]
+        group.attrs["multiscales"] = [{"version": "0.4", "axes": axes, "datasets": datasets}]
+    else:
+        sitk.WriteImage(sitk.GetImageFromArray(values), str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -174,3 +175,24 @@ def test_a_full_disk_leaves_the_oldwrite_store(tmp_path, monkeypatch, call) -> N
             write_labels(path, np.zeros((4, 5, 6), np.uint8), volume)
     assert read_labels(path, volume).all()
     assert [p.name for p in tmp_path.iterdir()] == ["l.zarr"]
+
+
+def test_a_store_that_went_away_is_not_an_empty_image(tmp_path) -> None:
+    path = write_store(tmp_path / "a.zarr")
+    volume = read_volume(path)
+    assert volume.parts[0].any()
+    shutil.rmtree(path)
+    with pytest.raises(ReadError, match=r"a\.zarr cannot be read at t = 0: No such file"):
+        volume.parts[0]
+
+
+def test_a_damaged_chunk_is_an_error_when_it_is_read(tmp_path) -> None:
+    path = write_store(tmp_path / "a.zarr")
+    chunk = path / "0" / "c" / "1" / "0" / "2" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    volume = read_volume(path)
+    assert volume.parts[0].shape == (2, 4, 20, 24)
+    with pytest.raises(ReadError, match=r"a\.zarr cannot be read at t = 1: "):
+        volume.parts[1]
+    with pytest.raises(ReadError, match=r"a\.zarr cannot be read"):
+        read_labels(path, volume)

@@ -161,6 +161,19 @@ def test_a_time_series_in_nrrd(tmp_path) -> None:
     assert np.array_equal(read_labels(tmp_path / "l.nrrd", volume), data)
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "is_time"), [("a.nrrd", "time", True), ("a.nrrd", "", False), ("a.mha", "", False)]
+)
+def test_a_fourth_axis_is_time_where_nrrd_says_so(tmp_path, name, kind, is_time) -> None:
+    image = sitk.GetImageFromArray(np.zeros((2, 3, 4, 5), np.uint16), isVector=False)
+    if kind:
+        image.SetMetaData("NRRD_kinds[3]", kind)
+    sitk.WriteImage(image, str(tmp_path / name))
+    volume = read_volume(tmp_path / name)
+    assert volume.is_time_declared == is_time
+    assert any("fourth axis (2 long)" in note for note in volume.source.notes) != is_time
+
+
 def test_colours_in_nrrd_are_channels(tmp_path) -> None:
     data = np.random.default_rng(0).integers(0, 255, (3, 4, 5, 3)).astype(np.uint8)
     sitk.WriteImage(sitk.GetImageFromArray(data, isVector=True), str(tmp_path / "a.nrrd"))

@@ -345,6 +345,11 @@ def test_volume_along_another_axis(desk, volume_data, axis):
     assert d.labels.any(axis=others).all()
 
 
+def test_four_dimensions_without_names_are_followed_in_space(desk):
+    d = desk(np.zeros((4, 5, 30, 30), np.float32))
+    assert [d.widget.source.axis_box.itemData(i) for i in range(2)] == ["z", "t"]
+
+
 def test_time_lapse_and_four_dimensions(desk):
     data = np.random.default_rng(1).random((4, 5, 30, 30)).astype(np.float32)
     d = desk(data, axis_labels=("t", "z", "y", "x"))

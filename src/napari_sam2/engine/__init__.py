@@ -43,7 +43,7 @@ def load_predictor(
     path, entry = resolve(name), known_models().get(str(name))
     if entry is not None:
         check_integrity(entry)
-        image_size = image_size or entry.input_size
+        image_size = entry.input_size if image_size is None else image_size
     model = load_model(path, image_size=image_size, device=choose_device(device))
     model, note = set_precision(model, precision)
     return Sam2VideoPredictor(model, str(name), notes=[note] if note else [])

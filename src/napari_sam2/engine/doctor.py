@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import errno
 import importlib.metadata
 import os
 import platform
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,16 @@ from napari_sam2._version import __version__
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.device import choose_device, list_devices
 from napari_sam2.engine.forecast import calibrate
-from napari_sam2.engine.locate import BUNDLED_DIR, check_integrity, hub_cache, models_dir, path_of, resolve, sha256_of
+from napari_sam2.engine.locate import (
+    BUNDLED_DIR,
+    cache_variable,
+    check_integrity,
+    hub_cache,
+    models_dir,
+    path_of,
+    resolve,
+    sha256_of,
+)
 from napari_sam2.engine.predictor import Conditioning
 from napari_sam2.engine.registry import known_models
 from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
@@ -152,10 +163,23 @@ def _places() -> Iterator[Finding]:
         yield Finding("settings", "not readable", _anonymous(str(error)))
     yield Finding("models folder", without_home(models_dir()))
     cache = hub_cache()
-    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
-    advice = "Little room for models and embeddings: free some, or set HF_HOME to another disk."
-    yield Finding("downloads", f"{without_home(cache)}, {free / 1e9:.1f} GB free", advice if free < _LOW_DISK else "")
+    yield _room(cache)
+
+
+def _room(cache: Path) -> Finding:
+    """Whether models can be downloaded to a folder, which may have to be made yet."""
+    there = next(folder for folder in (cache, *cache.parents) if os.path.exists(folder))
+    try:
+        # Permissions say too little about shares, read-only disks and the system's own folders.
+        with tempfile.TemporaryFile(dir=there):
+            free = shutil.disk_usage(there).free
+    except OSError as error:
+        reason = f"{without_home(cache)}, cannot be written: {error.strerror or error}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "Free some space there" if full else f"Make {without_home(there)} a folder that you may write to"
+        return Finding("downloads", reason, f"{advice}, or set {cache_variable()} to another folder.")
+    advice = f"Little room for models and embeddings: free some, or set {cache_variable()} to another disk."
+    return Finding("downloads", f"{without_home(cache)}, {free / 1e9:.1f} GB free", advice if free < _LOW_DISK else "")
 
 
 def _models() -> Iterator[Finding]:
@@ -199,16 +223,19 @@ def _trial(device: str, precision: str) -> Iterator[Finding]:
     try:
         off, iou = compare(answers(predictor))
     except (NapariSam2Error, RuntimeError, OSError) as error:
-        yield Finding(
-            "trial", f"{where}: failed", f"{_anonymous(str(error))} Choose the device 'cpu', and report this."
-        )
+        yield Finding("trial", f"{where}: failed", f"{_anonymous(str(error))} {_elsewhere(predictor)}and report this.")
         return
     good = off <= _TOLERANCE[predictor.precision] and iou >= _LEAST_IOU
-    advice = f"{predictor.device} computes other masks than it should: choose the device 'cpu', and report this."
+    advice = f"{predictor.device} computes other masks than it should. {_elsewhere(predictor)}and report this."
     text = f"{where}: logits off by {off:.1e}, masks IoU {iou:.4f} with the recorded ones"
     yield Finding("trial", text, "" if good else advice)
     speed = calibrate(predictor, (256, 256))
     yield Finding("speed", f"{where}: {speed.encode_s * 1e3:.0f} ms to encode, {speed.step_s * 1e3:.0f} ms to track")
+
+
+def _elsewhere(predictor: Sam2VideoPredictor) -> str:
+    """The advice to use the CPU, where that is not what failed."""
+    return "Install torch again, " if torch.device(predictor.device).type == "cpu" else "Choose the device 'cpu', "
 
 
 def _trial_of(predictor: Sam2VideoPredictor) -> Iterator[Finding]:

@@ -31,6 +31,7 @@ from napari_sam2.errors import (
 
 from .locate import (
     Download,
+    cache_variable,
     check_integrity,
     downloaded,
     hub_cache,
@@ -253,7 +254,7 @@ def _check_space(entry: ModelEntry, needed: int, folder: Path) -> None:
     if free < needed + _SPARE_BYTES:
         raise DownloadError(
             f"There is not enough room for the model '{entry.name}': it needs {needed / 1e6:.0f} MB, but the disk of "
-            f"{folder} has {free / 1e6:.0f} MB left.\nMake room, or set HF_HOME to a folder on another disk."
+            f"{folder} has {free / 1e6:.0f} MB left.\nMake room, or set {cache_variable()} to a folder on another disk."
         )
 
 

@@ -19,6 +19,7 @@ import platformdirs
 
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.paths import NOT_THERE, check_file, checked_path, why_no_file
 
 from .registry import MODELS, ModelEntry, known_models, own_models
 
@@ -71,6 +72,11 @@ def hub_cache() -> Path:
     from huggingface_hub import constants
 
     return Path(constants.HF_HUB_CACHE)
+
+
+def cache_variable() -> str:
+    """Return the environment variable that moves `hub_cache`."""
+    return MODELS_VARIABLE if os.environ.get(MODELS_VARIABLE) else "HF_HOME"
 
 
 def repo_folder(repo: str) -> Path:
@@ -175,6 +181,13 @@ def check_integrity(entry: ModelEntry) -> None:
         )
 
 
+def check_checkpoint(path: Path) -> None:
+    """Raise a CheckpointError where a checkpoint is not there, or is no regular file that can be read."""
+    if why_no_file(path) == NOT_THERE:
+        raise CheckpointError(f"There is no checkpoint file {path}.")
+    check_file(path, CheckpointError)
+
+
 def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     """Return the checkpoint file of a model.
 
@@ -192,8 +205,9 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
     SettingsError
         Where it may be one of the user's own models, but the settings cannot be read.
     """
-    entry = MODELS.get(str(name_or_path))
     path: Path | None
+    named = checked_path(name_or_path, CheckpointError, "name or path of a model")
+    entry = MODELS.get(str(name_or_path))
     if entry is not None:
         path = path_of(entry)
         if path is not None and path.is_file():
@@ -203,11 +217,10 @@ def resolve(name_or_path: str | os.PathLike[str]) -> Path:
                 f"The bundled model '{entry.name}' is missing from the installation ({path}); reinstall napari-sam2."
             )
         raise ModelNotDownloadedError(f"The model '{entry.name}' is not on this computer. {how_to_download(entry)}")
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    if path.suffix.lower() in SUFFIXES or path.parent != Path():
-        raise CheckpointError(f"There is no checkpoint file {path}.")
+    if named.is_file():
+        return named
+    if named.suffix.lower() in SUFFIXES or named.parent != Path():
+        check_checkpoint(named)
     own = own_models().get(str(name_or_path))
     if own is not None:
         if Path(own.path).is_file():

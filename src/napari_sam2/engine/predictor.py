@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+
+from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +18,15 @@ if TYPE_CHECKING:
     from napari_sam2.prompts import PromptSet
 
 Zoom = float | Literal["auto"] | None
+
+
+def check_model(predictor: Any, zoom: Any) -> None:
+    """Raise an error where something is no predictor, or no way for it to zoom."""
+    if not callable(getattr(predictor, "open", None)) or not isinstance(getattr(predictor, "name", None), str):
+        raise NapariSam2Error(f"predictor must be a model from load_predictor(), not {type(predictor).__name__}.")
+    is_number = isinstance(zoom, Real) and not isinstance(zoom, bool)
+    if not (zoom is None or zoom == "auto" or (is_number and math.isfinite(zoom) and zoom > 0)):
+        raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above zero.")
 
 
 @dataclass(frozen=True)

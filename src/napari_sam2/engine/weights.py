@@ -15,7 +15,9 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_sam2.errors import CheckpointError
+from napari_sam2.paths import checked_path
 
+from .locate import check_checkpoint
 from .registry import find_by_filename
 from .sam2.config import Sam2Config, infer_config
 from .sam2.hf_names import from_hf_names, is_hf_layout
@@ -49,9 +51,8 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Sam2Config, dict[str,
     CheckpointError
         Where the file is missing, truncated, or no SAM 2 checkpoint.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"There is no checkpoint file {path}.")
+    path = checked_path(path, CheckpointError)
+    check_checkpoint(path)
     metadata: Mapping[str, str] = {}
     if path.suffix.lower() == ".safetensors":
         state_dict, metadata = _read_safetensors(path)
@@ -76,8 +77,14 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Mapping[str, str]]
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path} is truncated or not a safetensors file ({error}).") from error
+
+
+def _unreadable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(f"{path} cannot be read: {error.strerror or error}. Check that its drive is there.")
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
@@ -89,7 +96,9 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path} is not a torch checkpoint, or holds more than tensors, which is not read for safety."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path} is truncated or not a torch checkpoint.") from error
     model = data.get("model") if isinstance(data, dict) else None
     if not isinstance(model, dict) or not all(isinstance(value, Tensor) for value in model.values()):
@@ -132,6 +141,7 @@ def load_model(
     with torch.device("meta"):
         model = Sam2Model(config)
     _check_tensors(path, model.state_dict(), state_dict)
+    _check_finite(path, state_dict)
     weights = {key: value.to(device=device, dtype=torch.float32) for key, value in state_dict.items()}
     model.load_state_dict(weights, assign=True)
     logger.info("loaded %s (%s, input %d px)", path.name, config.name, config.image_size)
@@ -157,6 +167,14 @@ def _check_tensors(path: Path, wanted: Mapping[str, Tensor], given: Mapping[str,
     ]
     if problems:
         raise CheckpointError(f"{path} does not fit the network: {'; '.join(problems)}.")
+
+
+def _check_finite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Refuse numbers with which every mask would be empty: a training that diverged, or a damaged file."""
+    for key, value in tensors.items():
+        # NaN and infinities go through a sum, which is quick; a sum may also overflow.
+        if value.is_floating_point() and not value.sum(dtype=torch.float32).isfinite() and not value.isfinite().all():
+            raise CheckpointError(f"{path} cannot be used: its tensor {key} holds values that are not finite.")
 
 
 def _few(names: list[str]) -> str:

@@ -6,15 +6,18 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Mapping
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.arguments import checked_names
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io.formats import (
     DICOM,
     FOREIGN,
-    FORMATS,
     NAMED_FORMATS,
     NIFTI,
     TIFF,
@@ -24,9 +27,10 @@ from napari_sam2.io.formats import (
     label_format,
     label_suffixes,
 )
+from napari_sam2.paths import check_file, checked_path, is_folder
+from napari_sam2.volume import ImageVolume, check_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from numpy.typing import NDArray
@@ -34,7 +38,6 @@ if TYPE_CHECKING:
     from napari_sam2.io.dicom import SeriesInfo
     from napari_sam2.io.formats import Format
     from napari_sam2.io.terminology import SegmentCode
-    from napari_sam2.volume import ImageVolume
 
 __all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
@@ -67,7 +70,9 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
     ReadError
         If the file is missing, damaged, of another format, or no regular volume.
     """
-    path = Path(path).expanduser()
+    path = _existing(path)
+    if isinstance(series, bool) or not isinstance(series, str | Integral | None):
+        raise ReadError(f"series={series!r} must be the UID of a series, or its number in list_series(path).")
     volume = _read_volume(path, series, lazy)
     if volume.source is not None:
         volume = replace(volume, source=replace(volume.source, opened=path.resolve()))
@@ -94,7 +99,7 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     """
     from napari_sam2.io.dicom import list_dicom_series
 
-    return list_dicom_series(_existing(Path(folder).expanduser()))
+    return list_dicom_series(_existing(folder, "folder"))
 
 
 def write_labels(
@@ -128,6 +133,8 @@ def write_labels(
         If the suffix is unknown, the labels do not fit, or the disk refuses.
     """
     path = check_label_target(path, volume)
+    names = checked_names(names)
+    _check_codes(codes)
     found = label_format(path)
     assert found is not None
     if found is DICOM:
@@ -141,17 +148,18 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
 
     Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
     """
-    path = Path(path).expanduser()
+    path = checked_path(path, WriteError)
+    check_volume(volume)
     if label_format(path) is None:
         raise WriteError(
             f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
             f"Use one of the suffixes {', '.join(label_suffixes())}."
         )
     # The groups inside an OME-Zarr are made as they are needed.
-    if not is_inside_zarr(path) and not path.parent.is_dir():
+    if not is_inside_zarr(path) and not is_folder(path.parent):
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
     sources = () if volume.source is None else volume.source.paths
-    if path.exists() and any(source.exists() and path.samefile(source) for source in sources):
+    if os.path.exists(path) and any(os.path.exists(source) and path.samefile(source) for source in sources):
         raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
     return path
 
@@ -176,13 +184,21 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     ReadError
         If the file is unreadable, holds no labels, or lies on another grid.
     """
-    path = _existing(Path(path).expanduser())
+    path = _existing(path)
+    check_volume(volume)
     found = _format_of(path)
     if found is None:
-        suffixes = (s for f in FORMATS if f.labels_reader for s in f.suffixes)
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            why = "it is a folder, and no OME-Zarr"
+        elif suffix in DICOM.suffixes:
+            why = "it is no DICOM file, whatever its name says"
+        else:
+            why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
+        suffixes = (s for f in NAMED_FORMATS if f.labels_reader for s in f.suffixes)
         raise ReadError(
-            f"{path} cannot be read as labels: its suffix is {path.suffix or 'missing'!r}.\n"
-            f"Labels are read from {', '.join(suffixes)}."
+            f"{path} cannot be read as labels: {why}.\n"
+            f"Labels are read from {', '.join(suffixes)}, from {DICOM.labels_name}, RT-STRUCT and {ZARR.name}."
         )
     labels: NDArray[Any] = found.read_labels(path, volume)
     return labels
@@ -200,7 +216,7 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     from napari_sam2.io._label_files import label_note_of
     from napari_sam2.io.dicom_labels import read_dicom_names
 
-    path = _existing(Path(path).expanduser())
+    path = _existing(path)
     if path.is_file() and looks_like_dicom(path):
         return read_dicom_names(path)
     note = label_note_of(path)
@@ -208,7 +224,7 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
 
 
 def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
-    name = _existing(path).name.lower()
+    name = path.name.lower()
     found = _format_of(path)
     if found is not None and found is not DICOM:
         return found.read_volume(path)
@@ -242,7 +258,18 @@ def _format_of(path: Path) -> Format | None:
     return found
 
 
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise ReadError(f"{path} does not exist.\nCheck the path.")
-    return path
+def _check_codes(codes: Any) -> None:
+    from napari_sam2.io.terminology import SegmentCode
+
+    if codes is not None and not (
+        isinstance(codes, Mapping) and all(isinstance(code, SegmentCode) for code in codes.values())
+    ):
+        raise WriteError(f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.terminology.")
+
+
+def _existing(path: Any, called: str = "path") -> Path:
+    """A folder, or a file that can be opened."""
+    found = checked_path(path, ReadError, called)
+    if not is_folder(found):
+        check_file(found)
+    return found

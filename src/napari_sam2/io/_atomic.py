@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_sam2.errors import WriteError
+from napari_sam2.paths import advice_for, is_folder, why_no_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +30,11 @@ def replacing(path: Path) -> Iterator[Path]:
     WriteError
         If the folder is missing, or the disk refuses. The target is then what it was before.
     """
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
-    if path.is_dir():
-        raise WriteError(f"{path} cannot be written: it is a folder.\nGive the name of a file.")
+    why = why_no_file(path) if os.path.exists(path) else ""
+    if why.startswith("it is"):
+        raise WriteError(f"{path} cannot be written: {why}.\nGive the name of a file.")
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}.{path.name}")
     try:
         yield temporary
@@ -40,9 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WriteError(
-            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
-        ) from error
+        raise WriteError(f"{path} could not be written: {reason}.\nNothing was changed. {advice_for(error)}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -60,10 +60,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     WriteError
         If the folder above is missing, something else has the name, or the disk refuses.
     """
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
-    if path.is_file():
-        raise WriteError(f"{path} cannot be written: it is a file.\nGive another name.")
+    if os.path.exists(path) and not is_folder(path):
+        raise WriteError(
+            f"{path} cannot be written: it is {'a file' if path.is_file() else 'no folder'}.\nGive another name."
+        )
     mark = uuid.uuid4().hex[:8]
     temporary, old = path.with_name(f".{mark}.{path.name}"), path.with_name(f".{mark}.old.{path.name}")
     try:
@@ -82,9 +84,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             raise
     except OSError as error:
         reason = error.strerror or str(error)
-        raise WriteError(
-            f"{path} could not be written: {reason}.\nNothing was changed; check the disk's space and permissions."
-        ) from error
+        raise WriteError(f"{path} could not be written: {reason}.\nNothing was changed. {advice_for(error)}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         if path.exists():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import unreadable
 from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_pixels import UndecodableError, read_planes
 from napari_sam2.io._values import fits
@@ -118,6 +119,8 @@ class LazyStack:
                 try:
                     plane = read_planes([facts])[0]
                 except UndecodableError as error:
+                    if isinstance(error.__cause__, OSError):
+                        raise unreadable(str(facts.path), error.__cause__) from error
                     raise ReadError(f"{facts.path} cannot be decoded: {error}.\n{error.remedy}") from error
                 if not fits(plane, self.dtype):
                     raise ReadError(

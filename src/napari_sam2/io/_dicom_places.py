@@ -9,13 +9,10 @@ import zipfile
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_sam2.errors import ReadError
 from napari_sam2.io._dicom_files import damage, first_line, looks_like_dicom, quiet
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from napari_sam2.paths import why_no_file
 
 _ROOM = 2**28
 
@@ -35,7 +32,7 @@ def files_of(path: Path) -> tuple[Path, list[Path], list[tuple[str, str]]]:
     files : list of Path
         In a stable order.
     missing : list of (str, str)
-        Name and reason of each file that a DICOMDIR promises and that is not there.
+        Name and reason of each file that a DICOMDIR promises and that is not there, and of what is no regular file.
 
     Raises
     ------
@@ -43,23 +40,34 @@ def files_of(path: Path) -> tuple[Path, list[Path], list[tuple[str, str]]]:
         If an archive or a DICOMDIR is damaged, or the archive does not fit on the disk.
     """
     if path.is_dir():
-        return path, list(_walk(path)), []
+        return path, *_walk(path)
     if path.suffix.lower() == ".zip":
         stat = path.stat()
         root = _unpacked(path.resolve(), stat.st_mtime_ns, stat.st_size)
-        return root, list(_walk(root)), []
+        return root, *_walk(root)
     if path.name.upper() == "DICOMDIR" and looks_like_dicom(path):
         files, missing = _referenced(path)
         return path.parent, files, missing
     return path.parent, [path], []
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
+def _walk(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
+    """The files below a folder, and the name and the reason of each that cannot be opened."""
+    files: list[Path] = []
+    others: list[tuple[str, str]] = []
+
+    def note(error: OSError) -> None:
+        others.append((os.path.relpath(error.filename, folder), error.strerror or str(error)))
+
+    for place, folders, names in os.walk(folder, onerror=note):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(place) / name
+        for file in (Path(place) / name for name in sorted(names) if not name.startswith(".")):
+            why = why_no_file(file)
+            if why:
+                others.append((str(file.relative_to(folder)), why))
+            else:
+                files.append(file)
+    return files, others
 
 
 def _referenced(path: Path) -> tuple[list[Path], list[tuple[str, str]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import as_array
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io._upright import REVERSED, nibabel
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Two affines are the same grid if no corner of the volume moves by more than this share of a voxel.
 _SAME_GRID = 0.1
+# Labels that were scaled or averaged on their way are whole numbers but for this.
+_ROUNDING = 1e-3
 # Both NIfTI and TIFF hold these as they are.
 _KEPT = {np.dtype(t) for t in (np.uint8, np.uint16, np.uint32, np.int16, np.int32)}
 
@@ -33,7 +36,7 @@ def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]
     WriteError
         If shape or values do not fit; the text names `path`.
     """
-    array = np.asarray(labels)
+    array = as_array(labels, f"{path} was not written: the array of labels")
     if array.shape != volume.label_shape:
         raise WriteError(
             f"{path} was not written: labels of shape {array.shape} do not fit the volume's grid "
@@ -62,12 +65,15 @@ def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
     Raises
     ------
     ReadError
-        If a value is negative or no whole number.
+        If a value is negative, or farther than 0.001 from a whole number.
     """
     if values.dtype.kind == "f":
-        if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        # Beyond this is no label that any format holds; NaN is not below it either.
+        numbers = bool((np.abs(values) < 2.0**32).all())
+        whole = np.rint(values)
+        if not numbers or (np.abs(values - whole) > _ROUNDING).any():
             raise ReadError(f"{path} holds no labels: some of its values are no whole numbers.\nIs it an image?")
-        values = values.astype(np.int64)
+        values = whole.astype(np.int64)
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
     if values.dtype.kind not in "iu":

@@ -145,8 +145,9 @@ def _on_volumes_grid(array: NDArray[Any], volume: ImageVolume) -> Any:
     # A hundredth of a voxel, which may be micrometres.
     if np.abs(image.header.get_qform() - affine).max() > 1e-2 * np.linalg.norm(affine[:3, :3], axis=0).min():
         image.header["qform_code"] = 0
-    seconds = "sec" if volume.has_frame_interval else None
-    image.header.set_xyzt_units("mm", seconds)
-    if values.ndim == 4 and volume.has_frame_interval:
-        image.header["pixdim"][4] = volume.spacing_of("t")
+    is_time = values.ndim == 4 and volume.is_time_declared
+    image.header.set_xyzt_units("mm", "sec" if is_time else None)
+    if is_time:
+        # 0 is how NIfTI says that the interval is not known.
+        image.header["pixdim"][4] = volume.spacing_of("t") if volume.has_frame_interval else 0
     return image

@@ -40,10 +40,13 @@ class _Row:
         By the numbers in their names that differ.
     axes
         The letter of each of these numbers.
+    is_time_declared
+        Whether the names say that numbers called t are time points.
     """
 
     files: dict[tuple[int, ...], Path]
     axes: str
+    is_time_declared: bool = True
 
 
 def read_tiff_folder(folder: Path) -> ImageVolume:
@@ -76,7 +79,14 @@ def read_tiff_folder(folder: Path) -> ImageVolume:
     source = replace(first.source, paths=tuple(row.files[key] for key in keys), notes=tuple(notes))
     try:
         return replace(
-            first, array=array, axes=axes, spacing=tuple(spacing), affine=None, source=source, name=folder.name
+            first,
+            array=array,
+            axes=axes,
+            spacing=tuple(spacing),
+            affine=None,
+            source=source,
+            name=folder.name,
+            is_time_declared=first.is_time_declared and row.is_time_declared,
         )
     except VolumeError as error:
         raise ReadError(f"{folder} cannot be read as a volume: {error}") from error
@@ -90,7 +100,8 @@ def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _
             raise _several(folder, files, f"{files[0].name} and {path.name} are not numbered alike")
     fields = [i for i in range(1, len(parts[0]), 2) if len({int(p[i]) for p in parts}) > 1]
     letters = [_WORDS.get(re.split(r"[^a-z]", parts[0][i - 1].lower())[-1], "") for i in fields]
-    if len(fields) == 1 and (letters[0] == "" or letters[0] in inner):
+    assumed = len(fields) == 1 and (letters[0] == "" or letters[0] in inner)
+    if assumed:
         letters = ["z" if "z" not in inner else "t"]
         notes.append(f"the names of the files do not say what they count; {letters[0]} was assumed")
     if not fields or "" in letters or len(set(letters)) < len(letters) or set(letters) & set(inner):
@@ -99,7 +110,7 @@ def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _
     found = {tuple(int(part[fields[n]]) for n in order): path for part, path in zip(parts, files, strict=True)}
     if len(found) < len(files):
         raise _several(folder, files, "two of them have the same number")
-    return _Row(found, "".join(letters[n] for n in order))
+    return _Row(found, "".join(letters[n] for n in order), not (assumed and letters == ["t"]))
 
 
 def _complete(row: _Row) -> list[tuple[int, ...]]:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.axes import undeclared_time_note
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.io._itk_headers import check_header
 from napari_sam2.io._labels import (
     LabelNote,
     as_labels,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _IO = {".nrrd": "NrrdImageIO", ".nhdr": "NrrdImageIO", ".mha": "MetaImageIO", ".mhd": "MetaImageIO"}
+_FOURTH = "NRRD_kinds[3]"
 # What an NRRD header says about the place of its image.
 _PLACE_FIELDS = (
     *(b"space", b"space dimension", b"space directions", b"space origin", b"space units"),
@@ -63,6 +66,9 @@ def read_itk(path: Path) -> ImageVolume:
     notes: list[str] = []
     values, place = _open(path, notes)
     letters = {2: "yx", 3: "zyx", 4: "tzyx"}[place["ndim"]]
+    is_time = place["ndim"] < 4 or place["fourth_axis"] == "time"
+    if not is_time:
+        notes.append(undeclared_time_note(values.shape[3]))
     array, ras, turn = upright(values, RAS_LPS @ _affine(place), notes)
     # (x, y, z, t, c) → (t, z, y, x, c)
     count = place["ndim"]
@@ -77,6 +83,7 @@ def read_itk(path: Path) -> ImageVolume:
             affine=RAS_LPS @ ras @ REVERSED,
             source=source,
             name=path.name.removesuffix(path.suffix).removesuffix(".seg"),
+            is_time_declared=is_time,
         )
         if place["interval"] is not None:
             volume = replace(volume, spacing=(place["interval"], *volume.spatial_spacing))
@@ -114,6 +121,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetDirection(place["direction"])
     interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
     image.SetMetaData(LABELS_KEY, label_text(names, **flat_axes(volume), **interval))
+    if array.ndim == 4 and volume.is_time_declared:
+        image.SetMetaData(_FOURTH, "time")
     if names and path.suffix.lower() == ".nrrd":
         for number, (label, name) in enumerate(names.items()):
             for key, value in (("ID", f"Segment_{label}"), ("Name", name), ("LabelValue", label), ("Layer", 0)):
@@ -152,6 +161,7 @@ def read_itk_label_note(path: Path) -> LabelNote | None:
     """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any."""
     import SimpleITK as sitk
 
+    check_header(path)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = _reader(path)
     try:
@@ -193,9 +203,7 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
             )
         image = reader.Execute()
     except RuntimeError as error:
-        raise ReadError(
-            f"{path} cannot be read: {_reason(error)}.\nCheck that the file is whole, with its data file beside it."
-        ) from error
+        raise ReadError(f"{path} cannot be read: {_reason(error)}.\nCopy or download it again.") from error
     values = native(sitk.GetArrayFromImage(image))
     lines = _lines(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
     # The lines of a file of vectors speak of one axis more than labels have.
@@ -206,6 +214,8 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
         "shape": image.GetSize(),
         "ndim": ndim,
         "nrrd_lines": lines if values.ndim == ndim else {},
+        # Only NRRD says what an axis is.
+        "fourth_axis": image.GetMetaData(_FOURTH) if image.HasMetaDataKey(_FOURTH) else "",
         **_units(image, lines, notes),
     }
     order = [*range(ndim - 1, -1, -1), *range(ndim, values.ndim)]
@@ -307,4 +317,7 @@ def _reason(error: Exception) -> str:
     """The last sentence of an ITK exception, which names sources and addresses before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else type(error).__name__
+    if text.startswith("Reason:"):
+        # The last error of the system, which had nothing to do with it.
+        return "its header is damaged, or it ends before its last voxel"
     return text.split("): ", 1)[-1].removeprefix("sitk::ERROR: ").rstrip(".")

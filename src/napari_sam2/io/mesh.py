@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import as_array
 from napari_sam2.errors import WriteError
 from napari_sam2.io._atomic import replacing
+from napari_sam2.paths import checked_path
+from napari_sam2.volume import check_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from os import PathLike
 
     from numpy.typing import NDArray
@@ -54,7 +56,7 @@ def write_mesh(
     """
     import trimesh
 
-    path = Path(path).expanduser()
+    path = checked_path(path, WriteError)
     kind = path.suffix.lower()
     if kind not in MESH_SUFFIXES:
         raise WriteError(
@@ -90,10 +92,15 @@ def object_mesh(
     """
     from skimage.measure import marching_cubes
 
-    values = np.asarray(labels)
+    check_volume(volume)
+    if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or obj_id < 1:
+        raise ValueError(f"obj_id={obj_id!r} must be a whole number above zero.")
+    values = as_array(labels, "The array of labels")
+    if values.dtype.kind not in "biu":
+        raise ValueError(f"labels are whole numbers, not {values.dtype}.")
     if values.shape != volume.label_shape:
         raise ValueError(f"labels of shape {values.shape} do not fit the volume's grid {volume.label_shape}.")
-    fixed = dict(at or {})
+    fixed = _checked_at(at, volume)
     values = values[tuple(fixed.get(a, slice(None)) for a in volume.label_axes)]
     axes = [a for a in volume.label_axes if a not in fixed]
     if sorted(axes) != ["x", "y", "z"]:
@@ -113,3 +120,13 @@ def object_mesh(
     if np.linalg.det(volume.affine[:3, :3]) > 0:
         faces = faces[:, ::-1]
     return vertices, np.ascontiguousarray(faces, dtype=np.int64)
+
+
+def _checked_at(at: Any, volume: ImageVolume) -> dict[str, int]:
+    if at is not None and not isinstance(at, Mapping):
+        raise ValueError(f"at={at!r} must give an index for an axis, such as {{'t': 3}}.")
+    for axis, index in (at or {}).items():
+        count = volume.size_of(axis) if axis in tuple(volume.label_axes) else 0
+        if not isinstance(index, int | np.integer) or not -count <= index < count:
+            raise ValueError(f"at={{{axis!r}: {index!r}}} is no index of the labels {volume.label_shape}.")
+    return {axis: int(index) for axis, index in (at or {}).items()}

@@ -36,7 +36,7 @@ def is_ours(path: str | Sequence[str]) -> bool:
     place = Path(path if isinstance(path, str) else path[0])
     if place.is_dir():
         return bool(attributes_of(place)) if is_zarr(place) else holds_dicom(place) or bool(tiff_files(place))
-    return place.suffix.lower() != ".zip" or _zip_holds_dicom(place)
+    return place.suffix.lower() != ".zip" or (place.is_file() and _zip_holds_dicom(place))
 
 
 def places_of(path: str | Sequence[str]) -> list[Path]:
@@ -108,7 +108,7 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
     """The image layer of a volume: scale, units, axis names, and the window as contrast limits."""
     colour = "c" in volume.axes and _is_colour(volume)
     if colour and volume.axes[-1] != "c":
-        moved = np.moveaxis(np.asarray(volume.array), volume.axes.index("c"), -1)
+        moved = np.moveaxis(volume.parts[()], volume.axes.index("c"), -1)
         volume = replace(volume, array=moved, axes=volume.label_axes + "c")
     options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": volume}}
     if colour:

@@ -8,16 +8,21 @@ anterior its top.
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import unreadable
+from napari_sam2.axes import undeclared_time_note
 from napari_sam2.errors import ReadError, VolumeError
+from napari_sam2.io._nifti_header import HEAD, repaired
 from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
 from napari_sam2.io._values import compacted, native, rescaled
+from napari_sam2.paths import NOT_THERE, check_file, why_no_file
 from napari_sam2.units import millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.volume import ImageVolume, VolumeSource
 
@@ -30,14 +35,19 @@ _SPACE_UNITS = {"mm": "mm", "micron": "micrometer", "meter": "m"}
 # Bits of xyzt_units. Each half is read alone, so that an unknown time does not cost the unit of length.
 _SPACE_CODES = {1: "meter", 2: "mm", 3: "micron"}
 _TIME_CODES = {8: "sec", 16: "msec", 24: "usec", 32: "hz", 40: "ppm", 48: "rads"}
+_TIME_UNITS = ("sec", "msec", "usec")
+_TIME_SERIES = 2001
+# Intents of several values per voxel: matrices, vectors, point sets, colours.
+_NO_TIME = (*range(1004, 1010), 2003, 2004)
 
 
 @dataclass(frozen=True)
 class NiftiFile:
-    """A NIfTI file's image object and its values, scaled, in file order and native byte order."""
+    """A NIfTI file's image object, its values, scaled, in file order and native byte order, and what was mended."""
 
     image: Any
     values: NDArray[Any]
+    notes: tuple[str, ...] = ()
 
 
 def read_nifti(path: Path) -> ImageVolume:
@@ -60,7 +70,7 @@ def read_nifti(path: Path) -> ImageVolume:
     """
     file = open_nifti(path)
     header = file.image.header
-    notes: list[str] = []
+    notes = list(file.notes)
     affine = file_affine(path, header, notes)
     values, letters = _named_axes(path, file.values, header, notes)
     turned, ras, turn = upright(values, affine, notes)
@@ -68,7 +78,10 @@ def read_nifti(path: Path) -> ImageVolume:
     unit = length_unit(header, notes)
     factor = millimetres_per_unit(unit) or 1.0
     to_millimetres = np.diag([factor, factor, factor, 1.0])
-    interval = _interval(header) if "t" in letters else None
+    is_time = "t" not in letters or _declares_time(path, header)
+    if not is_time:
+        notes.append(undeclared_time_note(values.shape[3]))
+    interval = _interval(header) if "t" in letters and is_time else None
     source = VolumeSource(
         paths=(path,),
         format="nifti",
@@ -88,11 +101,9 @@ def read_nifti(path: Path) -> ImageVolume:
             affine=to_millimetres @ RAS_LPS @ ras @ REVERSED,
             source=source,
             name=_stem(path),
+            is_time_declared=is_time,
         )
-        if interval is None:
-            return volume
-        spacing = (interval, *volume.spatial_spacing)
-        return ImageVolume(array, letters, spacing, unit, volume.affine, source, name=volume.name)
+        return volume if interval is None else replace(volume, spacing=(interval, *volume.spatial_spacing))
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error
 
@@ -105,39 +116,71 @@ def open_nifti(path: Path) -> NiftiFile:
     ReadError
         If it is damaged, incomplete, or no NIfTI.
     """
-    import nibabel as nib
     from nibabel.filebasedimages import ImageFileError
     from nibabel.spatialimages import HeaderDataError
 
+    _check_other_half(path)
     try:
-        if _is_gzip(path):
-            return _open_compressed(path)
-        return _as_nifti(path, nib.load(path, mmap=False))
+        return _open_compressed(path) if _is_gzip(path) else _open_plain(path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise ReadError(f"{path} is damaged: {error}.\nCopy or download it again.") from error
-    except (ImageFileError, HeaderDataError, OSError, ValueError, KeyError, MemoryError, ArithmeticError) as error:
+    except ImageFileError as error:
+        raise ReadError(
+            f"{path} is no NIfTI, Analyze or FreeSurfer file, or its header is damaged.\n"
+            "Give it the suffix of its own format, or copy it again."
+        ) from error
+    except (HeaderDataError, OSError, ValueError, KeyError, MemoryError, ArithmeticError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        other = _missing_half(path)
-        if other is not None:
-            raise ReadError(
-                f"{path} cannot be read: its other half {other.name} is missing beside it.\nPut both into one folder."
-            ) from error
-        raise ReadError(f"{path} cannot be read as NIfTI: {reason}.\nCheck that the file is whole.") from error
+        if reason.startswith("Expected "):
+            raise ReadError(f"{path} is damaged: it ends before its last voxel.\nCopy or download it again.") from error
+        if isinstance(error, OSError | MemoryError):
+            raise unreadable(str(path), error) from error
+        raise ReadError(
+            f"{path} cannot be read as NIfTI: {reason}.\nWrite it again with the program that it came from."
+        ) from error
+
+
+def _open_plain(path: Path) -> NiftiFile:
+    from nibabel.fileholders import FileHolder
+
+    nib = nibabel()
+    suffix = path.suffix.lower()
+    if suffix not in (".nii", ".hdr", ".img"):
+        return _as_nifti(path, nib.load(path, mmap=False))
+    place = path if suffix == ".nii" else path.with_suffix(_other_half(path, ".hdr"))
+    with place.open("rb") as stream:
+        found = repaired(stream.read(HEAD))
+        if found is None:
+            return _as_nifti(path, nib.load(path, mmap=False))
+        block, notes = found
+        stream.seek(len(block))
+        content = io.BytesIO(block + stream.read())
+    two = len(block) == nib.Nifti2Header.sizeof_hdr
+    if suffix == ".nii":
+        image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(content)
+    else:
+        voxels = FileHolder(filename=str(path.with_suffix(_other_half(path, ".img"))))
+        files = {"header": FileHolder(fileobj=content), "image": voxels}
+        image = (nib.Nifti2Pair if two else nib.Nifti1Pair).from_file_map(files, mmap=False)
+    return replace(_as_nifti(path, image), notes=tuple(notes))
 
 
 def _open_compressed(path: Path) -> NiftiFile:
     nib = nibabel()
+    file = None
     with gzip.open(path, "rb") as stream:
         if path.name.lower().endswith((".nii.gz", ".nii")):
-            size = stream.read(4)
+            head = stream.read(HEAD)
             stream.seek(0)
-            two = 540 in (int.from_bytes(size, "little"), int.from_bytes(size, "big"))
-            image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(stream)
-            file = NiftiFile(image, np.array(_scaled(path, image)))
+            block, notes = repaired(head) or (b"", [])
+            two = 540 in (int.from_bytes(head[:4], "little"), int.from_bytes(head[:4], "big"))
+            source: Any = io.BytesIO(block + stream.read()[len(block) :]) if block else stream
+            image = (nib.Nifti2Image if two else nib.Nifti1Image).from_stream(source)
+            file = NiftiFile(image, np.array(_scaled(path, image)), tuple(notes))
         # The checksum stands at the very end; without this a damaged tail would go unnoticed.
         while stream.read(1 << 20):
             pass
-    return file if path.name.lower().endswith((".nii.gz", ".nii")) else _as_nifti(path, nib.load(path))
+    return file or _as_nifti(path, nib.load(path))
 
 
 def _as_nifti(path: Path, image: Any) -> NiftiFile:
@@ -151,7 +194,9 @@ def _as_nifti(path: Path, image: Any) -> NiftiFile:
         converted = nib.Nifti1Image(values, None, dtype=values.dtype)
         converted.header.set_sform(image.affine, code=1)
         converted.header.set_zooms(image.header.get_zooms()[: values.ndim])
-        converted.header.set_xyzt_units("mm", "msec" if values.ndim == 4 else None)
+        # Its repetition time is in milliseconds; frames without one may be anything, such as subjects.
+        repeats = values.ndim == 4 and image.header.get_zooms()[3] > 0
+        converted.header.set_xyzt_units("mm", "msec" if repeats else None)
         return NiftiFile(converted, values)
     if isinstance(image, nib.AnalyzeImage):
         # It has no orientation; without one, file_affine says what it assumes.
@@ -167,17 +212,29 @@ def _is_gzip(path: Path) -> bool:
         return stream.read(2) == b"\x1f\x8b"
 
 
-def _missing_half(path: Path) -> Path | None:
+def _other_half(path: Path, suffix: str) -> str:
+    """The suffix of one half of a pair, in capitals where that of the given half is."""
+    return suffix.upper() if path.suffix.isupper() else suffix
+
+
+def _check_other_half(path: Path) -> None:
     for one, other in ((".hdr", ".img"), (".img", ".hdr")):
-        if path.suffix == one and not path.with_suffix(other).exists():
-            return path.with_suffix(other)
-    return None
+        half = path.with_suffix(_other_half(path, other))
+        if path.suffix.lower() != one or (other == ".img" and half.with_name(f"{half.name}.gz").exists()):
+            continue
+        why = why_no_file(half)
+        if why == NOT_THERE:
+            raise ReadError(
+                f"{path} cannot be read: its other half {half.name} is missing beside it.\nPut both into one folder."
+            )
+        check_file(half)
 
 
 def _scaled(path: Path, image: Any) -> NDArray[Any]:
     dtype = image.get_data_dtype()
     if dtype.fields is not None:
-        raise ReadError(f"{path} cannot be read: its voxels are colours ({dtype}).\nExtract one channel first.")
+        names = "".join(dtype.names or ())
+        raise ReadError(f"{path} cannot be read: its voxels are colours ({names}).\nExtract one channel first.")
     if dtype.kind not in "iuf":
         raise ReadError(f"{path} cannot be read: its voxels are of type {dtype}.\nStore the magnitude first.")
     values = native(np.asarray(image.dataobj.get_unscaled()))
@@ -196,7 +253,7 @@ def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str])
     if values.ndim == 5 and values.shape[3] == 1:
         notes.append(f"the {values.shape[4]} values per voxel are channels")
         return values[:, :, :, 0], "czyx"
-    if values.ndim == 4 and _file_units(header)[1] not in ("hz", "ppm", "rads"):
+    if values.ndim == 4:
         return values, "tzyx"
     if values.ndim == 5:
         return values, "ctzyx"
@@ -222,7 +279,10 @@ def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64
     spacing = [float(s) for s in header["pixdim"][1:4]]
     ndim = int(header["dim"][0])
     if any(not math.isfinite(s) or s <= 0 for s in spacing[: min(ndim, 3)]):
-        raise ReadError(f"{path} cannot be read: its header has neither an affine nor a spacing ({spacing}).")
+        raise ReadError(
+            f"{path} cannot be read: its header has neither an affine nor a spacing ({spacing}).\n"
+            "Write it again with the program that it came from."
+        )
     notes.append("the header has no orientation; that of most scanners (LAS) was assumed")
     return np.asarray(header.get_base_affine(), dtype=np.float64)
 
@@ -267,6 +327,20 @@ def _file_units(header: Any) -> tuple[str, str]:
     """Names of the units of length and time; unknown where the header's code means nothing."""
     code = int(header["xyzt_units"])
     return _SPACE_CODES.get(code & 7, "unknown"), _TIME_CODES.get(code & 56, "unknown")
+
+
+def _declares_time(path: Path, header: Any) -> bool:
+    """Whether the header says that the fourth axis is time.
+
+    By its unit, its intent, or what only a series has: a first time point or a duration of slices. The directions
+    and b-values of a diffusion scan, which converters keep beside the file, say that it is not: the same converters
+    name a unit of time in every header.
+    """
+    intent = int(header["intent_code"])
+    if intent in _NO_TIME or any(path.with_name(_stem(path) + end).exists() for end in (".bval", ".bvals")):
+        return False
+    timed = any(math.isfinite(float(header[field])) and header[field] > 0 for field in ("toffset", "slice_duration"))
+    return intent == _TIME_SERIES or timed or _file_units(header)[1] in _TIME_UNITS
 
 
 def _interval(header: Any) -> float | None:

@@ -105,7 +105,7 @@ def read_ome_zarr_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
             raise ReadError(f"{path} holds {len(listed)} label images.\nGive the path of one of them: {names}.")
         path = path / "labels" / str(listed[0])
     theirs = read_ome_zarr(path)
-    values = as_labels(np.asarray(theirs.array), path)
+    values = as_labels(theirs.parts[()], path)
     wanted = [a for a in volume.label_axes if volume.size_of(a) > 1 or a in "yx"]
     if sorted(theirs.axes) != sorted(wanted):
         raise other_grid(path, f"its axes are {theirs.axes!r}, the volume's are {volume.label_axes!r}")
@@ -143,10 +143,10 @@ def attributes_of(path: Path) -> dict[str, Any]:
     """The OME metadata of a group: of 0.5 under a name of their own, of 0.4 plain."""
     for name in ("zarr.json", ".zattrs"):
         file = path / name
+        if not file.is_file():
+            continue
         try:
             content = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            continue
         except (OSError, ValueError, RecursionError) as error:
             raise ReadError(f"{file} is damaged: {error}.\nCopy the store again.") from error
         if not isinstance(content, dict):

@@ -57,7 +57,15 @@ def read_tiff(path: Path) -> ImageVolume:
     )
     try:
         spacing = tuple(steps[a] for a in axes if a in steps)
-        return ImageVolume(array, axes=axes, spacing=spacing, units=unit, source=source, name=_stem(path))
+        return ImageVolume(
+            array,
+            axes=axes,
+            spacing=spacing,
+            units=unit,
+            source=source,
+            name=_stem(path),
+            is_time_declared="t" not in axes or "T" in stored.letters,
+        )
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.arrays import reading
 from napari_sam2.axes import FrameGrid, default_frame_axis
 from napari_sam2.intensity import default_window
 from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel_along
@@ -129,6 +130,7 @@ def volume_from_layer(layer: Image) -> ImageVolume:
         name=str(layer.name),
         source=_source_of(layer) if known is None else known.source,
         window=None if known is None else known.window,
+        is_time_declared="t" not in assumed_axes(layer),
     )
 
 
@@ -175,9 +177,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     if len(axes) == 2:
         return [AxisChoice(None, "single image")]
     spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
-    # Time that nobody spoke of is not followed unasked.
-    is_sure = len(axes) == 3 or "t" not in assumed_axes(layer)
-    first = default_frame_axis(axes if is_sure else axes.replace("t", ""), spacing)
+    first = default_frame_axis(axes, spacing, volume.is_time_declared)
     order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
     # Along y or x of a time-lapse, a frame would mix time and space.
     if "t" in order and len(axes) == 3:
@@ -253,7 +253,8 @@ def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
     if layer.rgb or isinstance(layer.metadata.get(VOLUME_KEY), ImageVolume):
         return None
     data = layer.data[-1] if layer.multiscale else layer.data
-    guess = calc_data_range(data, rgb=False, dtype=layer.dtype)
+    with reading(f"The image {layer.name!r}"):
+        guess = calc_data_range(data, rgb=False, dtype=layer.dtype)
     if not np.allclose(layer.contrast_limits, guess):
         return None
     return default_window(volume_from_layer(layer), grid)

@@ -119,6 +119,8 @@ def known_volume(layer: Layer) -> ImageVolume | None:
 
 def _open_letters(volume: ImageVolume) -> str:
     """The letters that a reader chose for axes that the file does not name."""
+    if not volume.is_time_declared:
+        return "t"
     named = "" if volume.source is None else str(volume.source.header.get("axes", ""))
     if volume.source is None or volume.source.format != "tiff" or not set(named) & set("IQ"):
         return ""

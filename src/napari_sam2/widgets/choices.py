@@ -176,7 +176,7 @@ class Choices(QObject):
                 self._adopt(image, axes[0][1])
         self._show_axes(axes)
         self._show_window()
-        self.changed.emit()
+        self._turn_and_tell()
 
     def choose_axes(self, letters: Any) -> None:
         """Take the axes of the image for these, one letter each; the image layer keeps them as its axis names."""
@@ -190,8 +190,7 @@ class Choices(QObject):
             return
         self.axis = axis
         self._at = self._fixed()
-        self.turn_viewer()
-        self.changed.emit()
+        self._turn_and_tell()
 
     def take_over(self, layer: Image, handle: SessionHandle) -> None:
         """Work on an image with a session that was opened from its file."""
@@ -201,8 +200,13 @@ class Choices(QObject):
             return
         if handle.window is not None and not image.rgb:
             image.contrast_limits = handle.window
-        for axis, index in handle.grid.at:
-            self._go_to(image, axis, index)
+        try:
+            for axis, index in handle.grid.at:
+                self._go_to(image, axis, index)
+        finally:
+            self._put_in_place(image, handle)
+
+    def _put_in_place(self, image: Image, handle: SessionHandle) -> None:
         self.axis = handle.grid.frame_axis
         self._at = self._fixed()
         handles = self._handles[id(image)]
@@ -211,8 +215,14 @@ class Choices(QObject):
             self.dropped.emit([before])
         handles[self.axis, self._at] = handle
         self._show_axes()
-        self.turn_viewer()
-        self.changed.emit()
+        self._turn_and_tell()
+
+    def _turn_and_tell(self) -> None:
+        try:
+            self.turn_viewer()
+        finally:
+            # napari reads the slice that it shows. Where that fails napari says so, and the widget goes on.
+            self.changed.emit()
 
     def turn_viewer(self) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
@@ -273,7 +283,6 @@ class Choices(QObject):
             self._workspaces[id(image)].set_prompts_visible(True)
         self._at = self._fixed()
         self._watch(True)
-        self.turn_viewer()
 
     def _watch(self, on: bool) -> None:
         if self.image is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
+from napari_sam2.errors import PromptError, ReadError, SessionBusyError, SessionFileError
 from napari_sam2.layers.prompts import FramePrompts
 from napari_sam2.wording import frame_word
 
@@ -440,9 +440,14 @@ class SessionHandle:
 
     @contextmanager
     def _going_on(self, update: Update) -> Iterator[None]:
-        """Let the work go on in memory where the session's file refuses; the next step tries a new file."""
+        """Let the work go on where the image cannot be read, and in memory where the session's file refuses.
+
+        The next step tries a new file.
+        """
         try:
             yield
+        except ReadError as error:
+            update.warnings.append(str(error))
         except SessionFileError as error:
             if self.session is None or self.session.path is None:
                 raise
@@ -459,7 +464,7 @@ class SessionHandle:
             self._autosave(session)
         except SessionBusyError:
             pass  # A run is under way; there will be another step after it.
-        except SessionFileError as error:
+        except (SessionFileError, ReadError) as error:
             self._autosave = None
             update.warnings.append(f"The session is kept in memory only: {error}")
         return update

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from napari_sam2 import identity
-from napari_sam2.errors import SessionFileError, WriteError
+from napari_sam2.errors import ReadError, SessionFileError, WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.sample_data import sample_folder
 from napari_sam2.store import SUFFIX, SessionFile
@@ -105,7 +105,7 @@ def earlier_session(volume: ImageVolume) -> Path | None:
         return None
     try:
         identity.check(peek(path).image, volume, path)
-    except SessionFileError:
+    except (SessionFileError, ReadError):
         return None
     return path
 
@@ -167,6 +167,8 @@ class Autosave:
         ------
         SessionFileError
             If it cannot be written.
+        ReadError
+            If the image cannot be read, whose content the file is known by.
         """
         if not self.on:
             return

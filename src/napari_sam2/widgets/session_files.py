@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject
 from napari_sam2 import identity
 from napari_sam2.engine.locate import path_of
 from napari_sam2.engine.registry import known_models
-from napari_sam2.errors import NapariSam2Error, SessionFileError
+from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
 from napari_sam2.widgets.handle import SessionHandle, Update
@@ -188,7 +188,7 @@ def open_session(
     for each, candidate in candidates:
         try:
             identity.check(known.image, candidate, path)
-        except SessionFileError:
+        except (SessionFileError, ReadError):
             continue
         layer, volume = each, candidate
         break
