@@ -7,6 +7,7 @@ undone, the session comes from a file, the model was changed), it is told everyt
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -54,7 +55,8 @@ class MetaPredictor:
 
     def __init__(self, state: SessionState) -> None:
         self.state = state
-        self._stream: ExactVideoStream | None = None
+        # Weak, so that the session can free what the model computed.
+        self._stream: weakref.ref[ExactVideoStream] | None = None
         self._told: list[tuple[Step, int]] = []
 
     # ------------------------------------------------------------------ the log
@@ -129,12 +131,13 @@ class MetaPredictor:
 
     def _forget(self) -> None:
         self.state.forget_work()
-        self._stream = None
         self._told.clear()
 
     def _check_what_was_told(self, steps: Sequence[Step]) -> None:
         """Begin anew where the model was told something else than what the log says now."""
-        if self._told and self.state.exact_stream() is self._stream:
+        stream = self.state.exact_stream()
+        is_known = self._stream is not None and self._stream() is stream
+        if self._told and is_known:
             # The oldest steps may have left the log.
             start = next((i for i, (told, _) in enumerate(self._told) if steps and told is steps[0]), None)
             known = [] if start is None else self._told[start:]
@@ -142,9 +145,9 @@ class MetaPredictor:
             if 0 < len(known) <= len(steps) and all(t is step and n <= len(step.changes) for (t, n), step in pairs):
                 self._told = known
                 return
-        if self._told or self.state.exact_stream() is not self._stream:
+        if self._told:
             self._forget()
-            self._stream = self.state.exact_stream()
+        self._stream = weakref.ref(self.state.exact_stream())
         if not self.state.history.is_complete:
             raise SessionFileError(
                 "Exact mode cannot go on: the log was shortened to fit its memory, and its oldest steps are gone.\n"

@@ -313,8 +313,10 @@ class VideoSession:
                 yield
             return
         with self._compute, self._lock:
+            revision = self._history.revision
             yield
-            self._meta.answer()
+            if self._history.revision != revision:
+                self._meta.answer()
 
     def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
         record, before = self._state.mask_record(obj_id, frame), self._prompts(obj_id, frame)

@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sam2.engine.predictor import Conditioning
+from napari_sam2.engine.predictor import Conditioning, ExactVideoStream
+from napari_sam2.errors import NapariSam2Error
 from napari_sam2.history import History
 from napari_sam2.intensity import WindowedFrames
 from napari_sam2.masks import RunLengthMask, compose
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
-    from napari_sam2.engine.predictor import ExactVideoStream, Prediction, VideoPredictor, VideoStream, Zoom
+    from napari_sam2.engine.predictor import Prediction, VideoPredictor, VideoStream, Zoom
     from napari_sam2.masks import Overlap
     from napari_sam2.volume import ImageVolume
 
@@ -179,7 +180,13 @@ class SessionState:
         """The model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
             frames = WindowedFrames(self.volume, self.grid, self._levels)
-            self._exact_stream = self.predictor.open(frames, zoom=None, exact=True)
+            stream = self.predictor.open(frames, zoom=None, exact=True)
+            if not isinstance(stream, ExactVideoStream):
+                raise NapariSam2Error(
+                    f"The model {self.predictor.name!r} cannot work as Meta's predictor does.\n"
+                    "Open the session without exact=True, or with one of the SAM 2 models."
+                )
+            self._exact_stream = stream
         return self._exact_stream
 
     def answer(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Prediction:

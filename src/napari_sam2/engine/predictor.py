@@ -242,9 +242,7 @@ class VideoPredictor(Protocol):
     @overload
     def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True]) -> ExactVideoStream: ...
 
-    def open(
-        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False
-    ) -> VideoStream | ExactVideoStream:
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> VideoStream | ExactVideoStream:
         """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor."""
         ...
 
