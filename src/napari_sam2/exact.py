@@ -1,4 +1,4 @@
-"""Exact mode: Meta's predictor, fed with the calls that the log of a session tells, and passes in Meta's order.
+"""Exact mode: Meta's predictor, fed with the calls that the log of a session tells.
 
 What Meta's predictor answers follows from all calls before, in their order, and so does its memory. Here it is told
 what stands in the log: prompts, locks, and each frame that a pass came to. When the log is another one (a step was
@@ -13,20 +13,19 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_sam2.errors import PromptError, SessionFileError
-from napari_sam2.history import WHOLE, Step
-from napari_sam2.object_table import within_cuts
+from napari_sam2.errors import SessionFileError
+from napari_sam2.history import Step
 from napari_sam2.prompts import PromptSet
-from napari_sam2.propagation import Run, Sense, resolved
+from napari_sam2.propagation import resolved
 from napari_sam2.records import sources_of
 from napari_sam2.state import PROMPTING, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from napari_sam2.engine.predictor import ExactVideoStream, FrameResult, Prediction
+    from napari_sam2.engine.predictor import ExactVideoStream, Prediction
     from napari_sam2.history import Change, History, Put
-    from napari_sam2.propagation import Direction
+    from napari_sam2.propagation import Sense
     from napari_sam2.records import MaskRecord
     from napari_sam2.state import SessionState
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 _COMPUTING = (*PROMPTING, "predict_frame", "propagate")
 # Kinds of values in the log by which a pass can be told again: the number of the last pass that an object took part
 # in, and (number, direction) of the last pass that came to a frame.
-_PASS, _VISIT = "pass", "visit"
+PASS, VISIT = "pass", "visit"
 
 
 class Answer(NamedTuple):
@@ -164,9 +163,9 @@ class MetaPredictor:
             prediction = stream.clear(obj_id, frame) if after is None else stream.answer(obj_id, frame, _call(change))
             outcome = None if prediction is None else self._outcome(obj_id, frame, prediction)
             return [Answer(step, obj_id, frame, outcome)]
-        elif change.kind == _PASS and after is not None:
+        elif change.kind == PASS and after is not None:
             stream.prepare(obj_id)
-        elif change.kind == _VISIT and after is not None:
+        elif change.kind == VISIT and after is not None:
             outcome = self.visit(obj_id, frame, after[1])
             return [] if outcome is None else [Answer(step, obj_id, frame, outcome, is_of_a_pass=True)]
         elif change.kind == "mask" and after is not None and after.source == "edit":
@@ -208,105 +207,6 @@ def _call(change: Change) -> PromptSet:
     return asked
 
 
-class ExactRun(Run):
-    """Passes as Meta's ``propagate_in_video`` makes them: from the earliest conditioning frame of any object.
-
-    Both directions are two passes. The second begins where the first began; an object that is only prompted elsewhere
-    is tracked anew there, and then the frame is yielded once more. Frames that the caller chose are what a pass in
-    one direction comes to, from the first of them on.
-    """
-
-    def __init__(
-        self,
-        meta: MetaPredictor,
-        direction: Direction,
-        frames: Sequence[int],
-        objects: Sequence[int] | None,
-        progress: Callable[[int, int, str], None] | None,
-        are_chosen: bool,
-    ) -> None:
-        super().__init__(meta.state, direction, frames, objects, force=True, patience=0, progress=progress)
-        self._meta = meta
-        self._are_chosen = are_chosen and direction != "both"
-        self._total = 0
-
-    def results(self) -> Iterator[FrameResult]:
-        """Compute and store frame by frame."""
-        senses: dict[Direction, tuple[Sense, ...]] = {"both": (1, -1), "forward": (1,), "backward": (-1,)}
-        for sense in senses[self.direction]:
-            with self._state.compute, self._state.lock:
-                number, objects, frames = self._begin(sense)
-            for frame in frames:
-                with self._state.compute, self._state.lock:
-                    result = self._visit(number, objects, frame, sense)
-                if result is not None:
-                    self._report()
-                    yield result
-
-    def count(self) -> tuple[int, int]:
-        """How many frames a run would come to, and how many masks it would track on them."""
-        accepted = {i: self._state.accepted(i) for i in self.objects()}
-        if not accepted:
-            return 0, 0
-        frames = self._planned(min(f for found in accepted.values() for f in found))
-        return len(frames), sum(f not in found for f in frames for found in accepted.values())
-
-    def _begin(self, sense: Sense) -> tuple[int, list[int], list[int]]:
-        """Number, objects and frames of a pass, in the order in which it comes to them."""
-        history = self._state.history
-        self._meta.catch_up()
-        number = 1 + max((history.get(_PASS, i) or 0 for i in history.objects(_PASS)), default=0)
-        with history.writing(self._step_to_write()) as put:
-            for obj_id in self.objects():
-                put(_PASS, obj_id, WHOLE, number)
-        self._meta.catch_up()
-        stream = self._state.exact_stream()
-        conditioning = {i: found for i in self.objects() if (found := stream.conditioning(i))}
-        if not conditioning:
-            raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
-        start = min(found[0] for found in conditioning.values())
-        self._total = len(self._planned(start))
-        return number, list(conditioning), self._pass(start, sense)
-
-    def _pass(self, start: int, sense: Sense) -> list[int]:
-        if self._are_chosen:
-            return sorted(self.frames, reverse=sense == -1)
-        if sense == 1:
-            return [f for f in self.frames if f >= start]
-        return [f for f in reversed(self.frames) if f <= start] if start > 0 else []
-
-    def _planned(self, start: int) -> set[int]:
-        senses: tuple[Sense, ...] = (1, -1)
-        asked = {"both": senses, "forward": senses[:1], "backward": senses[1:]}[self.direction]
-        return {frame for sense in asked for frame in self._pass(start, sense)}
-
-    def _visit(self, number: int, objects: list[int], frame: int, sense: Sense) -> FrameResult | None:
-        """Let the pass come to a frame with all objects; None where nothing is new on a frame that was yielded."""
-        self._meta.catch_up()
-        visited = [i for i in objects if self._may_visit(i, frame)]
-        with self._meta.whole_or_nothing():
-            outcomes = {i: outcome for i in visited if (outcome := self._meta.visit(i, frame, sense)) is not None}
-            with self._meta.writing(self._step_to_write()) as put:
-                for obj_id in visited:
-                    put(_VISIT, obj_id, frame, [number, sense])
-                for obj_id, record in resolved(outcomes).items():
-                    put("mask", obj_id, frame, record)
-        is_new = frame not in self._finished
-        self._finished.add(frame)
-        return self._result(frame) if is_new or outcomes else None
-
-    def _may_visit(self, obj_id: int, frame: int) -> bool:
-        """Whether a pass goes there: not beyond the ends of an object, nor to what was locked since it began."""
-        history, conditioning = self._state.history, self._state.exact_stream().conditioning(obj_id)
-        if not conditioning or not within_cuts(history, obj_id, frame):
-            return False
-        return frame in conditioning or not history.get("lock", obj_id, frame)
-
-    def _report(self) -> None:
-        if self._progress is not None:
-            self._progress(len(self._finished), max(self._total, len(self._finished)), "propagating")
-
-
 def replay_exactly(history: History, again: SessionState) -> None:
     """Do a log again in a session of its own, and compute all masks of the model anew."""
     meta = MetaPredictor(again)
@@ -323,7 +223,7 @@ def replay_exactly(history: History, again: SessionState) -> None:
 def _belongs_to(numbered: tuple[int, Change]) -> tuple[str, int]:
     """The objects on a frame that a pass came to share its pixels, so they are done at once; all else one by one."""
     number, change = numbered
-    return (_VISIT, change.frame) if change.kind == _VISIT else ("", number)
+    return (VISIT, change.frame) if change.kind == VISIT else ("", number)
 
 
 def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change], later: Sequence[Change]) -> None:
@@ -336,7 +236,7 @@ def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change], later: Se
     # The window may change in the middle of a run: each mask tells with which it was computed.
     masks = (c.after for c in later if c.kind == "mask" and c.frame == first.frame and c.after is not None)
     levels = next((mask.levels for mask in masks if mask.levels is not None), None)
-    if levels is not None and first.kind in ("prompts", _VISIT):
+    if levels is not None and first.kind in ("prompts", VISIT):
         again.levels = levels
     with again.history.writing(step) as put:
         for change in part:

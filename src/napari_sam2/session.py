@@ -19,7 +19,8 @@ from napari_sam2._version import __version__
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.predictor import EncodesAhead
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError, VolumeError
-from napari_sam2.exact import ExactRun, MetaPredictor
+from napari_sam2.exact import MetaPredictor
+from napari_sam2.exact_run import ExactRun
 from napari_sam2.history import WHOLE, Step
 from napari_sam2.intensity import check_window, default_window
 from napari_sam2.masks import check_overlap

@@ -272,13 +272,6 @@ def make_model(name: str, clip: np.ndarray, size: int | None = None, keeps: bool
     pytest.fail(f"No bias makes the object come and go: {scores}")
 
 
-def keeping(model: Sam2Model, keeps: bool) -> Sam2Model:
-    """The same network, with corrected frames that condition the others or not."""
-    other = Sam2Model(replace(model.config, add_all_frames_to_correct_as_cond=keeps)).eval().requires_grad_(False)
-    other.load_state_dict(model.state_dict())
-    return other
-
-
 def square(clip: np.ndarray, y0: int = 60, x0: int = 70) -> np.ndarray:
     mask = np.zeros((256, 256), bool)
     mask[y0 : y0 + 80, x0 : x0 + 80] = True
@@ -344,15 +337,22 @@ def test_frames_that_are_not_square(record_property: Any) -> None:
 # ---------------------------------------------------------------------- corrections
 
 
-@pytest.fixture(params=[False, True], ids=["as it comes", "corrections kept"])
-def model(request: pytest.FixtureRequest, tiny: Sam2Model) -> Sam2Model:
-    return keeping(tiny, request.param)
+@pytest.fixture(scope="module")
+def small_clip() -> np.ndarray:
+    return make_clip(128, 9)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["as it comes", "corrections kept"])
+def model(request: pytest.FixtureRequest, small_clip: np.ndarray) -> Sam2Model:
+    return make_model("sam2.1-tiny", small_clip, keeps=request.param)
 
 
 @pytest.mark.parametrize("clicks", [1, 2])
-def test_correction_of_a_tracked_frame(model: Sam2Model, clip: np.ndarray, clicks: int, record_property: Any) -> None:
+def test_correction_of_a_tracked_frame(
+    model: Sam2Model, small_clip: np.ndarray, clicks: int, record_property: Any
+) -> None:
     """As the package comes, the next propagation tracks the corrected frame anew, and the correction is lost."""
-    pair = Pair(model, clip, f"a correction by {clicks} click(s)")
+    pair = Pair(model, small_clip, f"a correction by {clicks} click(s)")
     pair.box(1, 1, BOX)
     pair.propagate()
     pair.click(1, 5, [(100, 118), (40, 30)][:clicks], [1, 0][:clicks])
@@ -362,9 +362,9 @@ def test_correction_of_a_tracked_frame(model: Sam2Model, clip: np.ndarray, click
     pair.record(record_property)
 
 
-def test_corrections_call_by_call(model: Sam2Model, clip: np.ndarray, record_property: Any) -> None:
+def test_corrections_call_by_call(model: Sam2Model, small_clip: np.ndarray, record_property: Any) -> None:
     """Each on the answer to the one before; also where tracking began, in reverse, and with a box."""
-    pair = Pair(model, clip, "corrections call by call")
+    pair = Pair(model, small_clip, "corrections call by call")
     pair.click(1, 3, [(100, 118)], [1])
     pair.click(1, 3, [(40, 30)], [0])
     pair.box(1, 3, BOX)
@@ -382,15 +382,15 @@ def test_corrections_call_by_call(model: Sam2Model, clip: np.ndarray, record_pro
     pair.record(record_property)
 
 
-def test_masks_and_cleared_prompts(model: Sam2Model, clip: np.ndarray, record_property: Any) -> None:
-    pair = Pair(model, clip, "masks, clicks on them, prompts taken back")
-    pair.mask(1, 2, square(clip))
+def test_masks_and_cleared_prompts(model: Sam2Model, small_clip: np.ndarray, record_property: Any) -> None:
+    pair = Pair(model, small_clip, "masks, clicks on them, prompts taken back")
+    pair.mask(1, 2, square(small_clip))
     pair.click(1, 2, [(200, 200)], [1])
     pair.box(1, 7, BOX)
     pair.clear(1, 7)
     pair.box(1, 7, BOX)
     pair.propagate()
-    pair.mask(1, 5, square(clip, 80, 90))
+    pair.mask(1, 5, square(small_clip, 80, 90))
     pair.click(1, 4, [(100, 118)], [1])
     pair.clear(1, 4)
     pair.clear(1, 7)
@@ -403,20 +403,20 @@ def test_masks_and_cleared_prompts(model: Sam2Model, clip: np.ndarray, record_pr
 # ---------------------------------------------------------------------- later objects, and directions
 
 
-def test_two_objects_from_different_frames(model: Sam2Model, clip: np.ndarray, record_property: Any) -> None:
-    pair = Pair(model, clip, "two objects from different frames")
+def test_two_objects_from_different_frames(model: Sam2Model, small_clip: np.ndarray, record_property: Any) -> None:
+    pair = Pair(model, small_clip, "two objects from different frames")
     pair.box(1, 1, BOX)
     pair.click(2, 4, [(30, 200)], [1])
     pair.propagate()
     pair.record(record_property)
 
 
-def test_objects_prompted_after_a_propagation(model: Sam2Model, clip: np.ndarray, record_property: Any) -> None:
-    pair = Pair(model, clip, "objects prompted after a propagation")
+def test_objects_prompted_after_a_propagation(model: Sam2Model, small_clip: np.ndarray, record_property: Any) -> None:
+    pair = Pair(model, small_clip, "objects prompted after a propagation")
     pair.box(1, 3, BOX)
     pair.propagate()
     pair.click(2, 6, [(30, 200)], [1])
-    pair.mask(3, 1, square(clip))
+    pair.mask(3, 1, square(small_clip))
     pair.propagate()
     pair.click(2, 2, [(30, 200), (200, 30)], [1, 0])
     pair.click(1, 8, [(100, 118)], [1])
@@ -424,9 +424,9 @@ def test_objects_prompted_after_a_propagation(model: Sam2Model, clip: np.ndarray
     pair.record(record_property)
 
 
-def test_directions(model: Sam2Model, clip: np.ndarray, record_property: Any) -> None:
+def test_directions(model: Sam2Model, small_clip: np.ndarray, record_property: Any) -> None:
     """In reverse first, then forward; from a frame of one's own; and again."""
-    pair = Pair(model, clip, "in reverse, then forward, from chosen frames")
+    pair = Pair(model, small_clip, "in reverse, then forward, from chosen frames")
     pair.box(1, 6, BOX)
     pair.propagate("backward")
     pair.propagate("forward")
