@@ -407,6 +407,7 @@ class VideoSession:
             "both", "forward" or "backward" from the accepted frames.
         frames
             Which frames to compute; default all. Frames between them and a prompt are passed, not written.
+            Exact mode in one direction: exactly these, from the first of them on.
         objects
             Ids to track; default all that are prompted.
         force
@@ -420,7 +421,7 @@ class VideoSession:
         Yields
         ------
         FrameResult
-            Each finished frame once, already stored in the session.
+            Each finished frame once, already stored in the session. In exact mode once more what Meta answers anew.
 
         Raises
         ------

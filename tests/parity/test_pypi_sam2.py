@@ -190,6 +190,11 @@ class Pair:
         else:
             self._compare_shown(obj_id, frame, masks[ids.index(obj_id), 0])
 
+    def delete(self, obj_id: int) -> None:
+        self.session.delete_object(obj_id)
+        with self.meta.patched():
+            self.meta.predictor.remove_object(self.meta.state, obj_id, need_output=False)
+
     def propagate(self, direction: Any = "both", frames: range | None = None) -> None:
         """All frames that either comes to, in the same order, with the same masks."""
         wanted = []
@@ -420,6 +425,8 @@ def test_objects_prompted_after_a_propagation(model: Sam2Model, small_clip: np.n
     pair.propagate()
     pair.click(2, 2, [(30, 200), (200, 30)], [1, 0])
     pair.click(1, 8, [(100, 118)], [1])
+    pair.propagate()
+    pair.delete(3)  # the earliest prompt was its
     pair.propagate()
     pair.record(record_property)
 
