@@ -106,6 +106,17 @@ class History:
         """Ids that have a value of a kind."""
         return [obj_id for obj_id, values in self._table.get(kind, {}).items() if values]
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the log reaches back to the beginning: it sets every value for the first time when there was none."""
+        known: set[tuple[str, int, int]] = set()
+        for change in (c for step in self._done for c in step.changes):
+            key = (change.kind, change.obj_id, change.frame)
+            if key not in known and change.before is not None:
+                return False
+            known.add(key)
+        return all((kind, obj_id, frame) in known for kind, obj_id, frame, _ in self.values())
+
     def values(self) -> Iterator[tuple[str, int, int, Any]]:
         """Every value with its kind, object and frame."""
         for kind, objects in self._table.items():

@@ -103,9 +103,6 @@ class Run:
 
     def results(self) -> Iterator[FrameResult]:
         """Compute and store frame by frame."""
-        if self._state.exact:
-            yield from self._exact_results()
-            return
         while True:
             with self._state.compute:
                 with self._state.lock:
@@ -319,18 +316,16 @@ class Run:
         return self._result(frame)
 
     def _store(self, frame: int, outcomes: dict[int, Outcome]) -> None:
-        logits = {i: o.logits for i, o in outcomes.items() if o.logits is not None}
-        shared = resolve_by_score(logits) if len(logits) > 1 else {}
+        with self._state.history.writing(self._step_to_write()) as put:
+            for obj_id, record in resolved(outcomes).items():
+                put("mask", obj_id, frame, record)
+
+    def _step_to_write(self) -> Step:
         history = self._state.history
         if self._step.changes and history.steps[-1] is not self._step:
             # The user did something meanwhile, and what follows may follow from it: the log tells things in order.
             self._step = self._new_step()
-        with history.writing(self._step) as put:
-            for obj_id, outcome in outcomes.items():
-                record = outcome.record
-                if obj_id in shared:
-                    record = replace(record, mask=RunLengthMask.encode(shared[obj_id]))
-                put("mask", obj_id, frame, record)
+        return self._step
 
     def _result(self, frame: int) -> FrameResult:
         records = {i: self._state.mask_record(i, frame) for i in self._state.object_ids()}
@@ -339,45 +334,15 @@ class Run:
             frame, {i: r.mask.decode() for i, r in present.items()}, {i: r.scores for i, r in present.items()}
         )
 
-    # ------------------------------------------------------------------ Meta's order
 
-    def _exact_results(self) -> Iterator[FrameResult]:
-        """Meta's ``propagate_in_video``: from the earliest accepted frame of any object, forward, backward, or both."""
-        state = self._state
-        with state.compute:
-            accepted = {i: state.accepted(i) for i in self.objects()}
-            start = min(f for frames in accepted.values() for f in frames)
-            stream = state.stream()
-            tracks: dict[int, Any] = {}
-            for obj_id in self.objects():
-                first, *others = state.conditioning(obj_id, accepted[obj_id])
-                tracks[obj_id] = stream.track(first, others, 1)
-        sweeps: list[tuple[Sense, range]] = []
-        if self.direction != "backward":
-            sweeps.append((1, range(start, state.grid.frame_count)))
-        if self.direction != "forward":
-            sweeps.append((-1, range(start, -1, -1)))
-        for sense, frames in sweeps:
-            for frame in (f for f in frames if f in self.frames):
-                with state.compute:
-                    found: dict[int, Outcome] = {}
-                    for obj_id, track in tracks.items():
-                        if frame in accepted[obj_id]:
-                            continue
-                        stream.place(track, frame, sense, state.frame_state(obj_id, frame - sense))
-                        need = Need(next(iter(accepted[obj_id].values())), sense, accepted[obj_id])
-                        prediction = stream.advance([track])[0]
-                        found[obj_id] = Outcome(self._tracked(frame, need, prediction), self._logits(prediction))
-                    if frame in self._finished:
-                        # Meta's reverse pass begins at the start frame again. Objects that are prompted elsewhere are
-                        # answered there anew, which is in their memory; the frame itself was yielded already.
-                        continue
-                    with state.lock:
-                        self._store(frame, found)
-                        self._finished.add(frame)
-                        result = self._result(frame)
-                self._report()
-                yield result
+def resolved(outcomes: dict[int, Outcome]) -> dict[int, MaskRecord]:
+    """The masks of one frame as they are kept; where logits were kept, no pixel belongs to two objects."""
+    logits = {i: o.logits for i, o in outcomes.items() if o.logits is not None}
+    shared = resolve_by_score(logits) if len(logits) > 1 else {}
+    return {
+        i: replace(o.record, mask=RunLengthMask.encode(shared[i])) if i in shared else o.record
+        for i, o in outcomes.items()
+    }
 
 
 def _is_absent(follower: Follower, need: Need, prediction: Prediction) -> bool:

@@ -7,11 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import SessionFileError
+from napari_sam2.exact import replay_exactly
 from napari_sam2.propagation import Run
 from napari_sam2.state import PROMPTING, SessionState
 
 if TYPE_CHECKING:
-    from napari_sam2.history import Change, History, Step
+    from napari_sam2.history import Change, Step
 
 
 def replay(state: SessionState) -> int:
@@ -27,14 +28,20 @@ def replay(state: SessionState) -> int:
     SessionFileError
         If the log does not reach back to the beginning.
     """
-    _check_complete(state.history)
+    if not state.history.is_complete:
+        raise SessionFileError(
+            "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
+        )
     again = SessionState(
         state.predictor, state.volume, state.grid, state.levels, state.zoom, state.overlap, state.exact
     )
-    for step in state.history.steps:
-        # The window may change in the middle of a run.
-        for _, changes in groupby(step.changes, key=_levels):
-            _do_again(again, step, list(changes))
+    if state.exact:
+        replay_exactly(state.history, again)
+    else:
+        for step in state.history.steps:
+            # The window may change in the middle of a run.
+            for _, changes in groupby(step.changes, key=_levels):
+                _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
         for kind, obj_id, frame, record in again.history.values()
@@ -83,19 +90,3 @@ def _is_comparison(change: Change) -> bool:
 def _levels(change: Change) -> tuple[float, float] | None:
     """The values that the model saw as black and white when it computed a mask; None for anything else."""
     return change.after.levels if change.kind == "mask" and change.after is not None else None
-
-
-def _check_complete(history: History) -> None:
-    """A complete log sets every value for the first time when there was none."""
-    known: set[tuple[str, int, int]] = set()
-    for change in (c for step in history.steps for c in step.changes):
-        key = (change.kind, change.obj_id, change.frame)
-        if key not in known and change.before is not None:
-            break
-        known.add(key)
-    else:
-        if all((kind, obj, frame) in known for kind, obj, frame, _ in history.values()):
-            return
-    raise SessionFileError(
-        "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
-    )

@@ -21,6 +21,8 @@ from napari_sam2.arrays import Parts
 from napari_sam2.axes import FrameGrid
 from napari_sam2.engine.predictor import EncodesAhead, check_model
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
+from napari_sam2.exact import MetaPredictor
+from napari_sam2.exact_run import ExactRun
 from napari_sam2.history import WHOLE, Step
 from napari_sam2.intensity import default_window
 from napari_sam2.masks import check_overlap
@@ -73,7 +75,9 @@ class VideoSession:
     overlap
         ``"keep"`` (the earlier object keeps a pixel), ``"overwrite"`` (the later takes it), or ``"score"``.
     exact
-        Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling.
+        Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling; see
+        docs/parity.md. As there, every call is answered at once, and what follows from a correction is lost with the
+        next run.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class VideoSession:
         self._history = self._state.history
         self._lock = self._state.lock
         self._compute = self._state.compute
+        self._meta = MetaPredictor(self._state) if exact else None
         self._file: SessionFile | None = None
         self._run: Run | None = None
         self._closed = False
@@ -183,20 +188,20 @@ class VideoSession:
         new = make_points(points, labels, self.frame_shape)
         if not new:
             raise PromptError("add_points was given no point.")
-        with self._lock:
+        with self._prompting():
             self._change_prompts("add_points", obj_id, frame, self._prompts(obj_id, frame).with_points(new))
 
     def add_box(self, obj_id: int, frame: int, box: Sequence[float]) -> None:
         """Set the box ``(y0, x0, y1, x1)``, half-open in data pixels; it replaces an earlier one of that frame."""
         new = make_box(box, self.frame_shape)
-        with self._lock:
+        with self._prompting():
             old = self._prompts(obj_id, frame)
             self._change_prompts("add_box", obj_id, frame, PromptSet(old.points, new, old.mask, (0, *old.calls)))
 
     def add_mask(self, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
         """Set a mask ``(Y, X)`` that is taken as it is; it replaces points and box of that frame."""
         new = make_mask(mask, self.frame_shape)
-        with self._lock:
+        with self._prompting():
             self._change_prompts("add_mask", obj_id, frame, PromptSet(mask=new))
 
     def add_labels(self, labels: Any, frames: Iterable[int], objects: Iterable[int] | None = None) -> None:
@@ -234,7 +239,7 @@ class VideoSession:
         if not found:
             raise PromptError(f"The labels hold nothing to take on the {self._word}s {chosen}.")
         new = {place: make_mask(pictures[place[1]] == place[0], self.frame_shape) for place in found}
-        with self._lock:
+        with self._prompting():
             for (obj_id, frame), mask in list(new.items()):
                 self._check(obj_id, frame)
                 if self._is_locked_as(obj_id, frame, mask.mask):
@@ -262,7 +267,7 @@ class VideoSession:
             None if mask is None else make_mask(mask, self.frame_shape),
             (len(new),) if new else (),
         )
-        with self._lock:
+        with self._prompting():
             self._change_prompts("set_prompts", obj_id, frame, prompts)
 
     def clear_prompts(self, obj_id: int, frame: int) -> None:
@@ -270,13 +275,13 @@ class VideoSession:
 
         A mask that is not their answer stays, and where there are none nothing changes.
         """
-        with self._lock:
+        with self._prompting():
             self._change_prompts("clear_prompts", obj_id, frame, PromptSet())
 
     def clear_several(self, places: Iterable[tuple[int, int]]) -> None:
         """Remove all prompts of several ``(object, frame)`` as one step; none is removed if one is locked."""
         listed = list(places)
-        with self._lock:
+        with self._prompting():
             for obj_id, frame in listed:
                 self._check(obj_id, frame)
                 self._check_object(obj_id)
@@ -318,15 +323,21 @@ class VideoSession:
         self._check_unlocked(obj_id, frame)
         if prompts == self._prompts(obj_id, frame):
             return
-        history = self._history
-        with history.step(name, obj_id=obj_id, frame=frame) as put:
+        with self._history.step(name, obj_id=obj_id, frame=frame) as put:
             self._put_prompts(put, obj_id, frame, prompts)
-        if self.exact and prompts:
-            # Meta answers every call at once, upon the answer to the call before.
-            accepted = self._state.accepted(obj_id)
-            record = self._state.answered(accepted[frame], self._state.answer(obj_id, accepted, frame))
-            with history.writing(history.steps[-1]) as put:
-                put("mask", obj_id, frame, record)
+
+    @contextmanager
+    def _prompting(self) -> Iterator[None]:
+        """Hold the log; Meta's predictor answers every call at once, so exact mode holds the network too."""
+        if self._meta is None:
+            with self._lock:
+                yield
+            return
+        with self._compute, self._lock:
+            revision = self._history.revision
+            yield
+            if self._history.revision != revision:
+                self._meta.answer()
 
     def _put_prompts(self, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
         record, before = self._state.mask_record(obj_id, frame), self._prompts(obj_id, frame)
@@ -365,6 +376,9 @@ class VideoSession:
                         raise PromptError(
                             f"No object has a prompt on {self._word} {frame}; add a point, a box or a mask there."
                         )
+                    if self._meta is not None:
+                        self._meta.answer_again(asked, frame)
+                        return {i: self._history.get("mask", i, frame).mask.decode() for i in asked}
                     stale = {i: self._state.accepted(i) for i in asked if not self._state.is_answered(i, frame)}
                     if not stale:
                         return {i: self._history.get("mask", i, frame).mask.decode() for i in asked}
@@ -416,6 +430,7 @@ class VideoSession:
             "both", "forward" or "backward" from the accepted frames.
         frames
             Which frames to compute; default all. Frames between them and a prompt are passed, not written.
+            Exact mode in one direction: exactly these, from the first of them on.
         objects
             Ids to track; default all that are prompted.
         force
@@ -429,7 +444,7 @@ class VideoSession:
         Yields
         ------
         FrameResult
-            Each finished frame once, already stored in the session.
+            Each finished frame once, already stored in the session. In exact mode once more what Meta answers anew.
 
         Raises
         ------
@@ -448,7 +463,10 @@ class VideoSession:
         with self._lock:
             self._check_open()
             chosen = None if objects is None else [self._check_object(i) for i in _several("objects", objects)]
-            run = Run(self._state, direction, wanted, chosen, force, stop_when_gone, progress)
+            if self._meta is None:
+                run = Run(self._state, direction, wanted, chosen, force, stop_when_gone, progress)
+            else:
+                run = ExactRun(self._meta, direction, wanted, chosen, progress, are_chosen=frames is not None)
             if not run.objects():
                 raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
         return self._running(run)
@@ -470,7 +488,9 @@ class VideoSession:
         wanted = self._check_frames(range(self.frame_count) if frames is None else frames)
         with self._lock:
             chosen = None if objects is None else [self._check_object(i) for i in _several("objects", objects)]
-            return Run(self._state, direction, wanted, chosen, False, 0, None).count()
+            if self._meta is None:
+                return Run(self._state, direction, wanted, chosen, False, 0, None).count()
+            return ExactRun(self._meta, direction, wanted, chosen, None, are_chosen=frames is not None).count()
 
     def encode_ahead(
         self,

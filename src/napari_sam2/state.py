@@ -6,7 +6,8 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_sam2.engine.predictor import Conditioning
+from napari_sam2.engine.predictor import Conditioning, ExactVideoStream
+from napari_sam2.errors import NapariSam2Error
 from napari_sam2.history import History
 from napari_sam2.intensity import WindowedFrames
 from napari_sam2.masks import RunLengthMask, compose
@@ -81,6 +82,7 @@ class SessionState:
         self.waiting: dict[int, dict[int, Outcome]] = {}
         self._levels = levels
         self._stream: VideoStream | None = None
+        self._exact_stream: ExactVideoStream | None = None
         self._frame_states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
         self._accepted: dict[int, tuple[int, dict[int, Accepted]]] = {}
 
@@ -161,7 +163,7 @@ class SessionState:
 
     def forget_work(self) -> None:
         """Free everything that the model computed and that can be computed again; the masks stay."""
-        self._stream = None
+        self._stream = self._exact_stream = None
         self._frame_states.clear()
         self.followers.clear()
         self.waiting.clear()
@@ -170,8 +172,21 @@ class SessionState:
         """The model at work on this volume."""
         if self._stream is None:
             frames = WindowedFrames(self.volume, self.grid, self._levels)
-            self._stream = self.predictor.open(frames, zoom=self.zoom, exact=self.exact)
+            self._stream = self.predictor.open(frames, zoom=self.zoom)
         return self._stream
+
+    def exact_stream(self) -> ExactVideoStream:
+        """The model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
+        if self._exact_stream is None:
+            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            stream = self.predictor.open(frames, zoom=None, exact=True)
+            if not isinstance(stream, ExactVideoStream):
+                raise NapariSam2Error(
+                    f"The model {self.predictor.name!r} cannot work as Meta's predictor does.\n"
+                    "Open the session without exact=True, or with one of the SAM 2 models."
+                )
+            self._exact_stream = stream
+        return self._exact_stream
 
     def answer(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Prediction:
         """Compute the answer to one of the accepted frames of an object and remember its state."""
@@ -187,20 +202,18 @@ class SessionState:
             prompts,
             base=None if base is None else base.mask.decode(),
             window=None if record is None else record.window,
-            context=[] if base is None else self._context(obj_id, accepted, base),
+            context=[] if base is None else self._context(obj_id, base),
             nearest=None if base is None or base.nearest is None else base.nearest.decode(),
         )
         self._frame_states[obj_id, frame] = (asked, prediction.state)
         return prediction
 
-    def _context(self, obj_id: int, accepted: dict[int, Accepted], base: MaskRecord) -> list[Conditioning]:
+    def _context(self, obj_id: int, base: MaskRecord) -> list[Conditioning]:
         """The accepted frames that a correction is answered with.
 
         Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
-        frames are accepted later. In exact mode, as Meta does, all that are no corrections.
+        frames are accepted later.
         """
-        if self.exact:
-            return [self._conditioning(obj_id, accepted, f) for f, a in accepted.items() if not a.is_correction]
         sources = [s for s in base.computed_from if isinstance(s, Source) and not s.corrects]
         then = {s.frame: Accepted(s.frame, s.prompts, s.mask) for s in sources}
         return [self._conditioning(obj_id, then, frame) for frame in then]
@@ -218,11 +231,6 @@ class SessionState:
         """A mask of the model, as it is kept."""
         mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
         return MaskRecord(mask, source, prediction.scores, prediction.window, computed_from, self._levels, model=name)
-
-    def frame_state(self, obj_id: int, frame: int) -> Any:
-        """What the model keeps of an accepted frame that was answered; None if it was not."""
-        found = self._frame_states.get((obj_id, frame))
-        return None if found is None else found[1]
 
     def conditioning(self, obj_id: int, accepted: dict[int, Accepted]) -> list[Conditioning]:
         """The accepted frames of an object with their states, computed where they are missing."""

@@ -16,8 +16,8 @@ from hf_oracle import SIZE, build_oracle, randomise
 
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.exact_stream import Sam2ExactStream
 from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
-from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.session import VideoSession
 from napari_sam2.volume import ImageVolume
 
@@ -57,31 +57,24 @@ def _session(model: Sam2Model, clip: np.ndarray) -> VideoSession:
 
 
 def _run(session: VideoSession, prompt: str) -> dict[int, Any]:
-    """Frame → prediction, of every frame that the session computes."""
-    found: dict[int, Any] = {}
-    predict, advance = Sam2VideoStream.predict, Sam2VideoStream.advance
-
-    def spy_predict(self: Any, frame: int, *args: Any, **kwargs: Any) -> Any:
-        found[frame] = predict(self, frame, *args, **kwargs)
-        return found[frame]
-
-    def spy_advance(self: Any, tracks: Any) -> Any:
-        out = advance(self, tracks)
-        found[tracks[0].frame] = out[0]
-        return out
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Sam2VideoStream, "predict", spy_predict)
-        patch.setattr(Sam2VideoStream, "advance", spy_advance)
-        if prompt == "click":
-            session.add_points(1, START, [(100, 118)])
-        elif prompt == "clicks":
-            session.add_points(1, START, [(100, 118), (30, 40), (120, 130)], [1, 0, 1])
-        else:
-            session.add_box(1, START, (50, 70, 150, 160))
-        order = [step.frame for step in session.propagate()]
+    """Frame → what the network said, of every frame that the session computes."""
+    if prompt == "click":
+        session.add_points(1, START, [(100, 118)])
+    elif prompt == "clicks":
+        session.add_points(1, START, [(100, 118), (30, 40), (120, 130)], [1, 0, 1])
+    else:
+        session.add_box(1, START, (50, 70, 150, 160))
+    order = [step.frame for step in session.propagate()]
     assert order == [*range(START, len(session.volume.array)), *range(START - 1, -1, -1)]
-    return found
+    return known(session)
+
+
+def known(session: VideoSession, obj_id: int = 1) -> dict[int, Any]:
+    """What the model of a session has said of an object, by frame."""
+    stream = session._state.exact_stream()
+    assert isinstance(stream, Sam2ExactStream)
+    outputs = {frame: stream._objects[obj_id].shown(frame) for frame in range(session.frame_count)}
+    return {frame: output.decoding for frame, output in outputs.items() if output is not None}
 
 
 def _oracle_run(oracle: Any, pixels: torch.Tensor, prompt: str) -> dict[int, tuple[torch.Tensor, torch.Tensor]]:
@@ -118,7 +111,7 @@ def make_model(name: str, clip: np.ndarray) -> Sam2Model:
         head = network.sam_mask_decoder.pred_obj_score_head.layers[-1]
         head.weight.mul_(8)  # scores that differ from frame to frame
         for _ in range(5):
-            scores = [p.scores.object_score for p in _run(_session(network, clip), "box").values()]
+            scores = [float(d.object_score) for d in _run(_session(network, clip), "box").values()]
             # No score so near 0 that rounding could decide whether the object is there.
             if 2 <= sum(s > 0 for s in scores) <= len(clip) - 2 and min(abs(s) for s in scores) > 5e-4:
                 return network
@@ -164,11 +157,11 @@ def compare(model: Sam2Model, clip: np.ndarray, prompt: str, assert_close: Any) 
     assert sorted(found) == sorted(expected) == list(range(len(clip)))
     frames = sorted(found)
     # All scores together: one alone may be so near 0 that nothing is near to it.
-    mine = torch.cat([found[f].state.object_score.flatten() for f in frames])
+    mine = torch.cat([found[f].object_score.flatten() for f in frames])
     worst = assert_close(f"{prompt} scores", mine, torch.cat([expected[f][1].flatten() for f in frames]))
-    for frame, prediction in sorted(found.items()):
+    for frame, decoding in sorted(found.items()):
         logits = expected[frame][0]
-        worst = max(worst, assert_close(f"{prompt} frame {frame} logits", prediction.state.low_res_logits, logits))
+        worst = max(worst, assert_close(f"{prompt} frame {frame} logits", decoding.low_res_logits, logits))
         full = F.interpolate(logits.float(), size=(SIZE, SIZE), mode="bilinear", align_corners=False)[0, 0].numpy()
         differs = session.mask(1, frame) != (full > 0)
         assert (np.abs(full[differs]) < 1e-3).all()

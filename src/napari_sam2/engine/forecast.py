@@ -249,7 +249,7 @@ def calibrate(
         return _measured(device, work)
 
     store = EmbeddingStore(model.device, Budget(ram=4 * 1024**3, disk=0))
-    stream = Sam2VideoStream(model, frames, model.config.zoom, False, store, Frugality(model.device, store))
+    stream = Sam2VideoStream(model, frames, model.config.zoom, store, Frugality(model.device, store))
     prompts = PromptSet(box=make_box(frames.box, frame_shape))
     first = stream.predict(0, prompts)  # also the warm-up
     tracks = [_full_track(stream, first.state) for _ in range(2)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
 from napari_sam2.errors import NapariSam2Error
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_sam2.masks import RunLengthMask
     from napari_sam2.prompts import PromptSet
 
 Zoom = float | Literal["auto"] | None
@@ -152,8 +153,49 @@ class VideoStream(Protocol):
         """Move every track one frame on, in one batch."""
         ...
 
-    def place(self, track: Any, frame: int, step: Literal[1, -1], state: Any) -> None:
-        """Exact mode only: make ``frame`` the next one of a track, whatever its order of frames."""
+
+@runtime_checkable
+class ExactVideoStream(Protocol):
+    """A model at work on one stack of frames as Meta's predictor works: what it answers follows from the calls so far.
+
+    Prompts on a frame that no pass has come to are answered from the frame alone; elsewhere they correct its mask,
+    with the object's memory.
+    """
+
+    def answer(self, obj_id: int, frame: int, prompts: PromptSet) -> Prediction:
+        """Answer all prompts of a frame, a mask or clicks and box, upon the answer that it has."""
+        ...
+
+    def clear(self, obj_id: int, frame: int) -> Prediction | None:
+        """Forget the prompts of a frame, which conditions no other any more; its earlier mask, if there is one."""
+        ...
+
+    def accept(self, obj_id: int, frame: int, mask: RunLengthMask | None = None) -> None:
+        """Let a frame condition all others with this mask, or with the answer that it has."""
+        ...
+
+    def release(self, obj_id: int, frame: int) -> None:
+        """Take back :meth:`accept`."""
+        ...
+
+    def remove(self, obj_id: int) -> None:
+        """Forget all of an object."""
+        ...
+
+    def prepare(self, obj_id: int) -> None:
+        """Begin a pass with what was answered since the last one."""
+        ...
+
+    def conditioning(self, obj_id: int) -> list[int]:
+        """The conditioning frames of an object, ascending."""
+        ...
+
+    def visit(self, obj_id: int, frame: int, step: Literal[1, -1]) -> tuple[Prediction, bool]:
+        """Come to a frame in a pass up (1) or down (-1): its mask, and whether it was tracked just now."""
+        ...
+
+    def shown(self, obj_id: int, frame: int) -> Prediction | None:
+        """The mask that a frame has, if it has one."""
         ...
 
 
@@ -207,8 +249,14 @@ class VideoPredictor(Protocol):
 
     name: str
 
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> VideoStream:
-        """Begin work on a stack of frames."""
+    @overload
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[False] = False) -> VideoStream: ...
+
+    @overload
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True]) -> ExactVideoStream: ...
+
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> VideoStream | ExactVideoStream:
+        """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor."""
         ...
 
     def unload(self) -> None:

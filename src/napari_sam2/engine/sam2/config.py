@@ -100,6 +100,9 @@ class Sam2Config:
         Whether mask 0 gives way to the best of masks 1 to 3 where its area depends on the threshold.
     dynamic_multimask_stability_delta, dynamic_multimask_stability_thresh : float
         Logit offset and least area ratio of that rule.
+    add_all_frames_to_correct_as_cond : bool
+        In exact mode only: whether a corrected frame conditions all others. Meta's predictor has it off, so the next
+        propagation tracks a corrected frame anew; its training has it on.
     pixel_mean, pixel_std : tuple of 3 floats
         Normalisation of RGB values in 0 … 1.
     prompt_hint : PromptHint or None
@@ -144,6 +147,7 @@ class Sam2Config:
     dynamic_multimask_via_stability: bool = True
     dynamic_multimask_stability_delta: float = 0.05
     dynamic_multimask_stability_thresh: float = 0.98
+    add_all_frames_to_correct_as_cond: bool = False
     pixel_mean: tuple[float, float, float] = IMAGENET_MEAN
     pixel_std: tuple[float, float, float] = IMAGENET_STD
     prompt_hint: PromptHint | None = None
@@ -254,6 +258,7 @@ def _from_json(data: Mapping[str, Any], name: str) -> Sam2Config:
         multimask_output_for_tracking=bool(data.get("multimask_output_for_tracking", True)),
         use_multimask_token_for_obj_ptr=bool(data.get("use_multimask_token_for_obj_ptr", True)),
         dynamic_multimask_via_stability=bool(decoder.get("dynamic_multimask_via_stability", True)),
+        add_all_frames_to_correct_as_cond=bool(data.get("add_all_frames_to_correct_as_cond", False)),
         pixel_mean=_triple(mean),
         pixel_std=_triple(std),
         prompt_hint=_hint_from_json(data.get("prompt_hint")),

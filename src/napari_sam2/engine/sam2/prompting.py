@@ -45,8 +45,6 @@ class Prompting:
         ``(Y, X)`` of a frame.
     zoom
         How to choose the window; None: the whole frame.
-    exact
-        Coordinates and order of prompts as Meta's predictor takes them.
     """
 
     def __init__(
@@ -55,13 +53,11 @@ class Prompting:
         embeddings: EmbeddingCache,
         shape: tuple[int, int],
         zoom: ZoomPolicy | None,
-        exact: bool,
     ) -> None:
         self._model = model
         self._embeddings = embeddings
         self._shape = shape
         self._zoom = zoom
-        self._exact = exact
 
     def refine(
         self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
@@ -69,18 +65,12 @@ class Prompting:
         """Feed the prompts one after the other, each on the logits of the one before; a box's answer has no crumbs."""
         coordinates, labels = self._tokens(prompts, window)
         corners = 0 if prompts.box is None else 2
-        if self._exact:
-            # Meta feeds together what one call brought; upon an earlier mask, all of it.
-            stops = [int(n) + corners for n in np.cumsum(prompts.calls or (len(prompts.points),))]
-            stops = stops if start is None else stops[-1:]
-        else:
-            first = corners or (1 if start is not None else _first_positive(labels))
-            stops = list(range(first, labels.shape[1] + 1))
+        first = corners or (1 if start is not None else _first_positive(labels))
         decoding: MaskDecoding | None = None
-        for stop in stops:
+        for stop in range(first, labels.shape[1] + 1):
             points, kinds = coordinates[:, :stop], labels[:, :stop]
             before = start if decoding is None else decoding.low_res_logits
-            decoding = self._decode_prompts(features, conditioned, points, kinds, before)
+            decoding = decode_prompts(self._model, features, conditioned, points, kinds, before)
         assert decoding is not None
         config = self._model.config
         if start is not None or prompts.box is None or config.prompt_hint is None:
@@ -88,29 +78,19 @@ class Prompting:
         logits = drop_crumbs(decoding.low_res_logits, coordinates, labels, config.image_size)
         return replace(decoding, low_res_logits=logits)
 
-    def _decode_prompts(
-        self, features: ImageFeatures, conditioned: Tensor, points: Tensor, labels: Tensor, before: Tensor | None
-    ) -> MaskDecoding:
-        if self._model.config.prompt_hint is not None:
-            return decode_drawn(self._model, features, conditioned, points, labels, before)
-        hint = None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)
-        multimask = labels.shape[1] <= 1
-        return self._model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask)
-
     def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
         """Box corners, then clicks: ``(1, P, 2)`` xy in input pixels, ``(1, P)`` labels. The one place of the swap."""
         scale_y = self._model.config.image_size / window.height
         scale_x = self._model.config.image_size / window.width
         # The prompt encoder adds half an input pixel; a click is a voxel's centre, which lies at i + 0.5.
-        centre, half = (0.0, 0.0) if self._exact else (0.5, 0.5)
         rows: list[tuple[float, float, int]] = []
         if prompts.box is not None:
             b = prompts.box
             rows += [((b.x0 - window.x0) * scale_x, (b.y0 - window.y0) * scale_y, 2)]
             rows += [((b.x1 - window.x0) * scale_x, (b.y1 - window.y0) * scale_y, 3)]
         for p in prompts.points:
-            x = (p.x + centre - window.x0) * scale_x - half
-            y = (p.y + centre - window.y0) * scale_y - half
+            x = (p.x + 0.5 - window.x0) * scale_x - 0.5
+            y = (p.y + 0.5 - window.y0) * scale_y - 0.5
             rows.append((x, y, int(p.positive)))
         device = self._model.device
         coordinates = torch.tensor([[(x, y) for x, y, _ in rows]], dtype=torch.float32, device=device)
@@ -149,7 +129,7 @@ class Prompting:
         for window, features in zip(tried, self._embeddings.get([(frame, w) for w in tried]), strict=True):
             coordinates, labels = self._tokens(PromptSet(points=(click,)) if click.positive else prompts, window)
             conditioned = self._model.condition_without_memory(features.s16)
-            decoding = self._decode_prompts(features, conditioned, coordinates, labels, None)
+            decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None)
             mask = decoding.low_res_logits[0, 0] > 0
             box = windows.box_in_window(mask)
             if box is None:
@@ -175,6 +155,22 @@ class Prompting:
 def mask_tensor(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
     """A ``(Y, X)`` mask as float on a device."""
     return torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()
+
+
+def decode_prompts(
+    model: Sam2Model,
+    features: ImageFeatures,
+    conditioned: Tensor,
+    points: Tensor,
+    labels: Tensor,
+    before: Tensor | None,
+) -> MaskDecoding:
+    """Answer prompts upon the logits ``before (B, 1, S/4, S/4)`` where there are any; see `Sam2Model.decode`."""
+    if model.config.prompt_hint is not None:
+        return decode_drawn(model, features, conditioned, points, labels, before)
+    hint = None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)
+    multimask = labels.shape[1] <= 1
+    return model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask)
 
 
 def decode_drawn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import weakref
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from napari_sam2.engine.device import release_memory
 from napari_sam2.engine.sam2.config import ZoomPolicy
 from napari_sam2.engine.sam2.embedding_store import Budget, EmbeddingStore
+from napari_sam2.engine.sam2.exact_stream import Sam2ExactStream
 from napari_sam2.engine.sam2.frugality import Frugality
 from napari_sam2.engine.sam2.video_stream import Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
@@ -58,7 +59,7 @@ class Sam2VideoPredictor:
         batch = max(1, _CPU_BATCH_PIXELS // model.image_size**2) if on_cpu else _GPU_BATCH
         self.frugality = Frugality(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
         self.frugality.notes.extend(notes)
-        self._streams: weakref.WeakSet[Sam2VideoStream] = weakref.WeakSet()
+        self._streams: weakref.WeakSet[Sam2VideoStream | Sam2ExactStream] = weakref.WeakSet()
 
     @property
     def notes(self) -> list[str]:
@@ -96,10 +97,22 @@ class Sam2VideoPredictor:
         """``"float32"``, ``"bfloat16"`` or ``"float16"``."""
         return str(self.model.dtype).removeprefix("torch.")
 
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> Sam2VideoStream:
-        """Begin work on a stack of frames."""
+    @overload
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[False] = False) -> Sam2VideoStream: ...
+
+    @overload
+    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True]) -> Sam2ExactStream: ...
+
+    def open(
+        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False
+    ) -> Sam2VideoStream | Sam2ExactStream:
+        """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor, without zoom."""
+        if exact:
+            followed = Sam2ExactStream(self.model, frames, self.store, self.frugality)
+            self._streams.add(followed)
+            return followed
         policy = self.model.config.zoom
-        if exact or zoom is None or (zoom == "auto" and policy is None):
+        if zoom is None or (zoom == "auto" and policy is None):
             policy = None
         elif zoom != "auto":
             factor = float(zoom) if isinstance(zoom, int | float) else np.nan
@@ -107,7 +120,7 @@ class Sam2VideoPredictor:
                 raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above 1 (side over object).")
             base = policy or ZoomPolicy(factor=factor, min_side_px=32, click_sides_px=(32, 64, 128, 256, 512))
             policy = ZoomPolicy(factor=factor, min_side_px=base.min_side_px, click_sides_px=base.click_sides_px)
-        stream = Sam2VideoStream(self.model, frames, policy, exact, self.store, self.frugality)
+        stream = Sam2VideoStream(self.model, frames, policy, self.store, self.frugality)
         self._streams.add(stream)
         return stream
 

@@ -5,29 +5,29 @@ Tracking follows Meta's ``sam2_base.py``; what differs from it is said where it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_sam2.engine.predictor import Conditioning, FrameScores, Prediction, Window
+from napari_sam2.engine.predictor import Conditioning, Prediction, Window
 from napari_sam2.engine.sam2 import windows
-from napari_sam2.engine.sam2.cleaning import drop_strays, fill_holes
-from napari_sam2.engine.sam2.embeddings import EmbeddingCache
+from napari_sam2.engine.sam2.cleaning import fill_holes
 from napari_sam2.engine.sam2.erasing import erase
 from napari_sam2.engine.sam2.layers import resize_antialiased
 from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.model import ImageFeatures
 from napari_sam2.engine.sam2.prompting import BASE_LOGIT, Prompting, mask_tensor
 from napari_sam2.engine.sam2.seeking import seek
-from napari_sam2.errors import NapariSam2Error, PromptError
+from napari_sam2.engine.sam2.stream import Stream
+from napari_sam2.errors import PromptError
 from napari_sam2.masks import RunLengthMask, bounding_box
 from napari_sam2.prompts import MaskPrompt, PromptSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -79,73 +79,28 @@ class Sam2Track:
         return self.goes_on_to is not None and (self.goes_on_to - self.frame) * self.step > 0
 
 
-class Sam2VideoStream:
-    """A network, a stack of frames, and the embeddings made so far."""
+class Sam2VideoStream(Stream):
+    """A network at work by the rules of this project."""
 
     def __init__(
         self,
         model: Sam2Model,
         frames: FrameSource,
         zoom: ZoomPolicy | None,
-        exact: bool,
         store: EmbeddingStore,
         frugality: Frugality,
     ) -> None:
+        super().__init__(model, frames, store, frugality)
         self._zoom = zoom
-        self._exact = exact
-        self._count = len(frames)
-        first = frames[0]
-        self._shape = (int(first.shape[0]), int(first.shape[1]))
-        self._frugality = frugality
-        embeddings = EmbeddingCache(model, frames, store, frugality)
-        prompting = Prompting(model, embeddings, self._shape, zoom, exact)
-        # All that holds on to the network, so that it can be let go of in one place.
-        self._loaded: tuple[Sam2Model, EmbeddingCache, Prompting] | None = model, embeddings, prompting
-
-    @property
-    def _model(self) -> Sam2Model:
-        return self._parts[0]
-
-    @property
-    def embeddings(self) -> EmbeddingCache:
-        """The embeddings of this stack."""
-        return self._parts[1]
 
     @property
     def _prompting(self) -> Prompting:
-        return self._parts[2]
-
-    @property
-    def _parts(self) -> tuple[Sam2Model, EmbeddingCache, Prompting]:
-        if self._loaded is None:
-            raise NapariSam2Error("The model of this session was unloaded; load it again with load_predictor.")
-        return self._loaded
-
-    def close(self) -> None:
-        """Let go of the network; whatever is asked afterwards is an error."""
-        self._loaded = None
+        return Prompting(self._model, self.embeddings, self._shape, self._zoom)
 
     @property
     def sees_whole_frames(self) -> bool:
         """See :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
         return self._zoom is None
-
-    def encode_ahead(
-        self,
-        frames: Iterable[int],
-        window: Window | None = None,
-        *,
-        cancelled: Callable[[], bool] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> int:
-        """Make the embeddings of frames ahead; see :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
-        if window is None:
-            window = windows.whole_frame(self._shape)
-        return self.embeddings.encode_ahead(frames, window, cancelled, progress)
-
-    def count_encoded(self, frames: Iterable[int]) -> int:
-        """See :class:`~napari_sam2.engine.predictor.EncodesAhead`."""
-        return self.embeddings.count(frames, windows.whole_frame(self._shape))
 
     # ------------------------------------------------------------------ prompts
 
@@ -217,9 +172,7 @@ class Sam2VideoStream:
             inside = (windows.crop(mask_tensor(mask, self._model.device)[None], window, size) > 0.5).float()
         features = self.embeddings.get([(frame, window)])[0]
         decoding = self._model.mask_as_output(features, inside)
-        prediction = self._prediction(decoding, window, from_prompts=self._exact, mask_logits=inside * 20.0 - 10.0)
-        if self._exact:
-            return prediction
+        prediction = self._prediction(decoding, window, from_prompts=False, mask_logits=inside * 20.0 - 10.0)
         logits = np.where(mask, np.float32(BASE_LOGIT), np.float32(-BASE_LOGIT))
         return Prediction(logits, prediction.scores, window, prediction.state)
 
@@ -247,11 +200,8 @@ class Sam2VideoStream:
         for track in moved:
             self._follow_window(track)
         features = self.embeddings.get([(t.frame + t.step, t.window) for t in moved])
-        span = min(self._count, self._model.config.max_obj_ptrs_in_encoder) if self._exact else None
-        inputs = [
-            t.bank.tokens(self._model, t.frame + t.step, t.step, span or self._model.config.max_obj_ptrs_in_encoder)
-            for t in moved
-        ]
+        span = self._model.config.max_obj_ptrs_in_encoder
+        inputs = [t.bank.tokens(self._model, t.frame + t.step, t.step, span) for t in moved]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, (memory, _, pointers) in enumerate(inputs):
             groups.setdefault((memory.shape[1], pointers), []).append(i)
@@ -279,38 +229,6 @@ class Sam2VideoStream:
             track.bank.remember(track.frame, Memory(remembered, decoding.object_pointer), track.step)
         return results
 
-    def _decode_tracked(self, batch: ImageFeatures, conditioned: Tensor, last: Tensor, known: Tensor) -> MaskDecoding:
-        """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
-
-        What the alternatives differ in on a tracked frame is not which object is meant but where its edge is: a small
-        model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
-        another size, make such a model lose an object beside the frame that it is tracked from.
-        """
-        hint = self._model.config.prompt_hint
-        previous = None if hint is None else last.clamp(-hint.clamp, hint.clamp)
-        row = None if hint is None else 1
-        decoding = self._model.decode(
-            conditioned,
-            batch.s8,
-            batch.s4,
-            None,
-            None,
-            previous,
-            multimask=True,
-            residual_row=row,
-            known=None if hint is None else known,
-            averaged=hint is not None,
-        )
-        if hint is None:
-            return decoding
-        return replace(decoding, low_res_logits=drop_strays(decoding.low_res_logits, last))
-
-    def place(self, track: Sam2Track, frame: int, step: Literal[1, -1], state: FrameState | None) -> None:
-        """Make ``frame`` the next one that a track answers; ``state``: the accepted frame that lies just before it."""
-        track.step, track.frame = step, frame - step
-        if state is not None:
-            track.last_logits = state.low_res_logits
-
     def _follow_window(self, track: Sam2Track) -> None:
         """Cut the window anew if the mask outgrew it; then its last mask, resampled, starts a fresh memory."""
         if self._zoom is None:
@@ -334,13 +252,12 @@ class Sam2VideoStream:
         return MemoryBank(
             recent_frames=config.num_maskmem - 1,
             recent_pointers=config.max_obj_ptrs_in_encoder,
-            max_conditioning=None if self._exact else _MAX_CONDITIONING,
-            bounded=not self._exact,
+            max_conditioning=_MAX_CONDITIONING,
         )
 
     def _nearest(self, context: Sequence[Conditioning], frame: int) -> list[Conditioning]:
         ordered = sorted(context, key=lambda c: abs(c.frame - frame))
-        return ordered if self._exact else ordered[: _MAX_CONDITIONING - 1]
+        return ordered[: _MAX_CONDITIONING - 1]
 
     def _condition_on(
         self, frame: int, features: ImageFeatures, window: Window, context: Sequence[Conditioning]
@@ -387,21 +304,14 @@ class Sam2VideoStream:
         moved = FrameState(window, logits, state.pointer, state.object_score, None, state.from_prompts)
         return self._remember_state(other.frame, moved, window)
 
-    def _encode(self, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool) -> Tensor:
-        size = self._model.config.image_size
-        high = F.interpolate(low_res, size=(size, size), mode="bilinear", align_corners=False)
-        return self._model.encode_memory(s16, high, object_score, binarise=binarise)
-
     # ------------------------------------------------------------------ results
 
     def _prediction(
         self, decoding: MaskDecoding, window: Window, *, from_prompts: bool, mask_logits: Tensor | None = None
     ) -> Prediction:
         logits = decoding.low_res_logits
-        if not self._exact and self._model.config.prompt_hint is None and mask_logits is None:
+        if self._model.config.prompt_hint is None and mask_logits is None:
             logits = fill_holes(logits, _MAX_HOLE_AREA)
-        pasted = windows.paste_logits(logits.float(), window, self._shape)
-        scores = FrameScores(float(decoding.iou.flatten()[0]), float(decoding.object_score.flatten()[0]))
         keep_high = mask_logits is not None and not self._model.config.binarize_mask_from_pts_for_mem_enc
         state = FrameState(
             window,
@@ -411,7 +321,7 @@ class Sam2VideoStream:
             mask_logits if keep_high else None,
             from_prompts,
         )
-        return Prediction(pasted.cpu().numpy(), scores, window, state)
+        return self._shown(logits, decoding.iou, decoding.object_score, window, state)
 
 
 def _row(decoding: MaskDecoding, k: int) -> MaskDecoding:
