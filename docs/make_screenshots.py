@@ -22,7 +22,6 @@ from qtpy.QtCore import QCoreApplication
 from napari_sam2.engine.locate import MODELS_VARIABLE
 from napari_sam2.sample_data import load_sample
 from napari_sam2.widgets.places import FOLDER_VARIABLE, user_folder
-from napari_sam2.widgets.segment import SegmentWidget
 
 if TYPE_CHECKING:
     from napari_sam2.layers.workspace import Workspace
@@ -44,8 +43,7 @@ def open_window(sample: str) -> tuple[napari.Viewer, SegmentController]:
         data, arguments, kind = layer
         if kind == "image":
             viewer.add_image(data, **arguments)
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Segment with SAM 2", area="right")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sam2", "Segment with SAM 2")
     settle(widget.controller)
     return viewer, widget.controller
 

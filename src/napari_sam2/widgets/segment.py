@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
+from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.check_dialog import CheckDialog
 from napari_sam2.widgets.controller import SegmentController
@@ -71,7 +72,7 @@ class SegmentWidget(QWidget):
     Parameters
     ----------
     napari_viewer
-        The viewer that the widget is docked in.
+        The viewer that the widget is docked in, or napari's proxy of it.
     load
         ``load(name, device)`` gives a predictor; called in a worker thread.
     """
@@ -105,7 +106,7 @@ class SegmentWidget(QWidget):
             self.advanced,
             self.status,
         )
-        self.controller = SegmentController(napari_viewer, panels, load, self)
+        self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(self._ask_which_labels)
         self.controller.models.report_ready.connect(self._show_check)
