@@ -41,6 +41,7 @@ class Choices(QObject):
         Gives a session a file.
     """
 
+    about_to_change = Signal()
     changed = Signal()
     markers_changed = Signal()
     tool_changed = Signal()
@@ -129,6 +130,7 @@ class Choices(QObject):
         """Work on another image; the markers of the one before are hidden, its session is kept."""
         if not (image is None or isinstance(image, Image)) or image is self.image:
             return
+        self.about_to_change.emit()
         if self.workspace is not None:
             self.workspace.set_prompts_visible(False)
         self._watch(False)
@@ -150,6 +152,7 @@ class Choices(QObject):
         """Follow the image along another axis."""
         if self.image is None or axis == self.axis or not (axis is None or axis in "tzyx"):
             return
+        self.about_to_change.emit()
         self.axis = axis
         self._at = self._fixed()
         self.turn_viewer()
@@ -163,6 +166,7 @@ class Choices(QObject):
             return
         if handle.window is not None and not image.rgb:
             image.contrast_limits = handle.window
+        self.about_to_change.emit()
         for axis, index in handle.grid.at:
             self._go_to(image, axis, index)
         self.axis = handle.grid.frame_axis
@@ -271,6 +275,7 @@ class Choices(QObject):
         if not isinstance(layer, Image):
             return
         if layer is self.image:
+            self.about_to_change.emit()
             self._watch(False)
             self.image = None
         self._drop(id(layer))
@@ -289,6 +294,7 @@ class Choices(QObject):
     def _on_step(self, event: Any = None) -> None:
         at = self._fixed()
         if at != self._at:
+            self.about_to_change.emit()
             self._at = at
             self.changed.emit()
         else:

@@ -101,6 +101,7 @@ class RunController(QObject):
             if left is not None:
                 text += f", {duration(left)} left"
             self.progressed.emit(done, total, text if total else stage)
+            self._run.show_progress()
             if self._activity is not None and total:
                 self._activity.total = total
                 self._activity.update(done - self._activity.n)

@@ -56,7 +56,7 @@ class SessionFiles(QObject):
         self._autosave = autosave
         self._last_path: Path | None = None
         # Of its own, so that no mark waits for old files.
-        self._looking = JobQueue(self)
+        self._looking = JobQueue(self, "looking for sessions")
         self._looking.failed.connect(controller.report)
         panel.save_chosen.connect(self.save)
         panel.open_chosen.connect(self.open)
