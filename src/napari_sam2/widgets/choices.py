@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +14,16 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.geometry import on_geometry_change
 from napari_sam2.layers.image import axis_choices, shown_window, volume_from_layer
 from napari_sam2.layers.workspace import Hooks, Workspace
+from napari_sam2.widgets.earlier import ImageSessions, undecided_folder
 from napari_sam2.widgets.handle import SessionHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from napari.components import ViewerModel
 
     from napari_sam2.session import VideoSession
+    from napari_sam2.widgets.places import Autosave
     from napari_sam2.widgets.shelf import PredictorShelf
     from napari_sam2.widgets.source_panel import SourcePanel
 
@@ -58,7 +60,7 @@ class Choices(QObject):
         viewer: ViewerModel,
         panel: SourcePanel,
         shelf: PredictorShelf,
-        autosave: Callable[[VideoSession], None] | None = None,
+        autosave: Autosave,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -70,6 +72,7 @@ class Choices(QObject):
         self._autosave = autosave
         self._workspaces: dict[int, Workspace] = {}
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
+        self._earlier: dict[int, ImageSessions] = {}
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -94,12 +97,27 @@ class Choices(QObject):
         if key not in handles:
             volume = volume_from_layer(self.image)
             grid = FrameGrid.of(volume, self.axis, dict(self._at))
-            handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, self._autosave)
+            keep = partial(self._keep, self._earlier[id(self.image)])
+            handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, keep)
         return handles[key]
+
+    @property
+    def earlier(self) -> ImageSessions | None:
+        """The earlier sessions of the current image."""
+        return None if self.image is None else self._earlier[id(self.image)]
+
+    def _keep(self, earlier: ImageSessions, session: VideoSession) -> None:
+        """Give a session its file: apart from the others as long as the user has not chosen; called in a worker."""
+        asks = self._autosave.on and earlier.asks(session.volume, session.grid)
+        self._autosave(session, undecided_folder() if asks else None)
 
     def window(self) -> tuple[float, float] | None:
         """Return the values that are shown as black and white, which are those that the model gets."""
         return None if self.image is None else shown_window(self.image)
+
+    def handles(self) -> list[SessionHandle]:
+        """All sessions of the current image."""
+        return [] if self.image is None else list(self._handles[id(self.image)].values())
 
     def siblings(self) -> list[SessionHandle]:
         """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
@@ -176,6 +194,7 @@ class Choices(QObject):
         if before is not None:
             self.dropped.emit([before])
         handles[self.axis, self._at] = handle
+        self._earlier[id(image)].go_on(handle.grid)
         self._panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], self.axis)
         self.turn_viewer()
         self.changed.emit()
@@ -235,6 +254,7 @@ class Choices(QObject):
             )
             self._workspaces[id(image)] = Workspace(self.viewer, image, hooks)
             self._handles[id(image)] = {}
+            self._earlier[id(image)] = ImageSessions(self._autosave.recent)
         else:
             self._workspaces[id(image)].set_prompts_visible(True)
         self._at = self._fixed()
@@ -289,6 +309,7 @@ class Choices(QObject):
         workspace = self._workspaces.pop(key, None)
         if workspace is not None:
             workspace.remove_prompt_layers()
+            del self._earlier[key]
             self.dropped.emit(list(self._handles.pop(key, {}).values()))
 
     def _on_step(self, event: Any = None) -> None:
@@ -313,6 +334,7 @@ class Choices(QObject):
         # Other values under the same name: nothing that was computed holds any more.
         self.dropped.emit(list(self._handles[id(image)].values()))
         self._handles[id(image)] = {}
+        self._earlier[id(image)] = ImageSessions(self._autosave.recent)
         old = "" if workspace.fits() else workspace.leave_labels()
         if workspace.ndim != image.ndim:
             # Marks of three axes have no place in a picture of two.

@@ -68,7 +68,7 @@ class SegmentController(QObject):
         self.panels = panels
         # Until everything is there.
         self._flushing = True
-        call_first(vars(panels).values(), self.flush)
+        call_first([*vars(panels).values(), panels.session.offer], self.flush)
         self.queue = JobQueue(self, first=self.flush)
         self.runs = RunController(self)
         recent = Recent()
@@ -138,6 +138,7 @@ class SegmentController(QObject):
         panels.advanced.autosave_changed.connect(self.set_autosave)
         self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
+        self.runs.cancelled.connect(self.close)
         self.runs.progressed.connect(panels.run.set_progress)
         self.runs.progressed.connect(lambda *_: self.review.tick())
         self.runs.finished.connect(self._on_run_finished)
@@ -521,12 +522,12 @@ class SegmentController(QObject):
         self.review.close()
         self.files.close()
         self.models.close()
-        self.foresight.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()
         self.choices.close()
         self.runs.abandon()
+        self.foresight.close()
         for timer in self.findChildren(QTimer):
             timer.stop()

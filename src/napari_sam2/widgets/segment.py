@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
@@ -78,6 +78,8 @@ class SegmentWidget(QWidget):
     """
 
     _was_docked = False
+    _main_window: QMainWindow | None = None
+    _window_closes = False
 
     def __init__(
         self,
@@ -122,7 +124,7 @@ class SegmentWidget(QWidget):
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (self.source, middle, self.run, self.session, self.advanced, self.status):
+        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -172,9 +174,28 @@ class SegmentWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
+                self._watch_window()
             elif self._was_docked:
                 self.controller.close()
         return bool(super().event(event))
+
+    def _watch_window(self) -> None:
+        above = self.parent()
+        while above is not None and not isinstance(above, QMainWindow):
+            above = above.parent()
+        if above is not None and above is not self._main_window:
+            self._main_window = above
+            above.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
+        if watched is self._main_window:
+            kind = event.type()
+            if kind == QEvent.Type.Close:
+                self._window_closes = True
+            elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
+                self.controller.close()
+        return bool(super().eventFilter(watched, event))
 
     def closeEvent(self, event: Any) -> None:
         """Give keys and layers back."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
@@ -128,11 +128,25 @@ class JobQueue(QObject):
             self._start_next()
 
 
+class _Cancellable(GeneratorWorker):
+    """Tells when napari cancels it, which it does only when its window closes, before it waits for all workers."""
+
+    on_quit: Callable[[], None] | None = None
+
+    def quit(self) -> None:
+        """Stop at the next frame."""
+        on_quit, self.on_quit = self.on_quit, None
+        super().quit()
+        if on_quit is not None:
+            on_quit()
+
+
 class FrameRun(QObject):
     """A generator of finished frames in a worker thread, with a stop that lets the current frame finish."""
 
     frame = Signal(object)
     finished = Signal(bool, object)
+    cancelled = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -158,7 +172,8 @@ class FrameRun(QObject):
                 self._error = error
 
         self._started = time.monotonic()
-        self._worker = create_worker(Named.of(frames, self._title))
+        self._worker = create_worker(Named.of(frames, self._title), _worker_class=_Cancellable)
+        self._worker.on_quit = self._cancel
         self._worker.yielded.connect(self._pass_on)
         self._worker.finished.connect(self._end)
         self._worker.start()
@@ -184,6 +199,10 @@ class FrameRun(QObject):
     def _note(self, done: int, total: int, stage: str) -> None:
         # Called in the worker; the main thread looks at it when it redraws.
         self.progress = (done, total, stage)
+
+    def _cancel(self) -> None:
+        self.stop_requested.set()
+        self.cancelled.emit()
 
     def _title(self) -> str:
         done, total, _ = self.progress
