@@ -204,7 +204,7 @@ def test_another_image_of_the_same_shape_is_not_asked_about(desk, volume_data):
     again = desk(volume_data + 1)
     again.settle()
     assert not shown(again.widget)
-    again.viewer.add_image(volume_data, name="the first")
+    again.controller.choices.choose_image(again.viewer.add_image(volume_data, name="the first"))
     again.settle()
     assert shown(again.widget)
     again.controller.choices.choose_image(again.image)

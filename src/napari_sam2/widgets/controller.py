@@ -147,7 +147,9 @@ class SegmentController(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something runs, waits, or is about to begin."""
+        """Whether something runs, waits, or is about to begin; after closing, whether a worker is still at it."""
+        if self._closed:
+            return self.queue.at_work or self.runs.at_work
         waits = self._markers.isActive() or self._lost_layer.isActive() or self.window.busy
         waits = waits or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
@@ -515,12 +517,13 @@ class SegmentController(QObject):
         """Stop what runs, give the keys back, and take the prompt layers out of the viewer."""
         if self._closed:
             return
+        # No worker is begun from here on: napari may be counting those that it has to stop.
+        for queue in self.findChildren(JobQueue):
+            queue.close()
         self.flush()
         self._closed = True
-        self.queue.close()
         self.window.close()
         self.review.close()
-        self.files.close()
         self.models.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.layers.proxy import unwrapped
@@ -78,7 +78,8 @@ class SegmentWidget(QWidget):
     """
 
     _was_docked = False
-    _main_window: QMainWindow | None = None
+    # The window itself is not kept, or it would outlive its closing.
+    _watches_window = False
     _window_closes = False
 
     def __init__(
@@ -181,18 +182,25 @@ class SegmentWidget(QWidget):
 
     def _watch_window(self) -> None:
         above = self.parent()
+        if above is None:
+            return
         while above is not None and not isinstance(above, QMainWindow):
             above = above.parent()
-        if above is not None and above is not self._main_window:
-            self._main_window = above
+        if above is None:
+            # The dock has no place in the window yet.
+            QTimer.singleShot(0, self._watch_window)
+        elif not self._watches_window:
+            self._watches_window = True
             above.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
-        if watched is self._main_window:
+        if isinstance(watched, QMainWindow):
             kind = event.type()
-            if kind == QEvent.Type.Close:
+            if kind == QEvent.Type.Close and watched.isVisible():
                 self._window_closes = True
+            elif kind == QEvent.Type.Close:
+                self.controller.close()  # It was never shown, so it is not hidden either.
             elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
                 self.controller.close()
         return bool(super().eventFilter(watched, event))

@@ -85,10 +85,6 @@ class SessionFiles(QObject):
         """Whether files are being looked for."""
         return self._looking.busy
 
-    def close(self) -> None:
-        """Stop looking."""
-        self._looking.close()
-
     def look_around(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
         handle, earlier, in_use = self._choices.handle, self._choices.earlier, self._choices.open_files()

@@ -70,6 +70,11 @@ class JobQueue(QObject):
         """Whether something runs or waits."""
         return self._current is not None or bool(self._waiting)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a worker computes, also where nobody is told of its end any more."""
+        return self._current is not None and bool(self._current.is_running)
+
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
         """Queue a job.
 
@@ -161,6 +166,11 @@ class FrameRun(QObject):
     def running(self) -> bool:
         """Whether the worker still lives."""
         return self._worker is not None
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the worker computes, also where nobody is told of its end any more."""
+        return self._worker is not None and bool(self._worker.is_running)
 
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
         """Begin; ``make(stop, progress)`` is called in the worker and returns the generator."""
