@@ -209,6 +209,7 @@ class SessionFiles(QObject):
             text += " That session was not closed in good order; every step is there."
         if len(earlier) > 1:
             text += f" {len(earlier) - 1} more in Session ▸ Recent."
+        text += " Until you choose, what you draw is kept apart."
         self._panel.offer.set_offer(text, str(last.path))
 
     def _take(self, opened: Opened) -> None:
