@@ -149,6 +149,17 @@ def test_a_click_before_the_time_slider_moves_is_kept(desk):
     assert handle.session.prompted_frames(1) == [2, 3]
 
 
+def test_a_run_right_after_the_contrast_limits_were_changed_sees_the_new_ones(desk, volume_data):
+    d = desk(volume_data, contrast_limits=(100, 900))
+    d.drag(0, 5, 5, 20, 20)
+    d.image.contrast_limits = (200, 400)
+    d.controller.propagate("both")
+    assert not d.controller.window.busy
+    d.settle()
+    assert d.session.window == (200, 400)
+    assert [s.name for s in d.session._history.steps][-1] == "propagate"
+
+
 def test_saving_right_after_a_click_saves_its_mask(desk, volume_data, tmp_path):
     d = desk(volume_data)
     d.controller.tools.take("point")

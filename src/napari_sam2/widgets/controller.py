@@ -199,6 +199,7 @@ class SegmentController(QObject):
             return
         self._flushing = True
         try:
+            self.window.flush()
             self.editing.take_strokes()
             if self._markers.isActive():
                 self._markers.stop()

@@ -55,6 +55,12 @@ class GreyWindow(QObject):
 
         self._controller.queue.submit(lambda: default_limits(image, grid), show, "Looking at the image…")
 
+    def flush(self) -> None:
+        """Tell at once what waits to be told."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._send()
+
     def close(self) -> None:
         """Stop."""
         self._timer.stop()

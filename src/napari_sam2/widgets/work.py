@@ -63,6 +63,7 @@ class JobQueue(QObject):
         self._current: Any = None
         self._done: Callable[[Any], None] | None = None
         self._closed = False
+        self._ended = threading.Event()
         self._count = 0
 
     @property
@@ -73,7 +74,7 @@ class JobQueue(QObject):
     @property
     def at_work(self) -> bool:
         """Whether a worker computes, also where nobody is told of its end any more."""
-        return self._current is not None and bool(self._current.is_running)
+        return self._current is not None and not self._ended.is_set()
 
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
         """Queue a job.
@@ -111,7 +112,8 @@ class JobQueue(QObject):
             return
         _, (job, done, text) = self._waiting.popitem(last=False)
         title = text.rstrip("….") or self._title
-        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job), done
+        self._ended = ended = threading.Event()
+        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job, ended), done
         self.busy_changed.emit(text)
         # A method of a QObject, so that every Qt binding delivers it on the main thread.
         self._current.returned.connect(self._finish)
@@ -156,6 +158,7 @@ class FrameRun(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.stop_requested = threading.Event()
+        self._ended = threading.Event()
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._started = time.monotonic()
         self._shown = ""
@@ -170,7 +173,7 @@ class FrameRun(QObject):
     @property
     def at_work(self) -> bool:
         """Whether the worker computes, also where nobody is told of its end any more."""
-        return self._worker is not None and bool(self._worker.is_running)
+        return self._worker is not None and not self._ended.is_set()
 
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
         """Begin; ``make(stop, progress)`` is called in the worker and returns the generator."""
@@ -180,6 +183,8 @@ class FrameRun(QObject):
                 yield from make(self.stop_requested, self._note)
             except Exception as error:  # noqa: BLE001 - reported on the main thread, in finished
                 self._error = error
+            finally:
+                self._ended.set()
 
         self._started = time.monotonic()
         self._worker = create_worker(Named.of(frames, self._title), _worker_class=_Cancellable)
@@ -226,11 +231,13 @@ class FrameRun(QObject):
         self.finished.emit(self.stop_requested.is_set(), self._error)
 
 
-def _outcome(job: Job) -> tuple[Any, Exception | None]:
+def _outcome(job: Job, ended: threading.Event) -> tuple[Any, Exception | None]:
     try:
         return job(), None
     except Exception as error:  # noqa: BLE001 - carried to the main thread, where the queue reports it
         return None, error
+    finally:
+        ended.set()
 
 
 def memory_in_use() -> int:
