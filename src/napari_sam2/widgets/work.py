@@ -158,7 +158,6 @@ class FrameRun(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.stop_requested = threading.Event()
-        self._ended = threading.Event()
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._started = time.monotonic()
         self._shown = ""
@@ -173,7 +172,7 @@ class FrameRun(QObject):
     @property
     def at_work(self) -> bool:
         """Whether the worker computes, also where nobody is told of its end any more."""
-        return self._worker is not None and not self._ended.is_set()
+        return self._worker is not None and bool(self._worker.is_running)
 
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
         """Begin; ``make(stop, progress)`` is called in the worker and returns the generator."""
@@ -183,8 +182,6 @@ class FrameRun(QObject):
                 yield from make(self.stop_requested, self._note)
             except Exception as error:  # noqa: BLE001 - reported on the main thread, in finished
                 self._error = error
-            finally:
-                self._ended.set()
 
         self._started = time.monotonic()
         self._worker = create_worker(Named.of(frames, self._title), _worker_class=_Cancellable)
