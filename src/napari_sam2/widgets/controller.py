@@ -147,9 +147,11 @@ class SegmentController(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something runs, waits, or is about to begin; after closing, whether a worker is still at it."""
-        if self._closed:
-            return self.queue.at_work or self.runs.at_work
+        """Whether something runs, waits, or is about to begin."""
+        try:
+            self.objectName()
+        except RuntimeError:
+            return False  # Gone with its window; no worker can report any more.
         waits = self._markers.isActive() or self._lost_layer.isActive() or self.window.busy
         waits = waits or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running

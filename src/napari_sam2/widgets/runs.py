@@ -50,11 +50,6 @@ class RunController(QObject):
         return self._run is not None
 
     @property
-    def at_work(self) -> bool:
-        """Whether a run computes, also where nobody is told of its end any more."""
-        return self._run is not None and self._run.at_work
-
-    @property
     def handle(self) -> SessionHandle | None:
         """The session that is running."""
         return self._handle

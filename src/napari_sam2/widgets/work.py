@@ -63,18 +63,12 @@ class JobQueue(QObject):
         self._current: Any = None
         self._done: Callable[[Any], None] | None = None
         self._closed = False
-        self._ended = threading.Event()
         self._count = 0
 
     @property
     def busy(self) -> bool:
         """Whether something runs or waits."""
         return self._current is not None or bool(self._waiting)
-
-    @property
-    def at_work(self) -> bool:
-        """Whether a worker computes, also where nobody is told of its end any more."""
-        return self._current is not None and not self._ended.is_set()
 
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
         """Queue a job.
@@ -112,8 +106,7 @@ class JobQueue(QObject):
             return
         _, (job, done, text) = self._waiting.popitem(last=False)
         title = text.rstrip("….") or self._title
-        self._ended = ended = threading.Event()
-        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job, ended), done
+        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job), done
         self.busy_changed.emit(text)
         # A method of a QObject, so that every Qt binding delivers it on the main thread.
         self._current.returned.connect(self._finish)
@@ -169,11 +162,6 @@ class FrameRun(QObject):
         """Whether the worker still lives."""
         return self._worker is not None
 
-    @property
-    def at_work(self) -> bool:
-        """Whether the worker computes, also where nobody is told of its end any more."""
-        return self._worker is not None and bool(self._worker.is_running)
-
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
         """Begin; ``make(stop, progress)`` is called in the worker and returns the generator."""
 
@@ -228,13 +216,11 @@ class FrameRun(QObject):
         self.finished.emit(self.stop_requested.is_set(), self._error)
 
 
-def _outcome(job: Job, ended: threading.Event) -> tuple[Any, Exception | None]:
+def _outcome(job: Job) -> tuple[Any, Exception | None]:
     try:
         return job(), None
     except Exception as error:  # noqa: BLE001 - carried to the main thread, where the queue reports it
         return None, error
-    finally:
-        ended.set()
 
 
 def memory_in_use() -> int:
