@@ -84,6 +84,20 @@ def test_marks_made_while_the_model_was_being_loaded_are_kept(desk, volume_data,
     again.close()
 
 
+def test_cancelling_a_run_that_has_ended_changes_nothing(desk, volume_data):
+    d = desk(volume_data)
+    d.drag(0, 5, 5, 20, 20)
+    d.predictor.delay = 0.02
+    d.controller.propagate("both")
+    d.qtbot.waitUntil(lambda: d.controller.runs.running, timeout=5000)
+    worker = d.controller.runs._run._worker
+    d.settle()
+    # As napari does with all workers that there ever were, when its window closes while another one runs.
+    worker.quit()
+    d.click(7, 30, 30)
+    assert d.labels[7, 30, 30] == 1
+
+
 def test_napari_is_told_what_its_workers_do(desk, volume_data, monkeypatch):
     made = []
     create = work.create_worker

@@ -212,6 +212,8 @@ class FrameRun(QObject):
         self.frame.emit(value)
 
     def _end(self) -> None:
+        # napari cancels those that have ended as well.
+        self._worker.on_quit = None
         self._worker = None
         self.finished.emit(self.stop_requested.is_set(), self._error)
 
