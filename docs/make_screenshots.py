@@ -21,8 +21,7 @@ from qtpy.QtCore import QCoreApplication
 
 from napari_sam2.engine.locate import MODELS_VARIABLE
 from napari_sam2.sample_data import load_sample
-from napari_sam2.widgets.places import FOLDER_VARIABLE, user_folder
-from napari_sam2.widgets.segment import SegmentWidget
+from napari_sam2.widgets.places import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
     from napari_sam2.layers.workspace import Workspace
@@ -44,8 +43,7 @@ def open_window(sample: str) -> tuple[napari.Viewer, SegmentController]:
         data, arguments, kind = layer
         if kind == "image":
             viewer.add_image(data, **arguments)
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Segment with SAM 2", area="right")
+    _, widget = viewer.window.add_plugin_dock_widget("napari-sam2", "Segment with SAM 2")
     settle(widget.controller)
     return viewer, widget.controller
 
@@ -201,11 +199,10 @@ def loop_pictures() -> None:
     controller.review.next_doubtful()
     shoot(viewer, controller, "loop_doubtful.png")
     kept = labels_of(controller).copy()
-    path = controller.panels.session.file_label.text()
     viewer.close()
     viewer, controller = open_window("ct_abdomen")
     controller.panels.advanced.expand(animate=False)
-    controller.files.open(str(user_folder() / "sessions" / path))
+    controller.panels.session.offer.continue_button.click()
     settle(controller)
     logger.info("reopened: %s", "the same masks" if np.array_equal(kept, labels_of(controller)) else "other masks")
     controller.choices.show_frame(worst)
@@ -241,12 +238,12 @@ def main() -> int:
     only = parser.parse_args().only
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        # Sessions of these windows are nobody's work.
-        os.environ[FOLDER_VARIABLE] = folder
-        os.environ[MODELS_VARIABLE] = folder  # and no model but the bundled one is here
-        for name, make in pictures.items():
-            if only in (None, name):
+    for name, make in pictures.items():
+        if only in (None, name):
+            with tempfile.TemporaryDirectory() as folder:
+                # Sessions of these windows are nobody's work, and none is asked about in the next one.
+                os.environ[FOLDER_VARIABLE] = folder
+                os.environ[MODELS_VARIABLE] = folder  # and no model but the bundled one is here
                 make()
     return 0
 

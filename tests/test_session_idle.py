@@ -321,7 +321,7 @@ def test_an_object_that_does_not_exist_is_an_error_that_lists_those_that_do(sess
 @pytest.mark.parametrize("frame", [SHAPE[0], -1, 2.5])
 def test_a_frame_that_does_not_exist_is_an_error(session, call, frame):
     before = state_of(session)
-    with pytest.raises(PromptError, match=f"Frame {frame} does not exist: the stack has frames 0 to {LAST}"):
+    with pytest.raises(PromptError, match=f"There is no slice {frame}: the image has slices 0 to {LAST}"):
         call(session, frame)
     assert state_of(session) == before
 

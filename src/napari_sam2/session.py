@@ -870,6 +870,19 @@ class VideoSession:
                 self._file.close()
                 self._file = None
 
+    def release(self) -> None:
+        """End the session as :meth:`close` does, also in the middle of a run: what that finishes later is not kept."""
+        with self._lock:
+            if self._run is None:
+                if not self._closed:
+                    self.close()
+                return
+            self._closed = True
+            if self._file is not None:
+                self._history.bind(None)
+                self._file.close()
+                self._file = None
+
     def _settings(self) -> dict[str, Any]:
         grid, state = self.grid, self._state
         return {

@@ -45,8 +45,8 @@ def test_kill_in_the_middle_of_a_run_then_recover_and_go_on(make_napari_viewer, 
     viewer.window.add_dock_widget(widget)
     controller = widget.controller
     qtbot.waitUntil(lambda: not controller.busy, timeout=20000)
-    assert widget.session.offer_button.text() == "Recover picture.sam2"
-    widget.session.offer_button.click()
+    assert "not closed in good order" in widget.session.offer.label.text()
+    widget.session.offer.continue_button.click()
     qtbot.waitUntil(lambda: not controller.busy, timeout=20000)
     session = controller.choices.handle.session
     kept = set(session.scores(1).index)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,8 @@ import napari_sam2 as ns
 from napari_sam2.errors import SessionFileError
 from napari_sam2.io.napari_reader import read_layers
 from napari_sam2.sample_data import sample_path
+from napari_sam2.widgets import earlier
+from napari_sam2.widgets.earlier import undecided_folder
 from napari_sam2.widgets.places import Recent, new_place, peek, user_folder
 
 
@@ -59,23 +63,185 @@ def test_an_image_from_no_file_is_kept_in_the_users_folder(desk, volume_data):
     d.click(5, 20, 25)
     assert d.session.path == user_folder() / "sessions" / "picture.sam2"
     d.controller.close()
-    again = desk(volume_data)
+    again = desk(volume_data + 1)
     again.click(5, 20, 25)
     assert again.session.path.name == "picture-2.sam2"
 
 
-def test_an_earlier_session_of_the_image_is_offered_and_never_overwritten(file_desk, image_file):
-    d = file_desk()
+def shown(widget):
+    """What the widget asks about earlier sessions, empty where it asks nothing."""
+    return widget.session.offer.label.text() if widget.session.offer.isVisibleTo(widget) else ""
+
+
+def crash(session):
+    """Leave a session as a killed process does: the file as it is, unlocked, not marked as closed."""
+    session._file.abandon()
+    session._file = None
+    session._history.bind(None)
+
+
+@pytest.fixture(params=["beside the image", "in the user's folder"])
+def image_desk(request, desk, file_desk, volume_data):
+    """``make() → Desk`` with the same image each time, from a file and from none."""
+    return file_desk if request.param == "beside the image" else lambda: desk(volume_data)
+
+
+@pytest.mark.parametrize("end", ["closed", "crashed"])
+def test_an_earlier_session_of_the_image_is_offered_until_one_is_chosen(image_desk, end):
+    d = image_desk()
     d.drag(5, 5, 5, 20, 20)
+    path = d.session.path
+    if end == "crashed":
+        crash(d.session)
     d.controller.close()
-    first = image_file.with_name("ct.sam2").read_bytes()
-    ignoring = file_desk()
-    ignoring.settle()
-    assert ignoring.widget.session.offer_button.text() == "Go on with ct.sam2"
-    ignoring.click(2, 20, 25)
-    assert ignoring.session.path.name == "ct-2.sam2"
-    assert not ignoring.widget.session.offer_button.isVisibleTo(ignoring.widget)
-    assert image_file.with_name("ct.sam2").read_bytes() == first
+    first = path.read_bytes()
+    again = image_desk()
+    again.settle()
+    assert "You worked on this image" in shown(again.widget)
+    assert ("not closed in good order" in shown(again.widget)) == (end == "crashed")
+    again.click(2, 20, 25)
+    assert again.labels[2, 20, 25] == 1
+    assert shown(again.widget)
+    assert path.read_bytes() == first
+    assert [p.name for p in path.parent.glob("*.sam2")] == [path.name]
+    again.widget.session.offer.continue_button.click()
+    again.settle()
+    assert not shown(again.widget)
+    assert again.session.path == path
+    assert again.session.prompted_frames(1) == [5]
+    assert not again.labels[2].any()
+    assert "What was drawn before is kept in" in again.widget.status.text()
+
+
+def test_starting_anew_takes_what_was_drawn_into_a_new_file(image_desk):
+    d = image_desk()
+    d.drag(5, 5, 5, 20, 20)
+    path = d.session.path
+    d.controller.close()
+    first = path.read_bytes()
+    again = image_desk()
+    again.click(2, 20, 25)
+    apart = again.session.path
+    assert apart.parent == undecided_folder().resolve()
+    again.widget.session.offer.anew_button.click()
+    again.settle()
+    assert not shown(again.widget)
+    assert again.session.path == path.with_name(f"{path.stem}-2.sam2")
+    assert again.session.prompted_frames(1) == [2]
+    assert path.read_bytes() == first
+    assert not apart.exists()
+    assert again.session.path.name in again.widget.status.text()
+    again.controller.choices.choose_axis("y")
+    again.settle()
+    assert not shown(again.widget)
+
+
+def test_starting_anew_before_the_first_mark_keeps_the_file_beside_the_others(image_desk):
+    d = image_desk()
+    d.click(5, 20, 25)
+    path = d.session.path
+    d.controller.close()
+    again = image_desk()
+    again.settle()
+    again.widget.session.offer.anew_button.click()
+    again.click(2, 20, 25)
+    assert again.session.path == path.with_name(f"{path.stem}-2.sam2")
+
+
+def test_a_mark_before_the_look_for_earlier_sessions_ended_begins_no_second_file(image_desk, monkeypatch):
+    d = image_desk()
+    d.click(5, 20, 25)
+    path = d.session.path
+    d.controller.close()
+    find = earlier.earlier_sessions
+    monkeypatch.setattr(earlier, "earlier_sessions", lambda *a: (time.sleep(0.5), find(*a))[1])
+    again = image_desk()
+    again.click(2, 20, 25)
+    assert shown(again.widget)
+    assert [p.name for p in path.parent.glob("*.sam2")] == [path.name]
+
+
+def test_work_that_was_never_decided_on_is_offered_the_next_time(image_desk):
+    d = image_desk()
+    d.click(5, 20, 25)
+    d.controller.close()
+    d = image_desk()
+    d.click(2, 20, 25)
+    d.controller.close()
+    again = image_desk()
+    again.settle()
+    assert "1 more in Session" in shown(again.widget)
+    again.widget.session.offer.continue_button.click()
+    again.settle()
+    assert again.session.prompted_frames(1) == [2]
+
+
+def test_of_several_sessions_the_newest_is_offered_and_the_others_are_in_recent(image_desk):
+    paths = []
+    for frame in (3, 6, 9):
+        d = image_desk()
+        d.settle()
+        if paths:
+            d.widget.session.offer.anew_button.click()
+        d.click(frame, 20, 25)
+        paths.append(d.session.path)
+        d.controller.close()
+    os.utime(paths[1])
+    again = image_desk()
+    again.settle()
+    assert "2 more in Session" in shown(again.widget)
+    listed = [a.text().split()[0] for a in again.widget.session.recent_menu.actions()]
+    assert sorted(listed) == sorted(p.name for p in paths)
+    again.widget.session.offer.continue_button.click()
+    again.settle()
+    assert again.session.prompted_frames(1) == [6]
+
+
+def test_another_image_of_the_same_shape_is_not_asked_about(desk, volume_data):
+    d = desk(volume_data)
+    d.click(5, 20, 25)
+    d.controller.close()
+    again = desk(volume_data + 1)
+    again.settle()
+    assert not shown(again.widget)
+    again.controller.choices.choose_image(again.viewer.add_image(volume_data, name="the first"))
+    again.settle()
+    assert shown(again.widget)
+    again.controller.choices.choose_image(again.image)
+    assert not shown(again.widget)
+
+
+def test_time_points_are_asked_about_one_by_one(desk):
+    film = np.random.default_rng(0).integers(0, 1000, (3, 6, 40, 50)).astype(np.int16)
+
+    def at(d, t):
+        d.viewer.dims.set_current_step(0, t)
+        d.controller.choices.choose_axis("z")
+        d.settle()
+
+    d = desk(film)
+    for t in (0, 1):
+        at(d, t)
+        d.click(t, 2 + t, 20, 25)
+    d.controller.close()
+    again = desk(film)
+    for t in (0, 1):
+        at(again, t)
+        assert shown(again.widget)
+        again.widget.session.offer.continue_button.click()
+        again.settle()
+        assert again.session.prompted_frames(1) == [2 + t]
+    at(again, 2)
+    assert not shown(again.widget)
+
+
+def test_where_a_session_is_kept_is_said_once(desk, volume_data):
+    d = desk(volume_data)
+    d.click(5, 20, 25)
+    assert f"Every step is kept in {d.session.path}" in d.widget.status.text()
+    d.controller.say("Something else.")
+    d.click(6, 20, 25)
+    assert "Every step" not in d.widget.status.text()
 
 
 def test_opening_brings_back_image_window_axis_marks_and_labels(file_desk, make_napari_viewer, qtbot):
@@ -136,17 +302,17 @@ def test_opening_takes_the_image_that_is_in_the_viewer(desk, volume_data):
     assert again.labels[5, 20, 25] == 1
 
 
-def test_a_session_that_was_not_closed_is_offered_for_recovery(desk, volume_data):
+def test_a_crashed_session_of_another_image_is_offered_for_recovery(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
     path = d.session.path
-    # What a killed process leaves: the file as it is, unlocked, not marked as closed.
-    d.session._file.abandon()
-    d.session._file = None
-    d.session._history.bind(None)
-    again = desk(volume_data)
+    crash(d.session)
+    again = desk(volume_data[:6])
+    again.viewer.add_image(volume_data, name="picture")
+    again.controller.choices.choose_image(again.image)
     again.settle()
     panel = again.widget.session
+    assert not shown(again.widget)
     assert panel.offer_button.text() == f"Recover {path.name}"
     assert [a.text().split()[0] for a in panel.recover_menu.actions()] == [path.name]
     panel.offer_button.click()

@@ -224,6 +224,23 @@ def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[Promp
     return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
 
 
+def rebased(before: FramePrompts | None, after: FramePrompts | None, now: FramePrompts | None) -> FramePrompts | None:
+    """What becomes of a change from ``before`` to ``after`` where the prompts are others ``now``; None for none."""
+    if now == before:
+        return after
+    old, new, here = (p or FramePrompts() for p in (before, after, now))
+    rows = list(zip(here.points, here.labels, strict=True))
+    come = list(zip(new.points, new.labels, strict=True))
+    for row in zip(old.points, old.labels, strict=True):
+        if row in come:
+            come.remove(row)
+        elif row in rows:
+            rows.remove(row)
+    rows += come
+    box = here.box if new.box == old.box else new.box
+    return FramePrompts(tuple(p for p, _ in rows), tuple(s for _, s in rows), box) or None
+
+
 def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:
     """Make the layers show exactly these prompts on the grid; markers of other grids stay.
 

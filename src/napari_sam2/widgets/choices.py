@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,15 +22,16 @@ from napari_sam2.layers.image import (
 )
 from napari_sam2.layers.naming import assumed_axes, axes_choices, layer_axes, letters_of
 from napari_sam2.layers.workspace import Hooks, Workspace
+from napari_sam2.widgets.earlier import ImageSessions, undecided_folder
 from napari_sam2.widgets.handle import SessionHandle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from napari.components import ViewerModel
 
     from napari_sam2.session import VideoSession
+    from napari_sam2.widgets.places import Autosave
     from napari_sam2.widgets.shelf import PredictorShelf
     from napari_sam2.widgets.source_panel import SourcePanel
 
@@ -49,6 +51,7 @@ class Choices(QObject):
         Gives a session a file.
     """
 
+    about_to_change = Signal()
     changed = Signal()
     markers_changed = Signal()
     tool_changed = Signal()
@@ -65,7 +68,7 @@ class Choices(QObject):
         viewer: ViewerModel,
         panel: SourcePanel,
         shelf: PredictorShelf,
-        autosave: Callable[[VideoSession], None] | None = None,
+        autosave: Autosave,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -77,6 +80,7 @@ class Choices(QObject):
         self._autosave = autosave
         self._workspaces: dict[int, Workspace] = {}
         self._handles: dict[int, dict[Any, SessionHandle]] = {}
+        self._earlier: dict[int, ImageSessions] = {}
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
         panel.axes_chosen.connect(self.choose_axes)
@@ -117,12 +121,27 @@ class Choices(QObject):
             volume = volume_from_layer(self.image)
             grid = FrameGrid.of(volume, self.axis, dict(self._at), self._shown_channel())
             grid = grid_for_layers(self.image, grid)
-            handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, self._autosave)
+            keep = partial(self._keep, self._earlier[id(self.image)])
+            handles[key] = SessionHandle(volume, grid, self.window(), self.shelf, keep)
         return handles[key]
+
+    @property
+    def earlier(self) -> ImageSessions | None:
+        """The earlier sessions of the current image."""
+        return None if self.image is None else self._earlier[id(self.image)]
+
+    def _keep(self, earlier: ImageSessions, session: VideoSession) -> None:
+        """Give a session its file: apart from the others as long as the user has not chosen; called in a worker."""
+        asks = self._autosave.on and earlier.asks(session.volume, session.grid)
+        self._autosave(session, undecided_folder() if asks else None)
 
     def window(self) -> tuple[float, float] | None:
         """Return the values that are shown as black and white, which are those that the model gets."""
         return None if self.image is None else shown_window(self.image)
+
+    def handles(self) -> list[SessionHandle]:
+        """All sessions of the current image."""
+        return [] if self.image is None else list(self._handles[id(self.image)].values())
 
     def siblings(self) -> list[SessionHandle]:
         """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
@@ -159,6 +178,7 @@ class Choices(QObject):
         """Work on another image; the markers of the one before are hidden, its session is kept."""
         if not (image is None or isinstance(image, Image)) or image is self.image:
             return
+        self.about_to_change.emit()
         if self.workspace is not None:
             self.workspace.set_prompts_visible(False)
         self._watch(False)
@@ -188,6 +208,7 @@ class Choices(QObject):
         """Follow the image along another axis."""
         if self.image is None or axis == self.axis or not (axis is None or axis in "tzyx"):
             return
+        self.about_to_change.emit()
         self.axis = axis
         self._at = self._fixed()
         self._turn_and_tell()
@@ -200,6 +221,7 @@ class Choices(QObject):
             return
         if handle.window is not None and not image.rgb:
             image.contrast_limits = handle.window
+        self.about_to_change.emit()
         try:
             for axis, index in handle.grid.at:
                 self._go_to(image, axis, index)
@@ -214,6 +236,7 @@ class Choices(QObject):
         if before is not None:
             self.dropped.emit([before])
         handles[self.axis, self._at] = handle
+        self._earlier[id(image)].go_on(handle.grid)
         self._show_axes()
         self._turn_and_tell()
 
@@ -279,6 +302,7 @@ class Choices(QObject):
             )
             self._workspaces[id(image)] = Workspace(self.viewer, image, hooks)
             self._handles[id(image)] = {}
+            self._earlier[id(image)] = ImageSessions(self._autosave.recent)
         else:
             self._workspaces[id(image)].set_prompts_visible(True)
         self._at = self._fixed()
@@ -329,6 +353,7 @@ class Choices(QObject):
         if not isinstance(layer, Image):
             return
         if layer is self.image:
+            self.about_to_change.emit()
             self._watch(False)
             self.image = None
         self._drop(id(layer))
@@ -342,20 +367,28 @@ class Choices(QObject):
         workspace = self._workspaces.pop(key, None)
         if workspace is not None:
             workspace.remove_prompt_layers()
+            del self._earlier[key]
             self.dropped.emit(list(self._handles.pop(key, {}).values()))
 
     def _on_step(self, event: Any = None) -> None:
         at = self._fixed()
+        if at != self._at or self._shows_other_channel():
+            self.about_to_change.emit()
         if at != self._at or self._follow_channel():
             self._at = at
             self.changed.emit()
         else:
             self.frame_changed.emit()
 
+    def _shows_other_channel(self) -> bool:
+        """Whether the viewer shows another channel than the one that the session looks at."""
+        handle, channel = self.handle, self._shown_channel()
+        return handle is not None and channel is not None and handle.grid.channels != (channel,)
+
     def _follow_channel(self) -> bool:
         """Take the shown channel, where nothing has been done with another one yet; whether that is a change."""
-        handle, channel = self.handle, self._shown_channel()
-        if self.image is None or handle is None or channel is None or handle.grid.channels == (channel,):
+        handle = self.handle
+        if self.image is None or handle is None or not self._shows_other_channel():
             return False
         if handle.session is not None or handle.waits:
             return False
@@ -376,6 +409,7 @@ class Choices(QObject):
         # Other values under the same name: nothing that was computed holds any more.
         self.dropped.emit(list(self._handles[id(image)].values()))
         self._handles[id(image)] = {}
+        self._earlier[id(image)] = ImageSessions(self._autosave.recent)
         old = "" if workspace.fits() else workspace.leave_labels()
         if workspace.ndim != image.ndim:
             # Marks of three axes have no place in a picture of two.

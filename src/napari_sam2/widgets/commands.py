@@ -17,6 +17,7 @@ from napari_sam2.io.mesh import object_mesh
 from napari_sam2.layers.geometry import geometry_of
 from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
 from napari_sam2.layers.naming import VOLUME_KEY
+from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 def open_labels(viewer: napari.viewer.Viewer) -> None:
     """Ask for a file of labels and show it on the grid of the selected image, or of the only one."""
+    viewer = unwrapped(viewer)
     images = [layer for layer in viewer.layers if isinstance(layer, Image)]
     active = viewer.layers.selection.active
     image = active if isinstance(active, Image) else images[0] if len(images) == 1 else None
@@ -66,6 +68,7 @@ def add_labels(viewer: ViewerModel, image: Image, path: Path) -> Labels:
 
 def name_label(viewer: napari.viewer.Viewer) -> None:
     """Ask for the name of the selected label of the active Labels layer; its table and a DICOM-SEG get it."""
+    viewer = unwrapped(viewer)
     from napari_sam2.widgets.code_picker import CodePicker
 
     layer = viewer.layers.selection.active
@@ -104,6 +107,7 @@ def set_label_name(layer: Labels, label: int, name: str) -> None:
 
 def show_surface(viewer: napari.viewer.Viewer) -> None:
     """Show the selected label of the active Labels layer as a surface, and turn to three dimensions."""
+    viewer = unwrapped(viewer)
     layer = viewer.layers.selection.active
     if not isinstance(layer, Labels):
         show_info("Select a Labels layer first, and the label in it.")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 from napari.utils.notifications import show_warning
 from qtpy.QtCore import QObject, QTimer
 
-from napari_sam2.errors import NapariSam2Error, SessionBusyError
+from napari_sam2.errors import NapariSam2Error, SessionBusyError, WriteError
 from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
 from napari_sam2.widgets.buttons import call_frames
 from napari_sam2.widgets.choices import Choices
+from napari_sam2.widgets.door import call_first
 from napari_sam2.widgets.editing import Editing
 from napari_sam2.widgets.foresight import Foresight
 from napari_sam2.widgets.grey_window import GreyWindow
@@ -67,12 +68,14 @@ class SegmentController(QObject):
         super().__init__(parent)
         self.viewer = viewer
         self.panels = panels
-        self.queue = JobQueue(self)
+        # Until everything is there.
+        self._flushing = True
+        call_first([*vars(panels).values(), panels.session.offer], self.flush)
+        self.queue = JobQueue(self, first=self.flush)
         self.runs = RunController(self)
         recent = Recent()
         self.autosave = Autosave(recent)
         self.choices = Choices(viewer, panels.source, PredictorShelf(load), self.autosave, self)
-        self._retired: list[SessionHandle] = []
         self._closed = False
         self._stopped: set[int] = set()
         self._chosen_for: Workspace | None = None
@@ -81,6 +84,10 @@ class SegmentController(QObject):
         self._markers = QTimer(self)
         self._markers.setSingleShot(True)
         self._markers.timeout.connect(self._on_markers)
+        # Marks that went with their layer; not flushed, because the image may be on its way out as well.
+        self._lost_layer = QTimer(self)
+        self._lost_layer.setSingleShot(True)
+        self._lost_layer.timeout.connect(self._on_markers)
         self.keys = KeyBinder(
             {
                 "P": lambda: self.tools.take("point"),
@@ -98,7 +105,8 @@ class SegmentController(QObject):
                 "Control-Z": lambda: self.step(back=True),
                 "Control-Shift-Z": lambda: self.step(back=False),
                 "Escape": lambda: self.tools.put_down(),
-            }
+            },
+            self.flush,
         )
         self.tools = Tools(self.choices, panels.prompt, self.keys, self._current_labels, self)
         self.window = GreyWindow(self)
@@ -109,6 +117,7 @@ class SegmentController(QObject):
         self.foresight = Foresight(self)
         self.models = Models(self, panels.source.model, panels.advanced)
         self._connect()
+        self._flushing = False
         self.keys.bind([viewer])
         self.choices.refresh_images(viewer.layers.selection.active)
         self.refresh()
@@ -117,6 +126,7 @@ class SegmentController(QObject):
 
     def _connect(self) -> None:
         panels, choices = self.panels, self.choices
+        choices.about_to_change.connect(self.flush)
         choices.changed.connect(self._on_choice)
         choices.markers_changed.connect(self._markers.start)
         choices.dropped.connect(self._retire)
@@ -130,16 +140,23 @@ class SegmentController(QObject):
         panels.advanced.autosave_changed.connect(self.set_autosave)
         self.queue.busy_changed.connect(self._on_busy)
         self.queue.failed.connect(self.report)
+        self.runs.cancelled.connect(self.close)
         self.runs.progressed.connect(panels.run.set_progress)
         self.runs.progressed.connect(lambda *_: self.review.tick())
         self.runs.progressed.connect(lambda *_: self._show_status())
         self.runs.finished.connect(self._on_run_finished)
+        self.viewer.layers.events.removing.connect(self._on_layer_removing)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
     def busy(self) -> bool:
         """Whether something runs, waits, or is about to begin."""
-        waits = self._markers.isActive() or self.window.busy or self.editing.busy or self.files.busy
+        try:
+            self.objectName()
+        except RuntimeError:
+            return False  # Gone with its window; no worker can report any more.
+        waits = self._markers.isActive() or self._lost_layer.isActive() or self.window.busy
+        waits = waits or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 
     # ------------------------------------------------------------------ marks and answers
@@ -151,8 +168,9 @@ class SegmentController(QObject):
         bad_box = workspace.tidy_boxes(handle.grid)
         self.editing.take_drawings(workspace, handle)
         bad_point = workspace.tidy_points(handle.grid)
-        if self._note_markers(workspace, handle):
-            self.answer_waiting_marks()
+        self._note_markers(workspace, handle)
+        # Also those that were noted while a result was being drawn.
+        self.answer_waiting_marks()
         if bad_box:
             word = frame_word(handle.grid.frame_axis)
             self.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
@@ -169,8 +187,8 @@ class SegmentController(QObject):
         if self.models.why_not:
             self.say(f"Marks are kept, but {self.models.why_not}")
             return
-        preview = self.panels.prompt.preview_box.isChecked()
-        self.submit(lambda h: h.sync(preview), self._computing(), key=("sync", id(handle)))
+        preview, noted = self.panels.prompt.preview_box.isChecked(), handle.noted
+        self.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(handle)))
 
     def _computing(self) -> str:
         shelf = self.choices.shelf
@@ -179,20 +197,30 @@ class SegmentController(QObject):
     def _note_markers(self, workspace: Workspace, handle: SessionHandle) -> bool:
         now = workspace.read(handle.grid)
         changes = changed_prompts(handle.seen, now)
-        handle.seen = now
         handle.note(changes)
+        handle.seen = now
         return bool(changes)
 
-    def _flush(self) -> None:
-        """Hand over what was drawn a moment ago: it is a step of its own, before the one to come."""
-        self.editing.take_strokes()
-        if self._markers.isActive():
-            self._markers.stop()
-            self._on_markers()
+    def flush(self) -> None:
+        """Hand over what was drawn a moment ago: it is a step of its own, before the one to come.
+
+        Called before whatever the user asks for (keys, panels), before any work is queued, and before another image,
+        axis or index is shown; an act of another kind calls it first.
+        """
+        if self._flushing or self._closed:
+            return
+        self._flushing = True
+        try:
+            self.window.flush()
+            self.editing.take_strokes()
+            if self._markers.isActive():
+                self._markers.stop()
+                self._on_markers()
+        finally:
+            self._flushing = False
 
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
-        self._flush()
         frame = self.choices.shown_frame()
         self.submit(lambda h: h.answer(frame), self._computing())
 
@@ -201,7 +229,7 @@ class SegmentController(QObject):
         if self.runs.running:
             self.report(SessionBusyError("A run is under way; stop it before you undo or redo."))
             return
-        self._flush()
+        self.flush()
         handle = self.choices.handle
         if handle is None or (handle.session is None and not self.queue.busy):
             return
@@ -251,8 +279,12 @@ class SegmentController(QObject):
             self._last_words = ""
 
         def work() -> Update | None:
-            # The image may have been removed meanwhile.
-            return None if handle.closed else job(handle)
+            try:
+                return None if handle.closed else job(handle)
+            except SessionBusyError:
+                if handle.closed:
+                    return None  # The image was removed meanwhile.
+                raise
 
         def done(update: Update | None) -> None:
             if update is not None:
@@ -323,11 +355,8 @@ class SegmentController(QObject):
         workspace, handle = self.choices.workspace, self.choices.handle
         if workspace is None or handle is None or self.runs.running:
             return
-        self.editing.take_strokes()
-        self._markers.stop()
-        self.editing.take_drawings(workspace, handle)
-        self._note_markers(workspace, handle)
-        frames = self.panels.run.frames()
+        self.flush()
+        frames, noted = self.panels.run.frames(), handle.noted
 
         def begin(update: Update) -> None:
             self.apply(workspace, handle, update)
@@ -340,7 +369,7 @@ class SegmentController(QObject):
                 self.refresh()
 
         def prepare() -> Update:
-            update = handle.sync(preview=False)
+            update = handle.sync(preview=False, noted=noted)
             self.foresight.apply(handle)
             return update
 
@@ -352,9 +381,6 @@ class SegmentController(QObject):
         self.panels.run.clear_progress()
         self._last_words = text
         (self._stopped.add if stopped else self._stopped.discard)(id(handle))
-        for old in [h for h in self._retired if h is handle]:
-            self._retired.remove(old)
-            old.close()
         if self._closed:
             return
         for note in self.choices.shelf.news():
@@ -365,28 +391,35 @@ class SegmentController(QObject):
             self.report(error)
 
     def _retire(self, handles: list[SessionHandle]) -> None:
-        """Close sessions that are no longer wanted; the one that runs is closed when its frame is done."""
+        """Close sessions that are no longer wanted, with all that was drawn in them."""
         for handle in handles:
             self._stopped.discard(id(handle))
             if handle is self.runs.handle:
-                self._retired.append(handle)
                 self.runs.abandon()
-            else:
-                handle.close()
+            try:
+                for warning in handle.tell_the_rest().warnings:
+                    show_warning(warning)
+                self.editing.keep_the_rest(handle)
+            except NapariSam2Error as error:
+                show_warning(str(error))
+            handle.close()
 
     # ------------------------------------------------------------------ saving
 
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
         workspace, handle = self.choices.workspace, self.choices.handle
-        if workspace is None or handle is None or workspace.painting is None:
+        if workspace is None or handle is None:
             return
-        data, volume = workspace.painting.array.copy(), handle.volume
+        volume = handle.volume
 
         def write() -> str:
             import napari_sam2
 
-            napari_sam2.write_labels(path, data, volume)
+            # Only now: what was asked for before may have made, or changed, them.
+            if workspace.painting is None:
+                raise WriteError(f"{path} was not written: there are no labels yet. Mark an object first.")
+            napari_sam2.write_labels(path, workspace.painting.array.copy(), volume)
             return f"Saved {path}."
 
         self._last_words = ""
@@ -434,13 +467,19 @@ class SegmentController(QObject):
         self.files.look_around()
         self.refresh()
 
+    def _on_layer_removing(self, event: Any) -> None:
+        # Afterwards the marks and strokes on it cannot be read any more.
+        workspace, layer = self.choices.workspace, self.viewer.layers[event.index]
+        if workspace is not None and layer in (workspace.points, workspace.boxes, workspace.labels):
+            self.flush()
+
     def _on_layer_removed(self, event: Any) -> None:
         self.keys.unbind(event.value)
         workspace = self.choices.workspace
         if event.value is self.runs.labels:
             self.runs.abandon("The labels layer was deleted, which ended the run; Continue brings it back.")
         if workspace is not None and event.value in (workspace.points, workspace.boxes):
-            self._markers.start()
+            self._lost_layer.start()
         self.refresh()
 
     def say(self, text: str) -> None:
@@ -524,33 +563,24 @@ class SegmentController(QObject):
         parts = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
         return " · ".join(p for p in parts if p)
 
-    def _keep_the_last_marks(self) -> None:
-        """Tell the session what it has not been told yet, without asking for an answer."""
-        self._markers.stop()
-        self.queue.close()
-        workspace, handle = self.choices.workspace, self.choices.handle
-        if workspace is None or handle is None or handle.session is None:
-            return
-        try:
-            self._note_markers(workspace, handle)
-            handle.sync(preview=False)
-            self.editing.close()
-        except NapariSam2Error as error:
-            show_warning(str(error))
-
     def close(self) -> None:
         """Stop what runs, give the keys back, and take the prompt layers out of the viewer."""
         if self._closed:
             return
+        # No worker is begun from here on: napari may be counting those that it has to stop.
+        for queue in self.findChildren(JobQueue):
+            queue.close()
+        self.flush()
         self._closed = True
-        self._keep_the_last_marks()
         self.window.close()
         self.review.close()
-        self.files.close()
         self.models.close()
-        self.foresight.close()
         self.tools.close()
+        self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()
-        self.runs.stop()
         self.choices.close()
+        self.runs.abandon()
+        self.foresight.close()
+        for timer in self.findChildren(QTimer):
+            timer.stop()

@@ -60,7 +60,7 @@ class Editing(QObject):
             self._controller.submit(partial(self._keep, stroke), "Keeping the edit…", handle=stroke.owner)
 
     def _keep(self, stroke: Stroke, handle: SessionHandle) -> Update:
-        # Once more would change nothing, should the widget be closed in this moment.
+        # Once more would change nothing, should the session be closed in this moment.
         with suppress(ValueError):
             self._waiting.remove(stroke)
         return handle.edit(stroke)
@@ -73,12 +73,11 @@ class Editing(QObject):
             mask, inside = drawing.fill(handle.grid.frame_shape), self._controller.tools.positive
             self._controller.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
 
-    def close(self) -> None:
-        """Keep what was drawn and has not reached its session yet; called when nothing waits in the queue any more."""
-        self.take_strokes()
+    def keep_the_rest(self, handle: SessionHandle) -> None:
+        """Keep at once what was drawn and has not reached its session yet, which is about to be closed."""
         for stroke in list(self._waiting):
-            if stroke.owner.session is not None:
-                self._keep(stroke, stroke.owner)
+            if stroke.owner is handle:
+                self._keep(stroke, handle)
 
 
 def _fill(drawing: Drawing, mask: NDArray[np.bool_], inside: bool, handle: SessionHandle) -> Update:

@@ -49,7 +49,7 @@ class Foresight(QObject):
         super().__init__(controller)
         self._controller = controller
         self._run, self._advanced = controller.panels.run, controller.panels.advanced
-        self._queue = JobQueue(self)
+        self._queue = JobQueue(self, "working ahead")
         self._queue.failed.connect(self._on_failed)
         self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
         self._outlook: Outlook | None = None

@@ -62,6 +62,12 @@ class GreyWindow(QObject):
 
         self._controller.queue.submit(look, show, "Looking at the image…")
 
+    def flush(self) -> None:
+        """Tell at once what waits to be told."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._send()
+
     def close(self) -> None:
         """Stop."""
         self._timer.stop()

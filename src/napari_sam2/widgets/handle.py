@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import PromptError, ReadError, SessionBusyError, SessionFileError
-from napari_sam2.layers.prompts import FramePrompts
+from napari_sam2.layers.prompts import FramePrompts, rebased
 from napari_sam2.wording import frame_word
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.axes import FrameGrid
+    from napari_sam2.engine.predictor import VideoPredictor
     from napari_sam2.layers.painting import Stroke
     from napari_sam2.layers.prompts import PromptKey, PromptTable
     from napari_sam2.masks import Overlap
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 Index = tuple[int | slice, ...]
+# Prompts before and after, None for none.
+Change = tuple["FramePrompts | None", "FramePrompts | None"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,22 @@ class Update:
     outline: Outline | None = None
     prompts: PromptTable | None = None
     warnings: list[str] = field(default_factory=list)
+
+
+class NotLoaded:
+    """Stands for a model in a session that only keeps marks."""
+
+    device = "cpu"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, frames: Any, *, zoom: Any = "auto", exact: bool = False) -> Any:
+        """Nothing is computed."""
+        raise NotImplementedError
+
+    def unload(self) -> None:
+        """Nothing is loaded."""
 
 
 class SessionHandle:
@@ -94,24 +113,20 @@ class SessionHandle:
         self._looked_at: dict[PromptKey, int] = {}
         self._overlap: Overlap | None = None
         self._shelf = shelf
-        self._pending: dict[PromptKey, FramePrompts | None] = {}
-        # Marks that the user took away with one hand are one step: sets of keys, as they were noted.
-        self._taken_together: list[set[PromptKey]] = []
+        # How often something was noted, and what of it the session was not told yet: each time with its number.
+        self.noted = 0
+        self._pending: list[tuple[int, dict[PromptKey, Change]]] = []
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ on the main thread
 
     def note(self, changes: Iterable[tuple[PromptKey, FramePrompts | None]]) -> None:
-        """Remember changed prompts until :meth:`sync`; a later change of the same frame and object replaces it."""
-        listed = list(changes)
-        with self._lock:
-            for key, _ in listed:
-                # A later change counts as the later one.
-                self._pending.pop(key, None)
-            self._pending.update(listed)
-            gone = {key for key, prompts in listed if not prompts}
-            if len(gone) > 1:
-                self._taken_together.append(gone)
+        """Remember how prompts differ from those in :attr:`seen`, until :meth:`sync`."""
+        noted = {key: (self.seen.get(key), prompts or None) for key, prompts in changes}
+        if noted:
+            with self._lock:
+                self.noted += 1
+                self._pending.append((self.noted, noted))
 
     @property
     def waits(self) -> bool:
@@ -119,10 +134,20 @@ class SessionHandle:
         return bool(self._pending)
 
     def with_pending(self, table: PromptTable) -> dict[PromptKey, FramePrompts]:
-        """The session's prompts with the changes that it has not been told yet."""
+        """The session's prompts with the changes that it has not been told yet, which build on these from now on.
+
+        What was drawn while an undo or a reset was on its way does not bring back what that took away.
+        """
+        merged = dict(table)
         with self._lock:
-            merged = {**table, **self._pending}
-        return {key: prompts for key, prompts in merged.items() if prompts}
+            for _, noted in self._pending:
+                for key, (before, after) in noted.items():
+                    now = merged.pop(key, None)
+                    new = rebased(before, after, now)
+                    noted[key] = now, new
+                    if new is not None:
+                        merged[key] = new
+        return merged
 
     def note_seen(self, frame: int) -> None:
         """Remember that the user looked at the masks of a frame."""
@@ -147,40 +172,70 @@ class SessionHandle:
         if self.session is not None:
             if self.session.predictor is not predictor:
                 self.session.use(predictor)
-        else:
-            from napari_sam2.session import VideoSession
-
-            self.session = VideoSession(
-                predictor,
-                self.volume,
-                frame_axis=self.grid.frame_axis,
-                window=self.window,
-                at=dict(self.grid.at),
-                channel=self.grid.channels or None,
-                overlap=self._overlap or "keep",
-            )
-        return self.session
-
-    def sync(self, preview: bool) -> Update:
-        """Tell the session what changed and, if wanted, ask for the masks of the frames concerned."""
+            return self.session
+        session = self._new_session(predictor)
         with self._lock:
-            if self.session is None and not any(self._pending.values()):
-                # Marks that came and went before there was a session need none, and no model.
-                self._pending.clear()
-                return Update()
+            if self.closed:
+                # While the model was being loaded; whoever closed it kept the marks.
+                raise SessionBusyError("The session was closed.")
+            self.session = session
+        return session
+
+    def _new_session(self, predictor: VideoPredictor) -> VideoSession:
+        from napari_sam2.session import VideoSession
+
+        return VideoSession(
+            predictor,
+            self.volume,
+            frame_axis=self.grid.frame_axis,
+            window=self.window,
+            at=dict(self.grid.at),
+            channel=self.grid.channels or None,
+            overlap=self._overlap or "keep",
+        )
+
+    def sync(self, preview: bool, noted: int | None = None) -> Update:
+        """Tell the session what changed and, if wanted, ask for the masks of the frames concerned.
+
+        ``noted`` is the value of :attr:`noted` up to which it is told; default: all.
+        """
+        if self.session is None and not any(self._net(self._told(noted))[0].values()):
+            # Marks that came and went before there was a session need none, and no model.
+            self._take(noted)
+            return Update()
         session = self.open()
-        with self._lock:
-            noted, self._pending = self._pending, {}
-            together, self._taken_together = self._taken_together, []
-        # What came and went, or was moved and moved back, since the last look is as the session knows it.
-        known = self.table()
-        changes = {key: prompts for key, prompts in noted.items() if _marks(prompts) != _marks(known.get(key))}
         update = Update()
-        touched: set[int] = set()
+        changes = self._tell(session, noted, update)
+        touched = {frame for _, frame in changes}
+        for frame in touched if preview else ():
+            if any(session.prompts(obj, frame) for obj in session.objects):
+                with self._going_on(update):
+                    session.predict_frame(frame)
+        update.frames = _frames(session, touched)
+        if changes:
+            obj, frame = next(reversed(changes))
+            update.outline = Outline(frame, session.prompt_window(obj, frame))
+        return self._kept(update)
+
+    def tell_the_rest(self) -> Update:
+        """Tell the session what it was not told yet, before it is closed; without a model, should none be loaded."""
+        update = Update()
+        if not self.waits:
+            return update
+        if self.session is None:
+            self.session = self._new_session(NotLoaded(self._shelf.choice.name))
+        self._tell(self.session, None, update)
+        return self._kept(update)
+
+    def _tell(self, session: VideoSession, noted: int | None, update: Update) -> dict[PromptKey, FramePrompts | None]:
+        """Tell the session what changed, and return it."""
+        changes, together = self._take(noted)
+        # What was moved and moved back is as the session knows it.
+        known = self.table()
+        changes = {key: prompts for key, prompts in changes.items() if _marks(prompts) != _marks(known.get(key))}
         groups = {key: group for group in together for key in group}
         gone: set[PromptKey] = set()
         for (obj, frame), prompts in changes.items():
-            touched.add(frame)
             group = [key for key in sorted(groups.get((obj, frame), ())) if key in changes]
             group = [key for key in group if not changes[key] and key not in gone]
             if not prompts and len(group) > 1 and self._clear_group(session, group, update):
@@ -197,15 +252,32 @@ class SessionHandle:
                 update.warnings.append(str(error))
                 # The mark that was refused goes away again.
                 update.prompts = self.table()
-        for frame in touched if preview else ():
-            if any(session.prompts(obj, frame) for obj in session.objects):
-                with self._going_on(update):
-                    session.predict_frame(frame)
-        update.frames = _frames(session, touched)
-        if changes:
-            obj, frame = next(reversed(changes))
-            update.outline = Outline(frame, session.prompt_window(obj, frame))
-        return self._kept(update)
+        return changes
+
+    def _told(self, noted: int | None) -> list[dict[PromptKey, Change]]:
+        """What was noted up to a number."""
+        with self._lock:
+            return [changes for number, changes in self._pending if noted is None or number <= noted]
+
+    def _take(self, noted: int | None) -> tuple[dict[PromptKey, FramePrompts | None], list[set[PromptKey]]]:
+        """Take what was noted from the waiting changes, and say what it comes to; see :meth:`_net`."""
+        told = self._told(noted)
+        with self._lock:
+            self._pending = self._pending[len(told) :]
+        return self._net(told)
+
+    def _net(
+        self, told: list[dict[PromptKey, Change]]
+    ) -> tuple[dict[PromptKey, FramePrompts | None], list[set[PromptKey]]]:
+        """What changes come to by key, the latest last; and the keys that went with one hand."""
+        found: dict[PromptKey, Change] = {}
+        for changes in told:
+            for key, (before, after) in changes.items():
+                found[key] = found.pop(key, (before,))[0], after
+        # A mark that came and went before anyone looked is none.
+        result = {key: after for key, (before, after) in found.items() if before != after}
+        gone = [{key for key, (_, after) in changes.items() if after is None and key in result} for changes in told]
+        return result, [group for group in gone if len(group) > 1]
 
     def _clear_group(self, session: VideoSession, group: list[PromptKey], update: Update) -> bool:
         """Take marks away that went together, as one step; False where one of them is locked."""
@@ -358,6 +430,8 @@ class SessionHandle:
         progress: Callable[[int, int, str], None],
     ) -> Iterator[tuple[Index, NDArray[np.uint16]]]:
         """Propagate; yields the labels of each finished frame, and ends after the frame in which ``stop`` is set."""
+        if self.closed:
+            return
         session = self.open()
         refused: SessionFileError | None = None
         while True:
@@ -382,12 +456,13 @@ class SessionHandle:
             raise refused
 
     def close(self) -> None:
-        """End the session; what it computed stays in the labels layer."""
-        self.closed = True
-        session, self.session = self.session, None
+        """End the session, also in the middle of a run; what it computed stays in the labels layer."""
+        with self._lock:
+            self.closed = True
+            session, self.session = self.session, None
         if session is not None:
             try:
-                session.close()
+                session.release()
             except SessionFileError as error:
                 logger.warning("%s", error)
 

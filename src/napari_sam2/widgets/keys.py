@@ -18,10 +18,12 @@ class KeyBinder:
     ----------
     actions
         What each key does, by its name, e.g. ``"Control-Z"``.
+    first
+        Called before each of them.
     """
 
-    def __init__(self, actions: Mapping[str, Callable[[], None]]) -> None:
-        self._actions = {key: _ignoring_owner(action) for key, action in actions.items()}
+    def __init__(self, actions: Mapping[str, Callable[[], None]], first: Callable[[], None]) -> None:
+        self._actions = {key: _ignoring_owner(first, action) for key, action in actions.items()}
         self._bound: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def bind(self, owners: Iterable[Any]) -> None:
@@ -44,8 +46,9 @@ class KeyBinder:
             self.unbind(owner)
 
 
-def _ignoring_owner(action: Callable[[], None]) -> Callable[[Any], None]:
+def _ignoring_owner(*actions: Callable[[], None]) -> Callable[[Any], None]:
     def run(_owner: Any) -> None:
-        action()
+        for action in actions:
+            action()
 
     return run

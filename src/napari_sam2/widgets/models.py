@@ -50,7 +50,9 @@ class Models(QObject):
         self._downloading = ""
         self._cancel = threading.Event()
         self._progress: DownloadProgress | None = None
-        self._lookup, self._downloads, self._checks = JobQueue(self), JobQueue(self), JobQueue(self)
+        self._lookup = JobQueue(self, "looking for models and devices")
+        self._downloads = JobQueue(self, "downloading a model")
+        self._checks = JobQueue(self, "checking the installation")
         self._lookup.failed.connect(controller.report)
         self._downloads.failed.connect(self._on_download_failed)
         self._checks.failed.connect(controller.report)

@@ -45,6 +45,7 @@ class Objects(QObject):
 
     def choose(self, obj: int) -> None:
         """Make the next marks belong to this object."""
+        self._controller.flush()
         self._tools.set_object(obj)
         labels = self._choices.workspace.labels if self._choices.workspace is not None else None
         if labels is not None and labels.selected_label != obj:
@@ -53,6 +54,7 @@ class Objects(QObject):
 
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""
+        self._controller.flush()
         handle = self._choices.handle
         used = {obj for obj, _ in handle.seen} | set(handle.objects) if handle is not None else set()
         self._tools.set_positive(True)
@@ -72,9 +74,8 @@ class Objects(QObject):
     def delete(self) -> None:
         """Remove the current object."""
         obj = self._tools.obj
-        handle = self._choices.handle
-        left = [i for i in handle.objects if i != obj] if handle is not None else []
         self._controller.submit(lambda h: h.change(lambda s: s.delete_object(obj)), f"Deleting object {obj}…")
+        left = [row.obj_id for row in self._rows() if row.obj_id != obj]
         if left:
             self.choose(left[-1])
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from napari_sam2 import identity
-from napari_sam2.errors import ReadError, SessionFileError, WriteError
+from napari_sam2.errors import SessionFileError, WriteError
 from napari_sam2.io._atomic import replacing
 from napari_sam2.sample_data import sample_folder
 from napari_sam2.store import SUFFIX, SessionFile
@@ -57,11 +57,11 @@ def beside(volume: ImageVolume) -> Path | None:
     return place.with_name(name + SUFFIX)
 
 
-def new_place(volume: ImageVolume, in_user_folder: bool = False) -> Path:
-    """A file for a new session, beside the image where that is possible; never one that exists."""
-    first = None if in_user_folder else beside(volume)
+def new_place(volume: ImageVolume, folder: Path | None = None) -> Path:
+    """A file for a new session in a folder, by default beside the image where possible; never one that exists."""
+    first = beside(volume) if folder is None else None
     if first is None:
-        folder = user_folder() / "sessions"
+        folder = folder or user_folder() / "sessions"
         folder.mkdir(parents=True, exist_ok=True)
         first = folder / ((re.sub(r"[^\w.-]+", "-", volume.name).strip("-.") or "image") + SUFFIX)
     names = itertools.chain([first.name], (f"{first.stem}-{i}{SUFFIX}" for i in itertools.count(2)))
@@ -96,18 +96,6 @@ def peek(path: Path) -> Peek:
         return Peek(path, found["image"], found["settings"], found["model"]["name"], not found.get("open", False))
     except (KeyError, TypeError) as error:
         raise SessionFileError(f"{path} is damaged: {error} is missing. It was left as it is.") from error
-
-
-def earlier_session(volume: ImageVolume) -> Path | None:
-    """A session file beside an image that belongs to it, is not open, and could be gone on with."""
-    path = beside(volume)
-    if path is None or not path.exists():
-        return None
-    try:
-        identity.check(peek(path).image, volume, path)
-    except (SessionFileError, ReadError):
-        return None
-    return path
 
 
 class Recent:
@@ -158,10 +146,10 @@ class Autosave:
 
     def __init__(self, recent: Recent) -> None:
         self.on = True
-        self._recent = recent
+        self.recent = recent
 
-    def __call__(self, session: VideoSession) -> None:
-        """Save a session to a new file; called in a worker.
+    def __call__(self, session: VideoSession, folder: Path | None = None) -> None:
+        """Save a session to a new file in a folder, by default beside its image; called in a worker.
 
         Raises
         ------
@@ -173,17 +161,17 @@ class Autosave:
         if not self.on:
             return
         try:
-            session.save(new_place(session.volume))
+            session.save(new_place(session.volume, folder))
         except SessionFileError:
             # A folder may refuse although it looked writable, for instance on a share.
             self._save_in_user_folder(session)
         except OSError as error:
             raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error
         if session.path is not None:
-            self._recent.note(session.path)
+            self.recent.note(session.path)
 
     def _save_in_user_folder(self, session: VideoSession) -> None:
         try:
-            session.save(new_place(session.volume, in_user_folder=True))
+            session.save(new_place(session.volume, user_folder() / "sessions"))
         except OSError as error:
             raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error

@@ -76,7 +76,6 @@ class Review(QObject):
             else:
                 session.lock(frame, obj)
 
-        self._controller.editing.take_strokes()
         self._controller.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
 
     def lock_seen(self) -> None:

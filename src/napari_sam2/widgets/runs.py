@@ -27,6 +27,8 @@ class RunController(QObject):
 
     progressed = Signal(int, int, str)
     finished = Signal(object, str, object, bool)
+    # napari is about to close the window.
+    cancelled = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -64,6 +66,7 @@ class RunController(QObject):
         run = self._run = FrameRun(self)
         run.frame.connect(self._on_frame)
         run.finished.connect(self._on_finished)
+        run.cancelled.connect(self.cancelled)
         self.progressed.emit(0, 0, "")
         self._activity = progress(total=len(frames), desc="SAM 2: propagating")
         run.start(lambda stop, progress: handle.run(direction, frames, stop, progress))
@@ -114,6 +117,7 @@ class RunController(QObject):
             if left is not None:
                 text += f", {duration(left)} left"
             self.progressed.emit(done, total, text if total else stage)
+            self._run.show_progress()
             if self._activity is not None and total:
                 self._activity.total = total
                 self._activity.update(done - self._activity.n)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
+from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.widgets.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.check_dialog import CheckDialog
 from napari_sam2.widgets.controller import SegmentController
@@ -70,12 +71,15 @@ class SegmentWidget(QWidget):
     Parameters
     ----------
     napari_viewer
-        The viewer that the widget is docked in.
+        The viewer that the widget is docked in, or napari's proxy of it.
     load
         ``load(name, device)`` gives a predictor; called in a worker thread.
     """
 
     _was_docked = False
+    # The window itself is not kept, or it would outlive its closing.
+    _watches_window = False
+    _window_closes = False
 
     def __init__(
         self,
@@ -104,7 +108,7 @@ class SegmentWidget(QWidget):
             self.advanced,
             self.status,
         )
-        self.controller = SegmentController(napari_viewer, panels, load, self)
+        self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(self._ask_which_labels)
         self.controller.models.report_ready.connect(self._show_check)
@@ -120,7 +124,7 @@ class SegmentWidget(QWidget):
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (self.source, middle, self.run, self.session, self.advanced, self.status):
+        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -171,9 +175,35 @@ class SegmentWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._was_docked = True
+                self._watch_window()
             elif self._was_docked:
                 self.controller.close()
         return bool(super().event(event))
+
+    def _watch_window(self) -> None:
+        above = self.parent()
+        if above is None:
+            return
+        while above is not None and not isinstance(above, QMainWindow):
+            above = above.parent()
+        if above is None:
+            # The dock has no place in the window yet.
+            QTimer.singleShot(0, self._watch_window)
+        elif not self._watches_window:
+            self._watches_window = True
+            above.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
+        if isinstance(watched, QMainWindow):
+            kind = event.type()
+            if kind == QEvent.Type.Close and watched.isVisible():
+                self._window_closes = True
+            elif kind == QEvent.Type.Close:
+                self.controller.close()  # It was never shown, so it is not hidden either.
+            elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
+                self.controller.close()
+        return bool(super().eventFilter(watched, event))
 
     def closeEvent(self, event: Any) -> None:
         """Give keys and layers back."""

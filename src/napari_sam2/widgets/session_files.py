@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,8 +17,9 @@ from napari_sam2.engine.registry import known_models
 from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
+from napari_sam2.widgets.earlier import undecided_folder
 from napari_sam2.widgets.handle import SessionHandle, Update
-from napari_sam2.widgets.places import Autosave, Recent, earlier_session, peek
+from napari_sam2.widgets.places import Autosave, Peek, Recent, new_place, peek
 from napari_sam2.widgets.work import JobQueue
 
 if TYPE_CHECKING:
@@ -35,6 +38,16 @@ class Opened:
     layer: Image | None
     handle: SessionHandle
     update: Update
+
+
+@dataclass(frozen=True)
+class Around:
+    """Session files: used lately, not closed in good order, and of the image of a handle that has none yet."""
+
+    handle: SessionHandle | None
+    recent: list[Path]
+    unclosed: list[Path]
+    earlier: list[Peek]
 
 
 class SessionFiles(QObject):
@@ -56,33 +69,66 @@ class SessionFiles(QObject):
         self._recent = recent
         self._autosave = autosave
         self._last_path: Path | None = None
+        # Where was said that sessions are kept; and the earlier ones that the user is asked about, and for which.
+        self._told: weakref.WeakKeyDictionary[SessionHandle, Path] = weakref.WeakKeyDictionary()
+        self._asked: list[Peek] = []
+        self._asked_for: SessionHandle | None = None
         # Of its own, so that no mark waits for old files.
-        self._looking = JobQueue(self)
+        self._looking = JobQueue(self, "looking for sessions")
         self._looking.failed.connect(controller.report)
         panel.save_chosen.connect(self.save)
         panel.open_chosen.connect(self.open)
+        panel.offer.continue_clicked.connect(self.go_on)
+        panel.offer.anew_clicked.connect(self.start_anew)
 
     @property
     def busy(self) -> bool:
         """Whether files are being looked for."""
         return self._looking.busy
 
-    def close(self) -> None:
-        """Stop looking."""
-        self._looking.close()
-
     def look_around(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
-        handle = self._choices.handle
-        volume = None if handle is None or handle.session is not None else handle.volume
+        handle, earlier, in_use = self._choices.handle, self._choices.earlier, self._choices.open_files()
+        if handle is not self._asked_for:
+            self._ask([])
+        self._asked_for = handle
+        if handle is not None and handle.session is not None and handle.session.path is not None:
+            handle = handle if self._is_undecided(handle) else None
 
-        in_use = self._choices.open_files()
-
-        def look() -> tuple[list[Path], list[Path], Path | None]:
-            earlier = None if volume is None else earlier_session(volume)
-            return self._recent.paths(), self._recent.unclosed(in_use), earlier
+        def look() -> Around:
+            found = [] if handle is None or earlier is None else earlier.look(handle.volume, handle.grid, in_use)
+            return Around(handle, self._recent.paths(), self._recent.unclosed(in_use), found)
 
         self._looking.submit(look, self._offer, "", key="look")
+
+    def go_on(self) -> None:
+        """Open the earlier session of the image that was worked on last; what was drawn meanwhile keeps its file."""
+        if self._asked:
+            self.open(str(self._asked[0].path))
+
+    def start_anew(self) -> None:
+        """Begin a new session beside the earlier ones, with what was drawn already."""
+        if self._choices.earlier is None:
+            return
+        self._choices.earlier.start_anew()
+        for handle in self._choices.handles():
+            self._controller.submit(self._settle, "Saving the session…", handle=handle)
+        self._ask([])
+        self._controller.say("A new session begins with the first mark; the earlier one stays as it is.")
+
+    def _settle(self, handle: SessionHandle) -> Update:
+        """Move a session that was begun before the user chose to where it belongs; called in a worker."""
+        session, path = handle.session, None if handle.session is None else handle.session.path
+        if session is not None and path is not None and self._is_undecided(handle):
+            session.save(new_place(session.volume))
+            path.unlink(missing_ok=True)
+            if session.path is not None:
+                self._recent.note(session.path)
+        return Update()
+
+    def _is_undecided(self, handle: SessionHandle) -> bool:
+        path = None if handle.session is None else handle.session.path
+        return path is not None and path.parent == undecided_folder().resolve()
 
     def save(self, path: str) -> None:
         """Keep the session in another file from now on."""
@@ -125,6 +171,7 @@ class SessionFiles(QObject):
         if path is not None and path != self._last_path:
             self.look_around()
         self._last_path = path
+        self._panel.offer.set_enabled("a run is under way; stop it first." if self._controller.runs.running else "")
         if session is None:
             text = "nothing to keep yet"
         else:
@@ -133,19 +180,38 @@ class SessionFiles(QObject):
         self._panel.set_savable(session is not None and not self._controller.runs.running)
         if session is not None:
             self._panel.set_offer("", None)
+        if handle is not None and path is not None and self._told.get(handle) != path:
+            self._told[handle] = path
+            here = " until you choose Continue or Start anew, above" if self._is_undecided(handle) else ""
+            self._controller.say(f"Every step is kept in {path}{here}.")
 
-    def _offer(self, found: tuple[list[Path], list[Path], Path | None]) -> None:
-        recent, unclosed, earlier = found
-        self._panel.set_lists(recent, unclosed)
+    def _offer(self, around: Around) -> None:
         handle = self._choices.handle
+        if around.handle is not None and around.handle is not handle:
+            return  # Another image is shown by now, for which there is another look.
+        known = [each.path for each in around.earlier]
+        self._panel.set_lists([*known, *(p for p in around.recent if p not in known)], around.unclosed)
+        self._ask(around.earlier)
         if handle is not None and handle.session is not None:
             return
-        if earlier is not None:
-            self._panel.set_offer(f"Go on with {earlier.name}", earlier)
-        elif unclosed:
-            self._panel.set_offer(f"Recover {unclosed[0].name}", unclosed[0])
-        else:
-            self._panel.set_offer("", None)
+        others = [] if known else around.unclosed
+        self._panel.set_offer(f"Recover {others[0].name}" if others else "", others[0] if others else None)
+
+    def _ask(self, earlier: list[Peek]) -> None:
+        """Ask the user whether to go on with one of these sessions, newest first; none: nothing to ask."""
+        self._asked = earlier
+        if not earlier:
+            self._panel.offer.set_offer("", "")
+            return
+        last = earlier[0]
+        when = datetime.datetime.fromtimestamp(last.path.stat().st_mtime) if last.path.exists() else None
+        text = "You worked on this image" + (f" on {when:%d %b %Y, %H:%M}." if when is not None else " before.")
+        if not last.closed:
+            text += " That session was not closed in good order; every step is there."
+        if len(earlier) > 1:
+            text += f" {len(earlier) - 1} more in Session ▸ Recent."
+        text += " Until you choose, what you draw is kept apart."
+        self._panel.offer.set_offer(text, str(last.path))
 
     def _take(self, opened: Opened) -> None:
         layer = opened.layer
@@ -158,7 +224,13 @@ class SessionFiles(QObject):
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
         opened.handle.grid = grid_for_layers(layer, opened.handle.grid)
+        before = self._choices.handle
+        left = before.session.path if before is not None and before.session is not None else None
+        if opened.handle.session is not None and opened.handle.session.path is not None:
+            self._told[opened.handle] = opened.handle.session.path
         self._choices.take_over(layer, opened.handle)
+        if before is not None and before.closed and left is not None:
+            self._controller.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
         self._controller.models.show()
         workspace = self._choices.workspace
         if workspace is not None:

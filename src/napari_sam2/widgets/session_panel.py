@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy,
 
 from napari_sam2.store import SUFFIX
 from napari_sam2.widgets.buttons import button
+from napari_sam2.widgets.offer_panel import OfferPanel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,10 @@ FILE_TYPES = f"Session (*{SUFFIX})"
 
 
 class SessionPanel(QWidget):
-    """A menu button, the name of the file, and an offer to go on with an earlier session."""
+    """A menu button, the name of the file, and offers to go on with earlier sessions.
+
+    ``offer``, the question about the image that is shown, has its place at the top of the dock widget.
+    """
 
     save_chosen = Signal(str)
     open_chosen = Signal(str)
@@ -41,6 +45,7 @@ class SessionPanel(QWidget):
         self.file_label = QLabel()
         # A long name is cut off; it must not widen the dock.
         self.file_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.offer = OfferPanel(self)
         self.offer_button = button("", "")
         self.offer_button.hide()
         self._offered = ""
@@ -79,7 +84,7 @@ class SessionPanel(QWidget):
                 action.triggered.connect(partial(self._emit_open, path))
 
     def set_offer(self, text: str, path: Path | None) -> None:
-        """Offer to open a session with one click; None takes the offer away."""
+        """Offer to open a session of another image with one click; None takes the offer away."""
         self._offered = "" if path is None else str(path)
         self.offer_button.setText(text)
         self.offer_button.setToolTip("" if path is None else f"Opens {path}")

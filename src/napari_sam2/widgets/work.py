@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
-from napari.qt.threading import create_worker
+from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
 if TYPE_CHECKING:
@@ -17,18 +18,48 @@ if TYPE_CHECKING:
     Job = Callable[[], Any]
 
 
+class Named(partial[Any]):
+    """A call that napari names by ``title`` where it lists running workers, for instance before it closes a window."""
+
+    title: Callable[[], str]
+
+    @classmethod
+    def of(cls, call: Callable[..., Any], title: Callable[[], str]) -> Named:
+        """Name a call; the title is asked for each time it is shown."""
+        named = cls(call)
+        named.title = title
+        return named
+
+    def __repr__(self) -> str:
+        return f"SAM 2: {self.title()}"
+
+
 class JobQueue(QObject):
     """Runs jobs in a worker thread in the order in which they came; results arrive on the main thread.
 
-    A job with the key of one that still waits replaces it, which is how a burst of clicks becomes one answer.
+    A job with the key of the one that came last and still waits replaces it, which is how a burst of clicks becomes
+    one answer.
+
+    Parameters
+    ----------
+    parent
+        Owner in Qt.
+    title
+        What a job without a text is doing, for napari's list of running workers.
+    first
+        Called before a job is queued: what has to be done, or queued, ahead of everything that the user asks for.
     """
 
     busy_changed = Signal(str)
     failed = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, parent: QObject | None = None, title: str = "at work", first: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(parent)
-        self._waiting: OrderedDict[Any, tuple[Job, Callable[[Any], None], str]] = OrderedDict()
+        self._title = title
+        self._first = first
+        self._waiting: OrderedDict[tuple[Any, int], tuple[Job, Callable[[Any], None], str]] = OrderedDict()
         self._current: Any = None
         self._done: Callable[[Any], None] | None = None
         self._closed = False
@@ -51,12 +82,18 @@ class JobQueue(QObject):
         text
             What the status line says meanwhile.
         key
-            Jobs of the same key that have not begun are replaced; None: never.
+            A job of the same key that came last and has not begun is replaced; None: never. One with another job
+            behind it stays where it is, because that one may build on it.
         """
+        if self._first is not None:
+            self._first()
         if self._closed:
             return
-        self._count += 1
-        self._waiting[("job", self._count) if key is None else key] = (job, done, text)
+        last = next(reversed(self._waiting), None)
+        if key is None or last is None or last[0] != key:
+            self._count += 1
+            last = (key, self._count)
+        self._waiting[last] = (job, done, text)
         self._start_next()
 
     def close(self) -> None:
@@ -68,7 +105,8 @@ class JobQueue(QObject):
         if self._current is not None or not self._waiting:
             return
         _, (job, done, text) = self._waiting.popitem(last=False)
-        self._current, self._done = create_worker(_outcome, job), done
+        title = text.rstrip("….") or self._title
+        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job), done
         self.busy_changed.emit(text)
         # A method of a QObject, so that every Qt binding delivers it on the main thread.
         self._current.returned.connect(self._finish)
@@ -90,17 +128,32 @@ class JobQueue(QObject):
             self._start_next()
 
 
+class _Cancellable(GeneratorWorker):
+    """Tells when napari cancels it, which it does only when its window closes, before it waits for all workers."""
+
+    on_quit: Callable[[], None] | None = None
+
+    def quit(self) -> None:
+        """Stop at the next frame."""
+        on_quit, self.on_quit = self.on_quit, None
+        super().quit()
+        if on_quit is not None:
+            on_quit()
+
+
 class FrameRun(QObject):
     """A generator of finished frames in a worker thread, with a stop that lets the current frame finish."""
 
     frame = Signal(object)
     finished = Signal(bool, object)
+    cancelled = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.stop_requested = threading.Event()
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._started = time.monotonic()
+        self._shown = ""
         self._worker: Any = None
         self._error: Exception | None = None
 
@@ -119,7 +172,8 @@ class FrameRun(QObject):
                 self._error = error
 
         self._started = time.monotonic()
-        self._worker = create_worker(frames)
+        self._worker = create_worker(Named.of(frames, self._title), _worker_class=_Cancellable)
+        self._worker.on_quit = self._cancel
         self._worker.yielded.connect(self._pass_on)
         self._worker.finished.connect(self._end)
         self._worker.start()
@@ -127,6 +181,13 @@ class FrameRun(QObject):
     def stop(self) -> None:
         """Ask the run to end after the frame it computes."""
         self.stop_requested.set()
+
+    def show_progress(self) -> None:
+        """Let napari's list of running workers say how far the run is."""
+        if self._worker is not None and self._title() != self._shown:
+            self._shown = self._title()
+            # napari asks for the name when a worker says that it began, and has no other public way to be told.
+            self._worker.started.emit()
 
     def seconds_left(self) -> float | None:
         """Estimate from the frames done so far; None before there are any."""
@@ -139,10 +200,20 @@ class FrameRun(QObject):
         # Called in the worker; the main thread looks at it when it redraws.
         self.progress = (done, total, stage)
 
+    def _cancel(self) -> None:
+        self.stop_requested.set()
+        self.cancelled.emit()
+
+    def _title(self) -> str:
+        done, total, _ = self.progress
+        return f"propagating {done} of {total}" if total else "propagating"
+
     def _pass_on(self, value: Any) -> None:
         self.frame.emit(value)
 
     def _end(self) -> None:
+        # napari cancels those that have ended as well.
+        self._worker.on_quit = None
         self._worker = None
         self.finished.emit(self.stop_requested.is_set(), self._error)
 

@@ -1,0 +1,274 @@
+"""What was drawn is told to the session before anything else happens, however late the window gets to it."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from app_model.types import KeyBinding
+from qtpy.QtCore import QMetaMethod, QObject
+
+import napari_sam2 as ns
+from napari_sam2.layers.prompts import FramePrompts, rebased
+from napari_sam2.widgets.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.door import call_first
+from napari_sam2.widgets.objects_panel import ObjectsPanel
+from napari_sam2.widgets.prompt_panel import PromptPanel
+from napari_sam2.widgets.review_panel import ReviewPanel
+from napari_sam2.widgets.run_panel import RunPanel
+from napari_sam2.widgets.session_panel import SessionPanel
+from napari_sam2.widgets.source_panel import SourcePanel
+
+
+@pytest.fixture
+def cold(desk, volume_data):
+    """A desk whose model is being loaded until ``loaded`` is set: nothing reaches the session before."""
+    d = desk(volume_data)
+    d.loaded = threading.Event()
+    shelf = d.controller.choices.shelf
+    load = shelf._load
+
+    def slow(*choice):
+        assert d.loaded.wait(20)
+        return load(*choice)
+
+    shelf._load = slow
+    d.controller.tools.take("point")
+    d.settle()
+    yield d
+    d.loaded.set()
+
+
+def press(d, *keys):
+    """What napari calls when a key is pressed; nothing else happens between, as in a window that is held up."""
+    for key in keys:
+        d.viewer.keymap[KeyBinding.from_str(key)](d.viewer)
+
+
+def put(d, *where):
+    """Click without giving the window time."""
+    d.workspace.points.add(np.array(where, float))
+
+
+def finish(d):
+    d.loaded.set()
+    d.settle()
+
+
+CELLS = [(5, 8, 8), (5, 8, 40), (5, 32, 8), (5, 32, 40)]
+
+
+def test_four_cells_clicked_in_a_held_up_window_are_four_objects(cold):
+    for i, cell in enumerate(CELLS):
+        if i:
+            press(cold, "M")
+        put(cold, *cell)
+    finish(cold)
+    assert [cold.labels[cell] for cell in CELLS] == [1, 2, 3, 4]
+    assert list(cold.session.objects) == [1, 2, 3, 4]
+    assert cold.workspace.points.features["obj"].tolist() == [1, 2, 3, 4]
+
+
+def test_the_button_begins_a_new_object_as_the_key_does(cold):
+    put(cold, *CELLS[0])
+    cold.widget.objects.next_button.click()
+    put(cold, *CELLS[1])
+    finish(cold)
+    assert [cold.labels[cell] for cell in CELLS[:2]] == [1, 2]
+
+
+def test_undo_takes_the_last_click_back_and_not_the_one_after_it(cold):
+    put(cold, *CELLS[0])
+    press(cold, "Ctrl+Z")
+    put(cold, *CELLS[1])
+    finish(cold)
+    assert cold.labels[CELLS[0]] == 0
+    assert cold.labels[CELLS[1]] == 1
+    assert cold.workspace.points.data.tolist() == [list(CELLS[1])]
+    assert len(cold.session.prompts(1, 5).points) == 1
+
+
+def test_a_click_after_reset_is_all_that_the_object_has(cold):
+    put(cold, *CELLS[0])
+    cold.widget.objects.reset_button.setEnabled(True)
+    cold.widget.objects.reset_button.click()
+    put(cold, *CELLS[1])
+    finish(cold)
+    assert [cold.labels[cell] for cell in CELLS[:2]] == [0, 1]
+
+
+def test_deleting_the_second_object_goes_back_to_the_first(cold):
+    put(cold, *CELLS[0])
+    press(cold, "M")
+    put(cold, *CELLS[1])
+    cold.controller.objects.delete()
+    put(cold, *CELLS[2])
+    finish(cold)
+    assert [cold.labels[cell] for cell in CELLS[:3]] == [1, 0, 1]
+
+
+def test_a_lasso_keeps_the_side_that_was_chosen_when_it_was_drawn(desk, volume_data):
+    d = desk(volume_data)
+    d.drag(5, 5, 5, 30, 30)
+    d.controller.tools.take("lasso")
+    corners = np.array([(5, 10, 10), (5, 10, 20), (5, 20, 20), (5, 20, 10)], float)
+    d.controller.tools.set_positive(False)
+    d.workspace.boxes.add_polygons(corners)
+    press(d, "T")
+    d.settle()
+    assert d.labels[5, 15, 15] == 0
+    assert d.labels[5, 7, 7] == 1
+
+
+@pytest.mark.parametrize("go", ["axis", "image"])
+def test_a_click_before_another_image_or_axis_is_chosen_is_kept(desk, volume_data, go):
+    d = desk(volume_data)
+    other = d.viewer.add_image(volume_data[:6] + 1, name="other")
+    d.settle()
+    d.click(5, 8, 8)
+    handle = d.controller.choices.handle
+    put(d, 7, 20, 25)
+    if go == "axis":
+        d.controller.choices.choose_axis("y")
+    else:
+        d.controller.choices.choose_image(other)
+    d.settle()
+    assert handle.session.prompted_frames(1) == [5, 7]
+
+
+def test_a_click_before_the_time_slider_moves_is_kept(desk):
+    d = desk(np.random.default_rng(1).random((4, 5, 30, 30)).astype(np.float32))
+    d.viewer.dims.set_current_step(0, 0)
+    d.controller.choices.choose_axis("z")
+    d.click(0, 2, 10, 10)
+    handle = d.controller.choices.handle
+    put(d, 0, 3, 20, 20)
+    d.viewer.dims.set_current_step(0, 2)
+    d.settle()
+    assert handle.session.prompted_frames(1) == [2, 3]
+
+
+def test_a_run_right_after_the_contrast_limits_were_changed_sees_the_new_ones(desk, volume_data):
+    d = desk(volume_data, contrast_limits=(100, 900))
+    d.drag(0, 5, 5, 20, 20)
+    d.image.contrast_limits = (200, 400)
+    d.controller.propagate("both")
+    assert not d.controller.window.busy
+    d.settle()
+    assert d.session.window == (200, 400)
+    assert [s.name for s in d.session._history.steps][-1] == "propagate"
+
+
+def test_saving_right_after_a_click_saves_its_mask(desk, volume_data, tmp_path):
+    d = desk(volume_data)
+    d.controller.tools.take("point")
+    d.predictor.delay = 0.2
+    put(d, 5, 20, 25)
+    d.controller.save(tmp_path / "labels.nii.gz")
+    d.settle()
+    saved = ns.read_labels(tmp_path / "labels.nii.gz", d.controller.choices.handle.volume)
+    assert saved[5, 20, 25] == 1
+
+
+def test_a_click_while_an_undo_is_being_drawn_is_answered(desk, volume_data):
+    d = desk(volume_data)
+    d.click(5, 20, 25)
+    d.predictor.delay = 0.2
+    put(d, 7, 20, 25)
+    d.controller.step(back=True)
+    put(d, 8, 20, 25)
+    d.settle()
+    assert d.session.prompted_frames(1) == [5, 8]
+    assert d.labels[8, 20, 25] == 1
+    assert not d.labels[7].any()
+
+
+def test_a_click_that_is_deleted_again_while_the_model_is_busy_changes_nothing(desk, volume_data):
+    d = desk(volume_data)
+    d.drag(5, 5, 5, 20, 20)
+    d.controller.propagate("both")
+    d.settle()
+    before, steps = d.labels.copy(), len(d.session._history.steps)
+    d.controller.tools.take("point")
+    d.predictor.delay = 0.3
+    put(d, 8, 30, 30)
+    d.qtbot.wait(50)
+    put(d, 2, 30, 30)
+    d.qtbot.wait(50)
+    d.workspace.points.remove([1])
+    d.settle()
+    assert np.array_equal(d.labels[2], before[2])
+    assert len(d.session._history.steps) == steps + 1
+
+
+def test_whatever_a_panel_says_the_door_is_asked_first(qtbot):
+    samples = {"int": 1, "bool": True, "QString": "x", "PyQt_PyObject": None}
+
+    class Counter(QObject):
+        count = 0
+
+        def add(self):
+            self.count += 1
+
+    counter, checked = Counter(), 0
+    parts = [SourcePanel(), ObjectsPanel(), PromptPanel(), RunPanel(), ReviewPanel(), SessionPanel()]
+    parts.append(AdvancedPanel(parts[0].model.device_box))
+    for part in parts:
+        qtbot.addWidget(part)
+    call_first(parts, counter.add)
+    for panel in [*parts, parts[0].model, parts[5].offer]:
+        meta = panel.metaObject()
+        for i in range(meta.methodOffset(), meta.methodCount()):
+            method = meta.method(i)
+            if method.methodType() == QMetaMethod.MethodType.Signal:
+                before = counter.count
+                values = [samples[bytes(kind.data()).decode()] for kind in method.parameterTypes()]
+                getattr(panel, bytes(method.name().data()).decode()).emit(*values)
+                assert counter.count == before + 1, bytes(method.name().data())
+                checked += 1
+    assert checked >= 30
+
+
+def test_buttons_hand_over_what_was_drawn(desk, volume_data):
+    d = desk(volume_data)
+    d.click(5, 20, 25)
+    put(d, 7, 20, 25)
+    d.widget.review.lock_clicked.emit()
+    assert (1, 7) in d.controller.choices.handle.seen
+    d.settle()
+
+
+def test_every_key_flushes(desk, volume_data, monkeypatch):
+    d = desk(volume_data)
+    told = []
+    monkeypatch.setattr(type(d.controller.editing), "take_strokes", lambda self: told.append(True))
+    for key in ("M", "R", "Q", "W", "L", "N", "T", "B", "P", "V", "Ctrl+Z", "Ctrl+Shift+Z", "S", "Shift+S", "Escape"):
+        told.clear()
+        press(d, key)
+        assert told, key
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "now", "wanted"),
+    [
+        ("a", "ab", "", "b"),
+        ("a", "ab", "a", "ab"),
+        ("ab", "b", "abc", "bc"),
+        ("a", "b", "a", "b"),
+        ("a", "", "ac", "c"),
+        ("", "a", "b", "ba"),
+    ],
+)
+def test_a_change_holds_on_other_prompts_than_those_it_was_made_on(before, after, now, wanted):
+    def marks(letters):
+        return FramePrompts(tuple((float(ord(c)), 0.0) for c in letters), (1,) * len(letters)) or None
+
+    assert rebased(marks(before), marks(after), marks(now)) == marks(wanted)
+
+
+def test_a_box_that_was_not_changed_is_the_one_that_is_there_now():
+    old, new = (0.0, 0.0, 2.0, 2.0), (1.0, 1.0, 3.0, 3.0)
+    point = ((1.0, 1.0),)
+    assert rebased(FramePrompts(box=old), FramePrompts(point, (1,), old), None) == FramePrompts(point, (1,))
+    assert rebased(FramePrompts(box=old), FramePrompts(box=new), None) == FramePrompts(box=new)
