@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam2.arrays import Parts
     from napari_sam2.axes import FrameGrid
     from napari_sam2.volume import ImageVolume
 
@@ -73,7 +74,7 @@ def value_range(volume: ImageVolume, window: tuple[float, float] | None = None) 
     elif isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
         low, high = _extremes(array if array.ndim > 2 else array[None])
     else:
-        low, high = _extremes(_some_planes(array))
+        low, high = _extremes(_some_planes(volume.parts))
         room = min((high - low) / 2, float(np.finfo(np.float64).max) / 4)
         low, high = low - room, high + room
         if kind is not None:
@@ -94,11 +95,10 @@ def _extremes(planes: Iterable[NDArray[Any]]) -> tuple[float, float]:
     return (min(lows), max(highs)) if lows else (0.0, 0.0)
 
 
-def _some_planes(array: Any) -> Iterator[NDArray[Any]]:
+def _some_planes(parts: Parts) -> Iterator[NDArray[Any]]:
     """First, middle and last plane of an array, by all axes but the last two."""
     for share in (0.0, 0.5, 1.0):
-        index = tuple(round(share * (n - 1)) for n in array.shape[:-2])
-        yield np.asarray(array[index])
+        yield parts[tuple(round(share * (n - 1)) for n in parts.shape[:-2])]
 
 
 def _step(level: float) -> float:

@@ -373,7 +373,7 @@ def test_single_picture_and_rgb(desk):
     assert d.labels.shape == (40, 50)
     assert d.labels[20, 25] == 1
     assert not d.widget.run.both_button.isEnabled()
-    assert "single picture" in d.widget.run.both_button.toolTip()
+    assert "no other slice" in d.widget.run.both_button.toolTip()
 
 
 def test_outline_of_the_models_window(desk, volume_data):

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ import napari_sam2 as ns
 from napari_sam2.errors import SessionFileError
 from napari_sam2.io.napari_reader import read_layers
 from napari_sam2.sample_data import sample_path
+from napari_sam2.volume import VolumeSource
 from napari_sam2.widgets import earlier
 from napari_sam2.widgets.earlier import undecided_folder
 from napari_sam2.widgets.places import Recent, new_place, peek, user_folder
@@ -24,8 +26,7 @@ def image_file(tmp_path, volume_data):
     """A NIfTI file of the volume, alone in its folder."""
     path = tmp_path / "study" / "ct.nii.gz"
     path.parent.mkdir()
-    volume = ns.ImageVolume(volume_data, axes="zyx", spacing=(3, 0.7, 0.7), units="mm")
-    ns.write_labels(path, volume_data.astype(np.uint16), volume)
+    nibabel.save(nibabel.Nifti1Image(volume_data.transpose(2, 1, 0), np.diag([-0.7, -0.7, 3, 1])), path)
     return path
 
 
@@ -433,7 +434,7 @@ def test_new_places_never_exist(tmp_path, volume_data):
     folder.mkdir()
     image = folder / "ct.abdomen.tif"
     image.write_bytes(b"")
-    volume = ns.ImageVolume(volume_data, source=ns.volume.VolumeSource((image,)))
+    volume = ns.ImageVolume(volume_data, source=VolumeSource((image,)))
     assert new_place(volume) == folder / "ct.abdomen.sam2"
     (folder / "ct.abdomen.sam2").write_bytes(b"")
     assert new_place(volume) == folder / "ct.abdomen-2.sam2"

@@ -14,6 +14,7 @@ import numpy as np
 from napari_sam2.errors import ReadError
 from napari_sam2.io._labels import LabelNote, as_labels
 from napari_sam2.io.formats import NAMED_FORMATS, by_suffix
+from napari_sam2.paths import check_file
 from napari_sam2.volume import ImageVolume, VolumeSource
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def label_note_of(path: Path) -> LabelNote | None:
     if path.is_dir():
         about = attributes_of(path).get("image-label") if is_zarr(path) else None
         return LabelNote(_zarr_names(about)) if isinstance(about, dict) else None
+    check_file(path)
     found = by_suffix(path.name, NAMED_FORMATS)
     if found is not None:
         return found.read_label_note(path)

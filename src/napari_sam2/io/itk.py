@@ -192,6 +192,7 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    check_header(path)
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
