@@ -198,7 +198,6 @@ class SegmentController(QObject):
         now = workspace.read(handle.grid)
         changes = changed_prompts(handle.seen, now)
         handle.note(changes)
-        handle.seen = now
         return bool(changes)
 
     def flush(self) -> None:

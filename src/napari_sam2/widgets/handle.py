@@ -121,8 +121,10 @@ class SessionHandle:
     # ------------------------------------------------------------------ on the main thread
 
     def note(self, changes: Iterable[tuple[PromptKey, FramePrompts | None]]) -> None:
-        """Remember how prompts differ from those in :attr:`seen`, until :meth:`sync`."""
+        """Remember how prompts differ from those in :attr:`seen`, which are these from now on, until :meth:`sync`."""
         noted = {key: (self.seen.get(key), prompts or None) for key, prompts in changes}
+        now = {**self.seen, **{key: after for key, (_, after) in noted.items()}}
+        self.seen = {key: prompts for key, prompts in now.items() if prompts}
         if noted:
             with self._lock:
                 self.noted += 1
