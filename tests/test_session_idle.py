@@ -326,8 +326,9 @@ def test_a_frame_that_does_not_exist_is_an_error(session, call, frame):
     assert state_of(session) == before
 
 
-def test_looking_for_something_of_an_object_that_does_not_exist_finds_nothing(session):
-    assert session.mask(9, 5) is None
-    assert session.prompts(9, 5) is None
-    assert session.prompt_window(9, 5) is None
-    assert session.prompted_frames(9) == []
+@pytest.mark.parametrize("call", ["mask", "prompts", "prompt_window"])
+def test_looking_for_something_of_an_object_that_does_not_exist_is_an_error(session, call):
+    with pytest.raises(PromptError, match="There is no object 9"):
+        getattr(session, call)(9, 5)
+    with pytest.raises(PromptError, match="There is no object 9"):
+        session.prompted_frames(9)

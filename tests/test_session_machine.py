@@ -112,7 +112,7 @@ class Session(RuleBasedStateMachine):
 
     @rule(obj=objects, frame=frames)
     def lock(self, obj, frame):
-        if self.session.mask(obj, frame) is not None:
+        if obj in self.session.objects and self.session.mask(obj, frame) is not None:
             self.session.lock(frame, obj)
 
     @rule(obj=objects, frame=frames)

@@ -291,22 +291,24 @@ class VideoSession:
                     self._put_prompts(put, obj_id, frame, PromptSet())
 
     def prompts(self, obj_id: int, frame: int) -> PromptSet | None:
-        """The prompts of an object on a frame; None where there are none, also of an object that does not exist."""
+        """The prompts of an object on a frame; None where there are none."""
         with self._lock:
             self._check_place(obj_id, frame)
+            self._check_object(obj_id)
             found: PromptSet | None = self._history.get("prompts", obj_id, frame)
             return found
 
     def prompted_frames(self, obj_id: int) -> list[int]:
         """The frames on which an object has prompts, ascending."""
         with self._lock:
-            self._check_id(obj_id)
+            self._check_object(obj_id)
             return sorted(self._history.frames("prompts", obj_id))
 
     def prompt_window(self, obj_id: int, frame: int) -> tuple[float, float, float, float] | None:
         """The zoom window ``(y0, x0, y1, x1)`` in which the mask was made, edges in pixels from the corner; or None."""
         with self._lock:
             self._check_place(obj_id, frame)
+            self._check_object(obj_id)
             record = self._state.mask_record(obj_id, frame)
             if record is None or record.window is None or self._state.zoom is None:
                 return None
@@ -639,12 +641,10 @@ class VideoSession:
         return self.grid.label_index(self._check_frame(frame))
 
     def mask(self, obj_id: int, frame: int) -> NDArray[np.bool_] | None:
-        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none.
-
-        There is none of an object that does not exist either.
-        """
+        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none."""
         with self._lock:
             self._check_place(obj_id, frame)
+            self._check_object(obj_id)
             record: MaskRecord | None = self._history.get("mask", obj_id, frame)
             return None if record is None else record.mask.decode()
 

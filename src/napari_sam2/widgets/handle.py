@@ -216,7 +216,8 @@ class SessionHandle:
         update.frames = _frames(session, touched)
         if changes:
             obj, frame = next(reversed(changes))
-            update.outline = Outline(frame, session.prompt_window(obj, frame))
+            window = session.prompt_window(obj, frame) if obj in session.objects else None
+            update.outline = Outline(frame, window)
         return self._kept(update)
 
     def tell_the_rest(self) -> Update:
@@ -339,7 +340,7 @@ class SessionHandle:
         def edit(session: VideoSession) -> None:
             masks = {}
             for obj in {*stroke.painted, *stroke.erased}:
-                known = session.mask(obj, stroke.frame)
+                known = session.mask(obj, stroke.frame) if obj in session.objects else None
                 if known is None and obj not in stroke.painted:
                     continue
                 mask = np.zeros(session.frame_shape, bool) if known is None else known
@@ -361,7 +362,7 @@ class SessionHandle:
 
         def fill(session: VideoSession) -> None:
             if not inside:
-                known = session.mask(obj, frame)
+                known = session.mask(obj, frame) if obj in session.objects else None
                 if known is not None:
                     session.edit_mask(obj, frame, known & ~mask)
             elif frame in self.locked(obj):
@@ -487,7 +488,8 @@ class SessionHandle:
 
     def prompted_frames(self, obj: int) -> list[int]:
         """The frames on which an object is prompted."""
-        return [] if self.session is None else self.session.prompted_frames(obj)
+        session = self.session
+        return session.prompted_frames(obj) if session is not None and obj in session.objects else []
 
     def locked(self, obj: int) -> set[int]:
         """The locked frames of an object."""
