@@ -19,14 +19,14 @@ import numpy as np
 import psutil
 import torch
 
-from napari_sam2.engine import forecast as module
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.device import release_memory
-from napari_sam2.engine.forecast import calibrate, forecast
+from napari_sam2.engine.diagnostics import resource_estimate as module
+from napari_sam2.engine.diagnostics.resource_estimate import calibrate, forecast
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 
 def make_predictor(name: str, size: int) -> Sam2VideoPredictor:

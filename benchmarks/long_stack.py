@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 import napari_sam2 as ns
-from napari_sam2.engine.sam2.embedding_store import Budget
+from napari_sam2.engine.sam2.tracking.embedding_store import Budget
 
 SIDE = 128
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_sam2.engine.predictor import FrameScores, Prediction, Window
+from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine.protocols import FrameScores, Prediction, Window
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 SIDE, FRAMES, OBJECTS = 512, 400, 20
 

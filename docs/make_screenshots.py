@@ -19,13 +19,13 @@ import napari
 import numpy as np
 from qtpy.QtCore import QCoreApplication
 
-from napari_sam2.engine.locate import MODELS_VARIABLE
-from napari_sam2.sample_data import load_sample
-from napari_sam2.widgets.places import FOLDER_VARIABLE
+from napari_sam2.engine.catalog.model_files import MODELS_VARIABLE
+from napari_sam2.samples import load_sample
+from napari_sam2.session.storage.locations import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
-    from napari_sam2.layers.workspace import Workspace
-    from napari_sam2.widgets.controller import SegmentController
+    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.widgets.controllers.segment import SegmentController
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1600, 1000)
@@ -35,11 +35,11 @@ logger = logging.getLogger("make_screenshots")
 
 def open_window(sample: str) -> tuple[napari.Viewer, SegmentController]:
     """A viewer with the image of a sample and the docked widget."""
-    from napari_sam2 import sample_data
+    from napari_sam2 import samples
 
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
-    for layer in getattr(sample_data, sample)():
+    for layer in getattr(samples, sample)():
         data, arguments, kind = layer
         if kind == "image":
             viewer.add_image(data, **arguments)

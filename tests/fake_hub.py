@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from napari_sam2.engine import download
+from napari_sam2.engine.catalog import download
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

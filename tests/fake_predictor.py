@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from napari_sam2.engine.predictor import FrameScores, Prediction, Window
-from napari_sam2.volume import ImageVolume
+from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine.protocols import FrameScores, Prediction, Window
 
 SHAPE = (20, 24, 32)
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from fake_predictor import FakePredictor
-from napari_sam2.arrays import Parts, as_array
-from napari_sam2.axes import FrameGrid
+from napari_sam2.analysis.measurements import measure_objects
+from napari_sam2.analysis.metrics import compare_labels
+from napari_sam2.core.arrays import Parts, as_array
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.intensity import WindowedFrames, default_window
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
-from napari_sam2.identity import content_hash
-from napari_sam2.intensity import WindowedFrames, default_window
 from napari_sam2.io import write_labels
-from napari_sam2.measure import measure_objects
-from napari_sam2.metrics import compare_labels
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
+from napari_sam2.session.storage.image_identity import content_hash
 
 BAD = 4
 

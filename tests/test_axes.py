@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam2.axes import FrameGrid, default_frame_axis, rectangle_to_box
+from napari_sam2.core.frames import FrameGrid, default_frame_axis, rectangle_to_box
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
-from napari_sam2.volume import ImageVolume
 
 AXES = ["yx", "zyx", "tyx", "tzyx", "zcyx", "tczyx"]
 

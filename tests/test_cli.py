@@ -7,8 +7,8 @@ import pytest
 
 import napari_sam2 as ns
 from napari_sam2.cli import main
-from napari_sam2.evaluation import find_sets, load_set, objects_of
-from napari_sam2.masks import deepest_pixel
+from napari_sam2.core.masks import deepest_pixel
+from napari_sam2.evaluation.evaluate import find_sets, load_set, objects_of
 
 
 @pytest.fixture

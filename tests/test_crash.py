@@ -20,8 +20,8 @@ import numpy as np
 import pytest
 
 from fake_predictor import FakePredictor
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 SHAPE = (30, 24, 32)

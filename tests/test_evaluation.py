@@ -12,8 +12,8 @@ import pytest
 
 from napari_sam2.cli import main
 from napari_sam2.errors import ReadError
-from napari_sam2.evaluation import evaluate, to_markdown
-from napari_sam2.labelled_sets import find_entries, load_set, objects_of
+from napari_sam2.evaluation.evaluate import evaluate, to_markdown
+from napari_sam2.evaluation.sets import find_entries, load_set, objects_of
 
 
 def write_pack(path: Path, cases: list[dict[str, Any]]) -> Path:

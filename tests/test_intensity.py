@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.axes import FrameGrid
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.intensity import WindowedFrames, check_window, default_window
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
-from napari_sam2.intensity import WindowedFrames, check_window, default_window
-from napari_sam2.volume import ImageVolume
 
 
 def frames(array, window, axes="zyx"):

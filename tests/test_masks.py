@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_sam2.core.masks import RunLengthMask, bounding_box, check_overlap, compose, resolve_by_score
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.masks import RunLengthMask, bounding_box, check_overlap, compose, resolve_by_score
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.analysis.measurements import measure_objects
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
-from napari_sam2.measure import measure_objects
-from napari_sam2.volume import ImageVolume
 
 
 def _block(shape, index, value=1):

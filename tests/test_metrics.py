@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion
 
+from napari_sam2.analysis.metrics import compare_labels, dice, iou
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
-from napari_sam2.metrics import compare_labels, dice, iou
-from napari_sam2.volume import ImageVolume
 
 
 def test_overlap_of_masks() -> None:

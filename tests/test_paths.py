@@ -12,14 +12,14 @@ import pytest
 import napari_sam2 as ns
 from fake_predictor import FakePredictor
 from napari_sam2.cli import main
-from napari_sam2.engine.weights import read_checkpoint
+from napari_sam2.core.paths import advice_for, check_file, checked_path, why_no_file
+from napari_sam2.engine.catalog.user_models import add_model, load_settings
+from napari_sam2.engine.sam2.checkpoint import read_checkpoint
 from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError, SettingsError, WriteError
-from napari_sam2.evaluation import load_set
+from napari_sam2.evaluation.evaluate import load_set
 from napari_sam2.io import read_label_names
-from napari_sam2.io.napari_reader import is_ours, read_layers
-from napari_sam2.paths import advice_for, check_file, checked_path, why_no_file
-from napari_sam2.settings import add_model, load_settings
-from napari_sam2.widgets.places import peek
+from napari_sam2.layers.volume_layers import is_ours, read_layers
+from napari_sam2.session.storage.locations import peek
 
 VOLUME = ns.ImageVolume(np.zeros((3, 4, 5), np.int16), units="mm")
 LABELS = np.zeros((3, 4, 5), np.uint8)

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam2 import sample_data
+from napari_sam2 import samples
 from napari_sam2.errors import ReadError
 from napari_sam2.phantoms import CT_NAMES, MR_NAMES, make_cells, make_ct, make_mr, write_samples, writing
-from napari_sam2.sample_data import SAMPLES, load_sample, sample_path
+from napari_sam2.samples import SAMPLES, load_sample, sample_path
 
 FOLDER = Path(__file__).parents[1] / "sample_data"
 
@@ -192,7 +192,7 @@ def test_reading_gives_back_the_phantom_right_way_up(made, name):
     ],
 )
 def test_layer_data_are_calibrated(function, axes, scale, units):
-    ((data, options, kind),) = getattr(sample_data, function)()
+    ((data, options, kind),) = getattr(samples, function)()
     assert kind == "image"
     assert options["axis_labels"] == tuple(axes)
     assert options["scale"] == pytest.approx(scale, rel=1e-4)
@@ -204,7 +204,7 @@ def test_layer_data_are_calibrated(function, axes, scale, units):
 
 
 def test_the_ct_keeps_its_own_window():
-    _, options, _ = sample_data.ct_abdomen()[0]
+    _, options, _ = samples.ct_abdomen()[0]
     assert options["contrast_limits"] == (-160, 240)
 
 
@@ -214,7 +214,7 @@ def test_an_unknown_sample_is_refused_by_name():
 
 
 def test_missing_files_say_how_to_get_them(monkeypatch, tmp_path):
-    monkeypatch.setattr(sample_data, "sample_folder", lambda: tmp_path)
+    monkeypatch.setattr(samples, "sample_folder", lambda: tmp_path)
     with pytest.raises(ReadError, match=r"python -m napari_sam2\.phantoms"):
         sample_path("brain_mr")
 

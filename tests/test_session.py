@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from fake_predictor import SHAPE, FakePredictor, numbered_volume
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import PromptError, SessionBusyError
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 
 @pytest.fixture

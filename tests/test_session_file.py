@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from fake_predictor import SHAPE, FakePredictor, numbered_volume
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import SessionBusyError, SessionFileError
 from napari_sam2.session import VideoSession
-from napari_sam2.store import FORMAT_VERSION
-from napari_sam2.volume import ImageVolume
+from napari_sam2.session.storage.session_file import FORMAT_VERSION
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_other_weights_are_said(session, volume, tmp_path, caplog):
 
 def test_series_in_an_archive_is_found_again(tmp_path):
     import napari_sam2 as ns
-    from napari_sam2.sample_data import sample_folder
+    from napari_sam2.samples import sample_folder
 
     folder = next(path.parent for path in sample_folder().rglob("*.dcm"))
     archive = shutil.make_archive(str(tmp_path / "scan"), "zip", folder)

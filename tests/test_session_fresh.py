@@ -208,7 +208,7 @@ def test_accepted_masks_stay_what_they_are_in_a_file_and_through_undo(session, t
 
 
 def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(session, monkeypatch):
-    from napari_sam2.records import Freshness, sources_of
+    from napari_sam2.session.records import Freshness, sources_of
 
     def as_before(self, frame):
         record = self._masks.get(frame)
@@ -226,7 +226,7 @@ def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(sessi
 
 
 def test_masks_of_a_file_without_what_accepted_masks_follow_from_are_fresh(session, tmp_path, monkeypatch):
-    from napari_sam2 import records
+    from napari_sam2.session import records
 
     session.lock(HIGH, 1)
     session.edit_mask(1, START, drawn())

@@ -139,7 +139,7 @@ def test_clearing_twice_is_one_step(session):
 
 def test_a_refused_write_is_caught_up_by_save(session, monkeypatch):
     from napari_sam2.errors import SessionFileError
-    from napari_sam2.store import SessionFile
+    from napari_sam2.session.storage.session_file import SessionFile
 
     def full(*_):
         raise SessionFileError("the disk is full")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from fake_predictor import FakePredictor
+from napari_sam2.core.masks import OVERLAPS
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import PromptError
-from napari_sam2.masks import OVERLAPS
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 SHAPE = (8, 12, 14)
 objects = st.integers(1, 3)

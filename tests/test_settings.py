@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from napari_sam2.engine.locate import path_of, resolve
-from napari_sam2.engine.registry import MODELS, known_models
+from napari_sam2.engine.catalog.model_files import path_of, resolve
+from napari_sam2.engine.catalog.registry import MODELS, known_models
+from napari_sam2.engine.catalog.user_models import OwnModel, add_model, load_settings, remove_model, settings_path
 from napari_sam2.errors import CheckpointError, SettingsError
-from napari_sam2.settings import OwnModel, add_model, load_settings, remove_model, settings_path
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_sam2.units import in_one_unit, length_unit, millimetres_per_unit, seconds_per_unit, step_of
+from napari_sam2.core.units import in_one_unit, length_unit, millimetres_per_unit, seconds_per_unit, step_of
 
 
 @pytest.mark.parametrize(

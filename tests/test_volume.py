@@ -10,9 +10,9 @@ import pytest
 
 import napari_sam2 as ns
 from fake_predictor import FakePredictor
+from napari_sam2.core.units import millimetres_per_unit
+from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import NapariSam2Error, SeveralSeriesError, VolumeError
-from napari_sam2.units import millimetres_per_unit
-from napari_sam2.volume import ImageVolume, VolumeSource
 
 
 def test_defaults_are_unit_spacing_and_a_diagonal_affine() -> None:
@@ -130,7 +130,7 @@ def test_errors_have_a_headline_and_carry_their_series() -> None:
 
 def test_reading_and_measuring_import_no_heavy_module() -> None:
     code = (
-        "import sys, napari_sam2.io, napari_sam2.measure, napari_sam2.metrics\n"
+        "import sys, napari_sam2.io, napari_sam2.analysis.measurements, napari_sam2.analysis.metrics\n"
         "heavy = {'napari', 'qtpy', 'torch', 'pydicom', 'nibabel', 'pandas', 'tifffile', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

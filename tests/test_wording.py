@@ -2,7 +2,7 @@
 
 import pytest
 
-from napari_sam2.wording import duration, frame_word, in_terms_of
+from napari_sam2.core.formatting import duration, frame_word, in_terms_of
 
 
 @pytest.mark.parametrize(

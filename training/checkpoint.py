@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from napari_sam2.engine.weights import read_checkpoint
+from napari_sam2.engine.sam2.checkpoint import read_checkpoint
 
 FORMAT = 1
 _SMALL = 4096  # tensors of at most so many numbers stay as they are: they weigh nothing

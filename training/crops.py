@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_sam2.engine.predictor import Window
-from napari_sam2.engine.sam2.config import ZoomPolicy
-from napari_sam2.engine.sam2.windows import crop
+from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.sam2.network.config import ZoomPolicy
+from napari_sam2.engine.sam2.tracking.crop_window import crop
 from training.appearance import adjust, degrade, draw_window
 from training.scenes import smooth_noise
 from training.stacks import ObjectBox, Stack

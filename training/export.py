@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor
 
-from napari_sam2.engine.sam2.config import Sam2Config
+from napari_sam2.engine.sam2.network.config import Sam2Config
 
 _SMALL = 64  # tensors of at most so many numbers stay float32
 

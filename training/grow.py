@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor, zeros_like
 
-from napari_sam2.engine.sam2.config import Sam2Config
+from napari_sam2.engine.sam2.network.config import Sam2Config
 from training.checkpoint import Progress, Tensors
 
 _TRUNK, _MEMORY = "image_encoder.trunk.blocks.", "memory_attention.layers."

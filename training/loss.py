@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_sam2.engine.sam2.mask_decoder import best_alternative, mean_alternative
+from napari_sam2.engine.sam2.network.mask_decoder import best_alternative, mean_alternative
 from training.walk import Answer
 
 _MOST_LOGIT = 60.0  # the residual of a hint alone may reach 16; beyond this BCE only loses precision

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
-from napari_sam2.engine.sam2.config import Sam2Config, ZoomPolicy
+from napari_sam2.engine.sam2.network.config import Sam2Config, ZoomPolicy
 from training.crops import Chances, Clips, Shape, View, make_clips
 from training.prompts import SimulatedPrompter
 from training.real import RealStacks

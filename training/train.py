@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_sam2.engine.sam2.config import Sam2Config
-from napari_sam2.engine.sam2.model import Sam2Model
+from napari_sam2.engine.sam2.network.config import Sam2Config
+from napari_sam2.engine.sam2.network.model import Sam2Model
 from training import checkpoint
 from training.checkpoint import Progress
 from training.loss import Judgement, judge

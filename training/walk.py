@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays
-from napari_sam2.engine.sam2.erasing import erase
-from napari_sam2.engine.sam2.layers import resize_antialiased
-from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
-from napari_sam2.engine.sam2.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
-from napari_sam2.engine.sam2.prompting import decode_drawn
-from napari_sam2.engine.sam2.seeking import seek
-from napari_sam2.prompts import PointPrompt
+from napari_sam2.core.prompts import PointPrompt
+from napari_sam2.engine.sam2.network.layers import resize_antialiased
+from napari_sam2.engine.sam2.network.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs, drop_strays
+from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
+from napari_sam2.engine.sam2.tracking.negative_click import erase
+from napari_sam2.engine.sam2.tracking.prompt_decoding import decode_drawn
+from napari_sam2.engine.sam2.tracking.relocate import seek
 from training.crops import Clips
 from training.prompts import Kind, Points, Prompter
 

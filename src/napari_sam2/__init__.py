@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2._version import __version__
 
 if TYPE_CHECKING:
+    from napari_sam2.analysis.measurements import measure_objects
+    from napari_sam2.analysis.metrics import compare_labels
+    from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
-    from napari_sam2.engine.download import download_model
+    from napari_sam2.engine.catalog.download import download_model
     from napari_sam2.io import list_series, read_labels, read_volume, write_labels
     from napari_sam2.io.mesh import write_mesh
-    from napari_sam2.measure import measure_objects
-    from napari_sam2.metrics import compare_labels
     from napari_sam2.session import VideoSession
-    from napari_sam2.volume import ImageVolume
 
 _HOME = {
-    "ImageVolume": "volume",
+    "ImageVolume": "core.volume",
     "VideoSession": "session",
-    "compare_labels": "metrics",
-    "download_model": "engine.download",
+    "compare_labels": "analysis.metrics",
+    "download_model": "engine.catalog.download",
     "list_series": "io",
     "load_predictor": "engine",
-    "measure_objects": "measure",
+    "measure_objects": "analysis.measurements",
     "read_labels": "io",
     "read_volume": "io",
     "write_labels": "io",

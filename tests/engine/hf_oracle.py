@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
-from napari_sam2.engine.sam2.hf_names import hf_name
+from napari_sam2.engine.sam2.network.hf_state_dict import hf_name
 
 SIZE = 256
 """Input size of the parity tests: small enough for a laptop, large enough for windows with padding."""

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from napari_sam2.engine.registry import MODELS, find_by_filename
+from napari_sam2.engine.catalog.registry import MODELS, find_by_filename
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, infer_config, released_config
-from napari_sam2.engine.sam2.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
 
 SMALL: dict[str, Any] = {
     "architecture": "sam2.1",

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
+from napari_sam2.engine.catalog.model_files import resolve
 from napari_sam2.engine.device import (
     choose_device,
     free_memory,
@@ -18,11 +20,9 @@ from napari_sam2.engine.device import (
     self_test,
     set_precision,
 )
-from napari_sam2.engine.locate import resolve
-from napari_sam2.engine.weights import load_model
+from napari_sam2.engine.sam2.checkpoint import load_model
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 
 @pytest.fixture

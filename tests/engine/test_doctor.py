@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from napari_sam2.cli import main
-from napari_sam2.engine import doctor, load_predictor
-from napari_sam2.engine.doctor import REFERENCE, answers, compare, examine, without_home
+from napari_sam2.engine import load_predictor
+from napari_sam2.engine.diagnostics import self_check
+from napari_sam2.engine.diagnostics.self_check import REFERENCE, answers, compare, examine, without_home
 from napari_sam2.errors import NapariSam2Error
 
 
@@ -31,7 +32,7 @@ def _finding(report: Any, topic: str) -> Any:
 
 
 def test_all_is_well(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_LOW_DISK", 0)
+    monkeypatch.setattr(self_check, "_LOW_DISK", 0)
     monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy:1")
     assert main(["doctor", "--device", "cpu"]) == 0
     text = capsys.readouterr().out
@@ -48,7 +49,7 @@ def test_all_is_well(home: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 def test_trial_in_every_precision(precision: str) -> None:
     off, iou = compare(answers(load_predictor("starter", device="cpu", precision=precision)))
-    assert off <= doctor._TOLERANCE[precision]
+    assert off <= self_check._TOLERANCE[precision]
     assert iou > 0.99
 
 
@@ -63,14 +64,14 @@ def test_recorded_answers_show_the_disc() -> None:
 
 
 def test_wrong_computation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    right = doctor.answers
+    right = self_check.answers
 
     def wrong(predictor: Any) -> Any:
         found = right(predictor)
         found["logits"][2, :10] += 9
         return found
 
-    monkeypatch.setattr(doctor, "answers", wrong)
+    monkeypatch.setattr(self_check, "answers", wrong)
     trial = _finding(examine("cpu"), "trial")
     assert "cpu computes other masks than it should" in trial.advice
 
@@ -79,25 +80,25 @@ def test_failing_computation_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     def fail(predictor: Any) -> Any:
         raise RuntimeError("no kernel for this device")
 
-    monkeypatch.setattr(doctor, "answers", fail)
+    monkeypatch.setattr(self_check, "answers", fail)
     report = examine("cpu")
     assert "no kernel for this device" in _finding(report, "trial").advice
     assert "mend, marked with '!'" in report.text
 
 
 def test_other_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "sha256_of", lambda path: "0" * 64)
+    monkeypatch.setattr(self_check, "sha256_of", lambda path: "0" * 64)
     with pytest.raises(NapariSam2Error, match="belong to other weights"):
         compare(answers(load_predictor("starter", device="cpu")))
 
 
 def test_what_is_not_there(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     (home / "settings.json").write_text('{"models": {"mine": {"path": "/nowhere/mine.pt"}}}')
-    monkeypatch.setattr(doctor, "_PACKAGES", ("numpy", "no_such_package"))
-    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(self_check, "_PACKAGES", ("numpy", "no_such_package"))
+    monkeypatch.setattr(self_check.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(doctor, "_LOW_DISK", 1e18)
+    monkeypatch.setattr(self_check, "_LOW_DISK", 1e18)
     report = examine("cuda")
     advice = {finding.topic: finding.advice for finding in report.problems}
     assert advice["packages"].startswith("no_such_package missing")
@@ -123,7 +124,7 @@ def test_paths_outside_of_the_home_folder_stay(home: Path) -> None:
 def _loaded(tmp_path: Path, precision: str) -> Any:
     """The bundled weights as if they were a file of the user's."""
     path = tmp_path / "mine.safetensors"
-    path.write_bytes((doctor.BUNDLED_DIR / "starter.safetensors").read_bytes())
+    path.write_bytes((self_check.BUNDLED_DIR / "starter.safetensors").read_bytes())
     return load_predictor(path, device="cpu", precision=precision)
 
 
@@ -153,10 +154,10 @@ def test_what_is_not_ours_or_unloaded_is_passed_over(home: Path) -> None:
 def test_a_cache_that_cannot_be_written_is_not_called_full(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (home / "file").write_text("not a folder")
     monkeypatch.setenv("NAPARI_SAM2_MODELS", str(home / "file" / "below"))
-    found = doctor._room(home / "file" / "below")
+    found = self_check._room(home / "file" / "below")
     assert "cannot be written: Not a directory" in found.text
     assert "NAPARI_SAM2_MODELS" in found.advice
     assert "room" not in found.advice
     full = OSError(28, "No space left on device")
     monkeypatch.setattr("tempfile.TemporaryFile", lambda dir: (_ for _ in ()).throw(full))
-    assert doctor._room(home).advice.startswith("Free some space")
+    assert self_check._room(home).advice.startswith("Free some space")

@@ -20,8 +20,8 @@ from test_config import SMALL
 import napari_sam2 as ns
 from fake_hub import COMMIT, FakeHub
 from napari_sam2.cli import main
-from napari_sam2.engine import download, locate, registry
-from napari_sam2.engine.download import DownloadProgress, ask_hub
+from napari_sam2.engine.catalog import download, model_files, registry
+from napari_sam2.engine.catalog.download import DownloadProgress, ask_hub
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 from napari_sam2.errors import (
     CheckpointError,
@@ -319,11 +319,11 @@ def test_file_put_there_by_hand(hub: FakeHub, content: bytes, tmp_path: Path, ca
 @pytest.mark.parametrize("text", ["{", "[]", '{"repo": "us/toy"}', '{"a": 1}', ""])
 def test_unreadable_record_is_no_obstacle(hub: FakeHub, text: str) -> None:
     ns.download_model("toy")
-    record = locate.models_dir() / "toy.json"
+    record = model_files.models_dir() / "toy.json"
     record.write_text(text)
     ns.load_predictor("toy", device="cpu")
     ns.download_model("toy")
-    assert locate.read_record(ENTRY) is not None
+    assert model_files.read_record(ENTRY) is not None
 
 
 # ---------------------------------------------------------------------- the environment, in processes of their own
@@ -333,7 +333,7 @@ import sys
 from napari_sam2.engine import registry
 registry.MODELS["toy"] = registry.ModelEntry(name="toy", title="Toy", filename="toy.safetensors", input_size=64,
     parameters=1, licence="MIT", source_repo="us/toy")
-from napari_sam2.cli import main
+from napari_sam2.cli.commands import main
 status = main(["download", "toy"])
 assert "torch" not in sys.modules and "napari" not in sys.modules
 sys.exit(status)

@@ -16,15 +16,15 @@ import pytest
 import torch
 
 import napari_sam2 as ns
+from napari_sam2.core.intensity import WindowedFrames
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.predictor import EncodesAhead, Window
+from napari_sam2.engine.protocols import EncodesAhead, Window
 from napari_sam2.engine.sam2 import ImageFeatures, Sam2Model
-from napari_sam2.engine.sam2.embedding_store import Budget, EmbeddingStore
-from napari_sam2.engine.sam2.frugality import Frugality, is_out_of_memory
+from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
+from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality, is_out_of_memory
 from napari_sam2.errors import NapariSam2Error, OutOfMemoryError
-from napari_sam2.intensity import WindowedFrames
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 CPU = torch.device("cpu")
 WHOLE = Window(0, 0, 48, 56)
@@ -94,7 +94,7 @@ def test_disk_that_refuses(tmp_path: Path, caplog: Any) -> None:
 
 
 def test_full_disk_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_sam2.engine.sam2 import embedding_store
+    from napari_sam2.engine.sam2.tracking import embedding_store
 
     usage = embedding_store.shutil.disk_usage
     monkeypatch.setattr(embedding_store.shutil, "disk_usage", lambda path: usage(path)._replace(free=SIZE))
@@ -354,9 +354,9 @@ def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, m
 _LIMITED = """
 import resource
 import numpy as np, psutil, torch
-from napari_sam2.engine.predictor import Window
+from napari_sam2.engine.protocols import Window
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
 class Frames:
     def __len__(self):
@@ -433,10 +433,10 @@ _MEASURE = """
 import gc, sys
 import numpy as np, psutil, torch
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
-from napari_sam2.intensity import WindowedFrames
-from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+from napari_sam2.core.intensity import WindowedFrames
+from napari_sam2.session.session import VideoSession
+from napari_sam2.core.volume import ImageVolume
 
 rss = lambda: psutil.Process().memory_info().rss / 2**20
 torch.set_num_threads(1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.engine.sam2.erasing import erase
-from napari_sam2.prompts import PointPrompt
+from napari_sam2.core.prompts import PointPrompt
+from napari_sam2.engine.sam2.tracking.negative_click import erase
 
 
 @pytest.fixture

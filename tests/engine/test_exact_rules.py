@@ -17,11 +17,11 @@ from hf_oracle import randomise
 from reference_loop import Prompt, ReferenceLoop
 from test_exact_session import known, make_clip
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.errors import NapariSam2Error, PromptError
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 COUNT, SIDE = 8, 64
 BOX = (12, 17, 38, 40)

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_sam2.engine import forecast as module
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.forecast import Calibration, calibrate, forecast
+from napari_sam2.engine.diagnostics import resource_estimate as module
+from napari_sam2.engine.diagnostics.resource_estimate import Calibration, calibrate, forecast
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.embedding_store import Budget
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.tracking.embedding_store import Budget
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 MB = 10**6
 MEASURED = Calibration(

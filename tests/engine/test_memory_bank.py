@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_sam2.engine.sam2.memory_bank import Memory, MemoryBank
+from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 
 
 def memory():

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.sam2.prompting import growth_limit
+from napari_sam2.engine.sam2.tracking.prompt_decoding import growth_limit
 
 
 @pytest.mark.parametrize(("most", "chosen"), [(None, 1), (torch.inf, 1), (100.0, 3), (30.0, 2), (10.0, 1)])

@@ -11,10 +11,10 @@ import pytest
 import torch
 from reference_loop import Prompt, ReferenceLoop
 
-from napari_sam2.engine.locate import resolve
+from napari_sam2.engine.catalog.model_files import resolve
 from napari_sam2.engine.sam2 import Sam2Model
-from napari_sam2.engine.sam2.prompt_hint import draw_hint
-from napari_sam2.engine.weights import load_model
+from napari_sam2.engine.sam2.checkpoint import load_model
+from napari_sam2.engine.sam2.tracking.prompt_hint import draw_hint
 
 FRAMES = 4
 TOLERANCE = 1e-3

@@ -9,16 +9,16 @@ import pytest
 import torch
 from scipy import ndimage
 
+from napari_sam2.analysis.metrics import dice
+from napari_sam2.core.masks import RunLengthMask, bounding_box, deepest_pixel
+from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.predictor import Conditioning
-from napari_sam2.engine.sam2.cleaning import drop_crumbs, drop_strays, fill_holes
-from napari_sam2.engine.sam2.embedding_store import Budget
+from napari_sam2.engine.protocols import Conditioning
+from napari_sam2.engine.sam2.tracking.embedding_store import Budget
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs, drop_strays, fill_holes
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.masks import RunLengthMask, bounding_box, deepest_pixel
-from napari_sam2.metrics import dice
-from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
         session = VideoSession(predictor, volume)
         session.add_box(obj_id, 5, bounding_box(truth[5]))
         parts.append(ndimage.label(session.predict_frame(5)[obj_id])[1])
-        monkeypatch.setattr("napari_sam2.engine.sam2.prompting.drop_crumbs", lambda logits, *_: logits)
+        monkeypatch.setattr("napari_sam2.engine.sam2.tracking.prompt_decoding.drop_crumbs", lambda logits, *_: logits)
     assert parts == [1, 2]
 
 

@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from test_config import SMALL
 
 import napari_sam2
-from napari_sam2.engine.locate import path_of, resolve
-from napari_sam2.engine.registry import MODELS
+from napari_sam2.engine.catalog.model_files import path_of, resolve
+from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, released_config
-from napari_sam2.engine.sam2.config import RELEASED_NAMES
-from napari_sam2.engine.sam2.hf_names import from_hf_names
-from napari_sam2.engine.weights import load_model, read_checkpoint
+from napari_sam2.engine.sam2.checkpoint import load_model, read_checkpoint
+from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.hf_state_dict import from_hf_names
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 
 
@@ -221,7 +221,7 @@ def test_resolve_path_and_unknown_name(small_file: Path) -> None:
 
 
 def test_registry_and_config_do_not_import_torch() -> None:
-    code = "import sys, napari_sam2.engine.registry; assert 'torch' not in sys.modules"
+    code = "import sys, napari_sam2.engine.catalog.registry; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=_environment())
 
 
@@ -265,6 +265,6 @@ def test_a_file_that_the_disk_does_not_give_is_not_called_truncated(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("napari_sam2.engine.weights.safe_open", refuse)
+    monkeypatch.setattr("napari_sam2.engine.sam2.checkpoint.safe_open", refuse)
     with pytest.raises(CheckpointError, match="cannot be read: Input/output error"):
         read_checkpoint(small_file)

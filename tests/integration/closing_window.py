@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QMainWindow
 
 import napari_sam2.engine
 from fake_predictor import FakePredictor
-from napari_sam2.widgets.places import peek
+from napari_sam2.session.storage.locations import peek
 
 
 def main(how: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from fake_predictor import FakePredictor
-from napari_sam2.widgets.segment import SegmentWidget
+from napari_sam2.plugin.dock_widget import SegmentWidget
 
 
 class SlowPredictor(FakePredictor):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fake_predictor import FakePredictor
-from napari_sam2.widgets.segment import SegmentWidget
+from napari_sam2.plugin.dock_widget import SegmentWidget
 
 HERE = Path(__file__).parent
 

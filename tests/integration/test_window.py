@@ -10,7 +10,7 @@ from napari.utils.interactions import mouse_move_callbacks, mouse_press_callback
 
 from fake_predictor import FakePredictor
 from napari_sam2.layers.geometry import same_place
-from napari_sam2.widgets.segment import SegmentWidget
+from napari_sam2.plugin.dock_widget import SegmentWidget
 
 SHAPE = (12, 40, 50)
 PLACES = {

@@ -11,9 +11,9 @@ import pytest
 import SimpleITK as sitk
 from dicom_files import write_series
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import list_series, read_labels, read_volume, write_labels
-from napari_sam2.volume import ImageVolume
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_spacing_of_metaimage_and_nrrd(awkward) -> None:
 
 
 def test_nan_and_infinity_stay_out_of_the_window(awkward) -> None:
-    from napari_sam2.axes import FrameGrid
-    from napari_sam2.intensity import default_window
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity import default_window
 
     volume = read_volume(awkward("nifti_odd/nan.mha"))
     assert (np.isnan(volume.array).sum(), np.isinf(volume.array).sum()) == (1519, 73)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_sam2.io._dicom_contours import enclosed
+from napari_sam2.io.dicom.contours import enclosed
 
 SHAPE = (40, 50)
 

@@ -10,10 +10,10 @@ import pytest
 from dicom_files import AXIAL, SAGITTAL, dataset, write_series
 from pydicom.dataset import Dataset
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, SeveralSeriesError, WriteError
 from napari_sam2.io import list_series, read_labels, read_volume, write_labels
-from napari_sam2.io.dicom_labels import read_dicom_labels
-from napari_sam2.volume import ImageVolume
+from napari_sam2.io.dicom.label_reader import read_dicom_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,13 +110,13 @@ def test_an_unknown_compression_is_not_called_damage(tmp_path, syntax) -> None:
 
 
 def test_a_missing_decoder_is_named_with_what_to_install(tmp_path, monkeypatch) -> None:
-    from napari_sam2.io import _dicom_pixels
+    from napari_sam2.io.dicom import pixels
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("Unable to decompress because all plugins are missing dependencies:\n\tx - requires y")
 
     path = _save(tmp_path)
-    monkeypatch.setattr(_dicom_pixels, "_stored", fail)
+    monkeypatch.setattr(pixels, "_stored", fail)
     assert "pip install" in _refusal(path)[1]
 
 

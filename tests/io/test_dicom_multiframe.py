@@ -10,14 +10,14 @@ from dicom_files import AXIAL, dataset
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
-from napari_sam2.axes import FrameGrid
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.errors import ReadError, SeveralSeriesError
 from napari_sam2.io import list_series, read_volume
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam2.volume import ImageVolume
+    from napari_sam2.core.volume import ImageVolume
 
 FRAMES = (np.arange(6)[:, None, None] * 100 + np.arange(20).reshape(4, 5)).astype(np.uint16)
 PLACE = {"position": (-10.0, -20.0, 30.0), "orientation": AXIAL}

@@ -15,11 +15,11 @@ import pytest
 from dicom_files import dataset, write_series
 from grids import phantom
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_label_names, read_labels, read_volume, write_labels
-from napari_sam2.io.dicom_seg import write_dicom_seg
-from napari_sam2.io.terminology import search_codes
-from napari_sam2.volume import ImageVolume
+from napari_sam2.io.dicom.seg_writer import write_dicom_seg
+from napari_sam2.io.dicom.terminology import search_codes
 
 if TYPE_CHECKING:
     from pathlib import Path

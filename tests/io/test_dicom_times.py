@@ -9,10 +9,10 @@ import pytest
 from dicom_files import write_series
 from pydicom import dcmread
 
-from napari_sam2.axes import FrameGrid
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.errors import ReadError
 from napari_sam2.io import list_series, read_volume
-from napari_sam2.io._dicom_times import Moment, acquired, in_order
+from napari_sam2.io.dicom.times import Moment, acquired, in_order
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 import napari_sam2 as ns
-from napari_sam2.cli import _parser
+from napari_sam2.cli.commands import _parser
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
-from napari_sam2.evaluation import find_sets, label_file
+from napari_sam2.evaluation.evaluate import find_sets, label_file
 from napari_sam2.io import formats
 from napari_sam2.io.formats import FORMATS, by_suffix, label_format, label_formats, label_suffixes, without_suffix
-from napari_sam2.volume import ImageVolume
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
-from napari_sam2.volume import ImageVolume
 
 DATA = np.random.default_rng(0).integers(0, 30_000, (6, 20, 20)).astype(np.int16)
 

@@ -7,11 +7,11 @@ import itertools
 import numpy as np
 import pytest
 
+from napari_sam2.core.units import millimetres_per_unit
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.io import read_label_names, read_labels, write_labels
-from napari_sam2.io._label_files import read_label_file
-from napari_sam2.io.napari_writer import write_labels_layer
-from napari_sam2.units import millimetres_per_unit
-from napari_sam2.volume import ImageVolume
+from napari_sam2.io.label_files import read_label_file
+from napari_sam2.plugin.writers import write_labels_layer
 
 FORMATS = ["l.tif", "l.ome.tif", "l.nii.gz", "l.nrrd", "l.mha", "l.zarr"]
 SIZES = {"t": 3, "z": 4, "y": 5, "x": 6, "c": 2}

@@ -8,9 +8,9 @@ import trimesh
 from grids import GRIDS, LPS
 
 import napari_sam2 as ns
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
 from napari_sam2.io.mesh import object_mesh
-from napari_sam2.volume import ImageVolume
 
 
 def _ellipsoid() -> np.ndarray:

@@ -13,13 +13,14 @@ from dicom_files import write_series
 from napari.layers import Image
 from zarr_files import DATA, write_store
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import SeveralSeriesError
-from napari_sam2.io import napari_reader, read_labels, read_volume
-from napari_sam2.io._dicom_lazy import LazyStack
-from napari_sam2.io.napari_reader import is_ours, layers_of, read_layers
-from napari_sam2.io.napari_writer import write_labels_layer, write_mesh_layer
+from napari_sam2.io import read_labels, read_volume
+from napari_sam2.io.dicom.lazy import LazyStack
+from napari_sam2.layers import volume_layers
 from napari_sam2.layers.image import volume_from_layer
-from napari_sam2.volume import ImageVolume
+from napari_sam2.layers.volume_layers import is_ours, layers_of, read_layers
+from napari_sam2.plugin.writers import write_labels_layer, write_mesh_layer
 
 STORED = np.random.default_rng(0).integers(0, 3000, (5, 6, 7)).astype(np.uint16)
 
@@ -51,7 +52,7 @@ def test_several_slices_of_a_folder_are_the_folder(tmp_path) -> None:
 
 
 def test_a_large_series_stays_lazy_in_the_layer(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(napari_reader, "_AT_ONCE", 100)
+    monkeypatch.setattr(volume_layers, "_AT_ONCE", 100)
     write_series(tmp_path / "ct", STORED, WindowCenter=40, WindowWidth=400)
     ((data, options, _),) = read_layers(str(tmp_path / "ct"))
     assert isinstance(data, LazyStack)

@@ -15,10 +15,10 @@ import SimpleITK as sitk
 import tifffile
 import zarr
 
-from napari_sam2.axes import FrameGrid
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
-from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from pathlib import Path

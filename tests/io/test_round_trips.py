@@ -14,8 +14,8 @@ import pytest
 import SimpleITK as sitk
 from grids import GRIDS, LPS, SHAPE, phantom
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.io import read_labels, read_volume, write_labels
-from napari_sam2.volume import ImageVolume
 
 
 def save(path: Path, data: np.ndarray, affine: np.ndarray) -> Path:

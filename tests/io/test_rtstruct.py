@@ -11,9 +11,9 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_label_names, read_labels, read_volume
-from napari_sam2.volume import ImageVolume
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydicom.sr._concepts_dict import concepts
 
-from napari_sam2.io.terminology import TISSUE, code_for, search_codes
+from napari_sam2.io.dicom.terminology import TISSUE, code_for, search_codes
 
 
 def test_every_code_is_one_of_dicoms() -> None:

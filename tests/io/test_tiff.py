@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_labels, read_volume, write_labels
-from napari_sam2.volume import ImageVolume
 
 
 def test_imagej_axes_spacing_and_interval(tmp_path) -> None:

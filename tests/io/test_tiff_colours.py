@@ -7,9 +7,9 @@ import pytest
 import tifffile
 from skimage.color import rgb2lab
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_labels, read_volume
-from napari_sam2.volume import ImageVolume
 
 RANDOM = np.random.default_rng(0)
 # (z, y, x, channel): the thousands say the channel.

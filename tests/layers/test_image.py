@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
 from napari_sam2.layers.image import VOLUME_KEY, axis_choices, layer_axes, volume_from_layer
-from napari_sam2.volume import ImageVolume
 
 
 def test_volume_has_the_layers_spacing_and_units():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from napari.layers import Image, Labels
 
+from napari_sam2.core.volume import ImageVolume, VolumeSource
+from napari_sam2.layers.axis_names import VOLUME_KEY, assumed_axes, axes_choices, layer_axes
 from napari_sam2.layers.image import axis_choices, grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.naming import VOLUME_KEY, assumed_axes, axes_choices, layer_axes
-from napari_sam2.volume import ImageVolume, VolumeSource
 
 TURN = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
 

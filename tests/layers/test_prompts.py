@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image
 
-from napari_sam2.axes import FrameGrid
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.prompts import (
     NEGATIVE,
     POSITIVE,
@@ -22,7 +23,6 @@ from napari_sam2.layers.prompts import (
     set_next,
     write_prompts,
 )
-from napari_sam2.volume import ImageVolume
 
 SHAPE = (12, 40, 50)
 

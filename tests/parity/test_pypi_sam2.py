@@ -20,13 +20,13 @@ import torch
 import torch.nn.functional as F
 from hf_oracle import randomise
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.config import RELEASED_NAMES
-from napari_sam2.engine.sam2.exact_stream import Sam2ExactStream
-from napari_sam2.engine.sam2.layers import resize_antialiased
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.layers import resize_antialiased
+from napari_sam2.engine.sam2.tracking.exact_stream import Sam2ExactStream
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.session import VideoSession
-from napari_sam2.volume import ImageVolume
 
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(1800)]
 TOLERANCE = 1e-4

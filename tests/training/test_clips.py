@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.engine.sam2.config import ZoomPolicy
+from napari_sam2.engine.sam2.network.config import ZoomPolicy
 from training.crops import Chances, Shape, _choose, make_clips
 from training.prompts import SimulatedPrompter
 from training.scenes import ScenePool, make_scene, smooth_noise

@@ -13,8 +13,8 @@ import torch
 from safetensors import safe_open
 
 import napari_sam2 as ns
-from napari_sam2.engine.sam2.config import Sam2Config
-from napari_sam2.engine.weights import read_checkpoint
+from napari_sam2.engine.sam2.checkpoint import read_checkpoint
+from napari_sam2.engine.sam2.network.config import Sam2Config
 from training import checkpoint
 from training.ahead import Ahead
 from training.command import main

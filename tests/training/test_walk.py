@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from napari_sam2.engine.predictor import Conditioning, Prediction
-from napari_sam2.engine.sam2.model import ABSENT_LOGIT, MaskDecoding, Sam2Model
-from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
-from napari_sam2.engine.weights import load_model
-from napari_sam2.masks import RunLengthMask, deepest_pixel
-from napari_sam2.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.core.masks import RunLengthMask, deepest_pixel
+from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
+from napari_sam2.engine.protocols import Conditioning, Prediction
+from napari_sam2.engine.sam2.checkpoint import load_model
+from napari_sam2.engine.sam2.network.model import ABSENT_LOGIT, MaskDecoding, Sam2Model
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from training.crops import Clips
 from training.prompts import Points
 from training.scenes import make_scene

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from napari_sam2.engine.predictor import FrameScores, Prediction, Window
+from napari_sam2.engine.protocols import FrameScores, Prediction, Window
 
 RADIUS = 4
 
@@ -90,7 +90,7 @@ def volume_data():
 @pytest.fixture
 def desk(make_napari_viewer, predictor, qtbot):
     """``make(layer_arguments…) → Desk``: a real viewer with one image and the docked widget."""
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     made = []
 
@@ -157,5 +157,5 @@ class Desk:
 def warned(monkeypatch):
     """The warnings that the dock widget shows."""
     shown = []
-    monkeypatch.setattr("napari_sam2.widgets.controller.show_warning", shown.append)
+    monkeypatch.setattr("napari_sam2.widgets.controllers.segment.show_warning", shown.append)
     return shown

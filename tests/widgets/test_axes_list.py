@@ -145,8 +145,8 @@ def test_other_axes_leave_the_masks_made_before_in_a_layer(desk, stained, warned
 
 
 def test_an_image_of_our_readers_is_not_asked_about(desk):
-    from napari_sam2.io.napari_reader import layer_data
-    from napari_sam2.volume import ImageVolume
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.layers.volume_layers import layer_data
 
     data, options, _ = layer_data(ImageVolume(np.zeros((4, 20, 20)), axes="tyx"), "film")
     d = desk(data, **{k: v for k, v in options.items() if k != "name"})

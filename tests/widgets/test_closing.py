@@ -10,8 +10,8 @@ import pytest
 from qtpy.QtCore import QTimer
 
 import napari_sam2 as ns
-from napari_sam2.widgets import work
-from napari_sam2.widgets.places import peek, user_folder
+from napari_sam2.session.storage.locations import peek, user_folder
+from napari_sam2.widgets import workers
 
 WAYS = {
     "viewer": lambda d: d.viewer.close(),
@@ -100,8 +100,10 @@ def test_cancelling_a_run_that_has_ended_changes_nothing(desk, volume_data):
 
 def test_napari_is_told_what_its_workers_do(desk, volume_data, monkeypatch):
     made = []
-    create = work.create_worker
-    monkeypatch.setattr(work, "create_worker", lambda call, *a, **how: (made.append(call), create(call, *a, **how))[1])
+    create = workers.create_worker
+    monkeypatch.setattr(
+        workers, "create_worker", lambda call, *a, **how: (made.append(call), create(call, *a, **how))[1]
+    )
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
     assert {"SAM 2: looking for sessions", "SAM 2: Loading the model starter"} <= {repr(call) for call in made}

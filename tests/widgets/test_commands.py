@@ -14,12 +14,12 @@ from qtpy.QtWidgets import QDialogButtonBox, QFileDialog
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 from dicom_files import write_series
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_label_names, read_volume, write_labels
-from napari_sam2.io.napari_writer import write_labels_layer
-from napari_sam2.volume import ImageVolume
-from napari_sam2.widgets.code_picker import CodePicker
-from napari_sam2.widgets.commands import add_labels, add_surface, label_names, set_label_name
+from napari_sam2.plugin.commands import add_labels, add_surface, label_names, set_label_name
+from napari_sam2.plugin.writers import write_labels_layer
+from napari_sam2.widgets.views.code_picker import CodePicker
 
 SHAPE = (8, 9, 10)
 VOLUME = ImageVolume(np.zeros(SHAPE), spacing=(3.0, 1.0, 0.5), units="mm")

@@ -7,11 +7,11 @@ import nibabel
 import numpy as np
 import pytest
 
-from napari_sam2.axes import FrameGrid
-from napari_sam2.intensity import default_window, value_range
-from napari_sam2.io.napari_reader import layers_of
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.intensity import default_window, value_range
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.contrast import give_range, give_ranges_in
-from napari_sam2.volume import ImageVolume
+from napari_sam2.layers.volume_layers import layers_of
 
 
 def spread(low, high, dtype, shape=(5, 20, 30)):

@@ -419,7 +419,7 @@ def test_objects_of_another_labels_layer_start_a_run(desk, volume_data):
     data[:, 20:30, 20:30] = 4
     other = d.viewer.add_layer(Labels(data, name="expert"))
     assert [name for name, _ in d.controller.labels_to_take()] == ["expert"]
-    from napari_sam2.widgets.labels_dialog import LabelsDialog, LabelsWish
+    from napari_sam2.widgets.views.labels_dialog import LabelsDialog, LabelsWish
 
     dialog = LabelsDialog(d.controller.labels_to_take(), "slices", d.widget)
     assert dialog.wish() == LabelsWish(other, False, None)

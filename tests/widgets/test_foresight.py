@@ -61,7 +61,7 @@ def test_there_is_no_forecast_of_a_model_that_is_not_loaded(calm):
 
 
 def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
-    import napari_sam2.engine.forecast as forecast
+    import napari_sam2.engine.diagnostics.resource_estimate as forecast
 
     found, wait = calm
     found.drag(5, 10, 10, 30, 30)
@@ -84,7 +84,7 @@ def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
 
 
 def test_measuring_is_said_and_gives_way_to_a_run(calm, qtbot, monkeypatch):
-    import napari_sam2.engine.forecast as forecast
+    import napari_sam2.engine.diagnostics.resource_estimate as forecast
 
     found, wait = calm
     measure, begun, gave_way = forecast.calibrate, threading.Event(), []

@@ -207,8 +207,8 @@ def test_saved_labels_lie_where_the_layer_lies_now(desk, volume_data, place, tmp
 def test_both_ways_of_saving_keep_the_grid_of_the_file(make_napari_viewer, predictor, qtbot, tmp_path):
     import nibabel
 
-    from napari_sam2.io.napari_reader import layer_data
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.layers.volume_layers import layer_data
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     affine = np.array([[-0.7, 0, 0, 40], [0, 0, 2.5, -30], [0, -0.7, 0, 12], [0, 0, 0, 1]])
     values = np.random.default_rng(0).integers(0, 1000, (20, 24, 6)).astype(np.int16)

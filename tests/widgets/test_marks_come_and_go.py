@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.core.volume import ImageVolume
+from napari_sam2.interaction.session_worker import SessionHandle
 from napari_sam2.layers.prompts import FramePrompts
-from napari_sam2.volume import ImageVolume
-from napari_sam2.widgets.handle import SessionHandle
 
 
 class Shelf:
@@ -31,7 +31,7 @@ BOX = FramePrompts(box=(4.0, 5.0, 10.0, 12.0))
 @pytest.fixture
 def handle(predictor, volume_data):
     """A handle whose session has object 1 tracked everywhere from a box on frame 5, and clicks on frame 2."""
-    from napari_sam2.axes import FrameGrid
+    from napari_sam2.core.frames import FrameGrid
 
     volume = ImageVolume(volume_data, axes="zyx")
     handle = SessionHandle(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))
@@ -113,7 +113,7 @@ def test_a_click_that_was_answered_and_goes_brings_the_tracked_mask_back(handle)
 
 
 def test_marks_that_come_and_go_before_there_is_a_session_load_no_model(predictor, volume_data):
-    from napari_sam2.axes import FrameGrid
+    from napari_sam2.core.frames import FrameGrid
 
     volume = ImageVolume(volume_data, axes="zyx")
     handle = SessionHandle(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))

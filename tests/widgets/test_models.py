@@ -11,11 +11,10 @@ from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent, QGuiApplication
 
 from fake_hub import FakeHub
-from napari_sam2 import settings
-from napari_sam2.engine import registry
-from napari_sam2.engine.locate import BUNDLED_DIR
+from napari_sam2.engine.catalog import registry, user_models
+from napari_sam2.engine.catalog.model_files import BUNDLED_DIR
 from napari_sam2.errors import ModelNotDownloadedError
-from napari_sam2.widgets.models import describe
+from napari_sam2.widgets.controllers.models import describe
 
 ENTRY = registry.ModelEntry(
     "toy",
@@ -178,12 +177,12 @@ def test_a_dropped_file_is_taken_kept_and_forgotten(found, tmp_path):
     assert panel(found).action_button.text() == "Keep in the list"
     panel(found).action_button.click()
     wait(found)
-    assert settings.load_settings().models["liver"].path == str(path)
+    assert user_models.load_settings().models["liver"].path == str(path)
     found.controller.models.choose("liver")
     assert panel(found).action_button.text() == "Forget"
     panel(found).action_button.click()
     wait(found)
-    assert settings.load_settings().models == {}
+    assert user_models.load_settings().models == {}
     assert path.exists()
     assert panel(found).model_box.currentData() == "starter"
 
@@ -261,8 +260,8 @@ def test_devices_are_listed_when_somebody_looks(found):
 
 
 def test_self_check_shows_a_text_to_copy(found, monkeypatch):
-    import napari_sam2.engine.doctor as doctor
-    from napari_sam2.widgets.check_dialog import CheckDialog
+    import napari_sam2.engine.diagnostics.self_check as doctor
+    from napari_sam2.widgets.views.check_dialog import CheckDialog
 
     seen = threading.Event()
 

@@ -19,11 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 from dicom_files import write_series
 from zarr_files import write_store
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.io import read_label_names, read_labels, read_volume, write_labels
-from napari_sam2.io.napari_reader import read_layers
 from napari_sam2.layers.image import VOLUME_KEY
-from napari_sam2.volume import ImageVolume
-from napari_sam2.widgets.commands import label_names
+from napari_sam2.layers.volume_layers import read_layers
+from napari_sam2.plugin.commands import label_names
 
 STORED = np.random.default_rng(0).integers(0, 3000, (5, 6, 7)).astype(np.uint16)
 LABELS = np.where(STORED > 1500, np.uint16(1), np.uint16(0))

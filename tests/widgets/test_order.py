@@ -11,14 +11,14 @@ from qtpy.QtCore import QMetaMethod, QObject
 
 import napari_sam2 as ns
 from napari_sam2.layers.prompts import FramePrompts, rebased
-from napari_sam2.widgets.advanced_panel import AdvancedPanel
-from napari_sam2.widgets.door import call_first
-from napari_sam2.widgets.objects_panel import ObjectsPanel
-from napari_sam2.widgets.prompt_panel import PromptPanel
-from napari_sam2.widgets.review_panel import ReviewPanel
-from napari_sam2.widgets.run_panel import RunPanel
-from napari_sam2.widgets.session_panel import SessionPanel
-from napari_sam2.widgets.source_panel import SourcePanel
+from napari_sam2.widgets.signals import call_first
+from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+from napari_sam2.widgets.views.prompt_panel import PromptPanel
+from napari_sam2.widgets.views.review_panel import ReviewPanel
+from napari_sam2.widgets.views.run_panel import RunPanel
+from napari_sam2.widgets.views.session_panel import SessionPanel
+from napari_sam2.widgets.views.source_panel import SourcePanel
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox
 sys.path.insert(0, str(Path(__file__).parents[1] / "io"))
 from dicom_files import write_series
 
-from napari_sam2.io import list_series, napari_reader
-from napari_sam2.widgets import reading
-from napari_sam2.widgets.series_dialog import SeriesDialog
+from napari_sam2.io import list_series
+from napari_sam2.layers import volume_layers
+from napari_sam2.plugin import readers
+from napari_sam2.widgets.views.series_dialog import SeriesDialog
 
 STORED = np.random.default_rng(0).integers(0, 3000, (5, 80, 90)).astype(np.uint16)
 
@@ -62,7 +63,7 @@ def _press(button: str, rows: list[int]) -> None:
 
 def test_the_chosen_series_are_opened(qtbot, folder) -> None:
     _press("Open", [0, 1])
-    layers = reading.get_reader(str(folder))(str(folder))
+    layers = readers.get_reader(str(folder))(str(folder))
     assert [(options["name"], data.shape) for data, options, _ in layers] == [
         ("first", (5, 80, 90)),
         ("second", (3, 80, 90)),
@@ -71,11 +72,11 @@ def test_the_chosen_series_are_opened(qtbot, folder) -> None:
 
 def test_cancel_opens_nothing(qtbot, folder) -> None:
     _press("Cancel", [0])
-    assert reading.read_and_ask(str(folder)) == [(None,)]
+    assert readers.read_and_ask(str(folder)) == [(None,)]
 
 
 def test_a_large_series_is_decoded_in_the_background(qtbot, tmp_path, monkeypatch, make_napari_viewer_proxy) -> None:
-    monkeypatch.setattr(napari_reader, "_AT_ONCE", 100)
+    monkeypatch.setattr(volume_layers, "_AT_ONCE", 100)
     write_series(tmp_path / "ct", STORED)
     viewer = make_napari_viewer_proxy()
     viewer.open(str(tmp_path / "ct"), plugin="napari-sam2")
@@ -91,7 +92,7 @@ def test_what_was_assumed_and_skipped_is_told(qtbot, tmp_path, monkeypatch) -> N
     write_series(tmp_path / "ct", STORED, [0.0, 2.01, 4.0, 6.01, 8.0])
     (tmp_path / "ct" / "a.txt").write_text("hello")
     (tmp_path / "ct" / "b.txt").write_text("hello")
-    reading.read_and_ask(str(tmp_path / "ct"))
+    readers.read_and_ask(str(tmp_path / "ct"))
     assert len(told) == 1
     assert "jitter" in told[0]
     assert "skipped a.txt (not DICOM) and 1 more" in told[0]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.io.formats import DICOM, FORMATS, NIFTI, TIFF, label_suffixes
-from napari_sam2.volume import ImageVolume, VolumeSource
-from napari_sam2.widgets.saving import ask_where_to_save, path_of, suggested_name
+from napari_sam2.widgets.views.save_dialog import ask_where_to_save, path_of, suggested_name
 
 
 @pytest.fixture

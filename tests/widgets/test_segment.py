@@ -280,7 +280,7 @@ def test_keys_and_prompt_layers_are_gone_after_closing(desk, volume_data):
     d.controller.close()
     d.viewer.bind_key("P", earlier)
     keys = dict(d.viewer.keymap)
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     again = SegmentWidget(d.viewer, load=lambda *_: d.predictor)
     d.viewer.window.add_dock_widget(again, name="again")
@@ -408,7 +408,7 @@ def test_deleting_the_points_layer_deletes_its_prompts(desk, volume_data):
 
 
 def test_without_an_image_everything_says_why(make_napari_viewer):
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     viewer = make_napari_viewer()
     widget = SegmentWidget(viewer)
@@ -423,7 +423,7 @@ def test_without_an_image_everything_says_why(make_napari_viewer):
 
 def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, volume_data, warned):
     from napari_sam2.errors import ModelNotDownloadedError
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     def load(name, device):
         raise ModelNotDownloadedError("sam2.1-tiny is not on this computer.")

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import napari_sam2 as ns
+from napari_sam2.core.volume import VolumeSource
 from napari_sam2.errors import SessionFileError
-from napari_sam2.io.napari_reader import read_layers
-from napari_sam2.sample_data import sample_path
-from napari_sam2.volume import VolumeSource
-from napari_sam2.widgets import earlier
-from napari_sam2.widgets.earlier import undecided_folder
-from napari_sam2.widgets.places import Recent, new_place, peek, user_folder
+from napari_sam2.interaction import earlier_sessions
+from napari_sam2.interaction.earlier_sessions import undecided_folder
+from napari_sam2.layers.volume_layers import read_layers
+from napari_sam2.samples import sample_path
+from napari_sam2.session.storage.locations import Recent, new_place, peek, user_folder
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def test_a_mark_before_the_look_for_earlier_sessions_ended_begins_no_second_file
     d.click(5, 20, 25)
     path = d.session.path
     d.controller.close()
-    find = earlier.earlier_sessions
-    monkeypatch.setattr(earlier, "earlier_sessions", lambda *a: (time.sleep(0.5), find(*a))[1])
+    find = earlier_sessions.earlier_sessions
+    monkeypatch.setattr(earlier_sessions, "earlier_sessions", lambda *a: (time.sleep(0.5), find(*a))[1])
     again = image_desk()
     again.click(2, 20, 25)
     assert shown(again.widget)
@@ -246,7 +246,7 @@ def test_where_a_session_is_kept_is_said_once(desk, volume_data):
 
 
 def test_opening_brings_back_image_window_axis_marks_and_labels(file_desk, make_napari_viewer, qtbot):
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     d = file_desk()
     d.controller.choices.choose_axis("y")
@@ -412,7 +412,7 @@ def test_what_was_drawn_a_moment_before_closing_is_kept(desk, volume_data):
 
 
 def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot, volume_data):
-    from napari_sam2.widgets.segment import SegmentWidget
+    from napari_sam2.plugin.dock_widget import SegmentWidget
 
     viewer = make_napari_viewer()
     viewer.add_image(volume_data, name="picture")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import napari_sam2 as ns
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.volume import ImageVolume
 
 FILM = {"axis_labels": ("t", "y", "x")}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
+    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
 
 def load_predictor(
@@ -34,11 +34,11 @@ def load_predictor(
     CheckpointError
         If the file is no SAM-2 checkpoint, or damaged: a downloaded one is compared with the hub's checksum each time.
     """
+    from napari_sam2.engine.catalog.model_files import check_integrity, resolve
+    from napari_sam2.engine.catalog.registry import known_models
     from napari_sam2.engine.device import choose_device, set_precision
-    from napari_sam2.engine.locate import check_integrity, resolve
-    from napari_sam2.engine.registry import known_models
-    from napari_sam2.engine.sam2.video_predictor import Sam2VideoPredictor
-    from napari_sam2.engine.weights import load_model
+    from napari_sam2.engine.sam2.checkpoint import load_model
+    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
     path, entry = resolve(name), known_models().get(str(name))
     if entry is not None:

@@ -19,7 +19,7 @@ import torch
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from napari_sam2.engine.sam2.model import Sam2Model
+    from napari_sam2.engine.sam2.network.model import Sam2Model
 
 logger = logging.getLogger(__name__)
 

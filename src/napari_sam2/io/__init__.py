@@ -13,7 +13,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.arguments import checked_names
+from napari_sam2.core.arguments import checked_names
+from napari_sam2.core.paths import check_file, checked_path, is_folder
+from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io.formats import (
     DICOM,
@@ -27,17 +29,15 @@ from napari_sam2.io.formats import (
     label_format,
     label_suffixes,
 )
-from napari_sam2.paths import check_file, checked_path, is_folder
-from napari_sam2.volume import ImageVolume, check_volume
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom import SeriesInfo
+    from napari_sam2.io.dicom.series import SeriesInfo
+    from napari_sam2.io.dicom.terminology import SegmentCode
     from napari_sam2.io.formats import Format
-    from napari_sam2.io.terminology import SegmentCode
 
 __all__ = ["list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
 
@@ -97,7 +97,7 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     ReadError
         If it does not exist or holds no DICOM image.
     """
-    from napari_sam2.io.dicom import list_dicom_series
+    from napari_sam2.io.dicom.series import list_dicom_series
 
     return list_dicom_series(_existing(folder, "folder"))
 
@@ -125,7 +125,7 @@ def write_labels(
     names
         Names of the labels; kept in the file where the format has a place for them.
     codes
-        What the labels are, for a DICOM-SEG; see `napari_sam2.io.terminology`. Names in its table need none.
+        What the labels are, for a DICOM-SEG; see `napari_sam2.io.dicom.terminology`. Names in its table need none.
 
     Raises
     ------
@@ -212,9 +212,9 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     ReadError
         If the file is missing or damaged.
     """
-    from napari_sam2.io._dicom_files import looks_like_dicom
-    from napari_sam2.io._label_files import label_note_of
-    from napari_sam2.io.dicom_labels import read_dicom_names
+    from napari_sam2.io.dicom.label_reader import read_dicom_names
+    from napari_sam2.io.dicom.opening import looks_like_dicom
+    from napari_sam2.io.label_files import label_note_of
 
     path = _existing(path)
     if path.is_file() and looks_like_dicom(path):
@@ -235,10 +235,10 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
             f"Convert it to {NIFTI.name}, {DICOM.name} or {TIFF.name}, or wrap the array in ImageVolume."
         )
     if path.is_dir():
-        from napari_sam2.io._folders import holds_dicom, tiff_files
+        from napari_sam2.io.folders import holds_dicom, tiff_files
 
         if tiff_files(path) and not holds_dicom(path):
-            from napari_sam2.io._tiff_folder import read_tiff_folder
+            from napari_sam2.io.tiff.folder import read_tiff_folder
 
             return read_tiff_folder(path)
     return DICOM.read_volume(path, series, lazy)
@@ -252,19 +252,21 @@ def _format_of(path: Path) -> Format | None:
         return ZARR if is_zarr(path) else None
     found = by_suffix(path.name, NAMED_FORMATS)
     if found is None:
-        from napari_sam2.io._dicom_files import looks_like_dicom
+        from napari_sam2.io.dicom.opening import looks_like_dicom
 
         return DICOM if looks_like_dicom(path) else None
     return found
 
 
 def _check_codes(codes: Any) -> None:
-    from napari_sam2.io.terminology import SegmentCode
+    from napari_sam2.io.dicom.terminology import SegmentCode
 
     if codes is not None and not (
         isinstance(codes, Mapping) and all(isinstance(code, SegmentCode) for code in codes.values())
     ):
-        raise WriteError(f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.terminology.")
+        raise WriteError(
+            f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.dicom.terminology."
+        )
 
 
 def _existing(path: Any, called: str = "path") -> Path:

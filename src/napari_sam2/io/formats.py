@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from napari_sam2.io._labels import LabelNote
-    from napari_sam2.volume import ImageVolume
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.io.label_grid import LabelNote
 
 
 @dataclass(frozen=True)
@@ -79,25 +79,25 @@ NIFTI = Format(
     (".nii.gz", ".nii"),
     (".nii.gz", ".nii"),
     "nifti:read_nifti",
-    "_nifti_labels:read_nifti_labels",
-    "_nifti_labels:write_nifti_labels",
-    "_nifti_labels:read_nifti_label_note",
+    "nifti_labels:read_nifti_labels",
+    "nifti_labels:write_nifti_labels",
+    "nifti_labels:read_nifti_label_note",
 )
 ANALYZE = Format(
     "Analyze",
     "nifti",
     (".hdr", ".img", ".hdr.gz", ".img.gz"),
     volume_reader="nifti:read_nifti",
-    labels_reader="_nifti_labels:read_nifti_labels",
-    note_reader="_nifti_labels:read_nifti_label_note",
+    labels_reader="nifti_labels:read_nifti_labels",
+    note_reader="nifti_labels:read_nifti_label_note",
 )
 FREESURFER = Format(
     "FreeSurfer",
     "nifti",
     (".mgz", ".mgh"),
     volume_reader="nifti:read_nifti",
-    labels_reader="_nifti_labels:read_nifti_labels",
-    note_reader="_nifti_labels:read_nifti_label_note",
+    labels_reader="nifti_labels:read_nifti_labels",
+    note_reader="nifti_labels:read_nifti_label_note",
 )
 NRRD = Format(
     "NRRD",
@@ -124,19 +124,19 @@ TIFF = Format(
     "tiff",
     (".tif", ".tiff", ".btf", ".tf8", ".companion.ome"),
     (".tif", ".tiff"),
-    "tiff:read_tiff",
-    "tiff:read_tiff_labels",
-    "_tiff_labels:write_tiff_labels",
-    "_tiff_labels:read_tiff_label_note",
+    "tiff.volume:read_tiff",
+    "tiff.volume:read_tiff_labels",
+    "tiff.labels:write_tiff_labels",
+    "tiff.labels:read_tiff_label_note",
 )
 DICOM = Format(
     "DICOM",
     "dicom",
     (".dcm", ".ima"),
     (".dcm",),
-    "dicom:read_dicom",
-    "dicom_labels:read_dicom_labels",
-    "dicom_seg:write_dicom_seg",
+    "dicom.series:read_dicom",
+    "dicom.label_reader:read_dicom_labels",
+    "dicom.seg_writer:write_dicom_seg",
     labels_name="DICOM-SEG",
     by_content=True,
 )
@@ -147,7 +147,7 @@ ZARR = Format(
     (".zarr",),
     "ome_zarr:read_ome_zarr",
     "ome_zarr:read_ome_zarr_labels",
-    "_ome_zarr_labels:write_ome_zarr_labels",
+    "ome_zarr_labels:write_ome_zarr_labels",
     by_content=True,
 )
 FORMATS = (NIFTI, NRRD, METAIMAGE, TIFF, DICOM, ZARR, ANALYZE, FREESURFER)

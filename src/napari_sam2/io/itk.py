@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.axes import undeclared_time_note
+from napari_sam2.core.atomic_write import replacing
+from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
+from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError, WriteError
-from napari_sam2.io._atomic import replacing
-from napari_sam2.io._itk_headers import check_header
-from napari_sam2.io._labels import (
+from napari_sam2.io.dtypes import native
+from napari_sam2.io.itk_header import check_header
+from napari_sam2.io.label_grid import (
     LabelNote,
     as_labels,
     checked_labels,
@@ -27,10 +30,7 @@ from napari_sam2.io._labels import (
     on_volume_grid,
     to_file_order,
 )
-from napari_sam2.io._upright import RAS_LPS, REVERSED, turned_back, upright
-from napari_sam2.io._values import native
-from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
-from napari_sam2.volume import ImageVolume, VolumeSource
+from napari_sam2.io.orientation import RAS_LPS, REVERSED, turned_back, upright
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.arrays import as_array
+from napari_sam2.core.arrays import as_array
+from napari_sam2.core.atomic_write import replacing
+from napari_sam2.core.paths import checked_path
+from napari_sam2.core.volume import check_volume
 from napari_sam2.errors import WriteError
-from napari_sam2.io._atomic import replacing
-from napari_sam2.paths import checked_path
-from napari_sam2.volume import check_volume
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from numpy.typing import NDArray
 
-    from napari_sam2.volume import ImageVolume
+    from napari_sam2.core.volume import ImageVolume
 
 MESH_SUFFIXES = (".stl", ".ply", ".obj")
 

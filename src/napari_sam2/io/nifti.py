@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.arrays import unreadable
-from napari_sam2.axes import undeclared_time_note
+from napari_sam2.core.arrays import unreadable
+from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.paths import NOT_THERE, check_file, why_no_file
+from napari_sam2.core.units import millimetres_per_unit, seconds_per_unit, step_of
+from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError
-from napari_sam2.io._nifti_header import HEAD, repaired
-from napari_sam2.io._upright import RAS_LPS, REVERSED, nibabel, upright
-from napari_sam2.io._values import compacted, native, rescaled
-from napari_sam2.paths import NOT_THERE, check_file, why_no_file
-from napari_sam2.units import millimetres_per_unit, seconds_per_unit, step_of
-from napari_sam2.volume import ImageVolume, VolumeSource
+from napari_sam2.io.dtypes import compacted, native, rescaled
+from napari_sam2.io.nifti_header import HEAD, repaired
+from napari_sam2.io.orientation import RAS_LPS, REVERSED, nibabel, upright
 
 if TYPE_CHECKING:
     from pathlib import Path

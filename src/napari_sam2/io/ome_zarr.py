@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.units import in_one_unit, millimetres_per_unit, seconds_per_unit
+from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError
-from napari_sam2.io._labels import as_labels, other_grid
-from napari_sam2.units import in_one_unit, millimetres_per_unit, seconds_per_unit
-from napari_sam2.volume import ImageVolume, VolumeSource
+from napari_sam2.io.label_grid import as_labels, other_grid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

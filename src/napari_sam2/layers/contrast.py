@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.io.napari_reader import RANGE_KEY
+from napari_sam2.layers.volume_layers import RANGE_KEY
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel

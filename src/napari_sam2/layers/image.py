@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.arrays import reading
-from napari_sam2.axes import FrameGrid, default_frame_axis
-from napari_sam2.intensity import default_window
-from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel_along
-from napari_sam2.layers.naming import (
+from napari_sam2.core.arrays import reading
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.core.frames import FrameGrid, default_frame_axis
+from napari_sam2.core.intensity import default_window
+from napari_sam2.core.units import in_one_unit, millimetres_per_unit
+from napari_sam2.core.volume import ImageVolume, VolumeSource
+from napari_sam2.layers.axis_names import (
     VOLUME_KEY,
     assumed_axes,
     finest,
@@ -22,9 +24,7 @@ from napari_sam2.layers.naming import (
     letters_of,
     unit_name,
 )
-from napari_sam2.units import in_one_unit, millimetres_per_unit
-from napari_sam2.volume import ImageVolume, VolumeSource
-from napari_sam2.wording import frame_word
+from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel_along
 
 if TYPE_CHECKING:
     from napari.layers import Image

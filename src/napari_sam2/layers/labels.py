@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.layers.axis_names import VOLUME_KEY
 from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.naming import VOLUME_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_sam2.axes import rectangle_to_box
+from napari_sam2.core.frames import rectangle_to_box
 from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
     from numpy.typing import NDArray
 
-    from napari_sam2.axes import FrameGrid
+    from napari_sam2.core.frames import FrameGrid
 
 POINTS_NAME = "SAM 2 points"
 BOXES_NAME = "SAM 2 boxes"

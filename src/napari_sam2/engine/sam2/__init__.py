@@ -1,7 +1,7 @@
 """Our own PyTorch implementation of SAM 2 and 2.1, with Meta's state-dict names."""
 
-from .config import PromptHint, Sam2Config, ZoomPolicy, infer_config, released_config
-from .model import ImageFeatures, MaskDecoding, Sam2Model
+from napari_sam2.engine.sam2.network.config import PromptHint, Sam2Config, ZoomPolicy, infer_config, released_config
+from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
 
 __all__ = [
     "ImageFeatures",

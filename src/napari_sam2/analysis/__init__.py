@@ -1,0 +1,1 @@
+"""Measure masks and compare labels."""

@@ -1,0 +1,7 @@
+"""The command line: one function a command."""
+
+from __future__ import annotations
+
+from napari_sam2.cli.commands import main
+
+__all__ = ["main"]

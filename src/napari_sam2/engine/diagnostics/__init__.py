@@ -1,0 +1,1 @@
+"""Estimate time and memory of a run, and check an installation."""

@@ -1,0 +1,1 @@
+"""SAM 2's network: modules under Meta's names."""

@@ -1,0 +1,209 @@
+"""The Hiera image trunk (arXiv 2306.00989), as SAM 2 uses it (``modeling/backbones/hieradet.py``).
+
+Maps are (B, H, W, C) inside the trunk.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_sam2.engine.sam2.network.config import Sam2Config
+from napari_sam2.engine.sam2.network.layers import Mlp
+
+
+def max_pool(x: Tensor) -> Tensor:
+    """Halve a (B, H, W, C) map, keeping each 2x2 cell's maximum."""
+    return F.max_pool2d(x.permute(0, 3, 1, 2), kernel_size=2, stride=2).permute(0, 2, 3, 1)
+
+
+def to_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
+    """Cut a map into square windows, padding it with zeros at the bottom and right.
+
+    The padding is not masked in the attention: the released weights were trained with these extra tokens, whose keys
+    and values are the biases.
+
+    Parameters
+    ----------
+    x : Tensor, (B, H, W, C)
+    side : int
+        Side of a window.
+
+    Returns
+    -------
+    windows : Tensor, (B * rows * columns, side, side, C)
+    grid : (int, int)
+        Rows and columns of windows.
+    """
+    batch, height, width, channels = x.shape
+    rows, columns = -(-height // side), -(-width // side)
+    if (rows * side, columns * side) != (height, width):
+        x = F.pad(x, (0, 0, 0, columns * side - width, 0, rows * side - height))
+    x = x.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
+    return x.reshape(-1, side, side, channels), (rows, columns)
+
+
+def from_windows(windows: Tensor, grid: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Put windows back together and drop the padding.
+
+    Parameters
+    ----------
+    windows : Tensor, (B * rows * columns, side, side, C)
+    grid : (int, int)
+        Rows and columns of windows.
+    size : (int, int)
+        Height and width of the map without padding.
+
+    Returns
+    -------
+    Tensor, (B, H, W, C)
+    """
+    rows, columns = grid
+    _, side, _, channels = windows.shape
+    x = windows.reshape(-1, rows, columns, side, side, channels).transpose(2, 3)
+    x = x.reshape(-1, rows * side, columns * side, channels)
+    return x[:, : size[0], : size[1]]
+
+
+class MultiScaleAttention(nn.Module):
+    """Self-attention within each map of a batch, with queries that may be pooled 2x2.
+
+    Parameters
+    ----------
+    dim, dim_out : int
+        Channels in and out.
+    num_heads : int
+    pool : bool
+        Whether the queries, and with them the output, are halved in height and width.
+    """
+
+    def __init__(self, dim: int, dim_out: int, num_heads: int, pool: bool) -> None:
+        super().__init__()
+        self.num_heads, self.pool = num_heads, pool
+        self.qkv = nn.Linear(dim, dim_out * 3)
+        self.proj = nn.Linear(dim_out, dim_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W where queries are pooled."""
+        batch, height, width, _ = x.shape
+        query, key, value = self.qkv(x).chunk(3, dim=-1)
+        if self.pool:
+            query = max_pool(query)
+            height, width = height // 2, width // 2
+        query, key, value = (self._heads(t) for t in (query, key, value))
+        out = F.scaled_dot_product_attention(query, key, value)
+        projected: Tensor = self.proj(out.transpose(1, 2).reshape(batch, height, width, -1))
+        return projected
+
+    def _heads(self, x: Tensor) -> Tensor:
+        """(B, H, W, C) to (B, heads, H * W, C / heads)."""
+        return x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.num_heads, -1).transpose(1, 2)
+
+
+class HieraBlock(nn.Module):
+    """A pre-norm transformer block with windowed or global attention.
+
+    Parameters
+    ----------
+    dim, dim_out : int
+        Channels in and out; they differ in the first block of a stage.
+    num_heads : int
+    window : int
+        Side of the attention windows, 0 for global attention.
+    pool : bool
+        Whether the block halves height and width.
+    """
+
+    def __init__(self, dim: int, dim_out: int, num_heads: int, window: int, pool: bool) -> None:
+        super().__init__()
+        self.window, self.pool = window, pool
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = MultiScaleAttention(dim, dim_out, num_heads, pool)
+        self.norm2 = nn.LayerNorm(dim_out, eps=1e-6)
+        self.mlp = Mlp(dim_out, dim_out * 4, dim_out, activation=F.gelu)
+        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W where the block pools."""
+        shortcut = x
+        x = self.norm1(x)
+        if self.proj is not None:
+            shortcut = self.proj(x)
+            shortcut = max_pool(shortcut) if self.pool else shortcut
+        if self.window:
+            windows, grid = to_windows(x, self.window)
+            x = from_windows(self.attn(windows), grid, (shortcut.shape[1], shortcut.shape[2]))
+        else:
+            x = self.attn(x)
+        x = shortcut + x
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+
+class PatchEmbed(nn.Module):
+    """Overlapping 7x7 patches at stride 4."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, channels, kernel_size=7, stride=4, padding=3)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Map (B, 3, S, S) pixels to (B, S/4, S/4, C)."""
+        out: Tensor = self.proj(pixels)
+        return out.permute(0, 2, 3, 1)
+
+
+class Hiera(nn.Module):
+    """The trunk: four stages at strides 4, 8, 16 and 32."""
+
+    def __init__(self, config: Sam2Config) -> None:
+        super().__init__()
+        channels, window = config.embed_dim, config.window_spec[0]
+        self.patch_embed = PatchEmbed(channels)
+        self.pos_embed = nn.Parameter(torch.zeros(1, channels, *config.window_pos_embed_bkg_spatial_size))
+        self.pos_embed_window = nn.Parameter(torch.zeros(1, channels, window, window))
+        self.blocks = nn.ModuleList(_blocks(config))
+        self.stage_ends = [sum(config.stages[: stage + 1]) - 1 for stage in range(len(config.stages))]
+
+    def forward(self, pixels: Tensor) -> list[Tensor]:
+        """Encode images.
+
+        Parameters
+        ----------
+        pixels : Tensor, (B, 3, S, S)
+            Normalised pixels.
+
+        Returns
+        -------
+        list of 4 Tensors, (B, C, H, W)
+            The stages' outputs, stride 4 first.
+        """
+        x = self.patch_embed(pixels)
+        x = x + self._position(x.shape[1], x.shape[2])
+        outputs = []
+        for index, block in enumerate(self.blocks):
+            x = block(x)
+            if index in self.stage_ends:
+                outputs.append(x.permute(0, 3, 1, 2))
+        return outputs
+
+    def _position(self, height: int, width: int) -> Tensor:
+        """Return the coarse table resized plus the window's table repeated, (1, H, W, C)."""
+        coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
+        side = self.pos_embed_window.shape[-1]
+        return (coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)).permute(0, 2, 3, 1)
+
+
+def _blocks(config: Sam2Config) -> list[HieraBlock]:
+    """Build all blocks: the first block of a stage pools, and still uses the previous stage's window."""
+    blocks: list[HieraBlock] = []
+    for stage, count in enumerate(config.stages):
+        dim_out, heads = config.stage_channels[stage], config.num_heads * 2**stage
+        for position in range(count):
+            first = position == 0 and stage > 0
+            window = config.window_spec[stage - 1 if first else stage]
+            if len(blocks) in config.global_att_blocks:
+                window = 0
+            blocks.append(HieraBlock(dim_out // 2 if first else dim_out, dim_out, heads, window, pool=first))
+    return blocks

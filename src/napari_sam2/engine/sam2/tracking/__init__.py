@@ -1,0 +1,1 @@
+"""What we build around the network: prompts, memory, crop windows, embeddings."""

@@ -1,0 +1,165 @@
+"""Image embeddings of (frame, window) crops of one stack: made in batches, found again in the network's store."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_sam2.engine.sam2.network.layers import resize_antialiased
+from napari_sam2.engine.sam2.tracking.crop_window import crop, whole_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.engine.protocols import FrameSource, Window
+    from napari_sam2.engine.sam2.network.model import ImageFeatures, Sam2Model
+    from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
+    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+
+_AHEAD = 2  # frames encoded ahead in one go: the user's own request waits that long at most
+
+
+class EmbeddingCache:
+    """Embeddings by (frame, window); safe to use from several threads.
+
+    Parameters
+    ----------
+    model
+        The network.
+    frames
+        Frames in 0…1. They must not change while the cache lives: a frame is read and its checksum made once.
+    store
+        Where embeddings are kept.
+    frugality
+        How many frames go through the encoder at once.
+    """
+
+    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, frugality: Frugality) -> None:
+        self._model = model
+        self._frames = frames
+        self._store = store
+        self._frugality = frugality
+        self._digests: dict[int, bytes] = {}
+        self._pictures: dict[int, NDArray[np.float32]] = {}  # read for their checksum, and wanted again at once
+        self._urgent = 0
+        self._count = threading.Lock()
+        self.encoder_passes = 0
+
+    def get(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+        """Embeddings of these crops, each of batch 1 and on the network's device, in the order asked."""
+        with self._count:
+            self._urgent += 1
+        try:
+            return self._get(requests)
+        finally:
+            with self._count:
+                self._urgent -= 1
+
+    def _get(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+        with self._store.encoding:
+            found: dict[tuple[int, Window], ImageFeatures] = {}
+            missing: list[tuple[int, Window]] = []
+            for request in dict.fromkeys(requests):
+                features = self._store.get((self._digest(request[0]), request[1]))
+                if features is None:
+                    missing.append(request)
+                else:
+                    found[request] = features
+            for request, features in zip(missing, self._frugality.encode(self._encode, missing), strict=True):
+                found[request] = features
+            self._pictures.clear()
+            return [found[request] for request in requests]
+
+    def _encode(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+        batch = self._model.encode_image(torch.cat([self._pixels(*request) for request in requests]))
+        self.encoder_passes += len(requests)
+        made = [batch.select([i]) for i in range(len(requests))]
+        for (frame, window), features in zip(requests, made, strict=True):
+            self._store.put((self._digest(frame), window), features)
+        return made
+
+    @torch.inference_mode()
+    def encode_ahead(
+        self,
+        frames: Iterable[int],
+        window: Window,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make the embeddings of frames that will be wanted; meant for a thread in the background.
+
+        Every few frames it lets requests of other threads go first.
+
+        Parameters
+        ----------
+        frames
+            Indices, in the order in which to make them.
+        window
+            The window through which the frames will be seen.
+        cancelled
+            Asked between frames; True ends it.
+        progress
+            Called with the frames done and to do.
+
+        Returns
+        -------
+        int
+            How many were made; the others were there already.
+        """
+        wanted, made = list(frames), 0
+        for start in range(0, len(wanted), _AHEAD):
+            if cancelled is not None and cancelled():
+                break
+            while self._urgent:
+                time.sleep(0.002)
+            part = wanted[start : start + _AHEAD]
+            with self._store.encoding:
+                missing = [(f, window) for f in part if (self._digest(f), window) not in self._store]
+                made += len(self._frugality.encode(self._encode, missing))
+                self._pictures.clear()
+            if progress is not None:
+                progress(start + len(part), len(wanted))
+        return made
+
+    def count(self, frames: Iterable[int], window: Window) -> int:
+        """How many of these frames have an embedding in this window already, of those that were read before."""
+        known = [self._digests[frame] for frame in frames if frame in self._digests]
+        return sum((digest, window) in self._store for digest in known)
+
+    def _digest(self, frame: int) -> bytes:
+        """Checksum of a frame as the network sees it, so of its data, channel and contrast."""
+        if frame not in self._digests:
+            self._pictures[frame] = self._frames[frame]
+            self._digests[frame] = _digest_of(self._pictures[frame])
+        return self._digests[frame]
+
+    def _pixels(self, frame: int, window: Window) -> torch.Tensor:
+        """The network's input for a crop, ``(1, 3, S, S)``, normalised."""
+        config, device = self._model.config, self._model.device
+        array = self._pictures[frame] if frame in self._pictures else self._frames[frame]
+        picture = torch.from_numpy(array).to(device).permute(2, 0, 1)
+        size = config.image_size
+        if window == whole_frame((picture.shape[1], picture.shape[2])):
+            # Bicubic with antialiasing is what Meta's loader gets from PIL.
+            if picture.shape[1:] == (size, size):
+                image = picture[None]
+            else:
+                image = resize_antialiased(picture[None], (size, size), "bicubic").clamp(0, 1)
+        else:
+            image = crop(picture, window, size)
+        mean = image.new_tensor(config.pixel_mean).view(1, 3, 1, 1)
+        std = image.new_tensor(config.pixel_std).view(1, 3, 1, 1)
+        return (image.expand(-1, 3, -1, -1) - mean) / std
+
+
+def _digest_of(picture: NDArray[np.float32]) -> bytes:
+    digest = hashlib.blake2b(repr(picture.shape).encode(), digest_size=16)
+    digest.update(picture.data if picture.flags.c_contiguous else picture.tobytes())
+    return digest.digest()

@@ -1,0 +1,212 @@
+"""From prompts to masks on one frame: the window, the order in which prompts are fed, the drawn hints.
+
+An answer follows from the prompts alone (history leaves no trace): several clicks are fed one after the other,
+each on the logits of the last, as SAM 2 was trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_sam2.core.masks import bounding_box
+from napari_sam2.core.prompts import PromptSet
+from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.sam2.tracking import crop_window
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs
+from napari_sam2.engine.sam2.tracking.prompt_hint import draw_hint
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from napari_sam2.engine.sam2.network.config import ZoomPolicy
+    from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
+    from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
+
+BASE_LOGIT = 10.0
+_BASE_CLAMP = 32.0  # Meta clamps earlier logits so, before they are fed as a mask prompt
+_MOST_GROWTH = 4.0  # times the area of a mask: what a click upon it hardly ever means
+_CRUMB = 0.01  # of the window: a mask smaller than this says nothing about the size
+_LOST_CLICK_SIDE = 64.0 / 1.7  # where no window around a click shows a mask
+
+
+class Prompting:
+    """Answers prompts of one object on one frame.
+
+    Parameters
+    ----------
+    model, embeddings
+        The network and the embeddings of the stack.
+    shape
+        ``(Y, X)`` of a frame.
+    zoom
+        How to choose the window; None: the whole frame.
+    """
+
+    def __init__(
+        self,
+        model: Sam2Model,
+        embeddings: EmbeddingCache,
+        shape: tuple[int, int],
+        zoom: ZoomPolicy | None,
+    ) -> None:
+        self._model = model
+        self._embeddings = embeddings
+        self._shape = shape
+        self._zoom = zoom
+
+    def refine(
+        self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
+    ) -> MaskDecoding:
+        """Feed the prompts one after the other, each on the logits of the one before; a box's answer has no crumbs."""
+        coordinates, labels = self._tokens(prompts, window)
+        corners = 0 if prompts.box is None else 2
+        first = corners or (1 if start is not None else _first_positive(labels))
+        decoding: MaskDecoding | None = None
+        for stop in range(first, labels.shape[1] + 1):
+            points, kinds = coordinates[:, :stop], labels[:, :stop]
+            before = start if decoding is None else decoding.low_res_logits
+            decoding = decode_prompts(self._model, features, conditioned, points, kinds, before)
+        assert decoding is not None
+        config = self._model.config
+        if start is not None or prompts.box is None or config.prompt_hint is None:
+            return decoding
+        logits = drop_crumbs(decoding.low_res_logits, coordinates, labels, config.image_size)
+        return replace(decoding, low_res_logits=logits)
+
+    def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
+        """Box corners, then clicks: ``(1, P, 2)`` xy in input pixels, ``(1, P)`` labels. The one place of the swap."""
+        scale_y = self._model.config.image_size / window.height
+        scale_x = self._model.config.image_size / window.width
+        # The prompt encoder adds half an input pixel; a click is a voxel's centre, which lies at i + 0.5.
+        rows: list[tuple[float, float, int]] = []
+        if prompts.box is not None:
+            b = prompts.box
+            rows += [((b.x0 - window.x0) * scale_x, (b.y0 - window.y0) * scale_y, 2)]
+            rows += [((b.x1 - window.x0) * scale_x, (b.y1 - window.y0) * scale_y, 3)]
+        for p in prompts.points:
+            x = (p.x + 0.5 - window.x0) * scale_x - 0.5
+            y = (p.y + 0.5 - window.y0) * scale_y - 0.5
+            rows.append((x, y, int(p.positive)))
+        device = self._model.device
+        coordinates = torch.tensor([[(x, y) for x, y, _ in rows]], dtype=torch.float32, device=device)
+        return coordinates, torch.tensor([[kind for *_, kind in rows]], dtype=torch.int32, device=device)
+
+    def window(self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: Window | None) -> Window:
+        """The window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""
+        if self._zoom is None:
+            return crop_window.whole_frame(self._shape)
+        points = [(p.y + 0.5, p.x + 0.5) for p in prompts.points]
+        if base is not None:
+            if window is None:
+                box = bounding_box(base)
+                assert box is not None
+                window = crop_window.square_around(box, self._zoom.factor, self._zoom.min_side_px)
+        elif prompts.box is not None:
+            b = prompts.box
+            window = crop_window.square_around((b.y0, b.x0, b.y1, b.x1), self._zoom.factor, self._zoom.min_side_px)
+        else:
+            window = self._click_window(frame, prompts)
+        return crop_window.including(window, points)
+
+    def _click_window(self, frame: int, prompts: PromptSet) -> Window:
+        """Try windows of several sizes around the click; cut once more around the mask that suits its window best.
+
+        Of each mask counts the predicted IoU, minus penalties where it touches the border, is small in its window,
+        or nearly fills it (the card of the model).
+        """
+        assert self._zoom is not None
+        click = next((p for p in prompts.points if p.positive), prompts.points[0])
+        cy, cx = click.y + 0.5, click.x + 0.5
+        longest = float(max(self._shape))
+        sides = sorted({min(float(s), longest) for s in self._zoom.click_sides_px})
+        tried = [Window(cy - s / 2, cx - s / 2, cy + s / 2, cx + s / 2) for s in sides]
+        best: tuple[float, tuple[float, float, float, float]] | None = None
+        for window, features in zip(tried, self._embeddings.get([(frame, w) for w in tried]), strict=True):
+            coordinates, labels = self._tokens(PromptSet(points=(click,)) if click.positive else prompts, window)
+            conditioned = self._model.condition_without_memory(features.s16)
+            decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None)
+            mask = decoding.low_res_logits[0, 0] > 0
+            box = crop_window.box_in_window(mask)
+            if box is None:
+                continue
+            n = mask.shape[0]
+            span = max(box[2] - box[0], box[3] - box[1]) / n
+            touches = box[0] == 0 or box[1] == 0 or box[2] == n or box[3] == n
+            score = float(decoding.iou[0]) - 0.3 * touches - 0.3 * (span < 0.2) - 0.2 * (span > 0.85)
+            if best is None or score > best[0]:
+                best = score, crop_window.to_frame_box(box, n, window)
+        if best is None:
+            half = _LOST_CLICK_SIDE / 2
+            best = 0.0, (cy - half, cx - half, cy + half, cx + half)
+        return crop_window.square_around(best[1], self._zoom.factor, self._zoom.min_side_px)
+
+    def mask_logits(self, mask: NDArray[np.bool_], window: Window) -> Tensor:
+        """A mask of the frame as low-resolution logits of a window."""
+        size = self._model.config.image_size // 4
+        soft = crop_window.crop(mask_tensor(mask, self._model.device)[None], window, size)
+        return soft * (2 * BASE_LOGIT) - BASE_LOGIT
+
+
+def mask_tensor(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
+    """A ``(Y, X)`` mask as float on a device."""
+    return torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()
+
+
+def decode_prompts(
+    model: Sam2Model,
+    features: ImageFeatures,
+    conditioned: Tensor,
+    points: Tensor,
+    labels: Tensor,
+    before: Tensor | None,
+) -> MaskDecoding:
+    """Answer prompts upon the logits ``before (B, 1, S/4, S/4)`` where there are any; see `Sam2Model.decode`."""
+    if model.config.prompt_hint is not None:
+        return decode_drawn(model, features, conditioned, points, labels, before)
+    hint = None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)
+    multimask = labels.shape[1] <= 1
+    return model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask)
+
+
+def decode_drawn(
+    model: Sam2Model,
+    features: ImageFeatures,
+    conditioned: Tensor,
+    points: Tensor,
+    labels: Tensor,
+    before: Tensor | None,
+) -> MaskDecoding:
+    """Answer prompts that are drawn as hints, upon the logits ``before (B, 1, S/4, S/4)`` where there are any.
+
+    In use and in training; see `Sam2Model.decode` for the other parameters.
+    """
+    config = model.config
+    assert config.prompt_hint is not None
+    return model.decode(
+        conditioned,
+        features.s8,
+        features.s4,
+        points,
+        labels,
+        draw_hint(points, labels, config.image_size, config.prompt_hint, base=before),
+        multimask=labels.shape[1] <= 1,
+        residual_row=int(before is not None),
+        most_area=None if before is None else growth_limit(before),
+    )
+
+
+def growth_limit(before: Tensor) -> Tensor:
+    """How large a small model's answer to a click upon masks may be: logits (B, 1, h, w) to pixels of them (B,)."""
+    area = (before > 0).flatten(1).sum(1).float()
+    return torch.where(area < _CRUMB * before[0, 0].numel(), torch.inf, _MOST_GROWTH * area)
+
+
+def _first_positive(labels: Tensor) -> int:
+    """How many clicks the first decoding takes: up to the first positive one, or all where none is."""
+    positive = torch.nonzero(labels[0] == 1).flatten()
+    return int(positive[0]) + 1 if positive.numel() else int(labels.shape[1])

@@ -1,0 +1,121 @@
+"""What every way to work on a stack of frames has in common: the network, its embeddings, and masks from logits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+
+from napari_sam2.engine.protocols import FrameScores, Prediction, Window
+from napari_sam2.engine.sam2.tracking import crop_window
+from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_strays
+from napari_sam2.errors import NapariSam2Error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from torch import Tensor
+
+    from napari_sam2.engine.protocols import FrameSource
+    from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
+    from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
+    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+
+
+class Stream:
+    """A network, a stack of frames, and the embeddings made so far."""
+
+    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, frugality: Frugality) -> None:
+        self._count = len(frames)
+        first = frames[0]
+        self._shape = (int(first.shape[0]), int(first.shape[1]))
+        self._frugality = frugality
+        # All that holds on to the network, so that it can be let go of in one place.
+        self._loaded: tuple[Sam2Model, EmbeddingCache] | None = (
+            model,
+            EmbeddingCache(model, frames, store, frugality),
+        )
+
+    @property
+    def _model(self) -> Sam2Model:
+        return self._parts[0]
+
+    @property
+    def embeddings(self) -> EmbeddingCache:
+        """The embeddings of this stack."""
+        return self._parts[1]
+
+    @property
+    def _parts(self) -> tuple[Sam2Model, EmbeddingCache]:
+        if self._loaded is None:
+            raise NapariSam2Error("The model of this session was unloaded; load it again with load_predictor.")
+        return self._loaded
+
+    def close(self) -> None:
+        """Let go of the network; whatever is asked afterwards is an error."""
+        self._loaded = None
+
+    @property
+    def sees_whole_frames(self) -> bool:
+        """See :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
+        return True
+
+    def encode_ahead(
+        self,
+        frames: Iterable[int],
+        window: Window | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make the embeddings of frames ahead; see :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
+        if window is None:
+            window = crop_window.whole_frame(self._shape)
+        return self.embeddings.encode_ahead(frames, window, cancelled, progress)
+
+    def count_encoded(self, frames: Iterable[int]) -> int:
+        """See :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
+        return self.embeddings.count(frames, crop_window.whole_frame(self._shape))
+
+    def _encode(self, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool) -> Tensor:
+        """The memory of a frame, made from its low-resolution logits."""
+        size = self._model.config.image_size
+        high = F.interpolate(low_res, size=(size, size), mode="bilinear", align_corners=False)
+        return self._model.encode_memory(s16, high, object_score, binarise=binarise)
+
+    def _decode_tracked(
+        self, batch: ImageFeatures, conditioned: Tensor, last: Tensor | None, known: Tensor | None
+    ) -> MaskDecoding:
+        """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
+
+        What the alternatives differ in on a tracked frame is not which object is meant but where its edge is: a small
+        model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
+        another size, make such a model lose an object beside the frame that it is tracked from.
+        """
+        hint = self._model.config.prompt_hint
+        previous = None if hint is None or last is None else last.clamp(-hint.clamp, hint.clamp)
+        decoding = self._model.decode(
+            conditioned,
+            batch.s8,
+            batch.s4,
+            None,
+            None,
+            previous,
+            multimask=True,
+            residual_row=None if hint is None else 1,
+            known=None if hint is None else known,
+            averaged=hint is not None,
+        )
+        if hint is None or last is None:
+            return decoding
+        return replace(decoding, low_res_logits=drop_strays(decoding.low_res_logits, last))
+
+    def _shown(
+        self, logits: Tensor, iou: Tensor, object_score: Tensor, window: Window, state: object = None
+    ) -> Prediction:
+        """Low-resolution logits of a window as the mask of a frame."""
+        pasted = crop_window.paste_logits(logits.float(), window, self._shape)
+        scores = FrameScores(float(iou.flatten()[0]), float(object_score.flatten()[0]))
+        return Prediction(pasted.cpu().numpy(), scores, window, state)

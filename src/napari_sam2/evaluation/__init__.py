@@ -1,0 +1,1 @@
+"""Score models on labelled sets."""

@@ -1,0 +1,122 @@
+"""Earlier sessions of an image, and whether the user chose to go on with one of them or to start anew. No Qt."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_sam2.errors import ReadError, SessionFileError
+from napari_sam2.session.storage.image_identity import content_hash
+from napari_sam2.session.storage.locations import beside, peek, user_folder
+from napari_sam2.session.storage.session_file import SUFFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.session.storage.locations import Peek, Recent
+
+# Each file that is looked into takes some milliseconds.
+MOST_FILES = 100
+Place = tuple["str | None", tuple[tuple[str, int], ...]]
+
+
+def undecided_folder() -> Path:
+    """Where the sessions of marks lie that were made before the user chose; each a session file like any other."""
+    return user_folder() / "undecided"
+
+
+def earlier_sessions(volume: ImageVolume, recent: Iterable[Path] = (), in_use: Collection[Path] = ()) -> list[Peek]:
+    """Find the sessions of an image that are not open, the one worked on last first.
+
+    They lie beside the image, in the user's folder, or where the user saved them.
+    """
+    paths = {path.resolve() for path in itertools.chain(_near(volume), recent) if path.is_file()}
+    newest = sorted(paths.difference(in_use), key=_worked_on, reverse=True)[:MOST_FILES]
+    shape, ours, found = list(volume.array.shape), "", []
+    for path in newest:
+        try:
+            known = peek(path)
+        except SessionFileError:
+            continue  # Damaged, or open elsewhere: it is nothing to go on with.
+        if known.image.get("shape") != shape or known.image.get("axes") != volume.axes:
+            continue
+        try:
+            ours = ours or content_hash(volume)
+        except ReadError:
+            return []  # Whoever looks at the image is told.
+        if known.image.get("hash") == ours:
+            found.append(known)
+    return found
+
+
+def _near(volume: ImageVolume) -> Iterator[Path]:
+    first = beside(volume)
+    if first is not None:
+        yield first
+        yield from first.parent.glob(f"*{SUFFIX}")
+    for folder in (user_folder() / "sessions", undecided_folder()):
+        yield from folder.glob(f"*{SUFFIX}")
+
+
+def _worked_on(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def place_of(grid: FrameGrid) -> Place:
+    """What tells the sessions of one image apart: the axis, and the indices of the axes that stand still."""
+    return grid.frame_axis, tuple(sorted((str(a), int(i)) for a, i in grid.at))
+
+
+def _place_in(known: Peek) -> Place:
+    return known.settings.get("frame_axis"), tuple(sorted((str(a), int(i)) for a, i in known.settings["at"].items()))
+
+
+@dataclass
+class ImageSessions:
+    """The earlier sessions of one image in the viewer, and what the user chose.
+
+    Asked in workers and on the main thread.
+    """
+
+    recent: Recent
+    anew: bool = False
+    decided: set[Place] = field(default_factory=set)
+    _found: dict[Place, list[Peek]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self, volume: ImageVolume, grid: FrameGrid, in_use: Collection[Path] = ()) -> list[Peek]:
+        """Look for sessions that the user should be asked about, newest first; none after he chose.
+
+        Those of this axis and these fixed indices; before anything was chosen for the image, else any.
+        """
+        here = place_of(grid)
+        with self._lock:
+            if self.anew or here in self.decided:
+                return []
+            found = earlier_sessions(volume, self.recent.paths(), in_use)
+            same = [known for known in found if _place_in(known) == here]
+            self._found[here] = same or ([] if self.decided else found)
+            return self._found[here]
+
+    def asks(self, volume: ImageVolume, grid: FrameGrid) -> bool:
+        """Whether there is something to choose that was not chosen yet."""
+        here = place_of(grid)
+        if self.anew or here in self.decided:
+            return False
+        return bool(self._found[here] if here in self._found else self.look(volume, grid))
+
+    def start_anew(self) -> None:
+        """Ask no more about this image."""
+        self.anew = True
+
+    def go_on(self, grid: FrameGrid) -> None:
+        """Ask no more about this axis and these indices: one of their sessions was opened."""
+        self.decided.add(place_of(grid))

@@ -1,0 +1,70 @@
+"""Which model on which device is chosen, and the one predictor that is loaded. No Qt."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam2.engine.protocols import VideoPredictor
+
+
+class ModelChoice(NamedTuple):
+    """Which model on which device: what ``load_predictor`` takes."""
+
+    name: str
+    device: str
+
+
+class PredictorShelf:
+    """Keeps the choice, and at most one loaded model: memory is scarce, and loading again takes seconds.
+
+    Parameters
+    ----------
+    load
+        ``load(name, device)`` gives a predictor.
+    """
+
+    def __init__(self, load: Callable[[str, str], VideoPredictor]) -> None:
+        self.choice = ModelChoice("starter", "auto")
+        self._load = load
+        self._loaded: tuple[ModelChoice, VideoPredictor] | None = None
+        self._told = 0
+        self._lock = threading.Lock()
+
+    @property
+    def loaded(self) -> VideoPredictor | None:
+        """The predictor in memory; None if there is none."""
+        return None if self._loaded is None else self._loaded[1]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the chosen model is the loaded one."""
+        return self._loaded is not None and self._loaded[0] == self.choice
+
+    def get(self) -> VideoPredictor:
+        """Load the chosen model, or hand out the loaded one; the first call imports torch. Called in a worker."""
+        with self._lock:
+            if self._loaded is None or self._loaded[0] != self.choice:
+                # Before the new one comes: two large ones may not fit.
+                self._unload()
+                self._loaded = self.choice, self._load(*self.choice)
+            return self._loaded[1]
+
+    def unload(self) -> None:
+        """Free the memory of the loaded model; it is loaded again when it is wanted."""
+        with self._lock:
+            self._unload()
+
+    def news(self) -> list[str]:
+        """What the predictor has to say that was not told yet: another precision, less at once than hoped for."""
+        notes = list(getattr(self.loaded, "notes", ()))
+        fresh, self._told = notes[self._told :], len(notes)
+        return fresh
+
+    def _unload(self) -> None:
+        loaded, self._loaded, self._told = self._loaded, None, 0
+        if loaded is not None:
+            loaded[1].unload()

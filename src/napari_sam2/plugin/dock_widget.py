@@ -1,0 +1,211 @@
+"""The dock widget *Segment with SAM 2*."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
+from qtpy.QtWidgets import QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.widgets.controllers.models import dropped_checkpoint
+from napari_sam2.widgets.controllers.segment import SegmentController
+from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.check_dialog import CheckDialog
+from napari_sam2.widgets.views.labels_dialog import LabelsDialog
+from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+from napari_sam2.widgets.views.panels import Panels
+from napari_sam2.widgets.views.prompt_panel import PromptPanel
+from napari_sam2.widgets.views.review_panel import ReviewPanel
+from napari_sam2.widgets.views.run_panel import RunPanel
+from napari_sam2.widgets.views.save_dialog import ask_where_to_save
+from napari_sam2.widgets.views.session_panel import SessionPanel
+from napari_sam2.widgets.views.source_panel import SourcePanel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+
+    from napari_sam2.engine.protocols import VideoPredictor
+
+
+def load_predictor(name: str, device: str) -> VideoPredictor:
+    """Load a model by its registry name; imports torch, so it is called in a worker."""
+    from napari_sam2.engine import load_predictor as load
+
+    return load(name, device)
+
+
+class _VerticalScroll(QScrollArea):
+    """Scrolls up and down only: it is never narrower than what it holds, whatever the style makes of that."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:
+        """As wide as the content and its scroll bar."""
+        hint = super().minimumSizeHint()
+        content, bar = self.widget(), self.verticalScrollBar()
+        if content is None or bar is None:
+            return hint
+        return QSize(content.minimumSizeHint().width() + bar.sizeHint().width(), hint.height())
+
+    def sizeHint(self) -> QSize:
+        """As narrow as may be: the picture needs the room."""
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Tell the layout when the content needs more or less room."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+
+class SegmentWidget(QWidget):
+    """Three steps: image and model, objects and marks, propagation; and one line of status.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that the widget is docked in, or napari's proxy of it.
+    load
+        ``load(name, device)`` gives a predictor; called in a worker thread.
+    """
+
+    _was_docked = False
+    # The window itself is not kept, or it would outlive its closing.
+    _watches_window = False
+    _window_closes = False
+
+    def __init__(
+        self,
+        napari_viewer: napari.viewer.Viewer,
+        load: Callable[[str, str], VideoPredictor] = load_predictor,
+    ) -> None:
+        super().__init__()
+        self.source = SourcePanel()
+        self.objects = ObjectsPanel()
+        self.prompt = PromptPanel()
+        self.run = RunPanel()
+        self.review = ReviewPanel()
+        self.session = SessionPanel()
+        self.advanced = AdvancedPanel(self.source.model.device_box)
+        self.status = QLabel()
+        self.status.setWordWrap(True)
+        self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
+        self._lay_out()
+        panels = Panels(
+            self.source,
+            self.objects,
+            self.prompt,
+            self.run,
+            self.review,
+            self.session,
+            self.advanced,
+            self.status,
+        )
+        self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
+        self.run.save_clicked.connect(self._ask_where_to_save)
+        self.prompt.labels_clicked.connect(self._ask_which_labels)
+        self.controller.models.report_ready.connect(self._show_check)
+        self.setAcceptDrops(True)
+
+    def _lay_out(self) -> None:
+        middle = QGroupBox("2  Objects and marks")
+        inner = QVBoxLayout(middle)
+        inner.setSpacing(4)
+        inner.addWidget(self.objects)
+        inner.addWidget(self.prompt)
+        content = QWidget()
+        self.run.insert(self.review)
+        column = QVBoxLayout(content)
+        column.setSpacing(4)
+        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
+            column.addWidget(panel)
+        column.addStretch(1)
+        scroll = _VerticalScroll()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(content)
+        content.installEventFilter(scroll)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(scroll)
+
+    def _ask_where_to_save(self) -> None:
+        image, handle = self.controller.choices.image, self.controller.choices.handle
+        if image is None or handle is None:
+            return
+        path = ask_where_to_save(self, str(image.name), handle.volume)
+        if path is not None:
+            self.controller.save(path)
+
+    def _ask_which_labels(self) -> None:
+        layers = self.controller.labels_to_take()
+        if not layers:
+            show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
+            return
+        handle = self.controller.choices.handle
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        dialog = LabelsDialog(layers, called, self)
+        if dialog.exec():
+            self.controller.take_labels(dialog.wish())
+
+    def _show_check(self, text: str) -> None:
+        dialog = CheckDialog(text, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Take checkpoints; anything else is napari's."""
+        if dropped_checkpoint(event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: Any) -> None:
+        """Work with the checkpoint that was dropped."""
+        self.controller.models.choose_file(dropped_checkpoint(event.mimeData().urls()))
+        event.acceptProposedAction()
+
+    def event(self, event: Any) -> bool:
+        """Close down when napari takes the widget out of its dock, which is how it closes one."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+                self._watch_window()
+            elif self._was_docked:
+                self.controller.close()
+        return bool(super().event(event))
+
+    def _watch_window(self) -> None:
+        above = self.parent()
+        if above is None:
+            return
+        while above is not None and not isinstance(above, QMainWindow):
+            above = above.parent()
+        if above is None:
+            # The dock has no place in the window yet.
+            QTimer.singleShot(0, self._watch_window)
+        elif not self._watches_window:
+            self._watches_window = True
+            above.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
+        if isinstance(watched, QMainWindow):
+            kind = event.type()
+            if kind == QEvent.Type.Close and watched.isVisible():
+                self._window_closes = True
+            elif kind == QEvent.Type.Close:
+                self.controller.close()  # It was never shown, so it is not hidden either.
+            elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
+                self.controller.close()
+        return bool(super().eventFilter(watched, event))
+
+    def closeEvent(self, event: Any) -> None:
+        """Give keys and layers back."""
+        self.controller.close()
+        super().closeEvent(event)

@@ -1,0 +1,123 @@
+"""napari's reader and samples with a window: which series to open, the slider's room, and work in the background."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2 import samples
+from napari_sam2.errors import SeveralSeriesError
+from napari_sam2.io.dicom.lazy import LazyStack
+from napari_sam2.layers.contrast import give_ranges_in
+from napari_sam2.layers.volume_layers import is_ours, places_of, read_layers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from napari_sam2.layers.volume_layers import LayerData
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list[LayerData]] | None:
+    """Return a reader for images of our formats; None for anything else."""
+    return read_and_ask if is_ours(path) else None
+
+
+def read_and_ask(path: str | Sequence[str]) -> list[LayerData]:
+    """Read what the paths hold; where a folder holds several series, those that the user chooses.
+
+    Without a window, as in a script, several series are an error that lists them. A large DICOM series shows
+    its first slice at once, and the rest is decoded by a worker with a progress bar.
+    """
+    layers: list[LayerData] = []
+    for place in places_of(path):
+        try:
+            layers += read_layers(str(place))
+        except SeveralSeriesError as error:
+            chosen = ask(place, error)
+            for index in chosen:
+                layers += read_layers(str(place), index)
+    _make_room()
+    for data, options, _ in layers:
+        _tell(options)
+        if isinstance(data, LazyStack):
+            _load_in_background(data, str(options["name"]))
+    # napari takes an empty list for a failure; this is how a reader says that there is nothing to show.
+    return layers or [(None,)]  # type: ignore[list-item]
+
+
+def open_ct() -> list[LayerData]:
+    """The CT sample."""
+    _make_room()
+    return samples.ct_abdomen()
+
+
+def open_mr() -> list[LayerData]:
+    """The MR sample."""
+    _make_room()
+    return samples.brain_mr()
+
+
+def open_cells() -> list[LayerData]:
+    """The sample of dividing cells."""
+    _make_room()
+    return samples.dividing_cells()
+
+
+def ask(place: Path, error: SeveralSeriesError) -> list[int]:
+    """The indices of the series that the user chose, none if he cancelled; without a window, the error."""
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is None:
+        raise error
+    from napari_sam2.widgets.views.series_dialog import SeriesDialog
+
+    dialog = SeriesDialog(place.name, error.series, QApplication.activeWindow())
+    accepted = dialog.exec()
+    return dialog.chosen() if accepted else []
+
+
+def _make_room() -> None:
+    """Let the layers that are about to come into the window have the range of their values."""
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is not None:
+        import napari
+
+        give_ranges_in(napari.current_viewer())
+
+
+def _tell(options: dict[str, Any]) -> None:
+    """Say what was assumed and what was left out; without a window the log has it."""
+    from qtpy.QtWidgets import QApplication
+
+    source = options["metadata"]["napari_sam2_volume"].source
+    if QApplication.instance() is None or source is None:
+        return
+    sentences = list(source.notes)
+    if source.skipped:
+        name, reason = source.skipped[0]
+        others = len(source.skipped) - 1
+        sentences.append(f"skipped {name} ({reason})" + (f" and {others} more" if others else ""))
+    if sentences:
+        from napari.utils.notifications import show_info
+
+        show_info(f"{options['name']}: {'; '.join(sentences)}.")
+
+
+def _load_in_background(stack: LazyStack, name: str) -> Any:
+    """Decode the rest of a stack in napari's own worker, which its window waits for and can cancel."""
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is None:
+        return None
+    from napari.qt.threading import create_worker
+
+    from napari_sam2.widgets.workers import Named
+
+    missing = stack.shape[0] if stack.ndim == 3 else stack.shape[0] * stack.shape[1]
+    progress = {"total": missing - stack.decoded, "desc": f"Reading {name}"}
+    load = Named.of(stack.load, lambda: f"reading {name}")
+    worker = create_worker(load, _progress=progress, _start_thread=False)
+    # A damaged slice is told when it is looked at, by the error that names its file.
+    worker.start()
+    return worker

@@ -1,0 +1,247 @@
+"""Exact mode: Meta's predictor, fed with the calls that the log of a session tells.
+
+What Meta's predictor answers follows from all calls before, in their order, and so does its memory. Here it is told
+what stands in the log: prompts, locks, and each frame that a pass came to. When the log is another one (a step was
+undone, the session comes from a file, the model was changed), it is told everything anew.
+"""
+
+from __future__ import annotations
+
+import weakref
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+from napari_sam2.core.prompts import PromptSet
+from napari_sam2.errors import SessionFileError
+from napari_sam2.session.history import Step
+from napari_sam2.session.propagation import resolved
+from napari_sam2.session.records import sources_of
+from napari_sam2.session.state import PROMPTING, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from napari_sam2.engine.protocols import ExactVideoStream, Prediction
+    from napari_sam2.session.history import Change, History, Put
+    from napari_sam2.session.propagation import Sense
+    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.state import SessionState
+
+# Steps in which the model computes masks from what they bring.
+_COMPUTING = (*PROMPTING, "predict_frame", "propagate")
+# Kinds of values in the log by which a pass can be told again: the number of the last pass that an object took part
+# in, and (number, direction) of the last pass that came to a frame.
+PASS, VISIT = "pass", "visit"
+
+
+class Answer(NamedTuple):
+    """A mask of the model for an object on a frame; ``outcome`` is None where there is none any more."""
+
+    step: Step
+    obj_id: int
+    frame: int
+    outcome: Outcome | None
+    is_of_a_pass: bool = False
+
+
+class MetaPredictor:
+    """Meta's predictor at work on a session.
+
+    Its methods are called with both locks of the session held.
+    """
+
+    def __init__(self, state: SessionState) -> None:
+        self.state = state
+        # Weak, so that the session can free what the model computed.
+        self._stream: weakref.ref[ExactVideoStream] | None = None
+        self._told: list[tuple[Step, int]] = []
+
+    # ------------------------------------------------------------------ the log
+
+    def catch_up(self) -> list[Answer]:
+        """Tell the model what stands in the log and was not told yet; its answers."""
+        steps = self.state.history.steps
+        self._check_what_was_told(steps)
+        answers: list[Answer] = []
+        with self.whole_or_nothing():
+            stream = self.state.exact_stream()
+            for place in range(max(len(self._told) - 1, 0), len(steps)):
+                step = steps[place]
+                first = self._told[place][1] if place < len(self._told) else 0
+                for change in step.changes[first:]:
+                    answers += self._tell(stream, step, change)
+                self._told[place:] = [(step, len(step.changes))]
+        return answers
+
+    def answer(self) -> None:
+        """Tell the model the last step of the log and keep its answers as part of that step."""
+        history = self.state.history
+        answers = [a for a in self.catch_up() if a.step is history.steps[-1]]
+        if answers:
+            with self.writing(history.steps[-1]) as put:
+                self.keep(put, answers)
+
+    def answer_again(self, obj_ids: Sequence[int], frame: int) -> None:
+        """Keep what the model has of some objects on a frame, as it may be another model than before."""
+        self.catch_up()
+        found = {i: self.shown(i, frame) for i in obj_ids if not self.state.history.get("lock", i, frame)}
+        later = Step("predict_frame", {"frame": frame})
+        for obj_id, record in found.items():
+            kept = self.state.mask_record(obj_id, frame)
+            if record is not None and (kept is None or kept.mask != record.mask):
+                with self.writing(later) as put:
+                    put("mask", obj_id, frame, record)
+
+    def keep(self, put: Put, answers: Sequence[Answer]) -> None:
+        """Write answers to the log; where the model has none any more, what the user drew stays."""
+        shared = resolved({a.obj_id: a.outcome for a in answers if a.outcome is not None and a.is_of_a_pass})
+        for _, obj_id, frame, outcome, is_of_a_pass in answers:
+            record = self.state.mask_record(obj_id, frame)
+            if outcome is not None:
+                put("mask", obj_id, frame, shared[obj_id] if is_of_a_pass else outcome.record)
+            elif record is not None and record.source != "edit":
+                put("mask", obj_id, frame, None)
+
+    def shown(self, obj_id: int, frame: int) -> MaskRecord | None:
+        """What the model has of an object on a frame."""
+        prediction = self.state.exact_stream().shown(obj_id, frame)
+        return None if prediction is None else self._outcome(obj_id, frame, prediction).record
+
+    @contextmanager
+    def writing(self, step: Step) -> Iterator[Put]:
+        """Write to the last step what the model knows already."""
+        with self.whole_or_nothing():
+            with self.state.history.writing(step) as put:
+                yield put
+            if not self._told or self._told[-1][0] is not step:
+                self._told.append((step, 0))
+            self._told[-1] = (step, len(step.changes))
+
+    @contextmanager
+    def whole_or_nothing(self) -> Iterator[None]:
+        """After an error nobody knows what the model was told: it is told everything anew."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
+        self.state.forget_work()
+        self._told.clear()
+
+    def _check_what_was_told(self, steps: Sequence[Step]) -> None:
+        """Begin anew where the model was told something else than what the log says now."""
+        stream = self.state.exact_stream()
+        is_known = self._stream is not None and self._stream() is stream
+        if self._told and is_known:
+            # The oldest steps may have left the log.
+            start = next((i for i, (told, _) in enumerate(self._told) if steps and told is steps[0]), None)
+            known = [] if start is None else self._told[start:]
+            pairs = zip(known, steps, strict=False)
+            if 0 < len(known) <= len(steps) and all(t is step and n <= len(step.changes) for (t, n), step in pairs):
+                self._told = known
+                return
+        if self._told:
+            self._forget()
+        self._stream = weakref.ref(self.state.exact_stream())
+        if not self.state.history.is_complete:
+            raise SessionFileError(
+                "Exact mode cannot go on: the log was shortened to fit its memory, and its oldest steps are gone.\n"
+                "Masks and prompts stay as they are; begin a new session to go on."
+            )
+
+    # ------------------------------------------------------------------ one call
+
+    def _tell(self, stream: ExactVideoStream, step: Step, change: Change) -> list[Answer]:
+        obj_id, frame, after = change.obj_id, change.frame, change.after
+        if step.name == "reset_object":
+            stream.remove(obj_id)
+        elif change.kind == "prompts":
+            prediction = stream.clear(obj_id, frame) if after is None else stream.answer(obj_id, frame, _call(change))
+            outcome = None if prediction is None else self._outcome(obj_id, frame, prediction)
+            return [Answer(step, obj_id, frame, outcome)]
+        elif change.kind == PASS and after is not None:
+            stream.prepare(obj_id)
+        elif change.kind == VISIT and after is not None:
+            outcome = self.visit(obj_id, frame, after[1])
+            return [] if outcome is None else [Answer(step, obj_id, frame, outcome, is_of_a_pass=True)]
+        elif change.kind == "mask" and after is not None and after.source == "edit":
+            stream.accept(obj_id, frame, after.mask)
+        elif change.kind == "lock":
+            (stream.release if after is None else stream.accept)(obj_id, frame)
+        elif change.kind == "object" and after is None:
+            stream.remove(obj_id)
+        return []
+
+    def visit(self, obj_id: int, frame: int, sense: Sense) -> Outcome | None:
+        """Let a pass come to a frame; its mask, or None where the one that is there stays."""
+        state = self.state
+        prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sense)
+        if state.history.get("lock", obj_id, frame):
+            return None
+        outcome = self._outcome(obj_id, frame, prediction, is_tracked)
+        record = state.mask_record(obj_id, frame)
+        if not is_tracked and record is not None and record.mask == outcome.record.mask:
+            return None
+        return outcome
+
+    def _outcome(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> Outcome:
+        state = self.state
+        prompts: PromptSet | None = state.history.get("prompts", obj_id, frame)
+        if is_tracked or prompts is None:
+            record = state.computed("track", prediction, sources_of(state.accepted(obj_id), frame))
+        else:
+            record = state.computed("prompt", prediction, (prompts,))
+        return Outcome(record, prediction.logits if state.overlap == "score" else None)
+
+
+def _call(change: Change) -> PromptSet:
+    """What Meta's predictor is told of a change of prompts: the mask if it is new, else all clicks and the box."""
+    before, after = change.before or PromptSet(), change.after
+    if after.mask is not None and (after.mask != before.mask or not (after.points or after.box)):
+        return PromptSet(mask=after.mask)
+    asked: PromptSet = replace(after, mask=None)
+    return asked
+
+
+def replay_exactly(history: History, again: SessionState) -> None:
+    """Do a log again in a session of its own, and compute all masks of the model anew."""
+    meta = MetaPredictor(again)
+    for step in history.steps:
+        again.overlap = step.arguments.get("overlap", again.overlap)
+        new = Step(step.name, step.arguments)
+        done = 0
+        for _, group in groupby(enumerate(step.changes), key=_belongs_to):
+            part = [change for _, change in group]
+            done += len(part)
+            _do_again(meta, new, part, step.changes[done:])
+
+
+def _belongs_to(numbered: tuple[int, Change]) -> tuple[str, int]:
+    """The objects on a frame that a pass came to share its pixels, so they are done at once; all else one by one."""
+    number, change = numbered
+    return (VISIT, change.frame) if change.kind == VISIT else ("", number)
+
+
+def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change], later: Sequence[Change]) -> None:
+    again, first = meta.state, part[0]
+    if first.kind == "mask" and first.after is not None and first.after.model and step.name in _COMPUTING:
+        if step.name == "predict_frame":
+            with meta.writing(step) as put:
+                put("mask", first.obj_id, first.frame, meta.shown(first.obj_id, first.frame))
+        return
+    # The window may change in the middle of a run: each mask tells with which it was computed.
+    masks = (c.after for c in later if c.kind == "mask" and c.frame == first.frame and c.after is not None)
+    levels = next((mask.levels for mask in masks if mask.levels is not None), None)
+    if levels is not None and first.kind in ("prompts", VISIT):
+        again.levels = levels
+    with again.history.writing(step) as put:
+        for change in part:
+            put(change.kind, change.obj_id, change.frame, change.after)
+    answers = meta.catch_up()
+    if answers:
+        with meta.writing(step) as put:
+            meta.keep(put, answers)

@@ -1,0 +1,173 @@
+"""The objects of a session: what is shown of them, their order, their ends, and two made one."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from napari_sam2.core.masks import RunLengthMask
+from napari_sam2.errors import PromptError
+from napari_sam2.session.history import WHOLE
+from napari_sam2.session.records import MaskRecord, ObjectRecord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.session.history import History, Put
+    from napari_sam2.session.state import SessionState
+
+Side = Literal["above", "below"]
+_OF_A_FRAME = ("prompts", "base", "mask", "lock")
+_CUTS: dict[Side, str] = {"above": "cut_above", "below": "cut_below"}
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """One object as shown to the user.
+
+    ``color`` is ``(r, g, b)`` in 0…1, ``state`` "empty", "in progress" or "reviewed" (every frame with a mask is
+    locked), ``prompts`` the number of prompted frames, ``frames`` the number of frames with a non-empty mask,
+    ``voxels`` the number of pixels in all masks.
+    """
+
+    name: str
+    color: tuple[float, float, float]
+    state: Literal["empty", "in progress", "reviewed"]
+    prompts: int
+    frames: int
+    voxels: int
+
+
+def describe(state: SessionState, obj_id: int) -> ObjectInfo:
+    """What is shown of an object."""
+    history = state.history
+    record: ObjectRecord = history.get("object", obj_id)
+    areas = {f: a for f, m in history.frames("mask", obj_id).items() if (a := m.mask.area)}
+    prompts = len(history.frames("prompts", obj_id))
+    locked = history.frames("lock", obj_id)
+    progress: Literal["empty", "in progress", "reviewed"] = "empty"
+    if areas or prompts:
+        progress = "reviewed" if areas and all(f in locked for f in areas) else "in progress"
+    return ObjectInfo(record.name, record.color, progress, prompts, len(areas), sum(areas.values()))
+
+
+def ensure(state: SessionState, put: Put, obj_id: int) -> None:
+    """Make the object if it is new, as the last in the order."""
+    if state.object_record(obj_id) is None:
+        ids = state.object_ids()
+        last = state.object_record(ids[-1]) if ids else None
+        rank = 0 if last is None else last.rank + 1
+        put("object", obj_id, WHOLE, ObjectRecord(f"object {obj_id}", _color(obj_id), rank))
+
+
+def clear(history: History, put: Put, obj_id: int) -> None:
+    """Remove everything of an object but the object itself."""
+    for kind in _OF_A_FRAME:
+        for frame in list(history.frames(kind, obj_id)):
+            put(kind, obj_id, frame, None)
+    for kind in _CUTS.values():
+        put(kind, obj_id, WHOLE, None)
+
+
+def reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
+    """Give an object another place in the order, 0 the first."""
+    known = state.object_ids()
+    ids = [i for i in known if i != obj_id]
+    ids.insert(position, obj_id)
+    if ids == known:
+        return
+    for rank, i in enumerate(ids):
+        record = state.object_record(i)
+        assert record is not None
+        put("object", i, WHOLE, replace(record, rank=rank))
+
+
+def merge(state: SessionState, put: Put, into: int, other: int) -> None:
+    """Add the masks of one object to another and delete it.
+
+    Frames that gain from it count as drawn by hand: no prompt of ``into`` could bring them about again. The others
+    stay as they are.
+    """
+    history = state.history
+    for frame, record in list(history.frames("mask", other).items()):
+        mine = state.mask_record(into, frame)
+        union = record.mask if mine is None else RunLengthMask.encode(mine.mask.decode() | record.mask.decode())
+        if record.mask.area == 0 or (mine is not None and mine.mask == union):
+            continue
+        put("mask", into, frame, MaskRecord(union, "edit"))
+        lock(state, put, into, frame)
+        uncut(history, put, into, frame)
+    clear(history, put, other)
+    put("object", other, WHOLE, None)
+
+
+def lock(state: SessionState, put: Put, obj_id: int, frame: int) -> None:
+    """Lock a frame of an object; the number tells in which order the objects of a frame were locked."""
+    if state.history.get("lock", obj_id, frame) is None:
+        taken = [state.history.get("lock", i, frame) or 0 for i in state.object_ids()]
+        put("lock", obj_id, frame, 1 + max(taken, default=0))
+
+
+def give_pixels(state: SessionState, put: Put, obj_id: int, frame: int, taken: NDArray[np.bool_]) -> None:
+    """Take drawn pixels away from the other objects of a frame, except where those are locked."""
+    for other in state.object_ids():
+        record = state.mask_record(other, frame)
+        if other == obj_id or record is None or state.history.get("lock", other, frame):
+            continue
+        left = RunLengthMask.encode(record.mask.decode() & ~taken)
+        if left != record.mask:
+            put("mask", other, frame, replace(record, mask=left))
+
+
+# ---------------------------------------------------------------------- the ends of an object
+
+
+def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_count: int, word: str = "frame") -> None:
+    """End an object at a frame, which errors call ``word``: what lies beyond is removed, and no run goes there.
+
+    Nothing changes where no frame lies beyond, or where the object was cut already before it.
+
+    Raises
+    ------
+    PromptError
+        If a locked frame lies beyond.
+    """
+    beyond = {
+        kind: [f for f in history.frames(kind, obj_id) if (f > frame if side == "above" else f < frame)]
+        for kind in _OF_A_FRAME
+    }
+    if beyond["lock"]:
+        at = min(beyond["lock"], key=lambda f: abs(f - frame))
+        raise PromptError(
+            f"Object {obj_id} cannot be cut {side} {word} {frame}: {word} {at} is locked.\n"
+            "Unlock it first, or cut there."
+        )
+    for kind, frames in beyond.items():
+        for f in frames:
+            put(kind, obj_id, f, None)
+    end = history.get(_CUTS[side], obj_id)
+    if end is None:
+        end = frame_count - 1 if side == "above" else 0
+    if (frame < end) if side == "above" else (frame > end):
+        put(_CUTS[side], obj_id, WHOLE, frame)
+
+
+def uncut(history: History, put: Put, obj_id: int, frame: int) -> None:
+    """Lift the cut that a frame lies beyond; what the user does there says that the object goes on."""
+    for side, kind in _CUTS.items():
+        end = history.get(kind, obj_id)
+        if end is not None and (frame > end if side == "above" else frame < end):
+            put(kind, obj_id, WHOLE, None)
+
+
+def within_cuts(history: History, obj_id: int, frame: int) -> bool:
+    """Whether a frame lies between the cuts of an object."""
+    above, below = history.get("cut_above", obj_id), history.get("cut_below", obj_id)
+    return (above is None or frame <= above) and (below is None or frame >= below)
+
+
+def _color(obj_id: int) -> tuple[float, float, float]:
+    """Well separated hues, by the golden ratio."""
+    return colorsys.hsv_to_rgb((0.02 + obj_id * 0.618034) % 1.0, 0.75, 0.95)

@@ -1,0 +1,54 @@
+"""What a session knows about the quality of its masks, and which frames deserve a look."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_sam2.session.history import History
+    from napari_sam2.session.records import MaskRecord
+
+COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement")
+DOUBTFUL_IOU = 0.7
+DOUBTFUL_JUMP = 1.8
+DOUBTFUL_DISAGREEMENT = 0.3
+
+
+def scores(history: History, obj_id: int) -> pd.DataFrame:
+    """The figures of each frame with a mask of an object, by frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``iou``: the model's own estimate, 0…1; ``object_score``: logit, above 0 where the model sees the object;
+        ``area_px``; ``locked``; ``doubtful``: not empty, not locked, and one of the figures is beyond what good masks
+        have; ``area_jump``: the area over that of the neighbour that differs most, or its inverse, at least 1;
+        ``disagreement``: 1 - IoU of the masks that were tracked from both ends, where two tracks meet. NaN where a
+        figure does not exist.
+    """
+    import pandas as pd
+
+    masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+    areas = {frame: record.mask.area for frame, record in masks.items()}
+    locked = history.frames("lock", obj_id)
+    rows = []
+    for frame in sorted(masks):
+        record = masks[frame]
+        jump = _jump(areas, frame)
+        suspicious = (
+            record.scores.iou < DOUBTFUL_IOU or jump > DOUBTFUL_JUMP or record.disagreement > DOUBTFUL_DISAGREEMENT
+        )
+        doubtful = areas[frame] > 0 and frame not in locked and suspicious
+        own = (record.scores.iou, record.scores.object_score, areas[frame])
+        rows.append((frame, *own, frame in locked, doubtful, jump, record.disagreement))
+    return pd.DataFrame(rows, columns=["frame", *COLUMNS]).set_index("frame")
+
+
+def _jump(areas: dict[int, int], frame: int) -> float:
+    """By which factor the area differs from that of a neighbour, where both are not empty."""
+    here = areas[frame]
+    near = [areas[f] for f in (frame - 1, frame + 1) if areas.get(f)]
+    return max((max(a, here) / min(a, here) for a in near), default=math.nan) if here else math.nan

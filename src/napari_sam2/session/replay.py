@@ -1,0 +1,92 @@
+"""Replay: the log done again from nothing, which must give the same masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.errors import SessionFileError
+from napari_sam2.session.exact import replay_exactly
+from napari_sam2.session.propagation import Run
+from napari_sam2.session.state import PROMPTING, SessionState
+
+if TYPE_CHECKING:
+    from napari_sam2.session.history import Change, Step
+
+
+def replay(state: SessionState) -> int:
+    """Compute every mask again in a session of its own, and keep those that differ as one step.
+
+    Returns
+    -------
+    int
+        How many masks differ.
+
+    Raises
+    ------
+    SessionFileError
+        If the log does not reach back to the beginning.
+    """
+    if not state.history.is_complete:
+        raise SessionFileError(
+            "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
+        )
+    again = SessionState(
+        state.predictor, state.volume, state.grid, state.levels, state.zoom, state.overlap, state.exact
+    )
+    if state.exact:
+        replay_exactly(state.history, again)
+    else:
+        for step in state.history.steps:
+            # The window may change in the middle of a run.
+            for _, changes in groupby(step.changes, key=_levels):
+                _do_again(again, step, list(changes))
+    changed = [
+        (obj_id, frame, record)
+        for kind, obj_id, frame, record in again.history.values()
+        if kind == "mask" and state.history.get("mask", obj_id, frame) != record
+        if state.history.get("mask", obj_id, frame).mask != record.mask
+    ]
+    with state.history.step("replay") as put:
+        for obj_id, frame, record in changed:
+            put("mask", obj_id, frame, record)
+    return len(changed)
+
+
+def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
+    levels = _levels(changes[0])
+    if levels is not None:
+        again.levels = levels
+    if step.name == "propagate":
+        again.overlap = step.arguments["overlap"]
+        frames = sorted({c.frame for c in changes})
+        objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
+        how = step.arguments
+        # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
+        places = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
+        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, places)
+        for _ in run.results():
+            pass
+        return
+    answers = step.name in (*PROMPTING, "predict_frame")
+    for change in changes:
+        value: Any = change.after
+        if answers and change.kind == "mask" and value is not None and value.source == "prompt":
+            accepted = again.accepted(change.obj_id)
+            value = again.answered(accepted[change.frame], again.answer(change.obj_id, accepted, change.frame))
+        elif change.kind == "base" and value is not None and value.source == "track":
+            value = again.base(change.obj_id, change.frame)
+        with again.history.step(step.name) as put:
+            put(change.kind, change.obj_id, change.frame, value)
+
+
+def _is_comparison(change: Change) -> bool:
+    """Return whether only the disagreement with the other track was noted."""
+    before, after = change.before, change.after
+    return before is not None and replace(before, disagreement=after.disagreement) == after
+
+
+def _levels(change: Change) -> tuple[float, float] | None:
+    """The values that the model saw as black and white when it computed a mask; None for anything else."""
+    return change.after.levels if change.kind == "mask" and change.after is not None else None

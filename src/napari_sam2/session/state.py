@@ -1,0 +1,243 @@
+"""What the parts of a session share: the log of steps, and the model at work with what it has computed so far."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_sam2.core.intensity import WindowedFrames
+from napari_sam2.core.masks import RunLengthMask, compose
+from napari_sam2.core.prompts import MaskPrompt, PromptSet
+from napari_sam2.engine.protocols import Conditioning, ExactVideoStream
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.history import History
+from napari_sam2.session.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames, is_answer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.masks import Overlap
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
+
+
+# Steps that set prompts: the answer to them becomes part of the step.
+PROMPTING = ("add_points", "add_box", "add_mask", "add_labels", "set_prompts")
+
+
+@dataclass
+class Follower:
+    """A track of the predictor with what the session must know of it.
+
+    ``absent`` counts the last frames without the object; ``first_iou`` is the predicted IoU of the first frame.
+    """
+
+    track: Any
+    owner: Accepted
+    context: tuple[Accepted, ...]
+    frame: int
+    absent: int = 0
+    first_iou: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A computed mask that waits until its frame is complete."""
+
+    record: MaskRecord
+    logits: Any = None
+
+
+class SessionState:
+    """The log and the model of one session.
+
+    Two locks: ``lock`` for the log, held briefly; ``compute`` for the network, which works for one caller at a time
+    while the log stays free to be changed.
+    """
+
+    def __init__(
+        self,
+        predictor: VideoPredictor,
+        volume: ImageVolume,
+        grid: FrameGrid,
+        levels: tuple[float, float],
+        zoom: Zoom,
+        overlap: Overlap,
+        exact: bool,
+    ) -> None:
+        self.predictor = predictor
+        self.volume = volume
+        self.grid = grid
+        self.zoom = zoom
+        self.overlap: Overlap = overlap
+        self.exact = exact
+        self.history = History()
+        self.lock = threading.RLock()
+        self.compute = threading.RLock()
+        # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
+        self.followers: dict[tuple[int, int, int], Follower] = {}
+        self.waiting: dict[int, dict[int, Outcome]] = {}
+        self._levels = levels
+        self._stream: VideoStream | None = None
+        self._exact_stream: ExactVideoStream | None = None
+        self._frame_states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
+        self._accepted: dict[int, tuple[int, dict[int, Accepted]]] = {}
+
+    # ------------------------------------------------------------------ the log
+
+    def object_ids(self) -> list[int]:
+        """Ids of the objects in their order."""
+        ranks: dict[int, int] = {i: self.history.get("object", i).rank for i in self.history.objects("object")}
+        return sorted(ranks, key=lambda i: ranks[i])
+
+    def object_record(self, obj_id: int) -> ObjectRecord | None:
+        """Name, colour and rank of an object, or None."""
+        found: ObjectRecord | None = self.history.get("object", obj_id)
+        return found
+
+    def mask_record(self, obj_id: int, frame: int) -> MaskRecord | None:
+        """What is kept of an object on a frame, or None."""
+        found: MaskRecord | None = self.history.get("mask", obj_id, frame)
+        return found
+
+    def accepted(self, obj_id: int) -> dict[int, Accepted]:
+        """The accepted frames of an object, ascending; do not change it."""
+        with self.lock:
+            known = self._accepted.get(obj_id)
+            if known is None or known[0] != self.history.revision:
+                known = self._accepted[obj_id] = (self.history.revision, accepted_frames(self.history, obj_id))
+            return known[1]
+
+    def frame_labels(self, frame: int) -> NDArray[np.uint16]:
+        """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
+        records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
+        locks = {i: number for i, _ in records if (number := self.history.get("lock", i, frame))}
+        free = [(i, mask) for i, mask in records if i not in locks]
+        locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])
+        return compose(free, self.grid.frame_shape, self.overlap, locked)
+
+    def is_answered(self, obj_id: int, frame: int) -> bool:
+        """Whether the mask of an accepted frame is the answer to what stands there."""
+        accepted = self.accepted(obj_id).get(frame)
+        record = self.mask_record(obj_id, frame)
+        if accepted is None or record is None:
+            return False
+        if accepted.prompts is None:
+            return True
+        return is_answer(record, accepted.prompts) and self.is_by_this_model(record)
+
+    def base(self, obj_id: int, frame: int) -> MaskRecord | None:
+        """The mask of a frame as prompts correct it: one without the object knows what it is like nearby."""
+        record = self.mask_record(obj_id, frame)
+        if record is None or record.mask.area:
+            return record
+        shown = {f: r.mask for f, r in self.history.frames("mask", obj_id).items() if r.mask.area}
+        nearest = min(shown, key=lambda f: (abs(f - frame), f), default=None)
+        return replace(record, nearest=None if nearest is None else shown[nearest])
+
+    def is_by_this_model(self, record: MaskRecord) -> bool:
+        """Whether the present model computed a mask, as far as that is known."""
+        return record.model in ("", self.predictor.name)
+
+    # ------------------------------------------------------------------ the model
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """The values that the model sees as black and white."""
+        return self._levels
+
+    @levels.setter
+    def levels(self, levels: tuple[float, float]) -> None:
+        if levels != self._levels:
+            self._levels = levels
+            self.forget_work()
+
+    def use(self, predictor: VideoPredictor) -> None:
+        """Compute with another model from now on."""
+        if predictor is not self.predictor:
+            self.predictor = predictor
+            self.forget_work()
+
+    def forget_work(self) -> None:
+        """Free everything that the model computed and that can be computed again; the masks stay."""
+        self._stream = self._exact_stream = None
+        self._frame_states.clear()
+        self.followers.clear()
+        self.waiting.clear()
+
+    def stream(self) -> VideoStream:
+        """The model at work on this volume."""
+        if self._stream is None:
+            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            self._stream = self.predictor.open(frames, zoom=self.zoom)
+        return self._stream
+
+    def exact_stream(self) -> ExactVideoStream:
+        """The model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
+        if self._exact_stream is None:
+            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            stream = self.predictor.open(frames, zoom=None, exact=True)
+            if not isinstance(stream, ExactVideoStream):
+                raise NapariSam2Error(
+                    f"The model {self.predictor.name!r} cannot work as Meta's predictor does.\n"
+                    "Open the session without exact=True, or with one of the SAM 2 models."
+                )
+            self._exact_stream = stream
+        return self._exact_stream
+
+    def answer(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Prediction:
+        """Compute the answer to one of the accepted frames of an object and remember its state."""
+        asked = accepted[frame]
+        prompts = asked.prompts
+        if prompts is None:
+            assert asked.mask is not None
+            prompts = PromptSet(mask=MaskPrompt(asked.mask))
+        base = asked.base if asked.is_correction else None
+        record = base if base is not None else self.mask_record(obj_id, frame)
+        prediction = self.stream().predict(
+            frame,
+            prompts,
+            base=None if base is None else base.mask.decode(),
+            window=None if record is None else record.window,
+            context=[] if base is None else self._context(obj_id, base),
+            nearest=None if base is None or base.nearest is None else base.nearest.decode(),
+        )
+        self._frame_states[obj_id, frame] = (asked, prediction.state)
+        return prediction
+
+    def _context(self, obj_id: int, base: MaskRecord) -> list[Conditioning]:
+        """The accepted frames that a correction is answered with.
+
+        Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
+        frames are accepted later.
+        """
+        sources = [s for s in base.computed_from if isinstance(s, Source) and not s.corrects]
+        then = {s.frame: Accepted(s.frame, s.prompts, s.mask) for s in sources}
+        return [self._conditioning(obj_id, then, frame) for frame in then]
+
+    def answered(self, asked: Accepted, prediction: Prediction) -> MaskRecord:
+        """The answer to the prompts of a frame, as it is kept."""
+        return self.computed("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
+
+    def computed(
+        self,
+        source: Literal["prompt", "track"],
+        prediction: Prediction,
+        computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
+    ) -> MaskRecord:
+        """A mask of the model, as it is kept."""
+        mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
+        return MaskRecord(mask, source, prediction.scores, prediction.window, computed_from, self._levels, model=name)
+
+    def conditioning(self, obj_id: int, accepted: dict[int, Accepted]) -> list[Conditioning]:
+        """The accepted frames of an object with their states, computed where they are missing."""
+        return [self._conditioning(obj_id, accepted, frame) for frame in accepted]
+
+    def _conditioning(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Conditioning:
+        known = self._frame_states.get((obj_id, frame))
+        if known is None or known[0] != accepted[frame]:
+            return Conditioning(frame, self.answer(obj_id, accepted, frame).state)
+        return Conditioning(frame, known[1])

@@ -1,0 +1,181 @@
+"""The values of the log as JSON and bytes, and back; what a session file and an export are made of.
+
+Masks are bytes of their own, named by their hash, so that the same mask is stored once.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+import zlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.core.masks import RunLengthMask
+from napari_sam2.core.prompts import MaskPrompt, PromptSet
+from napari_sam2.engine.protocols import FrameScores, Window
+from napari_sam2.session.records import MaskRecord, ObjectRecord, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam2.session.records import Follows
+
+    Keep = Callable[[bytes], str]  # bytes → their name
+    Fetch = Callable[[str, Callable[[bytes], Any]], Any]  # a name, and how to decode its bytes → what was decoded
+
+_SHAPE = struct.Struct("<II")
+
+
+def to_bytes(kind: str, value: Any, keep: Keep) -> bytes:
+    """A value of the log as JSON; the masks in it go to ``keep``, which gives each a name."""
+    encode = _ENCODERS.get(kind)
+    return dumps(value if encode is None else encode(value, keep))
+
+
+def from_bytes(kind: str, data: bytes, fetch: Fetch) -> Any:
+    """The inverse of :func:`to_bytes`; ``fetch(name, decode)`` gives the decoded bytes of a name."""
+    decode = _DECODERS.get(kind)
+    return json.loads(data) if decode is None else decode(json.loads(data), fetch)
+
+
+def dumps(value: Any) -> bytes:
+    """Compact JSON with sorted keys, so that equal values are equal bytes."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_python_number)
+    return text.encode()
+
+
+def _python_number(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
+
+
+def mask_to_bytes(mask: RunLengthMask) -> bytes:
+    """Height and width as two little-endian uint32, then the runs as int32 ``(n, 2)``, deflated."""
+    return _SHAPE.pack(*mask.shape) + zlib.compress(mask.runs.astype("<i4").tobytes(), level=1)
+
+
+def mask_from_bytes(data: bytes) -> RunLengthMask:
+    """The inverse of :func:`mask_to_bytes`."""
+    height, width = _SHAPE.unpack_from(data)
+    runs = np.frombuffer(zlib.decompress(data[_SHAPE.size :]), "<i4").astype(np.int32).reshape(-1, 2)
+    runs.setflags(write=False)
+    return RunLengthMask((height, width), runs)
+
+
+def _encode_object(record: ObjectRecord, _: Keep) -> dict[str, Any]:
+    return {"name": record.name, "color": list(record.color), "rank": record.rank}
+
+
+def _decode_object(data: dict[str, Any], _: Fetch) -> ObjectRecord:
+    r, g, b = data["color"]
+    return ObjectRecord(data["name"], (r, g, b), data["rank"])
+
+
+def _encode_prompts(prompts: PromptSet, keep: Keep) -> dict[str, Any]:
+    out = replace(prompts, mask=None).to_dict()
+    if prompts.mask is not None:
+        out["mask"] = keep(mask_to_bytes(prompts.mask.mask))
+    return out
+
+
+def _decode_prompts(data: dict[str, Any], fetch: Fetch) -> PromptSet:
+    name = data.pop("mask", None)
+    prompts = PromptSet.from_dict(data)
+    return prompts if name is None else replace(prompts, mask=MaskPrompt(fetch(name, mask_from_bytes)))
+
+
+def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
+    window = record.window
+    follows = [s.follows if isinstance(s, Source) else None for s in record.computed_from]
+    out = {
+        "mask": keep(mask_to_bytes(record.mask)),
+        "source": record.source,
+        "scores": [_number(record.scores.iou), _number(record.scores.object_score)],
+        "disagreement": _number(record.disagreement),
+        "model": record.model,
+        "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
+        "levels": None if record.levels is None else list(record.levels),
+        "nearest": None if record.nearest is None else keep(mask_to_bytes(record.nearest)),
+        # Many frames follow from the same accepted frames.
+        "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
+    }
+    if any(follows):
+        # Beside "from", which older versions read.
+        pairs = [f and [None if s is None else _encode_source(s, keep) for s in f] for f in follows]
+        out["follows"] = keep(dumps(pairs))
+    return out
+
+
+def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
+    iou, object_score = (_or_nan(v) for v in data["scores"])
+    levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
+    sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
+    if "follows" in data:
+        pairs = fetch(data["follows"], lambda found: [f and _decode_follows(f, fetch) for f in json.loads(found)])
+        sources = tuple(s if f is None else s._replace(follows=f) for s, f in zip(sources, pairs, strict=True))
+    return MaskRecord(
+        fetch(data["mask"], mask_from_bytes),
+        data["source"],
+        FrameScores(iou, object_score),
+        None if data["window"] is None else Window(*data["window"]),
+        sources,
+        None if levels is None else (levels[0], levels[1]),
+        _or_nan(data["disagreement"]),
+        data.get("model", ""),
+        None if nearest is None else fetch(nearest, mask_from_bytes),
+    )
+
+
+def _encode_source(source: PromptSet | Source, keep: Keep) -> Any:
+    if isinstance(source, PromptSet):
+        return _encode_prompts(source, keep)
+    return [
+        source.frame,
+        None if source.prompts is None else _encode_prompts(source.prompts, keep),
+        None if source.mask is None else keep(mask_to_bytes(source.mask)),
+        source.corrects,
+    ]
+
+
+def _decode_source(data: Any, fetch: Fetch) -> Any:
+    if isinstance(data, dict):
+        return _decode_prompts(data, fetch)
+    frame, prompts, mask, corrects = data
+    return Source(
+        frame,
+        None if prompts is None else _decode_prompts(prompts, fetch),
+        None if mask is None else fetch(mask, mask_from_bytes),
+        corrects,
+    )
+
+
+def _decode_follows(data: list[Any], fetch: Fetch) -> Follows:
+    below, above = (None if s is None else _decode_source(s, fetch) for s in data)
+    return below, above
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+_ENCODERS: dict[str, Callable[[Any, Keep], Any]] = {
+    "object": _encode_object,
+    "prompts": _encode_prompts,
+    "mask": _encode_mask,
+    "base": _encode_mask,
+}
+_DECODERS: dict[str, Callable[[Any, Fetch], Any]] = {
+    "object": _decode_object,
+    "prompts": _decode_prompts,
+    "mask": _decode_mask,
+    "base": _decode_mask,
+}

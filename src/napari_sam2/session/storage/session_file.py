@@ -1,0 +1,371 @@
+"""The session file ``.sam2``: one SQLite file that holds the log of steps, safe against a crash at any moment.
+
+Every write is one transaction with a rollback journal and ``synchronous=FULL``, so what a call wrote is on disk when
+the call returns, whole. Values and masks are blobs named by their SHA-256; every other row carries a CRC-32. The
+file is locked while it is open, and safe to copy when it is closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sqlite3
+import struct
+import zlib
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.core.paths import advice_for, check_file, is_folder, why_no_file
+from napari_sam2.errors import SessionFileError
+from napari_sam2.session.history import Change, History, Step
+from napari_sam2.session.storage.codec import dumps, from_bytes, to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+SUFFIX = ".sam2"
+APPLICATION_ID = 0x53414D32  # "SAM2"
+FORMAT_VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
+CREATE TABLE blob (hash TEXT PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE step (id INTEGER PRIMARY KEY, name TEXT NOT NULL, arguments TEXT NOT NULL, done INTEGER NOT NULL,
+                   crc INTEGER NOT NULL);
+CREATE TABLE change (step INTEGER NOT NULL, place INTEGER NOT NULL, kind TEXT NOT NULL, obj INTEGER NOT NULL,
+                     frame INTEGER NOT NULL, before TEXT, after TEXT, crc INTEGER NOT NULL, PRIMARY KEY (step, place));
+CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT NULL, hash TEXT NOT NULL,
+                    crc INTEGER NOT NULL, PRIMARY KEY (kind, obj, frame));
+"""
+_CHECK_DISK = "Check that the disk is there, and has space."
+# SQLite gives no number of the system.
+_ADVICE = {
+    "database or disk is full": "Free some space on that disk, or save the session elsewhere.",
+    "attempt to write a readonly database": "You may not write there: save the session in another folder.",
+    "unable to open database file": "You may not write there: save the session in another folder.",
+}
+_HEADER = b"SQLite format 3\x00"
+
+
+class SessionFile:
+    """An open session file; the journal of a :class:`~napari_sam2.session.history.History`.
+
+    Use :meth:`create` or :meth:`open`.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._db = connection
+        self._ids: dict[Step, int] = {}
+
+    # ------------------------------------------------------------------ opening
+
+    @classmethod
+    def create(cls, path: Path, settings: Mapping[str, Any], history: History) -> SessionFile:
+        """Write a new file that holds this history, whole or not at all; what stood there before is replaced.
+
+        Raises
+        ------
+        SessionFileError
+            If the disk refuses, or the file that stands there is open in another session.
+        """
+        if not is_folder(path.parent):
+            raise SessionFileError(f"{path} cannot be saved: the folder {path.parent} does not exist.")
+        why = why_no_file(path) if os.path.exists(path) else ""
+        if why.startswith("it is"):
+            raise SessionFileError(f"{path} cannot be saved: {why}.\nGive the name of a file.")
+        part = path.with_name(f".{path.name}.part")
+        with _explaining(path, "could not be saved"):
+            _refuse_if_open(path)
+            _remove(part)
+            try:
+                with closing(_connect(part)) as db:
+                    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                    db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+                    db.executescript(_SCHEMA)
+                    file = cls(part, db)
+                    file.set(**settings)
+                    file.rewrite(history)
+                os.replace(part, path)
+                _sync_folder(path.parent)
+            finally:
+                _remove(part)
+        new = cls.open(path)
+        new._ids = file._ids
+        return new
+
+    @classmethod
+    def open(cls, path: Path) -> SessionFile:
+        """Open a file, lock it, and check it; a file that was not closed (a crash) needs nothing more.
+
+        Raises
+        ------
+        SessionFileError
+            If it is no session file, from a newer version, damaged, or open elsewhere. It is then left as it was.
+        """
+        _check_header(path)
+        with _reading(path):
+            db = _connect(path)
+            try:
+                db.execute("BEGIN EXCLUSIVE")
+                db.execute("COMMIT")
+                found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+                if found != "ok":
+                    raise ValueError(found)
+            except BaseException:
+                db.close()
+                raise
+        return cls(path, db)
+
+    def load(self, history: History) -> None:
+        """Make a history what the file holds."""
+        with _reading(self.path):
+            known: dict[str, Any] = {}
+            values = []
+            for kind, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
+                values.append((kind, obj, frame, self._value(kind, name, known)))
+            changes: dict[int, list[Change]] = {}
+            query = "SELECT step, place, kind, obj, frame, before, after, crc FROM change ORDER BY step, place"
+            for number, _, kind, obj, frame, before, after in self._rows(query):
+                old, new = self._value(kind, before, known), self._value(kind, after, known)
+                changes.setdefault(number, []).append(Change(kind, obj, frame, old, new))
+            done: list[Step] = []
+            undone: list[Step] = []
+            query = "SELECT id, name, arguments, done, crc FROM step ORDER BY id"
+            for number, name, arguments, is_done in self._rows(query):
+                step = Step(name, json.loads(arguments), changes.pop(number, []))
+                self._ids[step] = number
+                (done if is_done else undone).append(step)
+            if changes:
+                raise ValueError("there are changes without a step")
+        history.restore(values, done, undone[::-1])
+
+    def close(self) -> None:
+        """Mark the file as closed in good order, and unlock it."""
+        try:
+            self.set(open=False)
+        finally:
+            self._db.close()
+
+    def abandon(self) -> None:
+        """Unlock the file and leave it as it is."""
+        self._db.close()
+
+    # ------------------------------------------------------------------ settings
+
+    def set(self, **settings: Any) -> None:
+        """Write settings, each a JSON-ready value."""
+        with self._transaction() as db:
+            for name, value in settings.items():
+                row = (name, dumps(value).decode())
+                db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?, ?)", (*row, _crc(row)))
+
+    def settings(self) -> dict[str, Any]:
+        """All settings."""
+        with _reading(self.path):
+            return {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
+
+    # ------------------------------------------------------------------ the journal
+
+    def append(self, step: Step, changes: Sequence[Change]) -> None:
+        """Add changes to a step, which is new if the file does not know it."""
+        with self._transaction() as db:
+            number = self._ids.get(step)
+            if number is None:
+                number = self._next_step(db)
+                self._insert_step(db, number, step, done=True)
+            self._insert_changes(db, number, changes, len(step.changes) - len(changes))
+            self._update_values(db, changes)
+        self._ids[step] = number
+
+    def mark(self, step: Step, changes: Sequence[Change], *, done: bool) -> None:
+        """A step was undone or done again; ``changes`` say what that made of the values."""
+        with self._transaction() as db:
+            self._insert_step(db, self._ids[step], step, done=done)
+            self._update_values(db, changes)
+
+    def forget(self, steps: Sequence[Step]) -> None:
+        """Remove steps from the log; what they made of the values stays."""
+        with self._transaction() as db:
+            for step in steps:
+                number = self._ids.pop(step, None)
+                db.execute("DELETE FROM change WHERE step = ?", (number,))
+                db.execute("DELETE FROM step WHERE id = ?", (number,))
+
+    def rewrite(self, history: History) -> None:
+        """Make the file what the history is."""
+        steps = [(step, True) for step in history.steps] + [(step, False) for step in reversed(history.undone)]
+        with self._transaction() as db:
+            for table in ("value", "change", "step", "blob"):
+                db.execute(f"DELETE FROM {table}")
+            for number, (step, done) in enumerate(steps, start=1):
+                self._insert_step(db, number, step, done=done)
+                self._insert_changes(db, number, step.changes, 0)
+            for kind, obj, frame, value in history.values():
+                self._insert_value(db, kind, obj, frame, self._keep_value(db, kind, value))
+        self._ids = {step: i for i, (step, _) in enumerate(steps, start=1)}
+
+    # ------------------------------------------------------------------ rows
+
+    def _next_step(self, db: sqlite3.Connection) -> int:
+        return int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM step").fetchone()[0])
+
+    def _insert_step(self, db: sqlite3.Connection, number: int, step: Step, *, done: bool) -> None:
+        row = (number, step.name, dumps(step.arguments).decode(), int(done))
+        db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
+
+    def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change], first: int) -> None:
+        for place, c in enumerate(changes, start=first):
+            before, after = self._keep_value(db, c.kind, c.before), self._keep_value(db, c.kind, c.after)
+            row = (step, place, c.kind, c.obj_id, c.frame, before, after)
+            db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _crc(row)))
+
+    def _update_values(self, db: sqlite3.Connection, changes: Sequence[Change]) -> None:
+        for c in changes:
+            name = self._keep_value(db, c.kind, c.after)
+            if name is None:
+                db.execute("DELETE FROM value WHERE kind = ? AND obj = ? AND frame = ?", (c.kind, c.obj_id, c.frame))
+            else:
+                self._insert_value(db, c.kind, c.obj_id, c.frame, name)
+
+    def _insert_value(self, db: sqlite3.Connection, kind: str, obj: int, frame: int, name: str | None) -> None:
+        row = (kind, obj, frame, name)
+        db.execute("INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
+
+    def _keep_value(self, db: sqlite3.Connection, kind: str, value: Any) -> str | None:
+        if value is None:
+            return None
+        keep = partial(_keep, db)
+        return keep(to_bytes(kind, value, keep))
+
+    def _value(self, kind: str, name: str | None, known: dict[str, Any]) -> Any:
+        """One value; equal values become one object."""
+        if name is None:
+            return None
+
+        def fetch(name: str, decode: Callable[[bytes], Any]) -> Any:
+            if name not in known:
+                known[name] = decode(self._blob(name))
+            return known[name]
+
+        return fetch(name, lambda data: from_bytes(kind, data, fetch))
+
+    def _blob(self, name: str) -> bytes:
+        found = self._db.execute("SELECT data FROM blob WHERE hash = ?", (name,)).fetchone()
+        if found is None or hashlib.sha256(found[0]).hexdigest() != name:
+            raise ValueError("a stored value is missing or altered")
+        return bytes(found[0])
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        for *row, crc in self._db.execute(query):
+            if _crc(tuple(row)) != crc:
+                raise ValueError("a row is altered")
+            yield tuple(row)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with _explaining(self.path, "could not be written; what was done is kept in memory"):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # One session has one connection, used under the session's lock from whatever thread works for it.
+    db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
+    # Held while open: two writers would lose each other's work, and one sync less is needed for each commit.
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("PRAGMA journal_mode = DELETE")
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
+def _keep(db: sqlite3.Connection, data: bytes) -> str:
+    name = hashlib.sha256(data).hexdigest()
+    db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (name, data))
+    return name
+
+
+def _crc(row: tuple[Any, ...]) -> int:
+    return zlib.crc32(repr(row).encode())
+
+
+def _check_header(path: Path) -> None:
+    """Refuse what is no session file of a known version, before SQLite touches it."""
+    check_file(path, SessionFileError)
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+            size = file.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise SessionFileError(f"{path} cannot be opened: {error.strerror or error}.") from error
+    if len(head) < 100 or not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+        raise SessionFileError(f"{path} is no session file of napari-sam2, or its beginning is damaged.")
+    version = int.from_bytes(head[60:64], "big")
+    if version > FORMAT_VERSION:
+        raise SessionFileError(
+            f"{path} was written by a newer version of napari-sam2 (format {version}; this one reads up to "
+            f"{FORMAT_VERSION}).\nUpdate napari-sam2; the file was left as it is."
+        )
+    page = int.from_bytes(head[16:18], "big")
+    pages = int.from_bytes(head[28:32], "big")
+    hot = path.with_name(path.name + "-journal").exists()
+    if not hot and size < pages * (65536 if page == 1 else page):
+        raise SessionFileError(f"{path} is damaged: it is cut off after {size} bytes. It was left as it is.")
+
+
+def _refuse_if_open(path: Path) -> None:
+    try:
+        _check_header(path)
+    except SessionFileError:
+        return
+    with closing(_connect(path)) as db:
+        db.execute("BEGIN EXCLUSIVE")
+        db.execute("ROLLBACK")
+
+
+@contextmanager
+def _explaining(path: Path, what: str) -> Iterator[None]:
+    """Turn errors of SQLite and of the disk into sentences about the file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
+        if "locked" in str(error):
+            raise SessionFileError(f"{path} is open in another session.\nClose it there first.") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        advice = advice_for(error) if isinstance(error, OSError) else _ADVICE.get(str(error), _CHECK_DISK)
+        raise SessionFileError(f"{path} {what}: {reason}.\n{advice}") from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        with _explaining(path, "cannot be read"):
+            yield
+    except (ValueError, TypeError, KeyError, IndexError, zlib.error, struct.error) as error:
+        raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
+
+
+def _remove(path: Path) -> None:
+    for name in (path, path.with_name(path.name + "-journal")):
+        name.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    # A rename is durable when the folder is; not every system lets a folder be opened.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,1 @@
+"""Controllers: decide what a panel's signals do."""

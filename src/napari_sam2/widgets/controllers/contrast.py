@@ -1,0 +1,81 @@
+"""The window of grey values: what the user sees is what the model gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam2.core.intensity import value_range
+from napari_sam2.layers.contrast import give_range
+from napari_sam2.layers.image import default_limits
+
+if TYPE_CHECKING:
+    from napari_sam2.widgets.controllers.segment import SegmentController
+
+# A slider that is being dragged sends many values; only the one where it rests concerns the model.
+DELAY_MS = 250
+
+
+class GreyWindow(QObject):
+    """Tells the session the contrast limits, and gives an image some where nobody has chosen any.
+
+    Parameters
+    ----------
+    controller
+        Knows the image and queues the work.
+    """
+
+    def __init__(self, controller: SegmentController) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._choices = controller.choices
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(DELAY_MS)
+        self._timer.timeout.connect(self._send)
+        self._choices.window_changed.connect(lambda *_: self._timer.start())
+
+    @property
+    def busy(self) -> bool:
+        """Whether a window waits to be told."""
+        return self._timer.isActive()
+
+    def show_default(self) -> None:
+        """Show the current image, the first time, as a reader of such images would."""
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if workspace is None or handle is None or workspace.window_was_set:
+            return
+        workspace.window_was_set = True
+        image, grid, volume = workspace.image, handle.grid, handle.volume
+        give_range(image)
+        found = tuple(image.contrast_limits)
+
+        def look() -> tuple[tuple[float, float], tuple[float, float]] | None:
+            limits = default_limits(image, grid)
+            return None if limits is None else (limits, value_range(volume, limits))
+
+        def show(both: tuple[tuple[float, float], tuple[float, float]] | None) -> None:
+            # The user may have chosen some meanwhile.
+            if both is not None and tuple(image.contrast_limits) == found:
+                image.contrast_limits, image.contrast_limits_range = both
+
+        self._controller.queue.submit(look, show, "Looking at the image…")
+
+    def flush(self) -> None:
+        """Tell at once what waits to be told."""
+        if self._timer.isActive():
+            self._timer.stop()
+            self._send()
+
+    def close(self) -> None:
+        """Stop."""
+        self._timer.stop()
+
+    def _send(self) -> None:
+        window, handle = self._choices.window(), self._choices.handle
+        if window is not None and handle is not None and window != handle.window:
+            low, high = window
+            # The widget may have chosen the window, not the user.
+            key = ("window", id(handle))
+            self._controller.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)

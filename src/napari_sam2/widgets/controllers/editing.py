@@ -1,0 +1,84 @@
+"""What the user draws by hand: strokes on the labels layer become edits, outlines become mask prompts."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.interaction.session_worker import SessionHandle, Update
+    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.layers.prompts import Drawing
+    from napari_sam2.layers.stroke_recorder import Stroke
+    from napari_sam2.widgets.controllers.segment import SegmentController
+
+
+class Editing(QObject):
+    """Takes strokes and outlines from the layers and hands them to the session.
+
+    Parameters
+    ----------
+    controller
+        Knows the layers and queues the work.
+    """
+
+    def __init__(self, controller: SegmentController) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._choices = controller.choices
+        self._waiting: list[Stroke] = []
+        self._strokes = QTimer(self)
+        self._strokes.setSingleShot(True)
+        self._strokes.timeout.connect(self.take_strokes)
+        self._choices.stroke_drawn.connect(lambda: self._strokes.start(0))
+        self._choices.frame_changed.connect(self.watch)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a stroke waits to be taken."""
+        return self._strokes.isActive()
+
+    def watch(self) -> None:
+        """Let the labels layer know which frame is shown, and of which session."""
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if workspace is not None and workspace.painting is not None and handle is not None:
+            frame = self._choices.shown_frame()
+            workspace.painting.watch(frame, handle.grid.label_index(frame), handle)
+
+    def take_strokes(self) -> None:
+        """Make each stroke that is complete a step of its session."""
+        self._strokes.stop()
+        workspace = self._choices.workspace
+        for stroke in workspace.painting.take() if workspace is not None and workspace.painting is not None else ():
+            self._waiting.append(stroke)
+            self._controller.submit(partial(self._keep, stroke), "Keeping the edit…", handle=stroke.owner)
+
+    def _keep(self, stroke: Stroke, handle: SessionHandle) -> Update:
+        # Once more would change nothing, should the session be closed in this moment.
+        with suppress(ValueError):
+            self._waiting.remove(stroke)
+        return handle.edit(stroke)
+
+    def take_drawings(self, workspace: Workspace, handle: SessionHandle) -> None:
+        """Fill outlines for their objects; scribbles become points, which are read as such."""
+        for drawing in workspace.take_drawings(handle.grid):
+            if not drawing.is_outline:
+                continue
+            mask, inside = drawing.fill(handle.grid.frame_shape), self._controller.tools.positive
+            self._controller.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
+
+    def keep_the_rest(self, handle: SessionHandle) -> None:
+        """Keep at once what was drawn and has not reached its session yet, which is about to be closed."""
+        for stroke in list(self._waiting):
+            if stroke.owner is handle:
+                self._keep(stroke, handle)
+
+
+def _fill(drawing: Drawing, mask: NDArray[np.bool_], inside: bool, handle: SessionHandle) -> Update:
+    return handle.fill(drawing.obj, drawing.frame, mask, inside)

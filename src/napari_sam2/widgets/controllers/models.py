@@ -1,0 +1,351 @@
+"""The models and devices as the dock widget offers them: lists, downloads, the user's own files, unload, self-check."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam2.core.formatting import duration
+from napari_sam2.engine.catalog import user_models
+from napari_sam2.engine.catalog.model_files import SUFFIXES, path_of
+from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
+from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
+from napari_sam2.interaction.loaded_model import ModelChoice
+from napari_sam2.widgets.workers import JobQueue, memory_in_use
+
+if TYPE_CHECKING:
+    from napari_sam2.engine.catalog.download import DownloadProgress
+    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+    from napari_sam2.widgets.views.model_panel import ModelPanel
+
+REFRESH_MS = 100
+
+
+class Models(QObject):
+    """Fills the model panel and does what it says.
+
+    Parameters
+    ----------
+    controller
+        Knows images and sessions, and queues the work.
+    panel, advanced
+        The views.
+    """
+
+    report_ready = Signal(str)
+
+    def __init__(self, controller: SegmentController, panel: ModelPanel, advanced: AdvancedPanel) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._panel = panel
+        self._shelf = controller.choices.shelf
+        self._entries: dict[str, ModelEntry] = dict(MODELS)
+        # Until it was looked for, what is not in the package counts as there: choosing it must not offer a download.
+        self._absent: set[str] = set()
+        self._devices: list[tuple[str, str]] = [("auto", "auto"), ("CPU", "cpu")]
+        self._downloading = ""
+        self._cancel = threading.Event()
+        self._progress: DownloadProgress | None = None
+        self._lookup = JobQueue(self, "looking for models and devices")
+        self._downloads = JobQueue(self, "downloading a model")
+        self._checks = JobQueue(self, "checking the installation")
+        self._lookup.failed.connect(controller.report)
+        self._downloads.failed.connect(self._on_download_failed)
+        self._checks.failed.connect(controller.report)
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._show_progress)
+        panel.model_chosen.connect(self.choose)
+        panel.device_chosen.connect(self.choose_device)
+        panel.file_chosen.connect(self.choose_file)
+        panel.action_clicked.connect(self._act)
+        advanced.toggled.connect(lambda *_: self.look_for_devices())
+        advanced.unload_clicked.connect(self.unload)
+        advanced.check_clicked.connect(self.self_check)
+        self.show()
+        self.look()
+
+    # ------------------------------------------------------------------ what there is
+
+    @property
+    def busy(self) -> bool:
+        """Whether models are being looked for or downloaded, or the self-check is at work."""
+        return self._lookup.busy or self._downloads.busy or self._checks.busy
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be computed with the chosen model; empty where it can."""
+        name = self._shelf.choice.name
+        if name == self._downloading:
+            return f"the model {name} is being downloaded."
+        return f"the model {name} is not on this computer; download it, or choose another." if self._is_absent else ""
+
+    @property
+    def _is_absent(self) -> bool:
+        return self._shelf.choice.name in self._absent
+
+    def look(self) -> None:
+        """Look which models are on this computer; the files are asked for in a worker."""
+
+        def look() -> tuple[dict[str, ModelEntry], set[str]]:
+            entries = known_models()
+            there = {name for name, entry in entries.items() if (path := path_of(entry)) is not None and path.is_file()}
+            return entries, set(entries) - there
+
+        self._lookup.submit(look, self._on_found, "", key="models")
+
+    def look_for_devices(self) -> None:
+        """List the devices of this machine; it takes torch, so it waits until somebody wants to see them."""
+
+        def look() -> list[tuple[str, str]]:
+            from napari_sam2.engine.device import list_devices
+
+            found = list_devices()
+            rows = [("auto: " + found[0].title, "auto")]
+            for device in found:
+                memory = "" if device.memory is None else f", {device.memory / 1e9:.0f} GB"
+                rows.append((f"{device.title}{memory}", device.name))
+            return rows
+
+        self._lookup.submit(look, self._on_devices, "", key="devices")
+
+    def _on_found(self, found: tuple[dict[str, ModelEntry], set[str]]) -> None:
+        was_absent = self._is_absent
+        self._entries, self._absent = found
+        self.show()
+        if was_absent != self._is_absent:
+            self._on_changed()
+
+    def _on_devices(self, devices: list[tuple[str, str]]) -> None:
+        self._devices = devices
+        self.show()
+
+    # ------------------------------------------------------------------ choosing
+
+    def choose(self, name: str) -> None:
+        """Work with another model; marks and masks stay."""
+        self._set(self._shelf.choice._replace(name=name))
+
+    def choose_device(self, device: str) -> None:
+        """Work on another device."""
+        self._set(self._shelf.choice._replace(device=device))
+
+    def choose_file(self, path: str | Path) -> None:
+        """Work with a checkpoint of the user's own."""
+        file = Path(path)
+        if file.suffix.lower() not in SUFFIXES or not file.is_file():
+            self._controller.report(
+                CheckpointError(f"{file} is no checkpoint: take a {', '.join(SUFFIXES)} file of SAM 2.")
+            )
+            return
+        known = next((name for name, entry in self._entries.items() if entry.path == str(file)), None)
+        self.choose(known or str(file))
+
+    def _set(self, choice: ModelChoice) -> None:
+        if choice != self._shelf.choice:
+            self._shelf.choice = choice
+            self._on_changed()
+        self.show()
+
+    def _on_changed(self) -> None:
+        """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
+        controller, handle = self._controller, self._controller.choices.handle
+        controller.foresight.pause()
+        session = None if handle is None else handle.session
+        name = self._shelf.choice.name
+        if session is not None and session.predictor.name != name and not self.why_not:
+            controller.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
+        controller.answer_waiting_marks()
+        controller.refresh()
+
+    # ------------------------------------------------------------------ doing
+
+    def _act(self, action: str) -> None:
+        {"download": self.download, "cancel": self.cancel, "keep": self.keep, "forget": self.forget}[action]()
+
+    def download(self) -> None:
+        """Download the chosen model, after the user's consent where it has terms."""
+        entry = self._entries[self._shelf.choice.name]
+        terms = f"{entry.notice}\n\nLicence: {entry.licence}. Published by {entry.source_repo} on Hugging Face."
+        if entry.notice and not self._panel.ask_consent(f"Terms of {entry.name}", terms):
+            return
+        self._downloading, self._progress = entry.name, None
+        self._cancel = cancel = threading.Event()
+
+        def note(progress: DownloadProgress) -> None:
+            self._progress = progress
+
+        def download() -> str:
+            from napari_sam2.engine.catalog.download import download_model
+
+            download_model(entry.name, accept_licence=True, progress=note, cancelled=cancel.is_set)
+            return entry.name
+
+        self._downloads.submit(download, self._on_downloaded, "")
+        self._timer.start()
+        self._show_progress()
+        self.show()
+
+    def cancel(self) -> None:
+        """Stop the download; what came in is kept for the next time."""
+        self._cancel.set()
+
+    def keep(self) -> None:
+        """Add the chosen file to the user's own models, under its name."""
+        path = Path(self._shelf.choice.name)
+        name, number = path.stem, 2
+        while name in self._entries:
+            name, number = f"{path.stem}-{number}", number + 1
+        try:
+            user_models.add_model(name, path)
+        except NapariSam2Error as error:
+            self._controller.report(error)
+            return
+        self._controller.say(f"{path.name} is in the list as '{name}' from now on.")
+        self.look()
+
+    def forget(self) -> None:
+        """Take the chosen model of the user's own out of the list; its file stays."""
+        name = self._shelf.choice.name
+        try:
+            user_models.remove_model(name)
+        except NapariSam2Error as error:
+            self._controller.report(error)
+            return
+        self.choose("starter")
+        self.look()
+
+    def unload(self) -> None:
+        """Give the memory of the loaded model back."""
+        shelf, foresight = self._shelf, self._controller.foresight
+        foresight.pause()
+
+        def unload() -> str:
+            before = memory_in_use()
+            with foresight.at_work:
+                shelf.unload()
+            freed = max(before - memory_in_use(), 0)
+            return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
+
+        self._controller.queue.submit(unload, self._controller.say, "Unloading the model…")
+
+    def self_check(self) -> None:
+        """Examine installation, device, and the loaded model; `report_ready` tells the text."""
+        self._controller.foresight.pause()
+        self._controller.say("The self-check is at work; it takes some seconds.")
+        device, loaded = self._shelf.choice.device, self._shelf.loaded
+
+        def examine() -> str:
+            from napari_sam2.engine.diagnostics.self_check import examine
+
+            return examine(device, loaded=loaded).text
+
+        self._checks.submit(examine, self.report_ready.emit, "")
+
+    def close(self) -> None:
+        """Stop what is under way."""
+        self._cancel.set()
+        self._timer.stop()
+        for queue in (self._lookup, self._downloads, self._checks):
+            queue.close()
+
+    # ------------------------------------------------------------------ downloads
+
+    def _on_downloaded(self, name: str) -> None:
+        self._end_download()
+        self._absent.discard(name)
+        self._controller.say(f"{name} is on this computer now.")
+        self.show()
+        self._on_changed()
+
+    def _on_download_failed(self, error: Exception) -> None:
+        self._end_download()
+        self.show()
+        self._on_changed()
+        if isinstance(error, DownloadCancelledError):
+            self._controller.say(str(error))
+        else:
+            self._controller.report(error)
+
+    def _end_download(self) -> None:
+        self._downloading = ""
+        self._timer.stop()
+        self._panel.clear_progress()
+
+    def _show_progress(self) -> None:
+        now = self._progress
+        if now is None:
+            self._panel.set_progress(0, 0, "asking the hub…")
+        elif now.stage == "checking":
+            self._panel.set_progress(now.done, now.total, "checking…")
+        else:
+            left = "" if now.seconds_left is None else f", {duration(now.seconds_left)} left"
+            self._panel.set_progress(now.done, now.total, f"{now.done / 1e6:.0f} of {now.total / 1e6:.0f} MB{left}")
+
+    # ------------------------------------------------------------------ showing
+
+    def show(self) -> None:
+        """Fill the panel with what is known now."""
+        choice, panel = self._shelf.choice, self._panel
+        rows = [(self._title(name), name, describe(entry)) for name, entry in self._entries.items()]
+        if choice.name not in self._entries:
+            rows.append((Path(choice.name).name, choice.name, choice.name))
+        panel.set_models(rows, choice.name)
+        devices = self._devices
+        if choice.device not in [name for _, name in devices]:
+            devices = [*devices, (choice.device, choice.device)]
+        panel.set_devices(devices, choice.device)
+        entry = self._entries.get(choice.name)
+        if entry is None:
+            panel.set_about("a file of your own", choice.name)
+            panel.set_action("keep", "Keep in the list", "Offer this file under its name from now on.")
+            return
+        # What is not here yet is told in full, so that nobody downloads without knowing what.
+        about = f"{facts(entry)} · not on this computer\n{good_for(entry)}" if self._is_absent else facts(entry)
+        panel.set_about(about, describe(entry))
+        if self._downloading:
+            panel.set_action("cancel", "Cancel", f"Stop the download of {self._downloading}; it can be taken up again.")
+        elif entry.path:
+            panel.set_action("forget", "Forget", "Take this model out of the list; its file stays where it is.")
+        elif self._is_absent:
+            size = f"{entry.approximate_bytes / 1e6:.0f} MB"
+            tip = f"Download it from {entry.source_repo} on Hugging Face, once; about {size}, {entry.licence}."
+            panel.set_action("download", f"Download, {size}", tip)
+        else:
+            panel.set_action("", "", "")
+
+    def _title(self, name: str) -> str:
+        entry = self._entries[name]
+        return f"{entry.title} – to download" if name in self._absent and not entry.path else entry.title
+
+
+def facts(entry: ModelEntry) -> str:
+    """Size, licence and input size of a model, in a line."""
+    size = entry.approximate_bytes
+    shown = [f"{size / 1e6:.0f} MB"] if size else []
+    shown.append(entry.licence)
+    if entry.input_size is not None:
+        shown.append(f"sees {entry.input_size} px")
+    return " · ".join(shown)
+
+
+def describe(entry: ModelEntry) -> str:
+    """All that helps to choose a model."""
+    source = entry.source_repo or entry.path
+    lines = [entry.title, facts(entry), good_for(entry), entry.notice, f"From {source}." if source else ""]
+    return "\n".join(line for line in lines if line)
+
+
+def good_for(entry: ModelEntry) -> str:
+    """What a model is good for, as a sentence; empty where it is not known."""
+    return f"Good for: {entry.good_for}." if entry.good_for else ""
+
+
+def dropped_checkpoint(urls: Any) -> str:
+    """The checkpoint among dropped files; empty if there is none."""
+    paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
+    return next((path for path in paths if Path(path).suffix.lower() in SUFFIXES), "")

@@ -1,0 +1,142 @@
+"""What the list of objects does: choose, add, reset, delete, merge, rename, order, show and hide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.layers.image import size_text
+from napari_sam2.widgets.views.objects_panel import ObjectRow
+
+if TYPE_CHECKING:
+    from napari_sam2.core.masks import Overlap
+    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+
+
+class Objects(QObject):
+    """Does what the objects panel says, and shows the objects there.
+
+    Parameters
+    ----------
+    controller
+        Knows the session and queues the work.
+    panel
+        The view.
+    """
+
+    def __init__(self, controller: SegmentController, panel: ObjectsPanel) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._choices = controller.choices
+        self._tools = controller.tools
+        self._panel = panel
+        panel.object_chosen.connect(self.choose)
+        panel.next_clicked.connect(self.add)
+        panel.reset_clicked.connect(self.reset)
+        panel.delete_clicked.connect(self.delete)
+        panel.merge_clicked.connect(self.merge)
+        panel.move_clicked.connect(self.move)
+        panel.renamed.connect(self.rename)
+        panel.visibility_changed.connect(self.set_visible)
+        self._choices.label_picked.connect(self._on_picked)
+
+    def choose(self, obj: int) -> None:
+        """Make the next marks belong to this object."""
+        self._controller.flush()
+        self._tools.set_object(obj)
+        labels = self._choices.workspace.labels if self._choices.workspace is not None else None
+        if labels is not None and labels.selected_label != obj:
+            labels.selected_label = obj
+        self._controller.say("")
+
+    def add(self) -> None:
+        """Begin a new object; an object that has nothing yet is used first."""
+        self._controller.flush()
+        handle = self._choices.handle
+        used = {obj for obj, _ in handle.seen} | set(handle.objects) if handle is not None else set()
+        self._tools.set_positive(True)
+        self.choose(max(used, default=0) + 1)
+
+    def step(self, by: int) -> None:
+        """Choose the object ``by`` lines further down."""
+        ids = [row.obj_id for row in self._rows()]
+        here = ids.index(self._tools.obj)
+        self.choose(ids[(here + by) % len(ids)])
+
+    def reset(self) -> None:
+        """Remove marks and masks of the current object."""
+        obj = self._tools.obj
+        self._controller.submit(lambda h: h.reset(obj), f"Resetting object {obj}…")
+
+    def delete(self) -> None:
+        """Remove the current object."""
+        obj = self._tools.obj
+        self._controller.submit(lambda h: h.change(lambda s: s.delete_object(obj)), f"Deleting object {obj}…")
+        left = [row.obj_id for row in self._rows() if row.obj_id != obj]
+        if left:
+            self.choose(left[-1])
+
+    def merge(self, other: int) -> None:
+        """Add another object's masks to the current one."""
+        obj = self._tools.obj
+        self._controller.submit(lambda h: h.change(lambda s: s.merge_objects(obj, other)), "Merging…")
+
+    def move(self, by: int) -> None:
+        """Move the current object in the order."""
+        obj, handle = self._tools.obj, self._choices.handle
+        ids = list(handle.objects) if handle is not None else []
+        if obj in ids and 0 <= ids.index(obj) + by < len(ids):
+            place = ids.index(obj) + by
+            self._controller.submit(lambda h: h.change(lambda s: s.move_object(obj, place)), "Moving…")
+
+    def rename(self, obj: int, name: str) -> None:
+        """Give an object another name."""
+        if name:
+            self._controller.submit(lambda h: h.rename(obj, name), "Renaming…")
+        self._controller.refresh()
+
+    def set_overlap(self, rule: Overlap) -> None:
+        """Say who gets a pixel that two objects claim."""
+        self._controller.submit(lambda h: h.set_overlap(rule), "Setting the overlap…")
+
+    def set_visible(self, obj: int, visible: bool) -> None:
+        """Show or hide an object's masks; nothing is changed by that."""
+        workspace = self._choices.workspace
+        if workspace is not None:
+            workspace.hidden = workspace.hidden - {obj} if visible else workspace.hidden | {obj}
+            self._controller.color()
+
+    def toggle_labels(self) -> None:
+        """Show or hide the labels layer."""
+        labels = self._choices.workspace.labels if self._choices.workspace is not None else None
+        if labels is not None:
+            labels.visible = not labels.visible
+
+    def refresh(self, no_image: str, busy: str) -> None:
+        """Show the objects as they are now."""
+        handle = self._choices.handle
+        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        self._panel.set_objects(self._rows(), self._tools.obj, called)
+        known = handle is not None and self._tools.obj in handle.objects
+        missing = "" if known else "this object has nothing yet."
+        self._panel.set_enabled(no_image, no_image or busy or missing, no_image or busy or missing)
+
+    def _rows(self) -> list[ObjectRow]:
+        handle, workspace = self._choices.handle, self._choices.workspace
+        hidden = workspace.hidden if workspace is not None else frozenset()
+        rows = []
+        for i, o in handle.objects.items() if handle is not None else ():
+            size = size_text(o.voxels, handle.volume, handle.grid.frame_axis) if handle is not None else ""
+            rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
+        # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
+        coming = {self._tools.obj} | ({obj for obj, _ in handle.seen} if handle is not None else set())
+        for obj in sorted(coming - {row.obj_id for row in rows}):
+            rows.append(ObjectRow(obj, f"object {obj}", (0.5, 0.5, 0.5), "empty", 0, "–"))
+        return rows
+
+    def _on_picked(self, obj: int) -> None:
+        if obj != self._tools.obj:
+            self.choose(obj)

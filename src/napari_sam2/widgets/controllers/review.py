@@ -1,0 +1,159 @@
+"""Checking an object frame by frame: the strip, jumps to doubtful frames, locks and cuts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.widgets.views.common import call_frames, set_reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.session import VideoSession
+    from napari_sam2.session.objects import Side
+    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.views.review_panel import ReviewPanel
+
+# How long the slider has to rest on a frame before it counts as looked at.
+LOOK_MS = 200
+# The strip during a run; drawing it costs more than a small frame.
+STRIP_MS = 200
+
+
+class Review(QObject):
+    """Keeps the review panel true, and does what its buttons and keys say.
+
+    Parameters
+    ----------
+    controller
+        Knows the session, the current object and the queue.
+    panel
+        The view.
+    """
+
+    def __init__(self, controller: SegmentController, panel: ReviewPanel) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._choices = controller.choices
+        self._panel = panel
+        self._scores: pd.DataFrame | None = None
+        self._strip = _timer(self, STRIP_MS, self._draw)
+        self._look = _timer(self, LOOK_MS, self._note_seen)
+        panel.frame_clicked.connect(self._choices.show_frame)
+        panel.next_doubtful_clicked.connect(self.next_doubtful)
+        panel.lock_clicked.connect(self.toggle_lock)
+        panel.lock_seen_clicked.connect(self.lock_seen)
+        panel.cut_clicked.connect(self.cut)
+        self._choices.frame_changed.connect(self._show_frame)
+
+    # ------------------------------------------------------------------ going somewhere
+
+    def next_doubtful(self) -> None:
+        """Show the next frame on which the current object is doubtful, from the first one again after the last."""
+        self._controller.say("")
+        self._draw()
+        scores = self._scores
+        doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
+        if not doubtful:
+            self._controller.say(f"Nothing is doubtful about object {self._obj}.")
+            return
+        here = self._choices.shown_frame()
+        self._choices.show_frame(next((f for f in doubtful if f > here), doubtful[0]))
+
+    # ------------------------------------------------------------------ locks and cuts
+
+    def toggle_lock(self) -> None:
+        """Lock the current object on the shown frame, or release it."""
+        obj, frame = self._obj, self._choices.shown_frame()
+
+        def toggle(handle: SessionHandle, session: VideoSession) -> None:
+            if frame in handle.locked(obj):
+                session.unlock(frame, obj)
+            else:
+                session.lock(frame, obj)
+
+        self._controller.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
+
+    def lock_seen(self) -> None:
+        """Lock the current object on all frames whose present mask the user has looked at."""
+        obj = self._obj
+        self._note_seen()
+        self._controller.submit(lambda h: h.lock_seen(obj), "Locking what was seen…")
+
+    def cut(self, side: Side) -> None:
+        """End the current object at the shown frame; ``side`` is "above" or "below"."""
+        obj, frame = self._obj, self._choices.shown_frame()
+        self._controller.submit(lambda h: h.change(lambda s: s.cut(obj, frame, side)), "Cutting…")
+
+    # ------------------------------------------------------------------ the view
+
+    def refresh(self) -> None:
+        """Show the current object as it is now."""
+        self._draw()
+        self._show_frame()
+
+    def tick(self) -> None:
+        """Something changed in a run; the strip follows a few times a second."""
+        if not self._strip.isActive():
+            self._strip.start()
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._strip.stop()
+        self._look.stop()
+
+    @property
+    def _obj(self) -> int:
+        return self._controller.tools.obj
+
+    def _draw(self) -> None:
+        handle = self._choices.handle
+        strip = self._panel.strip
+        strip.set_frames(1 if handle is None else handle.grid.frame_count)
+        self._scores = None if handle is None else handle.scores(self._obj)
+        prompted = [] if handle is None or self._scores is None else handle.prompted_frames(self._obj)
+        strip.set_scores(self._scores, prompted)
+
+    def _show_frame(self) -> None:
+        """Say what can be done with the shown frame."""
+        scores, here = self._scores, self._choices.shown_frame()
+        known = scores is not None and here in scores.index
+        axis = None if self._choices.handle is None else self._choices.handle.grid.frame_axis
+        self._panel.strip.set_frame(here)
+        self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
+        self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
+        call_frames(self._panel, axis)
+        self._look.start()
+
+    def _reasons(self, here: int, word: str) -> tuple[str, str, str, str, str]:
+        """Why not to lock, lock what was seen, look for doubts, cut above and below; empty where it can be done."""
+        handle, scores = self._choices.handle, self._scores
+        if handle is None or scores is None or scores.empty:
+            missing = "the current object has no mask yet."
+            return missing, missing, missing, missing, missing
+        return (
+            "" if here in scores.index else "it has no mask here.",
+            "" if handle.has_seen(self._obj) else f"no unlocked {word} of it was looked at yet.",
+            "" if scores["doubtful"].any() else f"no {word} of it is doubtful.",
+            "" if scores.index.max() > here else f"it has no mask on a {word} of a higher number.",
+            "" if scores.index.min() < here else f"it has no mask on a {word} of a lower number.",
+        )
+
+    def _note_seen(self) -> None:
+        handle = self._choices.handle
+        if handle is not None:
+            handle.note_seen(self._choices.shown_frame())
+            lock_seen = self._reasons(self._choices.shown_frame(), frame_word(handle.grid.frame_axis))[1]
+            set_reason(self._panel.lock_seen_button, lock_seen)
+
+
+def _timer(parent: QObject, milliseconds: int, then: object) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(then)
+    return timer

@@ -1,0 +1,235 @@
+"""What a run will take, said before it begins; and work ahead while the user looks around."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.errors import NapariSam2Error
+from napari_sam2.widgets.workers import JobQueue
+
+if TYPE_CHECKING:
+    from napari_sam2.engine.diagnostics.resource_estimate import Calibration, Forecast
+    from napari_sam2.engine.protocols import VideoPredictor
+    from napari_sam2.interaction.loaded_model import ModelChoice
+    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.session import VideoSession
+    from napari_sam2.widgets.controllers.segment import SegmentController
+
+logger = logging.getLogger(__name__)
+
+REST_MS = 400  # without a change, before anything is computed for the future
+CLOSE_S = 1.0
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
+
+    handle: SessionHandle
+    forecast: Forecast | None
+    frames_kept: int
+
+
+class Foresight(QObject):
+    """Calibrates, forecasts and encodes ahead, one after the other in a worker; all else goes first.
+
+    Parameters
+    ----------
+    controller
+        Knows images and sessions.
+    """
+
+    def __init__(self, controller: SegmentController) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._run, self._advanced = controller.panels.run, controller.panels.advanced
+        self._queue = JobQueue(self, "working ahead")
+        self._queue.failed.connect(self._on_failed)
+        self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
+        self._outlook: Outlook | None = None
+        self._cancel = threading.Event()
+        self._paused = threading.Event()
+        self._preparing: tuple[int, int] | None = None
+        # Held by whatever works with the model here, so that it can be waited for before the model goes.
+        self.at_work = threading.Lock()
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST_MS)
+        self._rest.timeout.connect(self._look)
+        self._show = QTimer(self)
+        self._show.setInterval(200)
+        self._show.timeout.connect(self._show_progress)
+        self._run.range_changed.connect(self.refresh)
+        self._advanced.ahead_changed.connect(lambda on: self.refresh() if on else self._cancel.set())
+        self._advanced.prepare_clicked.connect(self.prepare)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is computed for the future, or about to be."""
+        return self._queue.busy or self._rest.isActive()
+
+    def refresh(self) -> None:
+        """Something may have changed: look again when it has been quiet for a moment."""
+        handle = self._controller.choices.handle
+        known = self._outlook is not None and self._outlook.handle is handle
+        if self._controller.runs.running or handle is None or not known:
+            self._run.set_forecast("", "")
+        self._rest.start()
+
+    def pause(self) -> None:
+        """Stop working ahead; what was made is kept."""
+        self._cancel.set()
+        self._paused.set()
+        self._rest.stop()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.pause()
+        self._show.stop()
+        self._queue.close()
+        # A worker that outlives the window would report to what is gone; most end within a frame.
+        if self.at_work.acquire(timeout=CLOSE_S):
+            self.at_work.release()
+
+    def apply(self, handle: SessionHandle) -> None:
+        """Let the model do the next run by the plan that fits; called in a worker."""
+        outlook = self._outlook
+        predictor: Any = self._controller.choices.shelf.loaded
+        if outlook is not None and outlook.handle is handle and outlook.forecast is not None:
+            outlook.forecast.plan.apply(predictor)
+
+    def prepare(self) -> None:
+        """Encode the whole chosen range now; a second call stops it."""
+        if self._preparing is not None:
+            self.pause()
+            return
+        handle = self._controller.choices.handle
+        if handle is None or handle.session is None:
+            return
+        self.pause()
+        self._encode(handle.session, list(self._run.frames()), self._on_prepared)
+        self._preparing = (0, 0)
+        self._show.start()
+        self._advanced.set_preparing(True)
+
+    # ------------------------------------------------------------------ forecast
+
+    def _look(self) -> None:
+        controller = self._controller
+        handle, shelf = controller.choices.handle, controller.choices.shelf
+        predictor = shelf.loaded if shelf.is_ready else None
+        session = None if handle is None else handle.session
+        if controller.runs.running or controller.queue.busy or self._preparing is not None:
+            return
+        if handle is None or session is None or predictor is None or session.predictor is not predictor:
+            self._run.set_forecast("", "")
+            return
+        frames, choice = self._run.frames(), shelf.choice
+
+        def look() -> Outlook | None:
+            with self.at_work:
+                return self._foresee(handle, session, predictor, choice, frames)
+
+        if (choice, session.frame_shape) not in self._calibrations:
+            self._outlook = None
+            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of image.")
+        self._cancel.set()
+        self._paused.clear()
+        self._queue.submit(look, self._on_outlook, "", key="look")
+
+    def _foresee(
+        self,
+        handle: SessionHandle,
+        session: VideoSession,
+        predictor: VideoPredictor,
+        choice: ModelChoice,
+        frames: range,
+    ) -> Outlook | None:
+        from napari_sam2.engine.diagnostics.resource_estimate import calibrate, forecast
+        from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+
+        if not isinstance(predictor, Sam2VideoPredictor):
+            return None
+        key = (choice, session.frame_shape)
+        if key not in self._calibrations:
+            self._calibrations = {key: calibrate(predictor, session.frame_shape, self._paused.is_set)}
+        measured = self._calibrations[key]
+        budget = predictor.store.budget
+        # Nobody asked for files: what is made ahead unasked stays in memory.
+        kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
+        count, masks = session.count_stale(frames=frames)
+        if not masks:
+            return Outlook(handle, None, kept)
+        objects = max(1, round(masks / count))
+        cached = min(count, session.count_encoded(frames))
+        told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
+        return Outlook(handle, told, kept)
+
+    def _on_outlook(self, outlook: Outlook | None) -> None:
+        self._outlook = outlook
+        gone = outlook is None or outlook.handle is not self._controller.choices.handle
+        if outlook is None or gone or self._controller.runs.running:
+            self._run.set_forecast("", "")
+            return
+        found = outlook.forecast
+        if found is None:
+            self._run.set_forecast(f"All {self._slices()} are up to date.", "")
+        else:
+            self._run.set_forecast(found.short, f"The run takes {found.text}")
+        session = outlook.handle.session
+        if session is not None and self._advanced.ahead_box.isChecked() and not self._controller.runs.running:
+            self._encode(session, self._from_here_on(outlook.frames_kept), lambda _: None)
+
+    def _on_failed(self, error: Exception) -> None:
+        # Nobody asked for this work, so nobody is bothered with what became of it.
+        level = logging.INFO if isinstance(error, NapariSam2Error) else logging.WARNING
+        logger.log(level, "no forecast: %s", error)
+        if self._outlook is None:
+            self._run.set_forecast("", "")
+        self._on_prepared(0)
+
+    # ------------------------------------------------------------------ encoding ahead
+
+    def _from_here_on(self, most: int) -> list[int]:
+        """The frames of the chosen range, from the shown one outwards, as many as are kept."""
+        here = self._controller.choices.shown_frame()
+        return sorted(self._run.frames(), key=lambda frame: abs(frame - here))[:most]
+
+    def _encode(self, session: VideoSession, frames: list[int], done: Any) -> None:
+        self._cancel = cancel = threading.Event()
+
+        def note(count: int, total: int) -> None:
+            if self._preparing is not None:
+                self._preparing = (count, total)
+
+        def encode() -> int:
+            with self.at_work:
+                return session.encode_ahead(frames, cancelled=cancel.is_set, progress=note)
+
+        self._queue.submit(encode, done, "", key="encode")
+
+    def _slices(self) -> str:
+        handle = self._controller.choices.handle
+        return frame_word(None if handle is None else handle.grid.frame_axis, 2)
+
+    def _show_progress(self) -> None:
+        if self._preparing is not None:
+            self._controller.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
+
+    def _on_prepared(self, made: int) -> None:
+        if self._preparing is None:
+            return
+        count, total = self._preparing
+        self._preparing = None
+        self._show.stop()
+        self._advanced.set_preparing(False)
+        if total:
+            self._controller.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
+        else:
+            self._controller.say("This model sees each object through a window of its own; nothing can be prepared.")

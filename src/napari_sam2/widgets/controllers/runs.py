@@ -1,0 +1,142 @@
+"""A propagation as the dock widget shows it: frames into the labels layer, progress, stop."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari.utils import progress
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_sam2.core.formatting import duration, frame_word
+from napari_sam2.widgets.workers import FrameRun
+
+if TYPE_CHECKING:
+    from napari.layers import Labels
+
+    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.layers.stroke_recorder import Painting
+    from napari_sam2.session.propagation import Direction
+
+# Drawing a large labels layer costs more than computing a small frame; the eye needs no more than this.
+REFRESH_MS = 100
+
+
+class RunController(QObject):
+    """Starts a run, writes its frames as they come, and draws them ten times a second."""
+
+    progressed = Signal(int, int, str)
+    finished = Signal(object, str, object, bool)
+    # napari is about to close the window.
+    cancelled = Signal()
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._run: FrameRun | None = None
+        self._painting: Painting | None = None
+        self._handle: SessionHandle | None = None
+        self._activity: Any = None
+        self._written = 0
+        self._dirty = False
+        self._why = ""
+        self._started = 0.0
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self._draw)
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self._run is not None
+
+    @property
+    def handle(self) -> SessionHandle | None:
+        """The session that is running."""
+        return self._handle
+
+    @property
+    def labels(self) -> Labels | None:
+        """The layer that the run draws into."""
+        return None if self._painting is None else self._painting.labels
+
+    def start(self, handle: SessionHandle, painting: Painting, direction: Direction, frames: range) -> None:
+        """Begin a run; one at a time."""
+        self._handle, self._painting = handle, painting
+        self._written, self._started, self._why = 0, time.monotonic(), ""
+        run = self._run = FrameRun(self)
+        run.frame.connect(self._on_frame)
+        run.finished.connect(self._on_finished)
+        run.cancelled.connect(self.cancelled)
+        self.progressed.emit(0, 0, "")
+        self._activity = progress(total=len(frames), desc="SAM 2: propagating")
+        run.start(lambda stop, progress: handle.run(direction, frames, stop, progress))
+        self._timer.start()
+
+    def stop(self) -> None:
+        """Ask the run to end after the frame being computed; what is finished stays."""
+        if self._run is not None:
+            self._run.stop()
+
+    def abandon(self, why: str = "") -> None:
+        """Stop, and touch the labels layer no more; what is finished stays in the session.
+
+        For when the image or the labels layer leaves the viewer: nothing that the run makes has a place there any more,
+        and redrawing after it was seen to end the process with some software renderers.
+        """
+        self._timer.stop()
+        self._painting, self._dirty, self._why = None, False, why
+        self.stop()
+
+    @property
+    def _axis(self) -> str | None:
+        return None if self._handle is None else self._handle.grid.frame_axis
+
+    @property
+    def status(self) -> str:
+        """What the status line says of the run; empty without one."""
+        if self._run is None:
+            return ""
+        done, total, _ = self._run.progress
+        ending = "Stopping" if self._run.stop_requested.is_set() else "Propagating"
+        return f"{ending}, {done} of {total} {frame_word(self._axis, total)}" if total else f"{ending}…"
+
+    def _on_frame(self, frame: Any) -> None:
+        self._written += 1
+        if self._painting is not None:
+            self._painting.write([frame])
+            self._dirty = True
+
+    def _draw(self) -> None:
+        if self._dirty and self._painting is not None:
+            self._dirty = False
+            self._painting.labels.refresh()
+        if self._run is not None:
+            done, total, stage = self._run.progress
+            left = self._run.seconds_left()
+            text = f"{done} of {total} {frame_word(self._axis, total)}"
+            if left is not None:
+                text += f", {duration(left)} left"
+            self.progressed.emit(done, total, text if total else stage)
+            self._run.show_progress()
+            if self._activity is not None and total:
+                self._activity.total = total
+                self._activity.update(done - self._activity.n)
+
+    def _on_finished(self, stopped: bool, error: Exception | None) -> None:
+        self._timer.stop()
+        self._draw()
+        if self._activity is not None:
+            self._activity.close()
+            self._activity = None
+        run, handle, axis = self._run, self._handle, self._axis
+        self._run = self._handle = self._painting = None
+        if run is not None:
+            run.deleteLater()
+        seconds = time.monotonic() - self._started
+        each = f", {1000 * seconds / self._written:.0f} ms each" if self._written else ""
+        verb = "Stopped after" if stopped else "Computed"
+        count = f"{self._written} {frame_word(axis, self._written)}"
+        text = f"{verb} {count}{each}." if self._written or stopped else "Nothing was left to compute."
+        if self._why:
+            text = f"{text} {self._why}"
+        self.finished.emit(handle, text, error, stopped)

@@ -1,0 +1,296 @@
+"""The files of sessions: kept from the first mark, opened again, recovered after a crash."""
+
+from __future__ import annotations
+
+import datetime
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image
+from qtpy.QtCore import QObject
+
+from napari_sam2.engine.catalog.model_files import path_of
+from napari_sam2.engine.catalog.registry import known_models
+from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
+from napari_sam2.interaction.earlier_sessions import undecided_folder
+from napari_sam2.interaction.session_worker import SessionHandle, Update
+from napari_sam2.layers.contrast import give_range
+from napari_sam2.layers.image import grid_for_layers, volume_from_layer
+from napari_sam2.session.storage import image_identity
+from napari_sam2.session.storage.locations import Autosave, Peek, Recent, new_place, peek
+from napari_sam2.widgets.workers import JobQueue
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.interaction.loaded_model import PredictorShelf
+    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.views.session_panel import SessionPanel
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A session from its file; ``layer`` is None where its image is not in the viewer yet."""
+
+    layer: Image | None
+    handle: SessionHandle
+    update: Update
+
+
+@dataclass(frozen=True)
+class Around:
+    """Session files: used lately, not closed in good order, and of the image of a handle that has none yet."""
+
+    handle: SessionHandle | None
+    recent: list[Path]
+    unclosed: list[Path]
+    earlier: list[Peek]
+
+
+class SessionFiles(QObject):
+    """Does what the session panel says, and shows there where the session is kept.
+
+    Parameters
+    ----------
+    controller
+        Knows images and sessions, and queues the work.
+    panel
+        The view.
+    """
+
+    def __init__(self, controller: SegmentController, panel: SessionPanel, recent: Recent, autosave: Autosave) -> None:
+        super().__init__(controller)
+        self._controller = controller
+        self._choices = controller.choices
+        self._panel = panel
+        self._recent = recent
+        self._autosave = autosave
+        self._last_path: Path | None = None
+        # Where was said that sessions are kept; and the earlier ones that the user is asked about, and for which.
+        self._told: weakref.WeakKeyDictionary[SessionHandle, Path] = weakref.WeakKeyDictionary()
+        self._asked: list[Peek] = []
+        self._asked_for: SessionHandle | None = None
+        # Of its own, so that no mark waits for old files.
+        self._looking = JobQueue(self, "looking for sessions")
+        self._looking.failed.connect(controller.report)
+        panel.save_chosen.connect(self.save)
+        panel.open_chosen.connect(self.open)
+        panel.offer.continue_clicked.connect(self.go_on)
+        panel.offer.anew_clicked.connect(self.start_anew)
+
+    @property
+    def busy(self) -> bool:
+        """Whether files are being looked for."""
+        return self._looking.busy
+
+    def look_around(self) -> None:
+        """Look for recent sessions, for one of the current image, and for some that were not closed."""
+        handle, earlier, in_use = self._choices.handle, self._choices.earlier, self._choices.open_files()
+        if handle is not self._asked_for:
+            self._ask([])
+        self._asked_for = handle
+        if handle is not None and handle.session is not None and handle.session.path is not None:
+            handle = handle if self._is_undecided(handle) else None
+
+        def look() -> Around:
+            found = [] if handle is None or earlier is None else earlier.look(handle.volume, handle.grid, in_use)
+            return Around(handle, self._recent.paths(), self._recent.unclosed(in_use), found)
+
+        self._looking.submit(look, self._offer, "", key="look")
+
+    def go_on(self) -> None:
+        """Open the earlier session of the image that was worked on last; what was drawn meanwhile keeps its file."""
+        if self._asked:
+            self.open(str(self._asked[0].path))
+
+    def start_anew(self) -> None:
+        """Begin a new session beside the earlier ones, with what was drawn already."""
+        if self._choices.earlier is None:
+            return
+        self._choices.earlier.start_anew()
+        for handle in self._choices.handles():
+            self._controller.submit(self._settle, "Saving the session…", handle=handle)
+        self._ask([])
+        self._controller.say("A new session begins with the first mark; the earlier one stays as it is.")
+
+    def _settle(self, handle: SessionHandle) -> Update:
+        """Move a session that was begun before the user chose to where it belongs; called in a worker."""
+        session, path = handle.session, None if handle.session is None else handle.session.path
+        if session is not None and path is not None and self._is_undecided(handle):
+            session.save(new_place(session.volume))
+            path.unlink(missing_ok=True)
+            if session.path is not None:
+                self._recent.note(session.path)
+        return Update()
+
+    def _is_undecided(self, handle: SessionHandle) -> bool:
+        path = None if handle.session is None else handle.session.path
+        return path is not None and path.parent == undecided_folder().resolve()
+
+    def save(self, path: str) -> None:
+        """Keep the session in another file from now on."""
+
+        def save(handle: SessionHandle) -> Update:
+            handle.open().save(path)
+            self._recent.note(Path(path))
+            return Update()
+
+        self._controller.submit(save, "Saving the session…")
+
+    def open(self, path: str) -> None:
+        """Go on with a session from its file, with its image, which is opened if need be."""
+        if self._controller.runs.running:
+            self._controller.report(SessionFileError("A run is under way; stop it before you open a session."))
+            return
+        source = Path(path).resolve()
+        current = self._choices.handle
+        if current is not None and current.session is not None and current.session.path == source:
+            self._controller.say(f"{source.name} is open already.")
+            return
+        layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Image)]
+        candidates = []
+        for layer in layers:
+            try:
+                candidates.append((layer, volume_from_layer(layer)))
+            except NapariSam2Error:
+                continue  # An image that cannot be segmented is not the one.
+        self._controller.queue.submit(
+            lambda: open_session(source, candidates, self._choices.shelf, self._autosave, self._recent),
+            self._take,
+            f"Opening {source.name}…",
+        )
+
+    def refresh(self) -> None:
+        """Show where the session is kept."""
+        handle = self._choices.handle
+        session = None if handle is None else handle.session
+        path = None if session is None else session.path
+        if path is not None and path != self._last_path:
+            self.look_around()
+        self._last_path = path
+        self._panel.offer.set_enabled("a run is under way; stop it first." if self._controller.runs.running else "")
+        if session is None:
+            text = "nothing to keep yet"
+        else:
+            text = "kept in memory only" + ("" if self._autosave.on else "; autosave is off")
+        self._panel.set_file(path, text)
+        self._panel.set_savable(session is not None and not self._controller.runs.running)
+        if session is not None:
+            self._panel.set_offer("", None)
+        if handle is not None and path is not None and self._told.get(handle) != path:
+            self._told[handle] = path
+            here = " until you choose Continue or Start anew, above" if self._is_undecided(handle) else ""
+            self._controller.say(f"Every step is kept in {path}{here}.")
+
+    def _offer(self, around: Around) -> None:
+        handle = self._choices.handle
+        if around.handle is not None and around.handle is not handle:
+            return  # Another image is shown by now, for which there is another look.
+        known = [each.path for each in around.earlier]
+        self._panel.set_lists([*known, *(p for p in around.recent if p not in known)], around.unclosed)
+        self._ask(around.earlier)
+        if handle is not None and handle.session is not None:
+            return
+        others = [] if known else around.unclosed
+        self._panel.set_offer(f"Recover {others[0].name}" if others else "", others[0] if others else None)
+
+    def _ask(self, earlier: list[Peek]) -> None:
+        """Ask the user whether to go on with one of these sessions, newest first; none: nothing to ask."""
+        self._asked = earlier
+        if not earlier:
+            self._panel.offer.set_offer("", "")
+            return
+        last = earlier[0]
+        when = datetime.datetime.fromtimestamp(last.path.stat().st_mtime) if last.path.exists() else None
+        text = "You worked on this image" + (f" on {when:%d %b %Y, %H:%M}." if when is not None else " before.")
+        if not last.closed:
+            text += " That session was not closed in good order; every step is there."
+        if len(earlier) > 1:
+            text += f" {len(earlier) - 1} more in Session ▸ Recent."
+        text += " Until you choose, what you draw is kept apart."
+        self._panel.offer.set_offer(text, str(last.path))
+
+    def _take(self, opened: Opened) -> None:
+        layer = opened.layer
+        if layer is None:
+            from napari_sam2.layers.volume_layers import layer_data
+
+            volume = opened.handle.volume
+            data, options, _ = layer_data(volume, volume.name or "image")
+            added = self._choices.viewer.add_image(data, **options)
+            layer = added[0] if isinstance(added, list) else added
+            give_range(layer)
+        opened.handle.grid = grid_for_layers(layer, opened.handle.grid)
+        before = self._choices.handle
+        left = before.session.path if before is not None and before.session is not None else None
+        if opened.handle.session is not None and opened.handle.session.path is not None:
+            self._told[opened.handle] = opened.handle.session.path
+        self._choices.take_over(layer, opened.handle)
+        if before is not None and before.closed and left is not None:
+            self._controller.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
+        self._controller.models.show()
+        workspace = self._choices.workspace
+        if workspace is not None:
+            # Marks that stand there belong to the session before; they give way to those of this one.
+            opened.handle.seen = workspace.read(opened.handle.grid)
+            self._controller.apply(workspace, opened.handle, opened.update)
+
+
+def open_session(
+    path: Path,
+    candidates: Sequence[tuple[Any, ImageVolume]],
+    shelf: PredictorShelf,
+    autosave: Autosave,
+    recent: Recent,
+) -> Opened:
+    """Open a session with its image, one of the candidates if it is among them; called in a worker.
+
+    Raises
+    ------
+    SessionFileError
+        If the file cannot be opened or its image is not found.
+    """
+    from napari_sam2.session import VideoSession
+
+    known = peek(path)
+    layer, volume = None, None
+    for each, candidate in candidates:
+        try:
+            image_identity.check(known.image, candidate, path)
+        except (SessionFileError, ReadError):
+            continue
+        layer, volume = each, candidate
+        break
+    if volume is None:
+        try:
+            volume = image_identity.find(known.image, path)
+        except SessionFileError as error:
+            first = str(error).splitlines()[0]
+            raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
+    before, warnings = shelf.choice, []
+    if _is_here(known.model):
+        shelf.choice = before._replace(name=known.model)
+    elif known.model != before.name:
+        warnings.append(
+            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
+            f"are; what is computed from now on is by {before.name}, unless you choose another model."
+        )
+    try:
+        session = VideoSession.open(path, predictor=shelf.get(), volume=volume)
+    except BaseException:
+        shelf.choice = before
+        raise
+    handle = SessionHandle(volume, session.grid, session.window, shelf, autosave, session)
+    recent.note(path)
+    frames = [(session.frame_index(f), session.frame_labels(f)) for f in range(session.frame_count)]
+    return Opened(layer, handle, Update(frames=frames, prompts=handle.table(), warnings=warnings))
+
+
+def _is_here(model: str) -> bool:
+    """Whether a model, by its name or as a file, can be loaded on this computer."""
+    entry = known_models().get(model)
+    path = Path(model) if entry is None else path_of(entry)
+    return path is not None and path.is_file()

@@ -1,0 +1,153 @@
+"""Which tool is in the user's hand, for which object, and whether the next click is inside or outside of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_sam2.widgets.controllers.image_selection import Choices
+    from napari_sam2.widgets.shortcuts import KeyBinder
+    from napari_sam2.widgets.views.prompt_panel import PromptPanel
+
+
+# Each tool is a mode of napari on one of our layers.
+_TOOLS = {
+    "point": ("points", "add"),
+    "box": ("boxes", "add_rectangle"),
+    "lasso": ("boxes", "add_polygon_lasso"),
+    "scribble": ("boxes", "add_path"),
+    "brush": ("labels", "paint"),
+}
+# The other ways of editing a labels layer by hand; they count as the brush.
+_BRUSHES = ("paint", "erase", "fill", "polygon")
+
+
+class Tools(QObject):
+    """Takes up and puts down napari's own tools on the layers of the current image.
+
+    Parameters
+    ----------
+    choices
+        Knows the image and its layers.
+    panel
+        Shows the tool and the polarity.
+    keys
+        Bound on the prompt layers when they are made.
+    ensure_labels
+        Makes the labels layer, where it is missing.
+    """
+
+    def __init__(
+        self,
+        choices: Choices,
+        panel: PromptPanel,
+        keys: KeyBinder,
+        ensure_labels: Callable[[], Any],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._ensure_labels = ensure_labels
+        self.obj = 1
+        self.positive = True
+        self._choices = choices
+        self._viewer = choices.viewer
+        self._panel = panel
+        self._keys = keys
+        panel.tool_clicked.connect(self.take)
+        panel.polarity_clicked.connect(self.set_positive)
+        choices.tool_changed.connect(self.show)
+        self._viewer.layers.selection.events.active.connect(self._on_active)
+
+    def take(self, tool: str) -> None:
+        """Take up a tool by its name; the same tool again puts it down."""
+        workspace = self._choices.workspace
+        if workspace is None:
+            self.show()
+            return
+        if self.in_hand() == tool:
+            self.put_down()
+            return
+        workspace.ensure_prompt_layers()
+        if tool == "brush":
+            self._ensure_labels()
+        self._keys.bind(workspace.owned())
+        self._viewer.dims.ndisplay = 2
+        self._choices.turn_viewer()
+        self.put_down()
+        name, mode = _TOOLS[tool]
+        layer = getattr(workspace, name)
+        layer.visible = True
+        self._viewer.layers.selection.active = layer
+        if tool == "brush":
+            layer.selected_label = self.obj
+        else:
+            layer.selected_data = set()
+        layer.mode = mode
+        self._set_next()
+        self.show()
+
+    def put_down(self) -> None:
+        """Let the mouse move the picture again."""
+        workspace = self._choices.workspace
+        for layer in workspace.owned() if workspace is not None else ():
+            layer.mode = "pan_zoom"
+        self.show()
+
+    def in_hand(self) -> str:
+        """Name the tool in hand, read from the layers; empty if there is none."""
+        workspace = self._choices.workspace
+        active: Any = self._viewer.layers.selection.active
+        if workspace is None or active is None:
+            return ""
+        mode = str(getattr(active, "mode", ""))
+        if active is workspace.labels:
+            return "brush" if mode in _BRUSHES else ""
+        for tool, (name, wanted) in _TOOLS.items():
+            if mode == wanted and active is getattr(workspace, name):
+                return tool
+        return ""
+
+    def flip(self) -> None:
+        """Turn the selected points inside out, or else the next one."""
+        workspace = self._choices.workspace
+        if workspace is None or not workspace.flip():
+            self.set_positive(not self.positive)
+
+    def set_positive(self, positive: bool) -> None:
+        """Say whether the next mark lies inside the object."""
+        self.positive = positive
+        self._panel.set_positive(positive)
+        self._set_next()
+
+    def set_object(self, obj: int) -> None:
+        """Say to which object the next marks belong."""
+        self.obj = obj
+        self._set_next()
+
+    def show(self) -> None:
+        """Show on the panel what is in hand."""
+        self._panel.set_tool(self.in_hand())
+
+    def close(self) -> None:
+        """Put the tool down and stop listening."""
+        self.put_down()
+        self._viewer.layers.selection.events.active.disconnect(self._on_active)
+
+    def _on_active(self, event: Any = None) -> None:
+        self.show()
+
+    def _set_next(self) -> None:
+        workspace = self._choices.workspace
+        if workspace is None:
+            return
+        workspace.set_next(self.obj, POSITIVE if self.positive else NEGATIVE)
+        labels = workspace.labels
+        if labels is not None and labels.mode in ("paint", "erase"):
+            # Outside of an object the brush takes away.
+            labels.mode = "paint" if self.positive else "erase"

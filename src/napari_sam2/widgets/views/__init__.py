@@ -1,0 +1,1 @@
+"""Views: panels and dialogs that emit signals and have `set_*` methods."""

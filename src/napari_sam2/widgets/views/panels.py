@@ -1,0 +1,31 @@
+"""The views of the dock widget, as its controller gets them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QLabel
+
+    from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+    from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+    from napari_sam2.widgets.views.prompt_panel import PromptPanel
+    from napari_sam2.widgets.views.review_panel import ReviewPanel
+    from napari_sam2.widgets.views.run_panel import RunPanel
+    from napari_sam2.widgets.views.session_panel import SessionPanel
+    from napari_sam2.widgets.views.source_panel import SourcePanel
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The views that a controller drives."""
+
+    source: SourcePanel
+    objects: ObjectsPanel
+    prompt: PromptPanel
+    run: RunPanel
+    review: ReviewPanel
+    session: SessionPanel
+    advanced: AdvancedPanel
+    status: QLabel

@@ -1,0 +1,72 @@
+"""Checking and correcting: the quality strip, locks, and the ends of an object."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_sam2.widgets.views.common import button, row, set_reason
+from napari_sam2.widgets.views.quality_strip import QualityStrip
+
+
+class ReviewPanel(QWidget):
+    """The quality of each frame of the current object, and what can be done with the one shown."""
+
+    frame_clicked = Signal(int)
+    next_doubtful_clicked = Signal()
+    lock_clicked = Signal()
+    lock_seen_clicked = Signal()
+    cut_clicked = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.strip = QualityStrip()
+        self.lock_button = button("", "", self.lock_clicked.emit)
+        self.lock_seen_button = button(
+            "Lock all seen",
+            "Accept the current object on every slice that you looked at since its mask was computed there.",
+            self.lock_seen_clicked.emit,
+        )
+        self.doubtful_button = button(
+            "Next doubtful (N)",
+            "Go to the next slice on which the current object's mask may be wrong. Key: N",
+            self.next_doubtful_clicked.emit,
+        )
+        self.above_button = button(
+            "Cut above",
+            "The current object ends here: remove its masks on all slices of a higher number.",
+            lambda: self.cut_clicked.emit("above"),
+        )
+        self.below_button = button(
+            "Cut below",
+            "The current object begins here: remove its masks on all slices of a lower number.",
+            lambda: self.cut_clicked.emit("below"),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.strip)
+        layout.addLayout(row(self.lock_button, self.lock_seen_button, self.doubtful_button))
+        layout.addLayout(row(self.above_button, self.below_button))
+        self.set_locked(False)
+        self.strip.frame_clicked.connect(self.frame_clicked.emit)
+
+    def set_locked(self, locked: bool) -> None:
+        """Say whether the shown frame of the current object is locked."""
+        self.lock_button.setText("Unlock (L)" if locked else "Lock (L)")
+        # Said anew, so that set_reason builds upon it.
+        self.lock_button.setProperty(
+            "napari_sam2_tip",
+            "Release this slice of the current object, so that a run may change it. Key: L"
+            if locked
+            else "Accept this slice of the current object: no run changes it, and its neighbours are computed from it. "
+            "Key: L",
+        )
+
+    def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
+        """Enable the buttons, or disable them with the reason as their tooltip."""
+        set_reason(self.lock_button, lock)
+        set_reason(self.lock_seen_button, lock_seen)
+        set_reason(self.doubtful_button, doubtful)
+        set_reason(self.above_button, above)
+        set_reason(self.below_button, below)
