@@ -1,6 +1,6 @@
 """The samples that come with the plugin: where they are, and how they are loaded.
 
-The files are written by `napari_sam2.phantoms`; each has a ground truth on its own grid.
+The files are written by `tools.phantoms`; each has a ground truth on its own grid.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def _existing(path: Path) -> Path:
     if not path.exists():
         raise ReadError(
             f"The sample file {path} is not there.\nReinstall napari-sam2, or write the samples anew with "
-            f'"python -m napari_sam2.phantoms {path.parent}".'
+            f'"python -m tools.phantoms {path.parent}".'
         )
     return path
 

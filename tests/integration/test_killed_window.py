@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fake_predictor import FakePredictor
 from napari_sam2.plugin.dock_widget import SegmentWidget
+from support.predictors import FakePredictor
 
-HERE = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no kill -9 here")
 def test_kill_in_the_middle_of_a_run_then_recover_and_go_on(make_napari_viewer, qtbot, tmp_path):
     data = np.random.default_rng(0).integers(0, 1000, (60, 40, 50)).astype(np.int16)
     np.save(tmp_path / "image.npy", data)
-    paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     doomed = subprocess.Popen(
-        [sys.executable, str(HERE / "doomed_window.py"), str(tmp_path / "image.npy")],
+        [sys.executable, str(TESTS / "support" / "doomed_window.py"), str(tmp_path / "image.npy")],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

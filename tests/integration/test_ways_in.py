@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 import tifffile
 
-from fake_predictor import FakePredictor
+from support.predictors import FakePredictor
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-from ways_in import PLUGIN, WIDGET, check_widget
+TESTS = Path(__file__).parents[1]
+from support.ways_in import PLUGIN, WIDGET, check_widget
 
 EXPECTED = {
     "chosen": "picture",
@@ -30,9 +29,9 @@ EXPECTED = {
 
 
 def run_script(*arguments, script="ways_in.py"):
-    paths = [str(HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [sys.executable, str(HERE / script), *arguments],
+        [sys.executable, str(TESTS / "support" / script), *arguments],
         capture_output=True,
         text=True,
         timeout=240,

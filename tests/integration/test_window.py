@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
-from fake_predictor import FakePredictor
 from napari_sam2.layers.geometry import same_place
 from napari_sam2.plugin.dock_widget import SegmentWidget
+from support.predictors import FakePredictor
 
 SHAPE = (12, 40, 50)
 PLACES = {

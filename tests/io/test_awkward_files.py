@@ -9,11 +9,11 @@ import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from dicom_files import write_series
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+from support.dicom import write_series
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from dicom_files import write_series
 
 import napari_sam2 as ns
 from napari_sam2.errors import WriteError
+from support.dicom import write_series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ import time
 
 import numpy as np
 import pytest
-from dicom_files import write_series
 
 import napari_sam2 as ns
+from support.dicom import write_series
 
 SHAPE = (6, 96, 96)
 KILLS = 40

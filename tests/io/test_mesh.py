@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import trimesh
-from grids import GRIDS, LPS
 
 import napari_sam2 as ns
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
 from napari_sam2.io.mesh import object_mesh
+from support.grids import GRIDS, LPS
 
 
 def _ellipsoid() -> np.ndarray:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import yaozarrs
 import zarr
-from zarr_files import DATA, write_store
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
 from napari_sam2.io.ome_zarr import read_levels
 from napari_sam2.io.ome_zarr_labels import write_ome_zarr_labels
+from support.zarr import DATA, write_store
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

@@ -12,10 +12,10 @@ import nrrd
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from grids import GRIDS, LPS, SHAPE, phantom
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.io import read_labels, read_volume, write_labels
+from support.grids import GRIDS, LPS, SHAPE, phantom
 
 
 def save(path: Path, data: np.ndarray, affine: np.ndarray) -> Path:

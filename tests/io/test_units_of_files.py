@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import tifffile
-from ome_files import STACK, image, ome, save
-from zarr_files import DATA, write_store
 
 from napari_sam2.core.units import millimetres_per_unit
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.io import read_labels, read_volume, write_labels
+from support.ome import STACK, image, ome, save
+from support.zarr import DATA, write_store
 
 LENGTHS = [("nm", 1e-6), ("um", 1e-3), ("mm", 1.0), ("cm", 10.0), ("m", 1e3), ("inch", 25.4), ("angstrom", 1e-7)]
 

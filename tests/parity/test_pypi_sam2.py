@@ -18,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hf_oracle import randomise
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.sam2 import Sam2Model, released_config
@@ -27,6 +26,7 @@ from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.tracking.exact_stream import Sam2ExactStream
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.session import VideoSession
+from support.hf_oracle import randomise
 
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(1800)]
 TOLERANCE = 1e-4

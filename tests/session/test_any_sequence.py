@@ -1,0 +1,260 @@
+"""Any sequence of what a user can do keeps the session's promises."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from napari_sam2.core.masks import OVERLAPS
+from napari_sam2.core.volume import ImageVolume
+from napari_sam2.errors import PromptError
+from napari_sam2.session import VideoSession
+from support.predictors import FakePredictor
+
+SHAPE = (8, 12, 14)
+objects = st.integers(1, 3)
+frames = st.integers(0, SHAPE[0] - 1)
+corners = st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(2, 5), st.integers(2, 5))
+
+
+def snapshot(session):
+    return {(k, o, f): v for k, o, f, v in session._history.values()}
+
+
+class Session(RuleBasedStateMachine):
+    @initialize()
+    def begin(self):
+        self.volume = ImageVolume(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), axes="zyx")
+        self.session = VideoSession(FakePredictor(), self.volume, window=(0, 900))
+        self.folder = Path(tempfile.mkdtemp())
+        self.undoable = []
+        self.locked = {}
+
+    def teardown(self):
+        if hasattr(self, "folder"):
+            shutil.rmtree(self.folder)
+
+    def _locked(self):
+        history = self.session._history
+        return {(o, f): history.get("mask", o, f).mask for o in self.session.objects for f in history.frames("lock", o)}
+
+    # What a user does ---------------------------------------------------
+
+    @rule(obj=objects, frame=frames, box=corners, preview=st.booleans())
+    def prompt(self, obj, frame, box, preview):
+        y, x, h, w = box
+        locked = self.session._history.get("lock", obj, frame)
+        try:
+            self.session.set_prompts(obj, frame, points=[(y, x)], labels=[1], box=(y, x, y + h, x + w))
+        except PromptError:
+            assert locked
+            return
+        assert not locked
+        if preview:
+            self.session.predict_frame(frame)
+
+    @rule(obj=objects, frame=frames)
+    def clear(self, obj, frame):
+        if obj not in self.session.objects or self.session._history.get("lock", obj, frame):
+            with pytest.raises(PromptError):
+                self.session.clear_prompts(obj, frame)
+            return
+        history, before = self.session._history, snapshot(self.session)
+        prompts, record = self.session.prompts(obj, frame), history.get("mask", obj, frame)
+        base, steps = history.get("base", obj, frame), len(history.steps)
+        self.session.clear_prompts(obj, frame)
+        if prompts is None:
+            assert snapshot(self.session) == before
+            assert len(history.steps) == steps
+        elif record is not None and record.source != "prompt":
+            assert history.get("mask", obj, frame) == record
+        else:
+            assert (history.get("mask", obj, frame) is None) == (base is None)
+
+    @rule(
+        direction=st.sampled_from(["both", "forward", "backward"]),
+        stop=st.one_of(st.none(), st.integers(1, 6)),
+        force=st.booleans(),
+        meanwhile=st.one_of(st.none(), st.tuples(objects, frames)),
+    )
+    def propagate(self, direction, stop, force, meanwhile):
+        if not any(self.session._state.accepted(i) for i in self.session.objects):
+            return
+        before = self._locked()
+        run = self.session.propagate(direction, force=force)
+        for k, result in enumerate(run, start=1):
+            assert all(np.array_equal(result.masks[i], self.session.mask(i, result.frame)) for i in result.masks)
+            if k == 2 and meanwhile is not None:
+                self.session.edit_mask(*meanwhile, np.eye(12, 14, dtype=bool))
+                before[meanwhile] = self.session._history.get("mask", *meanwhile).mask
+                before = {k: v for k, v in before.items() if self.session._history.get("lock", *k)}
+            if k == stop:
+                break
+        run.close()
+        assert {k: v for k, v in self._locked().items() if k in before} == before
+
+    @rule(obj=objects, frame=frames, box=corners)
+    def edit(self, obj, frame, box):
+        y, x, h, w = box
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[y : y + h, x : x + w] = True
+        others = {k: v for k, v in self._locked().items() if k != (obj, frame)}
+        self.session.edit_mask(obj, frame, mask)
+        assert {k: v for k, v in self._locked().items() if k in others} == others
+        assert np.array_equal(self.session.mask(obj, frame), mask)
+
+    @rule(obj=objects, frame=frames)
+    def lock(self, obj, frame):
+        if obj in self.session.objects and self.session.mask(obj, frame) is not None:
+            self.session.lock(frame, obj)
+
+    @rule(obj=objects, frame=frames)
+    def unlock(self, obj, frame):
+        if obj in self.session.objects:
+            self.session.unlock(frame, obj)
+
+    @rule(obj=objects, frame=frames, how=st.sampled_from(["lock", "edit", "labels"]), release=st.booleans())
+    def accept_as_it_stands(self, obj, frame, how, release):
+        session, history = self.session, self.session._history
+        record = history.get("mask", obj, frame)
+        # What was drawn by hand is the user's own; so is a mask prompt.
+        if record is None or not record.computed_from or history.get("lock", obj, frame):
+            return
+        before, labels = self._stale(), session.labels()
+        mask = session.mask(obj, frame)
+        if how == "labels" and mask.any():
+            picture = np.zeros(SHAPE, np.uint16)
+            picture[frame][mask] = obj
+            session.add_labels(picture, [frame])
+        elif how == "edit":
+            session.edit_mask(obj, frame, mask)
+        else:
+            how = "lock"
+            session.lock(frame, obj)
+        assert self._stale() <= before
+        assert np.array_equal(session.mask(obj, frame), mask)
+        if how == "lock" and release:
+            session.unlock(frame, obj)
+            assert self._stale() == before
+            assert np.array_equal(session.labels(), labels)
+
+    @rule(obj=objects, frame=frames, box=corners)
+    def correct(self, obj, frame, box):
+        """An edit reaches as far as the accepted frames beside it."""
+        session, history = self.session, self.session._history
+        if obj not in session.objects or any(history.get(cut, obj) is not None for cut in ("cut_above", "cut_below")):
+            return
+        y, x, h, w = box
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[y : y + h, x : x + w] = True
+        accepted = set(session._state.accepted(obj))
+        low = max((f for f in accepted if f < frame), default=-1)
+        high = min((f for f in accepted if f > frame), default=SHAPE[0])
+        before = {f for i, f in self._stale() if i == obj}
+        session.edit_mask(obj, frame, mask)
+        now = {f for i, f in self._stale() if i == obj}
+        if len(accepted - {frame}):
+            assert now - before <= set(range(low + 1, high)) - {frame}
+
+    def _stale(self):
+        session = self.session
+        return {
+            (i, f) for i in session.objects for f in range(SHAPE[0]) if session.count_stale(frames=[f], objects=[i])[0]
+        }
+
+    @rule(obj=objects, frame=frames, side=st.sampled_from(["above", "below"]))
+    def cut(self, obj, frame, side):
+        if obj in self.session.objects:
+            try:
+                self.session.cut(obj, frame, side)
+            except PromptError:
+                assert self.session._history.frames("lock", obj)
+
+    @rule(obj=objects, name=st.sampled_from(["liver", "", "ä"]), what=st.sampled_from(["rename", "reset", "delete"]))
+    def change_object(self, obj, name, what):
+        if obj in self.session.objects:
+            {
+                "rename": lambda: self.session.rename_object(obj, name),
+                "reset": lambda: self.session.reset_object(obj),
+                "delete": lambda: self.session.delete_object(obj),
+            }[what]()
+
+    @rule(obj=objects, other=objects, position=st.integers(0, 2))
+    def arrange(self, obj, other, position):
+        if obj in self.session.objects:
+            self.session.move_object(obj, position)
+            if other != obj and other in self.session.objects:
+                self.session.merge_objects(obj, other)
+
+    @rule(overlap=st.sampled_from(OVERLAPS))
+    def choose_overlap(self, overlap):
+        self.session.overlap = overlap
+
+    # What must hold -----------------------------------------------------
+
+    @rule()
+    def undo_and_redo_all(self):
+        states = [snapshot(self.session)]
+        while self.session.undo():
+            states.append(snapshot(self.session))
+        assert states[-1] == {}
+        for expected in reversed(states[:-1]):
+            assert self.session.redo()
+            assert snapshot(self.session) == expected
+        assert states[0] == snapshot(self.session)
+
+    @rule()
+    def undo_one(self):
+        self.session.undo()
+
+    @rule()
+    def save_and_reopen(self):
+        path = self.folder / "case.sam2"
+        if self.session.path is None:
+            self.session.save(path)
+        before, labels = snapshot(self.session), self.session.labels()
+        steps = [(s.name, s.changes) for s in self.session._history.steps]
+        undone = [(s.name, s.changes) for s in self.session._history.undone]
+        self.session.close()
+        self.session = VideoSession.open(path, FakePredictor(), self.volume)
+        assert snapshot(self.session) == before
+        assert np.array_equal(self.session.labels(), labels)
+        assert [(s.name, s.changes) for s in self.session._history.steps] == steps
+        assert [(s.name, s.changes) for s in self.session._history.undone] == undone
+
+    @rule()
+    @precondition(lambda self: self.session._history.steps)
+    def replay(self):
+        assert self.session.replay() == 0
+
+    @invariant()
+    def labels_are_the_union_under_the_rule(self):
+        if not hasattr(self, "session"):
+            return
+        labels = self.session.labels()
+        for frame in range(SHAPE[0]):
+            locks = {i: n for i in self.session.objects if (n := self.session._history.get("lock", i, frame))}
+            ids = list(self.session.objects)
+            if self.session.overlap == "overwrite":
+                ids.reverse()
+            # Who comes first keeps a pixel: locked objects in the order of their locks, then the others.
+            ids.sort(key=lambda i: locks.get(i, 99))
+            expected = np.zeros(SHAPE[1:], np.uint16)
+            for i in reversed(ids):
+                mask = self.session.mask(i, frame)
+                if mask is not None:
+                    expected[mask] = i
+            assert np.array_equal(labels[frame], expected)
+
+
+TestSession = Session.TestCase
+TestSession.settings = settings(
+    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)

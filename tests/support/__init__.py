@@ -1,0 +1,1 @@
+"""What several tests share: predictors, servers, files of each kind, and references."""

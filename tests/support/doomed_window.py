@@ -1,0 +1,60 @@
+"""A napari window that marks an object, begins to propagate, and says so; the test kills it."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import napari
+import numpy as np
+from qtpy.QtCore import QTimer
+
+from napari_sam2.plugin.dock_widget import SegmentWidget
+from support.predictors import FakePredictor
+
+
+class SlowPredictor(FakePredictor):
+    """Takes its time, so that there is a middle of the run to be killed in."""
+
+    def open(self, frames, *, zoom="auto", exact=False):
+        stream = super().open(frames, zoom=zoom, exact=exact)
+        advance = stream.advance
+
+        def slowly(tracks):
+            time.sleep(0.05)
+            return advance(tracks)
+
+        stream.advance = slowly
+        return stream
+
+
+def main() -> None:
+    viewer = napari.Viewer()
+    viewer.add_image(np.load(sys.argv[1]), name="picture")
+    widget = SegmentWidget(viewer, load=lambda name, device: SlowPredictor())
+    viewer.window.add_dock_widget(widget)
+    controller = widget.controller
+    controller.tools.take("box")
+    corners = [(0, 5, 5), (0, 5, 15), (0, 15, 15), (0, 15, 5)]
+    controller.choices.workspace.boxes.add_rectangles(np.array(corners, float))
+    said: set[int] = set()
+
+    def tick() -> None:
+        handle = controller.choices.handle
+        if handle.session is None or controller.queue.busy:
+            return
+        if not said and not controller.runs.running:
+            controller.propagate("both")
+        for frame in handle.scores(1).index:
+            if frame not in said:
+                said.add(frame)
+                print(int(frame), flush=True)
+
+    timer = QTimer()
+    timer.timeout.connect(tick)
+    timer.start(20)
+    napari.run()
+
+
+if __name__ == "__main__":
+    main()
