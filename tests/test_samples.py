@@ -11,6 +11,7 @@ import pytest
 
 from napari_sam2 import samples
 from napari_sam2.errors import ReadError
+from napari_sam2.plugin import samples as layers_of
 from napari_sam2.samples import SAMPLES, load_sample, sample_path
 from tools.phantoms import CT_NAMES, MR_NAMES, make_cells, make_ct, make_mr, write_samples, writing
 
@@ -192,7 +193,7 @@ def test_reading_gives_back_the_phantom_right_way_up(made, name):
     ],
 )
 def test_layer_data_are_calibrated(function, axes, scale, units):
-    ((data, options, kind),) = getattr(samples, function)()
+    ((data, options, kind),) = getattr(layers_of, function)()
     assert kind == "image"
     assert options["axis_labels"] == tuple(axes)
     assert options["scale"] == pytest.approx(scale, rel=1e-4)
@@ -204,7 +205,7 @@ def test_layer_data_are_calibrated(function, axes, scale, units):
 
 
 def test_the_ct_keeps_its_own_window():
-    _, options, _ = samples.ct_abdomen()[0]
+    _, options, _ = layers_of.ct_abdomen()[0]
     assert options["contrast_limits"] == (-160, 240)
 
 
@@ -215,13 +216,13 @@ def test_an_unknown_sample_is_refused_by_name():
 
 def test_missing_files_say_how_to_get_them(monkeypatch, tmp_path):
     monkeypatch.setattr(samples, "sample_folder", lambda: tmp_path)
-    with pytest.raises(ReadError, match=r"python -m napari_sam2\.phantoms"):
+    with pytest.raises(ReadError, match="Reinstall napari-sam2"):
         sample_path("brain_mr")
 
 
 def test_importing_and_loading_needs_no_napari_and_no_torch():
     code = (
-        "import sys; from napari_sam2 import sample_data; sample_data.sample_path('brain_mr');"
+        "import sys; from napari_sam2 import samples; samples.sample_path('brain_mr');"
         "assert not {'napari', 'torch', 'qtpy', 'pydicom', 'nibabel', 'tifffile'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

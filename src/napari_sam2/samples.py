@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,17 +21,13 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.volume import ImageVolume
 
-    LayerData = tuple[Any, dict[str, Any], str]
-
 __all__ = [
     "SAMPLES",
     "Sample",
-    "brain_mr",
-    "ct_abdomen",
-    "dividing_cells",
     "load_sample",
     "sample_folder",
     "sample_path",
+    "sample_title",
 ]
 
 
@@ -143,26 +139,16 @@ def load_sample(name: str) -> Sample:
     return Sample(volume, truth, names, parents)
 
 
-def ct_abdomen() -> list[LayerData]:
-    """Abdominal CT phantom (DICOM series), as napari layer data."""
-    return [_layer("ct_abdomen")]
-
-
-def brain_mr() -> list[LayerData]:
-    """Brain MR phantom (NIfTI), as napari layer data."""
-    return [_layer("brain_mr")]
-
-
-def dividing_cells() -> list[LayerData]:
-    """Time-lapse of dividing nuclei (ImageJ TIFF), as napari layer data."""
-    return [_layer("dividing_cells")]
-
-
 def sample_folder() -> Path:
     """``_sample_data`` in an installed wheel, ``sample_data`` beside ``src`` in a source checkout."""
     package = Path(__file__).resolve().parent
     installed, checkout = package / "_sample_data", package.parents[1] / "sample_data"
     return installed if installed.is_dir() else checkout
+
+
+def sample_title(name: str) -> str:
+    """Return the title of a sample, for menus and layers."""
+    return _files(name).title
 
 
 def _files(name: str) -> _Files:
@@ -174,15 +160,5 @@ def _files(name: str) -> _Files:
 
 def _existing(path: Path) -> Path:
     if not path.exists():
-        raise ReadError(
-            f"The sample file {path} is not there.\nReinstall napari-sam2, or write the samples anew with "
-            f'"python -m tools.phantoms {path.parent}".'
-        )
+        raise ReadError(f"The sample file {path} is not there.\nReinstall napari-sam2.")
     return path
-
-
-def _layer(name: str) -> LayerData:
-    from napari_sam2.io import read_volume
-    from napari_sam2.layers.volume_layers import layer_data
-
-    return layer_data(read_volume(sample_path(name)), _FILES[name].title)

@@ -12,15 +12,9 @@ import torch
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.catalog.model_files import resolve
-from napari_sam2.engine.device import (
-    choose_device,
-    free_memory,
-    list_devices,
-    preferred_precision,
-    self_test,
-    set_precision,
-)
+from napari_sam2.engine.device import choose_device, free_memory, list_devices, preferred_precision
 from napari_sam2.engine.sam2.checkpoint import load_model
+from napari_sam2.engine.sam2.precision import self_test, set_precision
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
 

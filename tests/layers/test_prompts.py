@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from napari.layers import Image
 
 from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.prompts import FramePrompts
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.prompts import (
     NEGATIVE,
     POSITIVE,
-    FramePrompts,
     changed_prompts,
     flip_polarity,
     make_boxes,

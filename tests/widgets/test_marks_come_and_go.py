@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_sam2.core.prompts import FramePrompts
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.interaction.session_worker import SessionHandle
-from napari_sam2.layers.prompts import FramePrompts
 
 
 class Shelf:

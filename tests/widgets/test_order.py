@@ -10,7 +10,7 @@ from app_model.types import KeyBinding
 from qtpy.QtCore import QMetaMethod, QObject
 
 import napari_sam2 as ns
-from napari_sam2.layers.prompts import FramePrompts, rebased
+from napari_sam2.core.prompts import FramePrompts, rebased
 from napari_sam2.widgets.signals import call_first
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel

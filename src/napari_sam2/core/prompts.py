@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,10 @@ import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -169,3 +174,42 @@ def make_mask(mask: NDArray[Any], frame_shape: tuple[int, int]) -> MaskPrompt:
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise PromptError("The mask has pixels that are not a number; each must be inside (1) or outside (0).")
     return MaskPrompt(RunLengthMask.encode(array.astype(bool)))
+
+
+PromptKey = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class FramePrompts:
+    """The markers of one object on one frame.
+
+    ``points`` are ``(y, x)`` voxel-centre indices, ``labels`` 1 inside and 0 outside, ``box`` is half-open
+    ``(y0, x0, y1, x1)`` in data pixels.
+    """
+
+    points: tuple[tuple[float, float], ...] = ()
+    labels: tuple[int, ...] = ()
+    box: tuple[float, float, float, float] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.points) or self.box is not None
+
+
+PromptTable = Mapping[PromptKey, FramePrompts]
+
+
+def rebased(before: FramePrompts | None, after: FramePrompts | None, now: FramePrompts | None) -> FramePrompts | None:
+    """What becomes of a change from ``before`` to ``after`` where the prompts are others ``now``; None for none."""
+    if now == before:
+        return after
+    old, new, here = (p or FramePrompts() for p in (before, after, now))
+    rows = list(zip(here.points, here.labels, strict=True))
+    come = list(zip(new.points, new.labels, strict=True))
+    for row in zip(old.points, old.labels, strict=True):
+        if row in come:
+            come.remove(row)
+        elif row in rows:
+            rows.remove(row)
+    rows += come
+    box = here.box if new.box == old.box else new.box
+    return FramePrompts(tuple(p for p, _ in rows), tuple(s for _, s in rows), box) or None

@@ -36,8 +36,9 @@ def load_predictor(
     """
     from napari_sam2.engine.catalog.model_files import check_integrity, resolve
     from napari_sam2.engine.catalog.registry import known_models
-    from napari_sam2.engine.device import choose_device, set_precision
+    from napari_sam2.engine.device import choose_device
     from napari_sam2.engine.sam2.checkpoint import load_model
+    from napari_sam2.engine.sam2.precision import set_precision
     from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
     path, entry = resolve(name), known_models().get(str(name))

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.formatting import frame_word
+from napari_sam2.core.prompts import FramePrompts, rebased
 from napari_sam2.errors import PromptError, ReadError, SessionBusyError, SessionFileError
-from napari_sam2.layers.prompts import FramePrompts, rebased
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.drawings import Stroke
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.masks import Overlap
+    from napari_sam2.core.prompts import PromptKey, PromptTable
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.interaction.loaded_model import PredictorShelf
-    from napari_sam2.layers.prompts import PromptKey, PromptTable
-    from napari_sam2.layers.stroke_recorder import Stroke
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import ObjectInfo
     from napari_sam2.session.propagation import Direction

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
     from numpy.typing import NDArray
 
+    from napari_sam2.core.drawings import Drawing
     from napari_sam2.core.frames import FrameGrid
-    from napari_sam2.layers.prompts import Drawing, FramePrompts, PromptKey, PromptTable
+    from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
 
 _FINISHED = ("added", "removed", "changed")
 

@@ -8,14 +8,14 @@ is found by comparing two readings of the layers, never by following single even
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from napari_sam2.core.drawings import Drawing
 from napari_sam2.core.frames import rectangle_to_box
+from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
 from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
@@ -30,57 +30,11 @@ WINDOW_NAME = "SAM 2 window"
 POSITIVE, NEGATIVE = "positive", "negative"
 POLARITY_COLORS = {POSITIVE: "#2ecc40", NEGATIVE: "#ff4136"}
 BOX_COLOR = "#ffdc00"
-# A scribble says about as much as a few clicks; more of them only cost time.
-MOST_CLICKS = 8
-
-PromptKey = tuple[int, int]
 
 
-@dataclass(frozen=True)
-class FramePrompts:
-    """The markers of one object on one frame.
-
-    ``points`` are ``(y, x)`` voxel-centre indices, ``labels`` 1 inside and 0 outside, ``box`` is half-open
-    ``(y0, x0, y1, x1)`` in data pixels.
-    """
-
-    points: tuple[tuple[float, float], ...] = ()
-    labels: tuple[int, ...] = ()
-    box: tuple[float, float, float, float] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.points) or self.box is not None
-
-
-PromptTable = Mapping[PromptKey, FramePrompts]
 # Shapes that are drawn freely: an outline is filled, a scribble is a row of clicks. Anything else counts as a box.
 _OUTLINES = ("polygon",)
 _SCRIBBLES = ("path", "line")
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A freely drawn shape: ``corners`` is ``(n, 2)``, ``(y, x)``, ``place`` its index in the layer."""
-
-    place: int
-    obj: int
-    frame: int
-    is_outline: bool
-    corners: NDArray[np.float64]
-
-    def fill(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """The pixels ``(Y, X) bool`` whose centres lie inside."""
-        from skimage.draw import polygon2mask
-
-        return np.asarray(polygon2mask(shape, self.corners), bool)
-
-    def clicks(self, spacing: float) -> NDArray[np.float64]:
-        """Points ``(n, 2)``, ``(y, x)``, evenly along the line, at least one."""
-        steps = np.linalg.norm(np.diff(self.corners, axis=0), axis=1)
-        along = np.concatenate([[0.0], np.cumsum(steps)])
-        count = int(np.clip(round(along[-1] / spacing), 1, MOST_CLICKS))
-        at = (np.arange(count) + 0.5) / count * along[-1]
-        return np.stack([np.interp(at, along, self.corners[:, i]) for i in (0, 1)], axis=1)
 
 
 def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "") -> Points:
@@ -222,23 +176,6 @@ def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[Promp
     """List what has to be told to the session: new prompts of a key, or None where the last one went."""
     keys = sorted({*before, *after})
     return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
-
-
-def rebased(before: FramePrompts | None, after: FramePrompts | None, now: FramePrompts | None) -> FramePrompts | None:
-    """What becomes of a change from ``before`` to ``after`` where the prompts are others ``now``; None for none."""
-    if now == before:
-        return after
-    old, new, here = (p or FramePrompts() for p in (before, after, now))
-    rows = list(zip(here.points, here.labels, strict=True))
-    come = list(zip(new.points, new.labels, strict=True))
-    for row in zip(old.points, old.labels, strict=True):
-        if row in come:
-            come.remove(row)
-        elif row in rows:
-            rows.remove(row)
-    rows += come
-    box = here.box if new.box == old.box else new.box
-    return FramePrompts(tuple(p for p, _ in rows), tuple(s for _, s in rows), box) or None
 
 
 def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:

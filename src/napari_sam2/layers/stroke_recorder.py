@@ -6,11 +6,11 @@ is emptied after each stroke, because our session is the one that undoes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.drawings import Stroke
 from napari_sam2.layers.labels import write_frames
 
 if TYPE_CHECKING:
@@ -20,19 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Index = tuple[int | slice, ...]
-
-
-@dataclass(eq=False)
-class Stroke:
-    """Pixels ``(Y, X) bool`` of a frame that were given to an object or taken from it, by object id.
-
-    ``owner`` is what :meth:`Painting.watch` was told.
-    """
-
-    frame: int
-    owner: Any
-    painted: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
-    erased: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 class Painting:

@@ -1,10 +1,9 @@
-"""napari's reader and samples with a window: which series to open, the slider's room, and work in the background."""
+"""napari's reader with a window: which series to open, the slider's room, and work in the background."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2 import samples
 from napari_sam2.errors import SeveralSeriesError
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.layers.contrast import give_ranges_in
@@ -36,31 +35,13 @@ def read_and_ask(path: str | Sequence[str]) -> list[LayerData]:
             chosen = ask(place, error)
             for index in chosen:
                 layers += read_layers(str(place), index)
-    _make_room()
+    make_room()
     for data, options, _ in layers:
         _tell(options)
         if isinstance(data, LazyStack):
             _load_in_background(data, str(options["name"]))
     # napari takes an empty list for a failure; this is how a reader says that there is nothing to show.
     return layers or [(None,)]  # type: ignore[list-item]
-
-
-def open_ct() -> list[LayerData]:
-    """The CT sample."""
-    _make_room()
-    return samples.ct_abdomen()
-
-
-def open_mr() -> list[LayerData]:
-    """The MR sample."""
-    _make_room()
-    return samples.brain_mr()
-
-
-def open_cells() -> list[LayerData]:
-    """The sample of dividing cells."""
-    _make_room()
-    return samples.dividing_cells()
 
 
 def ask(place: Path, error: SeveralSeriesError) -> list[int]:
@@ -76,7 +57,7 @@ def ask(place: Path, error: SeveralSeriesError) -> list[int]:
     return dialog.chosen() if accepted else []
 
 
-def _make_room() -> None:
+def make_room() -> None:
     """Let the layers that are about to come into the window have the range of their values."""
     from qtpy.QtWidgets import QApplication
 

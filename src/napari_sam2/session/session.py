@@ -26,8 +26,8 @@ from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import EncodesAhead, check_model
 from napari_sam2.errors import PromptError, SessionBusyError, SessionFileError
+from napari_sam2.session import export, quality
 from napari_sam2.session import objects as object_table
-from napari_sam2.session import quality
 from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.exact_run import ExactRun
 from napari_sam2.session.history import WHOLE, Step
@@ -36,7 +36,7 @@ from napari_sam2.session.propagation import Direction, Run
 from napari_sam2.session.records import MaskRecord
 from napari_sam2.session.replay import replay
 from napari_sam2.session.state import PROMPTING, SessionState
-from napari_sam2.session.storage import export, image_identity
+from napari_sam2.session.storage import image_identity
 from napari_sam2.session.storage.session_file import SessionFile
 
 if TYPE_CHECKING:
@@ -852,12 +852,12 @@ class VideoSession:
         return session
 
     def export_prompts(self, path: str | Path) -> None:
-        """Write objects, prompts and locks as JSON; see :func:`napari_sam2.session.storage.export.prompts_document`."""
+        """Write objects, prompts and locks as JSON; see :func:`napari_sam2.session.export.prompts_document`."""
         with self._lock:
             export.write_json(path, export.prompts_document(self._state))
 
     def export_coco(self, path: str | Path) -> None:
-        """Write all masks as a COCO file; see :func:`napari_sam2.session.storage.export.coco_document`."""
+        """Write all masks as a COCO file; see :func:`napari_sam2.session.export.coco_document`."""
         with self._lock:
             export.write_json(path, export.coco_document(self._state))
 

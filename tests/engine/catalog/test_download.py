@@ -330,7 +330,7 @@ def test_unreadable_record_is_no_obstacle(hub: FakeHub, text: str) -> None:
 
 _PROGRAM = """
 import sys
-from napari_sam2.engine import registry
+from napari_sam2.engine.catalog import registry
 registry.MODELS["toy"] = registry.ModelEntry(name="toy", title="Toy", filename="toy.safetensors", input_size=64,
     parameters=1, licence="MIT", source_repo="us/toy")
 from napari_sam2.cli.commands import main

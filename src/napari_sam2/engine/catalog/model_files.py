@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 MODELS_VARIABLE = "NAPARI_SAM2_MODELS"
 """Environment variable that moves downloaded models out of the shared cache into a folder of one's own."""
-BUNDLED_DIR = Path(__file__).parent / "weights"
+BUNDLED_DIR = Path(__file__).parents[1] / "weights"
 SUFFIXES = (".pt", ".pth", ".safetensors")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK = 1024 * 1024

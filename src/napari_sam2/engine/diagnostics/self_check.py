@@ -2,7 +2,8 @@
 
 Its text can be pasted into a bug report: the home folder is written as ``~``, and addresses of proxies are left out.
 
-``python -m napari_sam2.engine.diagnostics.self_check`` records the reference answers anew; needed when the bundled weights change.
+``python -m napari_sam2.engine.diagnostics.self_check`` records the reference answers anew;
+that is needed when the bundled weights change.
 """
 
 from __future__ import annotations

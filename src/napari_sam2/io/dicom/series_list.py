@@ -207,6 +207,7 @@ def _date(text: str) -> str:
 
 
 def choose(path: Path, found: list[SeriesInfo], series: str | int | None) -> SeriesInfo:
+    """Return the one series of a folder, or the one that was asked for by its UID or index."""
     if isinstance(series, str) and series.isdigit() and series not in {s.uid for s in found}:
         series = int(series)
     listed = "".join(f"\n  {s}" for s in found)
@@ -227,4 +228,5 @@ def choose(path: Path, found: list[SeriesInfo], series: str | int | None) -> Ser
 
 
 def relative(root: Path, file: Path) -> str:
+    """Return the path of a file from the folder that was opened."""
     return str(file.relative_to(root)) if file != root and root in file.parents else file.name

@@ -137,6 +137,7 @@ def _check_parts(path: Path, pages: list[Any], first: Any, notes: list[str]) -> 
 
 
 def incomplete(path: Path, present: int, announced: int) -> ReadError:
+    """Return the error of a file that has fewer planes than it announces."""
     return ReadError(
         f"{path} is incomplete: {announced - present} of the {announced} planes that it announces are missing.\n"
         "Copy it again; if the recording was stopped, save the part that is there as a file of its own."
@@ -144,6 +145,7 @@ def incomplete(path: Path, present: int, announced: int) -> ReadError:
 
 
 def bits_of(page: Any) -> int:
+    """Return the bits of the widest sample of a page."""
     bits: Any = page.bitspersample
     return int(max(bits) if isinstance(bits, tuple) else bits)
 

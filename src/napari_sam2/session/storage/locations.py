@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.session import VideoSession
 
 logger = logging.getLogger(__name__)
 # Moves everything that the widget keeps for the user.
@@ -139,39 +138,3 @@ class Recent:
 
     def _file(self) -> Path:
         return user_folder() / "recent.json"
-
-
-class Autosave:
-    """Gives a session its file, unless the user switched that off."""
-
-    def __init__(self, recent: Recent) -> None:
-        self.on = True
-        self.recent = recent
-
-    def __call__(self, session: VideoSession, folder: Path | None = None) -> None:
-        """Save a session to a new file in a folder, by default beside its image; called in a worker.
-
-        Raises
-        ------
-        SessionFileError
-            If it cannot be written.
-        ReadError
-            If the image cannot be read, whose content the file is known by.
-        """
-        if not self.on:
-            return
-        try:
-            session.save(new_place(session.volume, folder))
-        except SessionFileError:
-            # A folder may refuse although it looked writable, for instance on a share.
-            self._save_in_user_folder(session)
-        except OSError as error:
-            raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error
-        if session.path is not None:
-            self.recent.note(session.path)
-
-    def _save_in_user_folder(self, session: VideoSession) -> None:
-        try:
-            session.save(new_place(session.volume, user_folder() / "sessions"))
-        except OSError as error:
-            raise SessionFileError(f"{user_folder()} cannot be written: {error.strerror or error}.") from error

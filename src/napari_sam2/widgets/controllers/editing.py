@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_sam2.core.drawings import Drawing, Stroke
     from napari_sam2.interaction.session_worker import SessionHandle, Update
     from napari_sam2.layers.layer_group import Workspace
-    from napari_sam2.layers.prompts import Drawing
-    from napari_sam2.layers.stroke_recorder import Stroke
     from napari_sam2.widgets.controllers.segment import SegmentController
 
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
 
+    from napari_sam2.interaction.autosave import Autosave
     from napari_sam2.interaction.loaded_model import PredictorShelf
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.storage.locations import Autosave
     from napari_sam2.widgets.views.source_panel import SourcePanel
 
 

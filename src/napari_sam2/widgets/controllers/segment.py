@@ -10,10 +10,11 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import NapariSam2Error, SessionBusyError, WriteError
+from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.loaded_model import PredictorShelf
 from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
-from napari_sam2.session.storage.locations import Autosave, Recent
+from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.contrast import GreyWindow
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.image_selection import Choices

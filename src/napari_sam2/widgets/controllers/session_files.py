@@ -14,12 +14,13 @@ from qtpy.QtCore import QObject
 from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
 from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
+from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.earlier_sessions import undecided_folder
 from napari_sam2.interaction.session_worker import SessionHandle, Update
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
 from napari_sam2.session.storage import image_identity
-from napari_sam2.session.storage.locations import Autosave, Peek, Recent, new_place, peek
+from napari_sam2.session.storage.locations import Peek, Recent, new_place, peek
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
