@@ -28,7 +28,6 @@ from training.train import Limits, Trainer, new_network, run
 
 logger = logging.getLogger(__name__)
 _WORK = Path.home() / ".cache" / "napari-sam2-training"
-_SHIPPED = Path(__file__).parent / "checkpoint" / "starter.pt"
 _BUNDLED = Path(napari_sam2.__file__).parent / "engine" / "weights" / "starter.safetensors"
 
 
@@ -55,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled .npz sets or packs, a file or a folder; may be given again; without: synthetic scenes only",
     )
     train.add_argument("--out", type=Path, default=_WORK / "run.pt", help="the checkpoint")
-    train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the last checkpoint")
+    train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the weights in the package")
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--threads", type=int, default=1, help="of the CPU")
     train.add_argument("--processes", type=int, default=1, help="that train together, each with its threads")
@@ -142,8 +141,7 @@ def _given(recipe: Recipe, out: Path, start: str | None) -> Progress:
     if start == "nothing":
         logger.info("beginning without weights")
         return new_network(recipe.network, recipe.seed)
-    # The last long run's checkpoint, with its optimizer's state, where there is one; else the weights in the package.
-    source = Path(start) if start is not None else next(p for p in (_SHIPPED, _BUNDLED) if p.exists())
+    source = Path(start) if start is not None else _BUNDLED
     if not source.exists():
         raise SystemExit(f"There is no file {source} to begin with; give another one, or --start nothing.")
     if source.suffix == ".pt" and not _is_recorded(source, recipe.start):
