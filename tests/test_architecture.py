@@ -17,7 +17,8 @@ def test_the_picture_is_drawn_from_todays_contracts():
 
 
 def test_every_layers_contract_is_exhaustive():
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
     assert all(c.get("exhaustive") for c in contracts if c["type"] == "layers")
 
 

@@ -54,7 +54,9 @@ def _parser() -> argparse.ArgumentParser:
         help="labelled .npz sets or packs, a file or a folder; may be given again; without: synthetic scenes only",
     )
     train.add_argument("--out", type=Path, default=_WORK / "run.pt", help="the checkpoint")
-    train.add_argument("--start", help="where --out does not exist yet: a file, or 'nothing'; else the weights in the package")
+    train.add_argument(
+        "--start", help="where --out is not there yet: a file, or 'nothing'; else the weights in the package"
+    )
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--threads", type=int, default=1, help="of the CPU")
     train.add_argument("--processes", type=int, default=1, help="that train together, each with its threads")
