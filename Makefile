@@ -25,7 +25,7 @@ check: $(VENV)/installed-dev
 # Slow (some minutes), and in an environment of its own, because PyPI's sam2 would build CUDA code and pull torchvision.
 parity: $(PARITY)/installed $(VENV)/installed-dev
 	$(PARITY)/bin/python -m pytest -m parity -o filterwarnings=default -s tests/parity
-	$(PY) -m pytest -m slow -s tests/engine
+	$(PY) -m pytest -m slow -s tests/engine tests/session
 
 $(PARITY)/installed: pyproject.toml Makefile
 	python3 -m venv $(PARITY)
