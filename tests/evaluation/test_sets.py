@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
+import napari_sam2 as ns
 from napari_sam2.cli import main
 from napari_sam2.errors import ReadError
 from napari_sam2.evaluation.evaluate import evaluate, to_markdown
-from napari_sam2.evaluation.sets import find_entries, load_set, objects_of
+from napari_sam2.evaluation.sets import find_entries, find_sets, load_set, objects_of
 
 
 def write_pack(path: Path, cases: list[dict[str, Any]]) -> Path:
@@ -103,6 +105,18 @@ def test_sets_are_coarse_from_pixels_of_three_millimetres_on(
     assert found.is_coarse == coarse
     # The ball of 9 pixels counts where pixels are coarse alone.
     assert [label for label, _ in objects_of(found.truth, None, found.least_area)] == ([1, 2] if coarse else [2])
+
+
+def test_an_image_with_labels_beside_it_is_a_set(tmp_path: Path) -> None:
+    image = tmp_path / "disc.tif"
+    truth = np.zeros((7, 96, 96), np.uint8)
+    truth[:, 30:70, 20:60] = 1
+    tifffile.imwrite(image, truth.astype(np.uint16) * 2000, imagej=True, metadata={"axes": "ZYX"})
+    ns.write_labels(tmp_path / "disc_labels.tif", truth, ns.read_volume(image))
+    assert find_sets(tmp_path) == [image]
+    found = load_set(image)
+    assert np.array_equal(found.truth, truth)
+    assert [label for label, _ in objects_of(found.truth, 6)] == [1]
 
 
 def test_thick_slices_alone_do_not_make_a_set_coarse(tmp_path: Path) -> None:
