@@ -13,7 +13,7 @@ import napari_sam2 as ns
 from napari_sam2.cli.main import build_parser
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
-from napari_sam2.evaluation.evaluate import find_sets, label_file
+from napari_sam2.evaluation import find_sets, label_file
 from napari_sam2.io import formats
 from napari_sam2.io.formats import FORMATS, by_suffix, label_format, label_formats, label_suffixes, without_suffix
 

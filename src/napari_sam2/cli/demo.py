@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.intensity import WindowedFrames
     from napari_sam2.core.masks import bounding_box
-    from napari_sam2.evaluation.montage import montage_frames, overlay, save_montage
+    from napari_sam2.evaluation import montage_frames, overlay, save_montage
     from napari_sam2.samples import load_sample
 
     out = results_folder(arguments.out)

@@ -43,7 +43,7 @@ def add_parser(commands: SubParsers) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Evaluate the model, write the results, and print their tables."""
-    from napari_sam2.evaluation.evaluate import PROMPTS, evaluate
+    from napari_sam2.evaluation import PROMPTS, evaluate
 
     asked = arguments.prompts_kinds.split(",")
     unknown = [p for p in asked if p not in PROMPTS]
