@@ -31,15 +31,25 @@ from napari_sam2.io.formats import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom.series import SeriesInfo
+    from napari_sam2.io.dicom.series import DicomFolder, SeriesInfo
     from napari_sam2.io.dicom.terminology import SegmentCode
     from napari_sam2.io.formats import Format
 
-__all__ = ["check_label_target", "list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]
+__all__ = [
+    "check_label_target",
+    "list_series",
+    "read_label_names",
+    "read_labels",
+    "read_series",
+    "read_volume",
+    "scan_dicom",
+    "write_labels",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -71,9 +81,46 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
         If the file is missing, damaged, of another format, or no regular volume.
     """
     path = _existing(path)
+    _check_series(series)
+    reader = _reader_of(path)
+    return _opened(path, DICOM.read_volume(path, series, lazy) if reader is None else reader(path))
+
+
+def scan_dicom(path: str | PathLike[str]) -> DicomFolder | None:
+    """Read the headers of what `read_volume` takes for DICOM; None for any other format.
+
+    Raises
+    ------
+    ReadError
+        If it is missing, of a format that is not read, or holds no DICOM image.
+    """
+    from napari_sam2.io.dicom.series import DicomFolder
+
+    path = _existing(path)
+    return DicomFolder.scan(path) if _reader_of(path) is None else None
+
+
+def read_series(folder: DicomFolder, series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
+    """Read one series of a folder whose headers have been read, as `read_volume` does from its path.
+
+    Raises
+    ------
+    SeveralSeriesError
+        If there are several and `series` is None.
+    ReadError
+        If it is no regular volume, or cannot be decoded.
+    """
+    _check_series(series)
+    return _opened(folder.path, folder.read(series, lazy=lazy))
+
+
+def _check_series(series: Any) -> None:
     if isinstance(series, bool) or not isinstance(series, str | Integral | None):
         raise ReadError(f"series={series!r} must be the UID of a series, or its number in list_series(path).")
-    volume = _read_volume(path, series, lazy)
+
+
+def _opened(path: Path, volume: ImageVolume) -> ImageVolume:
+    """Return the volume with the path that was opened in its source, and log what was assumed and left out."""
     if volume.source is not None:
         volume = replace(volume, source=replace(volume.source, opened=path.resolve()))
         assert volume.source is not None
@@ -223,11 +270,18 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     return {} if note is None else {label: name for label, name in note.names.items() if name}
 
 
-def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolume:
+def _reader_of(path: Path) -> Callable[[Path], ImageVolume] | None:
+    """Return the function that reads a volume of the path; None for DICOM, which takes all that no other format does.
+
+    Raises
+    ------
+    ReadError
+        If it is of a format that is known and not read.
+    """
     name = path.name.lower()
     found = _format_of(path)
     if found is not None and found is not DICOM:
-        return found.read_volume(path)
+        return found.read_volume
     foreign = FOREIGN.get(Path(name.removesuffix(".gz")).suffix)
     if path.is_file() and foreign is not None:
         raise ReadError(
@@ -240,8 +294,8 @@ def _read_volume(path: Path, series: str | int | None, lazy: bool) -> ImageVolum
         if tiff_files(path) and not holds_dicom(path):
             from napari_sam2.io.tiff.folder import read_tiff_folder
 
-            return read_tiff_folder(path)
-    return DICOM.read_volume(path, series, lazy)
+            return read_tiff_folder
+    return None
 
 
 def _format_of(path: Path) -> Format | None:
