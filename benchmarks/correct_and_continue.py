@@ -21,8 +21,7 @@ import numpy as np
 
 import napari_sam2 as ns
 from napari_sam2.analysis.metrics import dice
-from napari_sam2.evaluation.evaluate import load_set
-from napari_sam2.evaluation.simulated_user import correct_worst, prompt_object
+from napari_sam2.evaluation import correct_worst, load_set, prompt_object
 
 
 class Work:

@@ -15,7 +15,7 @@ from napari_sam2.core.paths import advice_for, check_file, checked_path, why_no_
 from napari_sam2.engine.catalog.user_models import add_model, load_settings
 from napari_sam2.engine.sam2.checkpoint import read_checkpoint
 from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError, SettingsError, WriteError
-from napari_sam2.evaluation.evaluate import load_set
+from napari_sam2.evaluation import load_set
 from napari_sam2.io import read_label_names
 from napari_sam2.layers.volume_layers import is_ours, read_layers
 from napari_sam2.session.storage.locations import peek

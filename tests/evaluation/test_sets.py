@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
+import napari_sam2 as ns
 from napari_sam2.cli import main
 from napari_sam2.errors import ReadError
-from napari_sam2.evaluation.evaluate import evaluate, to_markdown
-from napari_sam2.evaluation.sets import find_entries, load_set, objects_of
+from napari_sam2.evaluation import evaluate, find_entries, find_sets, load_set, objects_of
 
 
 def write_pack(path: Path, cases: list[dict[str, Any]]) -> Path:
@@ -105,6 +106,18 @@ def test_sets_are_coarse_from_pixels_of_three_millimetres_on(
     assert [label for label, _ in objects_of(found.truth, None, found.least_area)] == ([1, 2] if coarse else [2])
 
 
+def test_an_image_with_labels_beside_it_is_a_set(tmp_path: Path) -> None:
+    image = tmp_path / "disc.tif"
+    truth = np.zeros((7, 96, 96), np.uint8)
+    truth[:, 30:70, 20:60] = 1
+    tifffile.imwrite(image, truth.astype(np.uint16) * 2000, imagej=True, metadata={"axes": "ZYX"})
+    ns.write_labels(tmp_path / "disc_labels.tif", truth, ns.read_volume(image))
+    assert find_sets(tmp_path) == [image]
+    found = load_set(image)
+    assert np.array_equal(found.truth, truth)
+    assert [label for label, _ in objects_of(found.truth, 6)] == [1]
+
+
 def test_thick_slices_alone_do_not_make_a_set_coarse(tmp_path: Path) -> None:
     given = case("a") | {"spacing": np.array([7.0, 0.8, 0.8])}
     write_pack(tmp_path / "p.npz", [given])
@@ -150,37 +163,6 @@ def test_a_case_of_two_shapes_is_an_error_that_names_it(tmp_path: Path) -> None:
     write_pack(tmp_path / "p.npz", [wrong])
     with pytest.raises(ReadError, match=r"p\.npz: p/000: image \(5, 40, 40\)"):
         find_entries([tmp_path])[0].load()
-
-
-def test_tables_report_sharp_and_coarse_sets_apart() -> None:
-    """A pack is one row, however many cases it has; each set counts as much as another."""
-
-    def row(name: str, obj: int, dice: float, coarse: bool) -> dict[str, Any]:
-        figures = {"dice": dice, "dice_prompted": 1.0, "dice_copy": dice / 2, "hd95": 1.0, "dice_corrected": np.nan}
-        return {"set": name, "object": obj, "name": "", "prompt": "box", "frame": 0, **figures, "coarse": coarse}
-
-    rows = [
-        row("one", 1, 0.9, False),
-        row("pack/000", 1, 0.2, True),
-        row("pack/000", 2, 0.4, True),
-        row("pack/001", 1, 0.6, True),
-        row("other", 1, 0.8, True),
-        row("mixed/000", 1, 0.5, True),
-        row("mixed/001", 1, 0.7, False),
-    ]
-    text = to_markdown(pd.DataFrame(rows), "model", ["Not scored: a, which b."])
-    assert "| one | 1 | 0.450 | 0.900 |" in text
-    assert "| pack (coarse) | 3 | 0.200 | 0.400 |" in text
-    assert "| mixed | 1 | 0.350 | 0.700 |" in text
-    assert "| mixed (coarse) | 1 | 0.250 | 0.500 |" in text
-    assert "| **mean of sharp sets** |  | 0.400 | **0.800** |" in text
-    assert "| **mean of coarse sets** |  | 0.283 | **0.567** |" in text
-    assert "| **mean of sets** |  | 0.330 | **0.660** |" in text
-    assert "pixels of 3 mm or more" in text
-    assert "Not scored: a, which b." in text
-    sharp = to_markdown(pd.DataFrame(rows[:1]), "model")
-    assert "sharp" not in sharp
-    assert "| **mean of sets** |" in sharp
 
 
 def test_packs_are_evaluated_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 import napari_sam2 as ns
-from napari_sam2.cli.commands import _parser
+from napari_sam2.cli.main import build_parser
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
-from napari_sam2.evaluation.evaluate import find_sets, label_file
+from napari_sam2.evaluation import find_sets, label_file
 from napari_sam2.io import formats
 from napari_sam2.io.formats import FORMATS, by_suffix, label_format, label_formats, label_suffixes, without_suffix
 
@@ -65,7 +65,7 @@ def test_labels_come_back_from_every_suffix_that_can_be_written(suffix, tmp_path
 
 def test_help_of_the_command_line_names_every_suffix(capsys):
     with pytest.raises(SystemExit):
-        _parser().parse_args(["segment", "--help"])
+        build_parser().parse_args(["segment", "--help"])
     text = capsys.readouterr().out
     assert all(suffix in text for suffix in label_suffixes())
     assert all(f.name in text for f in FORMATS)

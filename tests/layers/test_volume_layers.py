@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import tifffile
 import trimesh
@@ -74,6 +76,56 @@ def test_several_series_are_an_error_until_one_is_chosen(tmp_path) -> None:
     ((data, options, _),) = read_layers(str(tmp_path), 1)
     assert data.shape == (3, 6, 7)
     assert options["name"] == "short"
+
+
+def _count_headers(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files whose header alone is read from now on, in order."""
+    seen: list[str] = []
+    read = pydicom.dcmread
+
+    def counted(file, **options):
+        if options.get("stop_before_pixels"):
+            seen.append(Path(file.name).name)
+        return read(file, **options)
+
+    monkeypatch.setattr(pydicom, "dcmread", counted)
+    return seen
+
+
+def test_the_headers_of_a_folder_are_read_once_for_all_series_that_are_chosen(tmp_path, monkeypatch) -> None:
+    write_series(tmp_path / "a", STORED, names=[f"a{i}" for i in range(5)], SeriesDescription="long")
+    write_series(tmp_path / "b", STORED[:3], names=["b0", "b1", "b2"], series="1.2.3.5", SeriesDescription="short")
+    asked = []
+
+    def choose(place, error):
+        asked.append((place, [s.description for s in error.series]))
+        return [1, 0]
+
+    seen = _count_headers(monkeypatch)
+    layers = read_layers(str(tmp_path), choose=choose)
+    assert asked == [(tmp_path, ["long", "short"])]
+    assert [(options["name"], data.shape) for data, options, _ in layers] == [
+        ("short", (3, 6, 7)),
+        ("long", (5, 6, 7)),
+    ]
+    assert np.array_equal(layers[1][0], STORED.astype(int) - 1024)
+    assert sorted(seen) == ["a0", "a1", "a2", "a3", "a4", "b0", "b1", "b2"]
+
+
+def test_a_small_series_is_scanned_once_and_leaves_its_damaged_end_out(tmp_path, monkeypatch) -> None:
+    paths = write_series(tmp_path / "ct", STORED)
+    last = pydicom.dcmread(paths[-1])
+    last.compress(pydicom.uid.RLELossless)
+    last.PixelData = pydicom.encaps.encapsulate([b"\x07" * 80])
+    last.save_as(paths[-1])
+    seen = _count_headers(monkeypatch)
+    ((data, options, _),) = read_layers(str(tmp_path / "ct"))
+    assert np.array_equal(data, STORED[:4].astype(int) - 1024)
+    source = options["metadata"]["napari_sam2_volume"].source
+    assert source.opened == (tmp_path / "ct").resolve()
+    assert [name for name, _ in source.skipped] == ["004.dcm"]
+    assert "damaged slices at the end of the stack are missing" in source.notes
+    assert sorted(seen) == [p.name for p in paths]
 
 
 def test_colours_are_one_rgb_layer_and_channels_are_many(tmp_path) -> None:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from napari_sam2.cli.commands import main
+from napari_sam2.cli.main import main
 
 __all__ = ["main"]

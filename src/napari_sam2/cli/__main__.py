@@ -2,6 +2,6 @@
 
 import sys
 
-from napari_sam2.cli.commands import main
+from napari_sam2.cli.main import main
 
 sys.exit(main())

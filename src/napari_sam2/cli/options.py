@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from napari_sam2.errors import PromptError
+from napari_sam2.core.paths import checked_path
+from napari_sam2.errors import PromptError, WriteError
+
+SubParsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def join_values(argv: Sequence[str]) -> list[str]:
@@ -23,7 +27,7 @@ def join_values(argv: Sequence[str]) -> list[str]:
 
 
 class Once(argparse.Action):
-    """Stores the value of an option, and that it was given; given twice, the first would count for nothing."""
+    """Store the value of an option, and that it was given; given twice, the first would count for nothing."""
 
     def __call__(
         self,
@@ -41,7 +45,7 @@ class Once(argparse.Action):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose options with a value may be given once."""
+    """Parser whose options with a value may be given once."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -56,7 +60,7 @@ def count(text: str) -> int:
 
 
 class PromptWord(argparse.Action):
-    """Collects --object, --box and --point in the order in which they stand."""
+    """Collect --object, --box and --point in the order in which they stand."""
 
     def __call__(
         self,
@@ -124,4 +128,20 @@ def object_numbers(words: Sequence[tuple[str, str]]) -> list[int]:
     for i in range(len(words)):
         number = ids.get(i, number)
         out.append(number)
+    return out
+
+
+def add_model_options(command: argparse.ArgumentParser) -> None:
+    """Add --model and --device."""
+    command.add_argument("--model", default="starter", help="a name (see info), or the path of a checkpoint")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+
+
+def results_folder(path: str) -> Path:
+    """Make a folder for results and return its path, before anything is computed for it."""
+    out = checked_path(path, WriteError, "folder for the results")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"{out} cannot be made a folder for the results: {error.strerror or error}.") from error
     return out

@@ -20,7 +20,7 @@ _TILE = 300
 def overlay(
     frame: NDArray[np.float32], masks: Sequence[tuple[NDArray[np.bool_], tuple[float, float, float]]], caption: str
 ) -> Image.Image:
-    """One tile: a grey or RGB frame in 0…1 ``(Y, X, C)`` with the outline and a light fill of each mask.
+    """Return one tile: a grey or RGB frame in 0…1 ``(Y, X, C)`` with the outline and a light fill of each mask.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def save_montage(path: Path, tiles: Sequence[Image.Image], columns: int) -> None
 
 
 def montage_frames(found: Mapping[int, NDArray[np.bool_]], count: int) -> list[int]:
-    """Frames spread evenly over those on which a mask is not empty."""
+    """Return frames spread evenly over those on which a mask is not empty."""
     filled = [f for f, mask in sorted(found.items()) if mask.any()]
     if not filled:
         return []

@@ -95,7 +95,7 @@ class SetEntry:
     reason: str = ""
 
     def is_called(self, pattern: str) -> bool:
-        """Whether its name, its pack's or its case's name fits ``pattern`` (``*`` stands for anything)."""
+        """Tell whether its name, its pack's or its case's name fits ``pattern`` (``*`` stands for anything)."""
         called = [self.name, self.path.stem, *([] if self.about is None else [str(self.about.get("name", ""))])]
         return any(fnmatchcase(name, pattern) for name in called)
 
@@ -108,7 +108,7 @@ class SetEntry:
 
 
 def find_sets(data: Path) -> list[Path]:
-    """The labelled files of a path: an ``.npz`` file, an image that has a label file beside it, or a folder of them."""
+    """Return the labelled files of a path: an ``.npz``, an image with a label file beside it, or a folder of them."""
     if data.is_file() or by_suffix(data.name) is ZARR:
         return [data]
     if not data.is_dir():
@@ -121,7 +121,7 @@ def find_sets(data: Path) -> list[Path]:
 
 
 def find_entries(places: Sequence[Path], exclude: Sequence[str] = (), known: Sequence[str] = ()) -> list[SetEntry]:
-    """The labelled sets of files and folders, those of packs one by one.
+    """Return the labelled sets of files and folders, those of packs one by one.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def _listed(entries: Sequence[SetEntry]) -> str:
 
 
 def label_file(image: Path) -> Path | None:
-    """The label file beside an image: ``NAME_labels`` or ``NAME_label``, best with the same suffix."""
+    """Return the label file beside an image: ``NAME_labels`` or ``NAME_label``, best with the same suffix."""
     name = without_suffix(image.name)
     if name.endswith(("_label", "_labels")):
         return None
@@ -182,7 +182,7 @@ def load_set(path: Path) -> LabelledSet:
 
 
 def objects_of(truth: NDArray[Any], most: int | None, least_area: int = 60) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Label and mask ``(frame, Y, X)`` of each object worth scoring, the first ``most`` of them.
+    """Yield label and mask ``(frame, Y, X)`` of each object worth scoring, the first ``most`` of them.
 
     Objects have at least two slices, and ``least_area`` pixels on the largest one.
     """

@@ -35,7 +35,7 @@ def prompt_object(session: VideoSession, obj_id: int, frame: int, target: NDArra
 
 
 def correct_worst(session: VideoSession, obj_id: int, truth: NDArray[np.bool_], frames: Iterable[int]) -> int | None:
-    """One click at the deepest wrong pixel of the frame with most wrong pixels, answered at once.
+    """Click once at the deepest wrong pixel of the frame with most wrong pixels, and answer it at once.
 
     Parameters
     ----------

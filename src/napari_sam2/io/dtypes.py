@@ -13,7 +13,7 @@ _INTEGERS = (np.int16, np.uint16, np.int32)
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in this computer's byte order; torch and most compiled code refuse the other one."""
+    """Return the array in this computer's byte order; torch and most compiled code refuse the other one."""
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
@@ -41,7 +41,7 @@ def rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[An
 
 
 def fits(plane: NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether a type holds every value of a plane."""
+    """Tell whether a type holds every value of a plane."""
     if dtype.kind not in "iu" or plane.dtype == dtype:
         return True
     limits = np.iinfo(dtype)
@@ -49,7 +49,7 @@ def fits(plane: NDArray[Any], dtype: np.dtype[Any]) -> bool:
 
 
 def stacked(planes: list[NDArray[Any]], wanted: np.dtype[Any] | None = None) -> NDArray[Any]:
-    """Planes of one shape as one array.
+    """Stack planes of one shape into one array.
 
     Of the type `wanted` if that holds all values; otherwise of their common type, or the smallest integer one that
     holds them.
@@ -68,14 +68,14 @@ def stacked(planes: list[NDArray[Any]], wanted: np.dtype[Any] | None = None) -> 
 
 
 def compacted(array: NDArray[Any]) -> NDArray[Any]:
-    """An int32 array in 16 bits where its values fit."""
+    """Return an int32 array in 16 bits where its values fit."""
     if array.dtype != np.int32:
         return array
     return array.astype(smallest(int(array.min()), int(array.max()), array.dtype), copy=False)
 
 
 def smallest(low: int, high: int, otherwise: np.dtype[Any]) -> np.dtype[Any]:
-    """The smallest of int16, uint16 and int32 that holds both ends, or `otherwise`."""
+    """Return the smallest of int16, uint16 and int32 that holds both ends, or `otherwise`."""
     for candidate in _INTEGERS:
         limits = np.iinfo(candidate)
         if limits.min <= low and high <= limits.max:

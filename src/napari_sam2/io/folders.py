@@ -18,7 +18,7 @@ def tiff_files(folder: Path) -> list[Path]:
 
 
 def holds_dicom(folder: Path) -> bool:
-    """Whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
+    """Tell whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
     seen = 0
     for file in folder.rglob("*"):
         if not file.is_file():

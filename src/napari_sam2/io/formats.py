@@ -171,7 +171,7 @@ FOREIGN = {
 
 
 def by_suffix(name: str, formats: Iterable[Format] = FORMATS) -> Format | None:
-    """The format that the end of a file's name says; None where it says none.
+    """Return the format that the end of a file's name says; None where it says none.
 
     Examples
     --------
@@ -182,7 +182,7 @@ def by_suffix(name: str, formats: Iterable[Format] = FORMATS) -> Format | None:
 
 
 def label_format(path: Path) -> Format | None:
-    """The format in which labels are written to a path; None where its name says none."""
+    """Return the format in which labels are written to a path; None where its name says none."""
     found = by_suffix(path.name)
     if found is None and is_inside_zarr(path):
         return ZARR
@@ -190,18 +190,18 @@ def label_format(path: Path) -> Format | None:
 
 
 def is_inside_zarr(path: Path) -> bool:
-    """Whether a path is that of labels inside an OME-Zarr image: ``IMAGE.zarr/labels/NAME``."""
+    """Tell whether a path is that of labels inside an OME-Zarr image: ``IMAGE.zarr/labels/NAME``."""
     image = path.parent.parent
     return path.parent.name == "labels" and (by_suffix(image.name) is ZARR or (image / ".zattrs").exists())
 
 
 def label_suffixes() -> tuple[str, ...]:
-    """The suffixes under which labels can be written."""
+    """Return the suffixes under which labels can be written."""
     return tuple(suffix for f in FORMATS for suffix in f.writes)
 
 
 def label_formats(source: str = "") -> list[Format]:
-    """The formats in which labels can be written, that of their image first.
+    """Return the formats in which labels can be written, that of their image first.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def label_formats(source: str = "") -> list[Format]:
 
 
 def without_suffix(name: str) -> str:
-    """A file's name without the suffix of its format.
+    """Return a file's name without the suffix of its format.
 
     Examples
     --------

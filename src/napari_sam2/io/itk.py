@@ -188,7 +188,7 @@ def _reader(path: Path) -> Any:
 
 
 def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
-    """Values ``(x, y, z, t, c)``, as many as there are, ITK's origin, spacing and direction (LPS), and their units."""
+    """Return ``(x, y, z, t, c)`` values, as many as there are, ITK's origin, spacing, direction (LPS), and units."""
     import SimpleITK as sitk
 
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
@@ -224,7 +224,7 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
 
 
 def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[str, Any]:
-    """What ITK leaves out: factors that bring the space, and the index axes, to one unit; that unit; the interval.
+    """Return what ITK leaves out: factors that bring space and index axes to one unit; that unit; the interval.
 
     MetaImage has one unit for all, NRRD one for each direction of the space or for each axis. Without any it is mm.
     """
@@ -255,7 +255,7 @@ def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[s
 
 
 def _lines(path: Path) -> dict[bytes, bytes]:
-    """The lines of an NRRD header that say where the image is, as they stand in the file."""
+    """Return the lines of an NRRD header that say where the image is, as they stand in the file."""
     with path.open("rb") as stream:
         header = stream.read(2**16).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     fields = (line.partition(b":") for line in header.split(b"\n"))
@@ -271,7 +271,7 @@ def _put_lines(path: Path, lines: Mapping[bytes, bytes]) -> None:
 
 
 def _affine(place: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Index (x, y, z, 1) → LPS mm, or the file's own measure where that is no length.
+    """Return the affine from index (x, y, z, 1) to LPS mm, or the file's own measure where that is no length.
 
     A picture's missing third axis is one mm along its normal.
     """
@@ -287,7 +287,7 @@ def _affine(place: Mapping[str, Any]) -> NDArray[np.float64]:
 
 
 def _in_millimetres(place: Mapping[str, Any]) -> dict[str, Any]:
-    """The place of a file whose numbers are in other units, for one that knows only mm."""
+    """Return the place of a file whose numbers are in other units, for one that knows only mm."""
     if place["unit"] in ("mm", None) and {*place["axis_factors"], *place["world_factors"]} == {1.0}:
         return dict(place)
     ndim = int(place["ndim"])
@@ -315,7 +315,7 @@ def _place_of(volume: ImageVolume, ndim: int) -> dict[str, Any]:
 
 
 def _reason(error: Exception) -> str:
-    """The last sentence of an ITK exception, which names sources and addresses before it."""
+    """Return the last sentence of an ITK exception, which names sources and addresses before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = lines[-1] if lines else type(error).__name__
     if text.startswith("Reason:"):

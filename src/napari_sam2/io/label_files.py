@@ -77,7 +77,7 @@ def read_label_file(path: Path) -> LabelFile | None:
     ReadError
         If it is damaged.
     """
-    from napari_sam2.io import read_volume
+    from napari_sam2.io.api import read_volume
 
     note = label_note_of(path)
     if note is None:
@@ -103,7 +103,7 @@ def read_label_file(path: Path) -> LabelFile | None:
 
 
 def _without_z(grid: ImageVolume) -> ImageVolume:
-    """A grid without the z of one voxel that the format has added; it is no longer the file's own."""
+    """Return a grid without the z of one voxel that the format has added; it is no longer the file's own."""
     labels = np.asarray(grid.array).take(0, grid.axes.index("z"))
     axes = grid.axes.replace("z", "")
     spacing = tuple(grid.spacing_of(a) for a in axes if a != "t" or grid.has_frame_interval)
@@ -112,7 +112,7 @@ def _without_z(grid: ImageVolume) -> ImageVolume:
 
 
 def _zarr_names(about: dict[str, Any]) -> dict[int, str]:
-    """The names that our writer puts into the properties of a label image."""
+    """Return the names that our writer puts into the properties of a label image."""
     names = {}
     for item in about.get("properties") or []:
         try:

@@ -29,7 +29,7 @@ _KEPT = {np.dtype(t) for t in (np.uint8, np.uint16, np.uint32, np.int16, np.int3
 
 
 def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]:
-    """The labels as a NumPy array of a type that files hold, on the volume's grid without channels.
+    """Return the labels as a NumPy array of a type that files hold, on the volume's grid without channels.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]
 
 
 def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
-    """Values of a file as labels: unsigned, at least as wide as they need.
+    """Return the values of a file as labels: unsigned, at least as wide as they need.
 
     Raises
     ------
@@ -121,12 +121,12 @@ def label_text(names: Mapping[int, str] | None, **more: Any) -> str:
 
 
 def flat_axes(volume: ImageVolume) -> dict[str, str]:
-    """The axes of a volume without z, for the note in a file that has three axes of space in any case."""
+    """Return the axes of a volume without z, for the note in a file that has three axes of space in any case."""
     return {} if "z" in volume.axes else {"axes": "".join(a for a in "tyx" if a in volume.axes)}
 
 
 def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
-    """The volume's label axes → ``(x, y, z[, t])``; missing spatial axes get the length 1."""
+    """Turn the volume's label axes to ``(x, y, z[, t])``; missing spatial axes get the length 1."""
     present = [a for a in "xyzt" if a in volume.label_axes]
     array = array.transpose([volume.label_axes.index(a) for a in present])
     sizes = dict(zip(present, array.shape, strict=True))
@@ -134,7 +134,7 @@ def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
 
 
 def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64], volume: ImageVolume) -> NDArray[Any]:
-    """Labels of a file on the volume's grid, whatever the file's orientation; nothing is resampled.
+    """Return the labels of a file on the volume's grid, whatever the file's orientation; nothing is resampled.
 
     Parameters
     ----------
@@ -175,14 +175,14 @@ def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64]
 
 
 def other_grid(path: Path, reason: str) -> ReadError:
-    """The error for labels that belong to another image."""
+    """Return the error for labels that belong to another image."""
     return ReadError(
         f"{path} lies on another grid than the volume: {reason}.\nResample the labels to the volume's grid first."
     )
 
 
 def _to_volume_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
-    """``(x, y, z[, t])`` → the order of the volume's label axes, without axes that it does not have."""
+    """Turn ``(x, y, z[, t])`` to the order of the volume's label axes, without axes that it does not have."""
     letters = "xyzt"[: array.ndim]
     kept = [a for a in letters if a in volume.label_axes]
     array = array.reshape([n for n, a in zip(array.shape, letters, strict=True) if a in kept])

@@ -76,7 +76,7 @@ def write_mesh(
 def object_mesh(
     labels: Any, volume: ImageVolume, obj_id: int = 1, at: Mapping[str, int] | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The surface half-way between the object's voxel centres and their neighbours, by marching cubes.
+    """Return the surface half-way between the object's voxel centres and their neighbours, by marching cubes.
 
     Returns
     -------

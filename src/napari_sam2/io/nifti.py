@@ -213,7 +213,7 @@ def _is_gzip(path: Path) -> bool:
 
 
 def _other_half(path: Path, suffix: str) -> str:
-    """The suffix of one half of a pair, in capitals where that of the given half is."""
+    """Return the suffix of one half of a pair, in capitals where that of the given half is."""
     return suffix.upper() if path.suffix.isupper() else suffix
 
 
@@ -243,7 +243,7 @@ def _scaled(path: Path, image: Any) -> NDArray[Any]:
 
 
 def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str]) -> tuple[NDArray[Any], str]:
-    """Values without trailing single axes, and the letters of their reverse order."""
+    """Return the values without trailing single axes, and the letters of their reverse order."""
     while values.ndim > 3 and values.shape[-1] == 1:
         values = values[..., 0]
     if values.ndim == 2:
@@ -264,7 +264,7 @@ def _named_axes(path: Path, values: NDArray[Any], header: Any, notes: list[str])
 
 
 def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64]:
-    """The file's index → RAS affine: the sform first, then the qform, then spacing alone."""
+    """Return the affine from the file's index to RAS: the sform first, then the qform, then spacing alone."""
     header = _with_positive_steps(header)
     sform, s_code = header.get_sform(coded=True)
     qform, q_code = _qform(header)
@@ -316,7 +316,7 @@ def _qform(header: Any) -> tuple[NDArray[Any] | None, int]:
 
 
 def length_unit(header: Any, notes: list[str]) -> str:
-    """The file's unit of length; mm, with a note, where it names none."""
+    """Return the file's unit of length; mm, with a note, where it names none."""
     unit = _SPACE_UNITS.get(_file_units(header)[0])
     if unit is None:
         notes.append("the header names no unit of length; mm was assumed")
@@ -330,7 +330,7 @@ def _file_units(header: Any) -> tuple[str, str]:
 
 
 def _declares_time(path: Path, header: Any) -> bool:
-    """Whether the header says that the fourth axis is time.
+    """Tell whether the header says that the fourth axis is time.
 
     By its unit, its intent, or what only a series has: a first time point or a duration of slices. The directions
     and b-values of a diffusion scan, which converters keep beside the file, say that it is not: the same converters
@@ -344,7 +344,7 @@ def _declares_time(path: Path, header: Any) -> bool:
 
 
 def _interval(header: Any) -> float | None:
-    """Seconds between two time points, where the file says so."""
+    """Return the seconds between two time points, where the file says so."""
     seconds = seconds_per_unit(_file_units(header)[1])
     if seconds is None:
         return None

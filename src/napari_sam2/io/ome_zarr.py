@@ -27,7 +27,7 @@ _SAME_SPACING = 0.01
 
 
 def is_zarr(path: Path) -> bool:
-    """Whether a folder is a Zarr group or array of either format."""
+    """Tell whether a folder is a Zarr group or array of either format."""
     return path.is_dir() and any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zattrs", ".zarray"))
 
 
@@ -83,7 +83,7 @@ def read_ome_zarr(path: Path) -> ImageVolume:
 
 
 def read_levels(volume: ImageVolume) -> list[Any]:
-    """All levels of the image that a volume was read from, the finest first, with the volume's axes."""
+    """Return all levels of the image that a volume was read from, the finest first, with the volume's axes."""
     assert volume.source is not None
     path, image = image_of(volume.source.paths[0])
     letters = str(volume.source.header["axes"])
@@ -120,7 +120,7 @@ def read_ome_zarr_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
 
 
 def image_of(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The folder of the image and its first multiscale entry."""
+    """Return the folder of the image and its first multiscale entry."""
     attributes = attributes_of(path)
     if "plate" in attributes:
         raise ReadError(f"{path} is a plate of many images.\nGive the path of one field, for example {path}/A/1/0.")
@@ -140,7 +140,7 @@ def image_of(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def attributes_of(path: Path) -> dict[str, Any]:
-    """The OME metadata of a group: of 0.5 under a name of their own, of 0.4 plain."""
+    """Return the OME metadata of a group: of 0.5 under a name of their own, of 0.4 plain."""
     for name in ("zarr.json", ".zattrs"):
         file = path / name
         if not file.is_file():
@@ -158,7 +158,7 @@ def attributes_of(path: Path) -> dict[str, Any]:
 
 
 def version_of(path: Path) -> str:
-    """The version of the specification that an image follows."""
+    """Return the version of the specification that an image follows."""
     attributes = attributes_of(path)
     images = attributes.get("multiscales") or [{}]
     return str(attributes.get("version") or images[0].get("version") or "0.4")
@@ -169,7 +169,7 @@ def _paths(image: Mapping[str, Any]) -> list[str]:
 
 
 def _level(path: Path, image: Mapping[str, Any], letters: str, number: int, kept: str | None = None) -> tuple[Any, str]:
-    """One level without axes of one voxel, or with just the axes `kept`; and its axes."""
+    """Return one level without axes of one voxel, or with just the axes `kept`; and its axes."""
     import dask.array as da
     import zarr
 
@@ -189,7 +189,7 @@ def _level(path: Path, image: Mapping[str, Any], letters: str, number: int, kept
 
 
 def _axes(path: Path, image: Mapping[str, Any]) -> dict[str, Any]:
-    """The unit of each axis, by its letter, in the order of the array."""
+    """Return the unit of each axis, by its letter, in the order of the array."""
     described = image.get("axes") or ["t", "c", "z", "y", "x"]
     described = [a if isinstance(a, dict) else {"name": a} for a in described]
     letters = "".join(str(a.get("name", "?")).lower()[:1] for a in described)
@@ -232,7 +232,7 @@ def _geometry(
 
 
 def _window(path: Path, axes: str) -> tuple[float, float] | None:
-    """The display window of a picture of one channel."""
+    """Return the display window of a picture of one channel."""
     try:
         channels = attributes_of(path)["omero"]["channels"]
         low, high = (float(channels[0]["window"][k]) for k in ("start", "end"))

@@ -88,7 +88,7 @@ def _version_for(volume: ImageVolume, parent: Path | None) -> str:
 
 
 def _known(version: str) -> str:
-    """The version to write: images of 0.1 to 0.3 are of the same Zarr format as 0.4."""
+    """Return the version to write: images of 0.1 to 0.3 are of the same Zarr format as 0.4."""
     return "0.4" if version <= "0.4" else "0.5"
 
 
@@ -116,7 +116,7 @@ def _translation(letters: Sequence[str], volume: ImageVolume, unit: str | None) 
 
 
 def _directions(volume: ImageVolume) -> dict[str, float]:
-    """1 or -1 for each of z, y and x, the way in which it runs; empty where the grid is turned or sheared."""
+    """Return 1 or -1 for each of z, y and x, the way in which it runs; empty where the grid is turned or sheared."""
     upright = volume.affine[:3, :3][::-1]
     own = np.diag(upright)
     beside = np.abs(upright - np.diag(own)).max()
@@ -130,7 +130,7 @@ def _axis(letter: str, unit: str | None, volume: ImageVolume) -> dict[str, Any]:
 
 
 def _pyramid_of(path: Path, parent: Path, array: NDArray[Any], letters: Sequence[str]) -> _Pyramid:
-    """The levels of an image, reduced to the axes of its labels: they must be at the same places."""
+    """Return the levels of an image, reduced to the axes of its labels: they must be at the same places."""
     import zarr
 
     _, image = image_of(parent)
@@ -151,7 +151,7 @@ def _pyramid_of(path: Path, parent: Path, array: NDArray[Any], letters: Sequence
 
 
 def _reduced(transforms: Sequence[Mapping[str, Any]], kept: Sequence[int]) -> list[dict[str, Any]]:
-    """Scales and translations of the axes `kept`."""
+    """Return the scales and translations of the axes `kept`."""
     return [{k: [v[i] for i in kept] if isinstance(v, list) else v for k, v in t.items()} for t in transforms]
 
 

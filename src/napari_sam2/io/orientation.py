@@ -19,7 +19,7 @@ REVERSED = np.eye(4)[[2, 1, 0, 3]]
 
 
 def nibabel() -> Any:
-    """The nibabel module, imported late and untyped: its orientation functions carry no annotations."""
+    """Return the nibabel module, imported late and untyped: its orientation functions carry no annotations."""
     import nibabel as nib
 
     return nib

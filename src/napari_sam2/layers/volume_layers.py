@@ -1,4 +1,4 @@
-"""napari's reader, as far as no window is needed: volumes as image layers with their geometry and window.
+"""Read files for napari as far as no window is needed: volumes as image layers with their geometry and window.
 
 No napari import is needed: a layer is a tuple of data, keyword arguments and type.
 """
@@ -14,17 +14,20 @@ import numpy as np
 
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window, value_range
+from napari_sam2.errors import SeveralSeriesError
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.io.folders import LOOKED_AT, holds_dicom, tiff_files
 from napari_sam2.io.label_files import LabelFile, read_label_file
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.io.dicom.series import DicomFolder
 
     LayerData = tuple[Any, dict[str, Any], str]
+    ChooseSeries = Callable[[Path, SeveralSeriesError], Sequence[int]]
 
 RANGE_KEY = "napari_sam2_range"
 # Series that decode in a moment are read at once; larger ones show their first slice meanwhile.
@@ -32,7 +35,7 @@ _AT_ONCE = 2**25
 
 
 def is_ours(path: str | Sequence[str]) -> bool:
-    """Whether a path of the manifest's patterns is worth a try; fast, so that other readers get what is not ours."""
+    """Tell, fast, whether a path of the manifest's patterns is worth a try; other readers get what is not ours."""
     place = Path(path if isinstance(path, str) else path[0])
     if place.is_dir():
         return bool(attributes_of(place)) if is_zarr(place) else holds_dicom(place) or bool(tiff_files(place))
@@ -40,21 +43,32 @@ def is_ours(path: str | Sequence[str]) -> bool:
 
 
 def places_of(path: str | Sequence[str]) -> list[Path]:
-    """What to open for the paths that napari hands over: several files of one DICOM folder are that folder."""
+    """Return what to open for the paths that napari hands over: for several files of one DICOM folder, the folder."""
     paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
     slices = all(p.suffix.lower() in (".dcm", ".ima", "") and p.is_file() for p in paths)
     return [paths[0].parent] if len(paths) > 1 and slices and len({p.parent for p in paths}) == 1 else paths
 
 
-def read_layers(path: str | Sequence[str], series: int | None = None) -> list[LayerData]:
-    """Read one volume for each path, or one series of a DICOM folder; labels where the file says that it holds them.
+def read_layers(
+    path: str | Sequence[str], series: int | None = None, choose: ChooseSeries | None = None
+) -> list[LayerData]:
+    """Read one volume for each path, or series of a DICOM folder; labels where the file says that it holds them.
+
+    Parameters
+    ----------
+    path
+        A file or folder, or several.
+    series
+        Index of the series of a DICOM folder.
+    choose
+        Called where a folder holds several series and `series` is None; gives the indices of those to read.
 
     Raises
     ------
     SeveralSeriesError
-        If a folder holds several series and `series` is None.
+        If a folder holds several series, and neither `series` nor `choose` is given.
     """
-    from napari_sam2.io import read_volume
+    from napari_sam2.io.api import read_volume, scan_dicom
 
     layers: list[LayerData] = []
     for place in places_of(path):
@@ -62,15 +76,33 @@ def read_layers(path: str | Sequence[str], series: int | None = None) -> list[La
         if labels is not None:
             layers.append(labels_data(labels, _name(place)))
             continue
-        volume = read_volume(place, series, lazy=True)
-        if isinstance(volume.array, LazyStack) and volume.array.nbytes <= _AT_ONCE:
-            volume = read_volume(place, series)
-        layers += layers_of(volume, place.name if series is None else volume.name)
+        folder = scan_dicom(place)
+        wanted: Sequence[int | None] = [series]
+        if folder is not None and series is None and choose is not None:
+            try:
+                folder.choose()
+            except SeveralSeriesError as error:
+                wanted = choose(place, error)
+        for index in wanted:
+            volume = read_volume(place, index) if folder is None else _read_now_or_lazily(folder, index)
+            layers += layers_of(volume, place.name if index is None else volume.name)
     return layers
 
 
+def _read_now_or_lazily(folder: DicomFolder, series: int | None) -> ImageVolume:
+    """Read a small series at once, a large one slice by slice as it is looked at.
+
+    At once, because only what has been decoded shows which slices at the ends are damaged, and these are left out.
+    """
+    from napari_sam2.io.api import read_series
+
+    volume = read_series(folder, series, lazy=True)
+    small = isinstance(volume.array, LazyStack) and volume.array.nbytes <= _AT_ONCE
+    return read_series(folder, series) if small else volume
+
+
 def labels_data(file: LabelFile, name: str) -> LayerData:
-    """The labels layer of a file: scale, units and axis names as its image has them, and the names of the labels."""
+    """Return the labels layer of a file: scale, units and axis names of its image, and the names of the labels."""
     options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": file.grid}, **_geometry(file.grid)}
     named = {0: "background", **{k: v for k, v in file.names.items() if v}}
     if len(named) > 1:
@@ -83,7 +115,7 @@ def _name(place: Path) -> str:
 
 
 def layers_of(volume: ImageVolume, name: str) -> list[LayerData]:
-    """The image layers of a volume: one, or one for each channel that is no colour."""
+    """Return the image layers of a volume: one, or one for each channel that is no colour."""
     if "c" in volume.axes and _is_colour(volume):
         return [layer_data(volume, name)]
     source = volume.source
@@ -105,7 +137,7 @@ def _with_levels(layer: LayerData, levels: list[Any]) -> LayerData:
 
 
 def layer_data(volume: ImageVolume, name: str) -> LayerData:
-    """The image layer of a volume: scale, units, axis names, and the window as contrast limits."""
+    """Return the image layer of a volume: scale, units, axis names, and the window as contrast limits."""
     colour = "c" in volume.axes and _is_colour(volume)
     if colour and volume.axes[-1] != "c":
         moved = np.moveaxis(volume.parts[()], volume.axes.index("c"), -1)
@@ -126,7 +158,7 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
 
 
 def _geometry(volume: ImageVolume) -> dict[str, Any]:
-    """Arguments of a layer without the channel axis."""
+    """Return the arguments of a layer without the channel axis."""
     axes = volume.label_axes
     return {
         "scale": tuple(volume.spacing_of(a) for a in axes),
@@ -140,7 +172,7 @@ def _is_colour(volume: ImageVolume) -> bool:
 
 
 def _any_frame(volume: ImageVolume) -> dict[str, Any]:
-    """Arguments that make frames along the first axes, which cost least to read, of a volume of any axes."""
+    """Return arguments that make frames along the first axes, which cost least to read, of a volume of any axes."""
     free = [a for a in volume.axes if a not in "cyx"]
     if len(free) < 2:
         return {"frame_axis": free[0]} if free else {}
@@ -154,7 +186,7 @@ def _unit(volume: ImageVolume, axis: str) -> str:
 
 
 def _zip_holds_dicom(path: Path) -> bool:
-    """Whether one of the first files of an archive is DICOM."""
+    """Tell whether one of the first files of an archive is DICOM."""
     try:
         with zipfile.ZipFile(path) as archive:
             for info in [i for i in archive.infolist() if not i.is_dir()][:LOOKED_AT]:

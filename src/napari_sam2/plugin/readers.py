@@ -1,18 +1,18 @@
-"""napari's reader with a window: which series to open, the slider's room, and work in the background."""
+"""Read files for napari in a window: which series to open, the slider's room, and work in the background."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.errors import SeveralSeriesError
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.layers.contrast import give_ranges_in
-from napari_sam2.layers.volume_layers import is_ours, places_of, read_layers
+from napari_sam2.layers.volume_layers import is_ours, read_layers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from napari_sam2.errors import SeveralSeriesError
     from napari_sam2.layers.volume_layers import LayerData
 
 
@@ -27,14 +27,7 @@ def read_and_ask(path: str | Sequence[str]) -> list[LayerData]:
     Without a window, as in a script, several series are an error that lists them. A large DICOM series shows
     its first slice at once, and the rest is decoded by a worker with a progress bar.
     """
-    layers: list[LayerData] = []
-    for place in places_of(path):
-        try:
-            layers += read_layers(str(place))
-        except SeveralSeriesError as error:
-            chosen = ask(place, error)
-            for index in chosen:
-                layers += read_layers(str(place), index)
+    layers = read_layers(path, choose=ask)
     make_room()
     for data, options, _ in layers:
         _tell(options)
@@ -45,7 +38,7 @@ def read_and_ask(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def ask(place: Path, error: SeveralSeriesError) -> list[int]:
-    """The indices of the series that the user chose, none if he cancelled; without a window, the error."""
+    """Return the indices of the series that the user chose, none if he cancelled; without a window, the error."""
     from qtpy.QtWidgets import QApplication
 
     if QApplication.instance() is None:

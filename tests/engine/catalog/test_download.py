@@ -333,7 +333,7 @@ import sys
 from napari_sam2.engine.catalog import registry
 registry.MODELS["toy"] = registry.ModelEntry(name="toy", title="Toy", filename="toy.safetensors", input_size=64,
     parameters=1, licence="MIT", source_repo="us/toy")
-from napari_sam2.cli.commands import main
+from napari_sam2.cli.main import main
 status = main(["download", "toy"])
 assert "torch" not in sys.modules and "napari" not in sys.modules
 sys.exit(status)

@@ -66,7 +66,7 @@ def enclosed(shape: tuple[int, int], closed: Sequence[Outline], xor: Sequence[Ou
 
 
 def _holes(outlines: Sequence[Outline]) -> dict[int, list[int]]:
-    """Index of each contour that is filled → the contours inside it that are holes."""
+    """Map the index of each contour that is filled to the contours inside it that are holes."""
     count = len(outlines)
     low = np.array([o.min(axis=0) for o in outlines]).reshape(count, 2)
     high = np.array([o.max(axis=0) for o in outlines]).reshape(count, 2)
@@ -88,7 +88,7 @@ def _holes(outlines: Sequence[Outline]) -> dict[int, list[int]]:
 
 
 def _inside(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Pixels with their centres inside one outline, by the even-odd rule (so a keyhole keeps its hole)."""
+    """Return the pixels with their centres inside one outline, by the even-odd rule (so a keyhole keeps its hole)."""
     start, end = outline, np.roll(outline, -1, axis=0)
     first = np.clip(np.ceil(np.minimum(start[:, 0], end[:, 0])), 0, shape[0]).astype(int)
     last = np.clip(np.ceil(np.maximum(start[:, 0], end[:, 0])), 0, shape[0]).astype(int)
@@ -103,7 +103,7 @@ def _inside(outline: Outline, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _contains(outer: Outline, inner: Outline) -> bool:
-    """Whether `inner` lies wholly inside `outer`; they may touch."""
+    """Tell whether `inner` lies wholly inside `outer`; they may touch."""
     from skimage.measure import points_in_poly
 
     points = _just_inside(inner)
@@ -112,7 +112,7 @@ def _contains(outer: Outline, inner: Outline) -> bool:
 
 
 def _just_inside(outline: Outline) -> Outline:
-    """Points along an outline, moved into it; those on the outline itself where it is too thin for that."""
+    """Return the points along an outline, moved into it; those on the outline itself where it is too thin for that."""
     from skimage.measure import points_in_poly
 
     along = np.roll(outline, -1, axis=0) - outline
@@ -130,7 +130,7 @@ def _just_inside(outline: Outline) -> Outline:
 
 
 def _distances(points: Outline, outline: Outline) -> NDArray[np.float64]:
-    """Distance of each point to the nearest edge of an outline."""
+    """Return the distance of each point to the nearest edge of an outline."""
     nearest = np.full(len(points), np.inf)
     for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
         along = end - start

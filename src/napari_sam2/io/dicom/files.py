@@ -18,7 +18,7 @@ _ROOM = 2**28
 
 
 def files_of(path: Path) -> tuple[Path, list[Path], list[tuple[str, str]]]:
-    """The files to look at.
+    """Return the files to look at.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def files_of(path: Path) -> tuple[Path, list[Path], list[tuple[str, str]]]:
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The files below a folder, and the name and the reason of each that cannot be opened."""
+    """Return the files below a folder, and the name and the reason of each that cannot be opened."""
     files: list[Path] = []
     others: list[tuple[str, str]] = []
 
@@ -71,7 +71,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[tuple[str, str]]]:
 
 
 def _referenced(path: Path) -> tuple[list[Path], list[tuple[str, str]]]:
-    """The image files that a DICOMDIR lists; nothing outside its folder."""
+    """Return the image files that a DICOMDIR lists; nothing outside its folder."""
     import pydicom
 
     try:

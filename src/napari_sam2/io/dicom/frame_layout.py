@@ -82,14 +82,14 @@ def laid_out(frames: list[Frame]) -> list[Frame]:
 
 
 def _detectors(frames: list[Frame]) -> list[Dataset | None]:
-    """The item of DetectorInformationSequence that a frame comes from."""
+    """Return the item of DetectorInformationSequence that a frame comes from."""
     items = items_of(frames[0].dataset, "DetectorInformationSequence")
     vector = _vector(frames[0].dataset, "DetectorVector", len(frames)) or [1.0] * len(frames)
     return [items[int(n) - 1] if 1 <= n <= len(items) else None for n in vector]
 
 
 def _position(frame: Frame, detector: Dataset | None) -> tuple[tuple[float, ...], tuple[float, ...], bool]:
-    """Position and orientation that a frame shares with others, made up where the last value is False."""
+    """Return the position and orientation that a frame shares with others, made up where the last value is False."""
     position, orientation = floats_of(frame, "ImagePositionPatient", 3), floats_of(frame, "ImageOrientationPatient", 6)
     if detector is not None:
         position = position or floats_of(detector, "ImagePositionPatient", 3)
@@ -120,7 +120,7 @@ class _Timing:
 
 
 def _timing(ds: Dataset, count: int) -> _Timing | None:
-    """The time between frames in seconds, as far as the header speaks of time."""
+    """Return the time between frames in seconds, as far as the header speaks of time."""
     vector = [float(v) for v in values_of(ds, "FrameTimeVector") if v not in (None, "")]
     steps = np.array(vector[1:count])
     frame_time, rate = number_of(ds, "FrameTime"), number_of(ds, "CineRate")
@@ -144,7 +144,7 @@ def _timing(ds: Dataset, count: int) -> _Timing | None:
 
 
 def _pointers(ds: Dataset) -> set[str]:
-    """Keywords of the elements that say what changes from frame to frame."""
+    """Return the keywords of the elements that say what changes from frame to frame."""
     from pydicom.datadict import keyword_for_tag
 
     return {keyword_for_tag(int(tag)) for tag in values_of(ds, "FrameIncrementPointer")}
@@ -162,7 +162,7 @@ def _film(frames: list[Frame], timing: _Timing) -> _Layout:
 
 
 def _plain(frames: list[Frame]) -> _Layout:
-    """Frames of a secondary capture, of a film, or of an enhanced object without positions."""
+    """Return the frames of a secondary capture, of a film, or of an enhanced object without positions."""
     ds, count = frames[0].dataset, len(frames)
     pointers = _pointers(ds)
     timing = None if pointers & _OF_PLACE and not pointers & _OF_TIME else _timing(ds, count)
@@ -191,7 +191,7 @@ def _plain(frames: list[Frame]) -> _Layout:
 
 
 def _step(first: Frame) -> tuple[float, tuple[str, ...]]:
-    """Signed mm from slice to slice along the normal, and what was assumed for it."""
+    """Return the signed mm from slice to slice along the normal, and what was assumed for it."""
     gap = number_of(first, "SpacingBetweenSlices")
     if gap:
         return gap, ()
@@ -204,7 +204,7 @@ def _step(first: Frame) -> tuple[float, tuple[str, ...]]:
 def _repeated(
     places: Sequence[float], times: Sequence[int] | None, timing: _Timing | None, notes: tuple[str, ...]
 ) -> _Layout:
-    """Frames at places; where places repeat, in time, or in an order of which nothing says that it is time."""
+    """Order frames at places; where places repeat, in time, or in an order of which nothing says that it is time."""
     if len(set(places)) == len(places):
         return _Layout(places=places, notes=notes)
     # The time between frames is that between slices here.
@@ -213,7 +213,7 @@ def _repeated(
 
 
 def _occurrences(keys: Sequence[Any]) -> list[int]:
-    """How often each key has come up so far, itself included."""
+    """Return how often each key has come up so far, itself included."""
     seen: dict[Any, int] = {}
     found = []
     for key in keys:
@@ -232,7 +232,7 @@ def _is_nuclear(ds: Dataset) -> bool:
 
 
 def _nuclear(frames: list[Frame]) -> _Layout:
-    """Frames as the vectors of a nuclear medicine image index them."""
+    """Return the frames as the vectors of a nuclear medicine image index them."""
     ds, count = frames[0].dataset, len(frames)
     kinds = [str(v).upper() for v in values_of(ds, "ImageType")]
     is_reconstructed = "RECON TOMO" in kinds or "RECON GATED TOMO" in kinds
@@ -269,7 +269,7 @@ def _nuclear(frames: list[Frame]) -> _Layout:
 
 
 def _parts(ds: Dataset, count: int, is_reconstructed: bool) -> list[str] | None:
-    """Energy window, detector and R-R interval of each frame, where they differ: images of their own."""
+    """Return the energy window, detector and R-R interval of each frame, where they differ: images of their own."""
     named = (
         ("EnergyWindowVector", "energy window"),
         ("DetectorVector", "detector"),
@@ -284,7 +284,7 @@ def _parts(ds: Dataset, count: int, is_reconstructed: bool) -> list[str] | None:
 
 
 def _nuclear_interval(ds: Dataset) -> float | None:
-    """Seconds between time slots or time slices, where they are all the same."""
+    """Return the seconds between time slots or time slices, where they are all the same."""
     gated = [i for g in items_of(ds, "GatedInformationSequence") for i in items_of(g, "DataInformationSequence")]
     steps = {number_of(i, "FrameTime") for i in gated}
     steps |= {
@@ -302,7 +302,7 @@ def _unknown(interval: float | None) -> tuple[str, ...]:
 
 
 def _pairs(phases: list[int] | None, slices: list[int] | None) -> list[int] | None:
-    """The order in time of frames in several phases of several time slices."""
+    """Return the order in time of frames in several phases of several time slices."""
     if phases is None:
         return slices
     # A phase without time slices of its own has its frames in the order of the file.
@@ -312,19 +312,19 @@ def _pairs(phases: list[int] | None, slices: list[int] | None) -> list[int] | No
 
 
 def _vector(ds: Dataset, keyword: str, count: int) -> list[float] | None:
-    """One value a frame."""
+    """Return one value a frame."""
     values = [float(v) for v in values_of(ds, keyword) if v not in (None, "")]
     return values if len(values) == count and np.isfinite(values).all() else None
 
 
 def _differing(ds: Dataset, keyword: str, count: int) -> list[int] | None:
-    """The index of each frame in an index vector, if it is not the same for all."""
+    """Return the index of each frame in an index vector, if it is not the same for all."""
     values = _vector(ds, keyword, count)
     return [int(v) for v in values] if values is not None and len(set(values)) > 1 else None
 
 
 def _ranks(values: Sequence[int | None]) -> list[int] | None:
-    """1 for the lowest of some numbers, and so on; None where one is missing or all are the same."""
+    """Return 1 for the lowest of some numbers, and so on; None where one is missing or all are the same."""
     known = [v for v in values if v is not None]
     if len(known) < len(values) or len(set(known)) < 2:
         return None

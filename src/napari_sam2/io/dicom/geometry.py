@@ -45,13 +45,13 @@ class StackPlan:
 
 
 def heights(slices: Sequence[SliceFacts]) -> NDArray[np.float64]:
-    """Distance in mm of each slice along the common normal (row direction × column direction)."""
+    """Return the distance in mm of each slice along the common normal (row direction × column direction)."""
     normal = _normal(slices[0])
     return np.array([np.dot(s.position, normal) for s in slices if s.position is not None])
 
 
 def same_height(sorted_heights: NDArray[np.float64]) -> list[list[int]]:
-    """Indices of sorted heights, grouped by position."""
+    """Return the indices of sorted heights, grouped by position."""
     steps = np.diff(sorted_heights)
     real = steps[steps > _SAME_POSITION_MM]
     limit = max(_SAME_POSITION_MM, _SAME_POSITION * float(np.median(real))) if real.size else _SAME_POSITION_MM
@@ -129,7 +129,7 @@ def _single(facts: SliceFacts) -> StackPlan:
 
 
 def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """The affine of an ordered stack, or NoVolumeError if its gaps are irregular."""
+    """Return the affine of an ordered stack; raise NoVolumeError if its gaps are irregular."""
     first = stack[0]
     rows, columns = first.pixel.steps
     notes = [] if first.pixel.spacing else ["the files have no pixel spacing; 1 pixel is taken for the unit"]

@@ -118,7 +118,7 @@ class SliceFacts:
 
 
 def read_facts(path: Path) -> list[SliceFacts]:
-    """The facts of each plane of one file, without its pixels.
+    """Return the facts of each plane of one file, without its pixels.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def _no_dicom(path: Path) -> SkipFile:
 
 
 def _pixel_keyword(ds: FileDataset, stream: BinaryIO) -> str:
-    """What the pixels of the file are called, empty where there are none."""
+    """Return what the pixels of the file are called, empty where there are none."""
     syntax = getattr(ds.file_meta, "TransferSyntaxUID", None)
     if syntax and syntax.is_transfer_syntax and syntax.is_deflated:
         return "PixelData"
@@ -209,7 +209,7 @@ def _refuse_no_picture(ds: FileDataset, class_name: str) -> None:
 
 
 def _pixel_bytes(ds: FileDataset) -> int:
-    """Bytes of the pixels once they are not compressed."""
+    """Return the bytes of the pixels once they are not compressed."""
     bits = int(ds.get("SamplesPerPixel") or 1) * int(ds.get("BitsAllocated") or 16)
     if text_of(ds, "PhotometricInterpretation") == "YBR_FULL_422":
         # Two pixels share their colours.
@@ -312,7 +312,7 @@ def _private_b_value(frame: Frame) -> str:
 
 
 def _plain(ds: Frame, keyword: str) -> str:
-    """A number as text, the same for 5, 5.0 and 5.00."""
+    """Return a number as text, the same for 5, 5.0 and 5.00."""
     value = number_of(ds, keyword)
     return "" if value is None else f"{value:g}"
 

@@ -30,7 +30,7 @@ def register() -> None:
 
 
 def is_available(_: str) -> bool:
-    """Whether imagecodecs can be imported; pydicom asks for each transfer syntax."""
+    """Tell whether imagecodecs can be imported; pydicom asks for each transfer syntax."""
     try:
         import imagecodecs  # noqa: F401
     except ImportError:

@@ -113,7 +113,7 @@ def read_dicom_names(path: Path) -> dict[int, str]:
 
 
 def _no_labels(path: Path, ds: Dataset) -> ReadError:
-    """The error for a DICOM file that is neither a segmentation nor a structure set."""
+    """Return the error for a DICOM file that is neither a segmentation nor a structure set."""
     kind = str(ds.get("Modality") or "unknown modality")
     if "Rows" in ds:
         return ReadError(
@@ -160,7 +160,7 @@ def _referenced_segment(ds: Dataset, number: int) -> int:
 
 
 def _label_values(ds: Dataset) -> dict[int, int]:
-    """Segment number → label; ours carry the label in their description."""
+    """Map segment numbers to labels; our segments carry the label in their description."""
     values = {}
     for segment in ds.get("SegmentSequence", []):
         number = int(segment.SegmentNumber)
@@ -173,7 +173,7 @@ def _label_values(ds: Dataset) -> dict[int, int]:
 def _indices(
     path: Path, frame: Frame, mask: NDArray[np.bool_], volume: ImageVolume, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.intp], ...]:
-    """Indices (z, y, x) in the volume of the voxels of one frame."""
+    """Return the indices (z, y, x) in the volume of the voxels of one frame."""
     for keyword in ("ImageOrientationPatient", "ImagePositionPatient", "PixelSpacing"):
         if frame.get(keyword) is None:
             raise ReadError(
@@ -202,7 +202,7 @@ def _indices(
 
 
 def _references(ds: Dataset) -> set[str]:
-    """Frames of reference of the structures of an RT-STRUCT."""
+    """Return the frames of reference of the structures of an RT-STRUCT."""
     return {str(r.get("ReferencedFrameOfReferenceUID") or "") for r in ds.get("StructureSetROISequence") or []}
 
 

@@ -101,7 +101,7 @@ class LazyStack:
                 yield self.decoded, len(self._slices)
 
     def _of_planes(self, index: Any) -> tuple[Any, ...]:
-        """The part of an index that chooses planes."""
+        """Return the part of an index that chooses planes."""
         parts = list(index) if isinstance(index, tuple) else [index]
         if any(p is None or (isinstance(p, np.ndarray | list) and np.ndim(p) > 1) for p in parts):
             return ()

@@ -71,7 +71,7 @@ class Frame:
         return keyword in self.own or keyword in self.dataset
 
     def get(self, keyword: str, default: Any = None) -> Any:
-        """The value of an element in this frame."""
+        """Return the value of an element in this frame."""
         return self.own[keyword] if keyword in self.own else self.dataset.get(keyword, default)
 
 
@@ -80,12 +80,12 @@ class MosaicError(Exception):
 
 
 def frame_count(ds: Dataset) -> int:
-    """Number of frames of a file; 1 for a plain one."""
+    """Return the number of frames of a file; 1 for a plain one."""
     return max(1, int(ds.get("NumberOfFrames", 1) or 1))
 
 
 def frames_of(ds: Dataset, lay_out: bool = True) -> Iterator[Frame]:
-    """Every plane of a file.
+    """Yield every plane of a file.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def frames_of(ds: Dataset, lay_out: bool = True) -> Iterator[Frame]:
 
 
 def is_mosaic(ds: Dataset) -> bool:
-    """Whether many slices lie side by side on one sheet, as Siemens writes functional series."""
+    """Tell whether many slices lie side by side on one sheet, as Siemens writes functional series."""
     kinds = ds.get("ImageType") or []
     return "MOSAIC" in [str(k).upper() for k in ([kinds] if isinstance(kinds, str) else kinds)]
 
@@ -130,7 +130,7 @@ def _functional(ds: Dataset, lay_out: bool) -> Iterator[Frame]:
 
 
 def _macros(groups: Any, number: int) -> dict[str, Any]:
-    """The elements of all functional groups of one item, flat; each group is a sequence of one item."""
+    """Return the elements of all functional groups of one item, flat; each group is a sequence of one item."""
     found: dict[str, Any] = {}
     if groups is None or number >= len(groups):
         return found
@@ -144,7 +144,7 @@ def _macros(groups: Any, number: int) -> dict[str, Any]:
 
 
 def _tiles(ds: Dataset) -> Iterator[Frame]:
-    """The slices of a Siemens mosaic; the file's position is the corner of a sheet-sized slice, not of a tile."""
+    """Yield the slices of a Siemens mosaic; the file's position is the corner of a sheet-sized slice, not of a tile."""
     if _TILES not in ds:
         raise MosaicError("it is a Siemens mosaic whose private elements (number of slices, normal) were removed")
     count = int(ds[_TILES].value)
@@ -167,7 +167,7 @@ def _tiles(ds: Dataset) -> Iterator[Frame]:
 
 
 def _normal(ds: Dataset, right: NDArray[np.float64], down: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Direction in which the tiles follow each other: Siemens' own normal, which may be the other way round."""
+    """Return the direction in which the tiles follow each other: Siemens' own normal, which may be reversed."""
     from nibabel.nicom import csareader
 
     try:

@@ -48,7 +48,7 @@ def quiet() -> Iterator[None]:
 
 
 def looks_like_dicom(path: Path) -> bool:
-    """Whether the file has the DICOM prefix, or starts like a data set that lost it."""
+    """Tell whether the file has the DICOM prefix, or starts like a data set that lost it."""
     try:
         with path.open("rb") as stream:
             head = stream.read(132)
@@ -84,14 +84,14 @@ def refuse_bomb(path: Path) -> None:
 
 
 def damage() -> tuple[type[Exception], ...]:
-    """What pydicom raises on damaged files."""
+    """Return what pydicom raises on damaged files."""
     from pydicom.errors import BytesLengthException, InvalidDicomError
 
     return (*_DAMAGE, InvalidDicomError, BytesLengthException)
 
 
 def first_line(error: BaseException) -> str:
-    """An exception's text in one line, without the details that follow, or its type."""
+    """Return an exception's text in one line, without the details that follow, or its type."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if not lines:
         return type(error).__name__

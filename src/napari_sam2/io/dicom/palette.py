@@ -45,7 +45,7 @@ def _well_known(stored: NDArray[Any], uid: str) -> NDArray[np.uint8]:
 
 
 def _table(ds: Dataset, colour: str) -> tuple[NDArray[np.int64], int] | None:
-    """Entries of one colour, and the stored value of the first."""
+    """Return the entries of one colour, and the stored value of the first."""
     descriptor = ds.get(f"{colour}PaletteColorLookupTableDescriptor")
     plain = ds.get(f"{colour}PaletteColorLookupTableData")
     segmented = ds.get(f"Segmented{colour}PaletteColorLookupTableData")
@@ -70,7 +70,7 @@ def _numbers(data: Any, order: str, size: int) -> NDArray[np.int64]:
 
 
 def _expanded(data: NDArray[np.int64], size: int) -> list[int]:
-    """Entries of a segmented table of `size` bytes a number: runs of values, straight lines, segments told again."""
+    """Expand a segmented table of `size` bytes a number: runs of values, straight lines, repeated segments."""
     entries: list[int] = []
     starts: list[int] = []
     position = 0

@@ -56,7 +56,7 @@ def _pair(frame: Frame, keyword: str) -> tuple[float, float] | None:
 
 
 def _ultrasound(ds: Dataset) -> tuple[float, float] | None:
-    """Millimetres between rows and columns of an ultrasound picture, where its tissue regions agree in them."""
+    """Return millimetres between rows and columns of an ultrasound picture, where its tissue regions agree in them."""
     # 3 is the centimetre, 1 a picture of tissue (others are curves of motion or flow).
     tissue = [
         r

@@ -111,7 +111,7 @@ def register_decoders() -> None:
 
 
 def undecodable(error: BaseException) -> UndecodableError:
-    """What an exception says about a file's pixels, and what helps against it."""
+    """Return what an exception says about a file's pixels, and what helps against it."""
     if isinstance(error, FileNotFoundError):
         return UndecodableError("it is no longer there", "Put it back to where it was opened.", concerns_file=False)
     if isinstance(error, MemoryError):

@@ -177,7 +177,7 @@ def stored_pixels(header: Frame | Any, is_float: bool = False, is_native: bool =
 
 
 def missing_elements(ds: Dataset) -> tuple[str, ...]:
-    """Elements without which pixels cannot be decoded, which a header lacks, and which can be assumed."""
+    """Return the elements without which pixels cannot be decoded, which a header lacks, and which can be assumed."""
     needed = ["SamplesPerPixel", "PhotometricInterpretation", "BitsStored"]
     needed += ["PlanarConfiguration"] if int(ds.get("SamplesPerPixel") or 1) == 3 else []
     needed += ["PixelRepresentation"]
@@ -185,7 +185,7 @@ def missing_elements(ds: Dataset) -> tuple[str, ...]:
 
 
 def assumed(ds: Dataset, missing: Sequence[str]) -> dict[str, Any]:
-    """What is taken for missing elements."""
+    """Return what is taken for missing elements."""
     values = {
         "SamplesPerPixel": 1,
         "PhotometricInterpretation": "RGB" if ds.get("SamplesPerPixel") == 3 else "MONOCHROME2",
@@ -197,7 +197,7 @@ def assumed(ds: Dataset, missing: Sequence[str]) -> dict[str, Any]:
 
 
 def _padding(header: Frame | Any, bits: int, signed: bool) -> tuple[float | None, tuple[float, float] | None]:
-    """The stored value outside the field of view, and the range of such values where there are several."""
+    """Return the stored value outside the field of view, and the range of such values where there are several."""
     value = header.get("FloatPixelPaddingValue" if bits == 0 else "PixelPaddingValue")
     limit = header.get("FloatPixelPaddingRangeLimit" if bits == 0 else "PixelPaddingRangeLimit")
     if value in (None, ""):
@@ -207,12 +207,12 @@ def _padding(header: Frame | Any, bits: int, signed: bool) -> tuple[float | None
 
 
 def _wrapped(value: float, bits: int, signed: bool) -> float:
-    """A padding value in the representation of the pixels; many files write -2000 as 63536."""
+    """Return a padding value in the representation of the pixels; many files write -2000 as 63536."""
     return value - 2**16 if signed and 0 < bits <= 16 and value >= 2**15 else value
 
 
 def _overlays(header: Frame | Any) -> list[int]:
-    """Groups of the header's overlays."""
+    """Return the groups of the header's overlays."""
     dataset: Any = getattr(header, "dataset", header)
     groups = range(0x6000, 0x6020, 2)
     return [g for g in groups if (g, 0x3000) in dataset or (g, 0x0102) in dataset or (g, 0x0010) in dataset]

@@ -125,7 +125,7 @@ def _names(ds: Dataset) -> dict[int, str]:
 
 
 def _others(ds: Dataset, volume: ImageVolume) -> set[int]:
-    """ROI numbers of the structures that belong to another frame of reference than the volume."""
+    """Return the ROI numbers of the structures that belong to another frame of reference than the volume."""
     ours = volume.source.header.get("frame_of_reference_uid", "") if volume.source is not None else ""
     theirs = {
         int(r.ROINumber): str(r.get("ReferencedFrameOfReferenceUID") or "")
@@ -135,7 +135,7 @@ def _others(ds: Dataset, volume: ImageVolume) -> set[int]:
 
 
 def _contours(ds: Dataset) -> Iterator[tuple[int, int, Dataset]]:
-    """ROI number, number from 1 within the structure, and data of each contour."""
+    """Yield the ROI number, number from 1 within the structure, and data of each contour."""
     counts: dict[int, int] = defaultdict(int)
     for item in ds.get("ROIContourSequence") or []:
         roi = int(item.ReferencedROINumber)

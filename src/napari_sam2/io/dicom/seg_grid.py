@@ -22,7 +22,7 @@ _OFF_GRID = 0.1
 
 
 def is_seg(path: Path) -> bool:
-    """Whether a DICOM file is a segmentation object."""
+    """Tell whether a DICOM file is a segmentation object."""
     import pydicom
 
     try:
@@ -73,7 +73,7 @@ def seg_grid(path: Path) -> ImageVolume:
 def _slices(
     path: Path, frames: list[Frame], places: NDArray[np.float64], normal: NDArray[np.float64]
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The slice of each frame, counted from the lowest, and the way from one slice to the next in mm.
+    """Return the slice of each frame, counted from the lowest, and the way from one slice to the next in mm.
 
     Their distance is what the file says, else the smallest of two frames, else the thickness.
     """
@@ -90,7 +90,7 @@ def _slices(
 
 
 def _of_images(ds: Dataset, frames: list[Frame], index: NDArray[np.intp], notes: list[str]) -> tuple[int, int]:
-    """How many slices of the images lie below the lowest frame, and how many they are."""
+    """Return how many slices of the images lie below the lowest frame, and how many they are."""
     series = ds.get("ReferencedSeriesSequence") or []
     listed = [str(i.ReferencedSOPInstanceUID) for s in series for i in s.get("ReferencedInstanceSequence", [])]
     order = {uid: n for n, uid in enumerate(listed)}

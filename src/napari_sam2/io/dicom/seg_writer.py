@@ -104,7 +104,7 @@ def _not_written(path: Path, error: Exception) -> WriteError:
 
 
 def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.intp]]:
-    """The headers of the source images, and the volume's slice for each frame of theirs."""
+    """Return the headers of the source images, and the volume's slice for each frame of theirs."""
     import pydicom
 
     source = volume.source
@@ -159,7 +159,7 @@ def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.int
 
 
 def _has_positions(dataset: Any) -> bool:
-    """Whether a file of many frames gives each of them a position."""
+    """Tell whether a file of many frames gives each of them a position."""
     groups = dataset.get("PerFrameFunctionalGroupsSequence") or []
     return bool(groups) and all("PlanePositionSequence" in group for group in groups)
 
@@ -174,7 +174,7 @@ def _share(dataset: Any) -> None:
 
 
 def _numbered(planes: NDArray[Any], present: list[int]) -> NDArray[Any]:
-    """Labels → segment numbers, which are 1, 2, 3 and so on."""
+    """Map labels to segment numbers, which are 1, 2, 3 and so on."""
     numbers = np.searchsorted(present, planes) + 1
     return np.where(planes > 0, numbers, 0).astype(np.uint8 if len(present) < 2**8 else np.uint16)
 

@@ -7,7 +7,7 @@ Nothing is guessed: a stack with a gap or doubled slices is refused with the rea
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -29,24 +29,71 @@ if TYPE_CHECKING:
 
     from napari_sam2.io.dicom.header import SliceFacts
 
-__all__ = ["SeriesInfo", "list_dicom_series", "read_dicom", "thumbnail"]
+__all__ = ["DicomFolder", "SeriesInfo", "list_dicom_series", "read_dicom", "thumbnail"]
 
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class DicomFolder:
+    """What the headers of a folder say, read once; series are read from it as often as needed.
+
+    Parameters
+    ----------
+    path
+        A folder (with its subfolders), a zip archive, a DICOMDIR or one file.
+    series
+        The image series, in a stable order.
+    skipped
+        Name and reason of each file that is no slice of one.
+    """
+
+    path: Path
+    series: tuple[SeriesInfo, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def scan(cls, path: Path) -> DicomFolder:
+        """Read the headers.
+
+        Raises
+        ------
+        ReadError
+            If there is no DICOM image; the text says what there is instead.
+        """
+        found, skipped = scan(path)
+        return cls(path, tuple(found), tuple(skipped))
+
+    def choose(self, series: str | int | None = None) -> SeriesInfo:
+        """Return the series of a UID or an index; without one, the only series.
+
+        Raises
+        ------
+        SeveralSeriesError
+            If there are several and none was chosen.
+        ReadError
+            If it holds no such series.
+        """
+        return choose(self.path, list(self.series), series)
+
+    def read(self, series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
+        """Read one series as a volume; see `read_dicom`."""
+        return _read(self, self.choose(series), lazy)
+
+
 def list_dicom_series(path: Path) -> list[SeriesInfo]:
-    """The image series of a folder with its subfolders, or of one file.
+    """Return the image series of a folder with its subfolders, or of one file.
 
     Raises
     ------
     ReadError
         If there is no DICOM image; the text says what there is instead.
     """
-    return scan(path)[0]
+    return list(DicomFolder.scan(path).series)
 
 
 def thumbnail(series: SeriesInfo, side: int = 64) -> NDArray[np.uint8] | None:
-    """A small picture of a series' middle plane.
+    """Return a small picture of a series' middle plane.
 
     Parameters
     ----------
@@ -101,8 +148,12 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
     ReadError
         If the series is no regular volume, or cannot be decoded.
     """
-    found, skipped = scan(path)
-    chosen = choose(path, found, series)
+    return DicomFolder.scan(path).read(series, lazy=lazy)
+
+
+def _read(folder: DicomFolder, chosen: SeriesInfo, lazy: bool) -> ImageVolume:
+    """Read a series; damaged slices at its ends are left out, lazily those that their header shows to be damaged."""
+    path, skipped = folder.path, list(folder.skipped)
     slices = list(chosen.slices)
     plan = _plan(path, slices, skipped)
     # The same type lazily and not, so that an image is the same however it was opened.
@@ -136,7 +187,7 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
 
 
 def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], dict[Path, UndecodableError]]:
-    """The planes of all files, and the reason for each file that is damaged."""
+    """Decode the planes of all files; return them, and the reason for each file that is damaged."""
     decoded: dict[SliceFacts, NDArray[Any]] = {}
     damaged: dict[Path, UndecodableError] = {}
     for file, group in groupby(sorted(slices, key=lambda s: (str(s.path), s.frame)), key=lambda s: s.path):
@@ -155,12 +206,12 @@ def _plane_shape(facts: SliceFacts) -> tuple[int, ...]:
 
 
 def _axes(shape: tuple[int, ...], facts: SliceFacts) -> str:
-    """Letters of ``(T, Z, Y, X[, C])`` without a time or a depth of one."""
+    """Return the letters of ``(T, Z, Y, X[, C])`` without a time or a depth of one."""
     return ("t" if shape[0] > 1 else "") + ("z" if shape[1] > 1 else "") + "yx" + ("c" if facts.is_colour else "")
 
 
 def _common_type(slices: list[SliceFacts]) -> np.dtype[Any] | None:
-    """The type that holds what the headers allow; None where only decoding tells."""
+    """Return the type that holds what the headers allow; None where only decoding tells."""
     types = {s.stored.dtype for s in slices}
     if None in types:
         return None
@@ -228,7 +279,7 @@ def _mirrored(facts: SliceFacts, value: float | None) -> float | None:
 
 
 def _header(ordered: list[SliceFacts]) -> dict[str, Any]:
-    """What a DICOM writer needs besides the files themselves; nothing here names the patient."""
+    """Return what a DICOM writer needs besides the files themselves; nothing here names the patient."""
     first = ordered[0]
     return {
         "modality": first.modality,

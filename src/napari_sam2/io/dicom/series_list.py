@@ -193,7 +193,7 @@ def _info(index: int, group: list[SliceFacts], kind: str) -> SeriesInfo:
 
 
 def _plane(facts: SliceFacts) -> str:
-    """The anatomical plane of a slice, by its normal in the patient."""
+    """Return the anatomical plane of a slice, by its normal in the patient."""
     if facts.orientation is None or not facts.is_placed:
         return ""
     normal = np.abs(np.cross(facts.orientation[:3], facts.orientation[3:]))

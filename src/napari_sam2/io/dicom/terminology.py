@@ -49,7 +49,7 @@ class SegmentCode:
         return f"{self.meaning}, {self.side[1].lower()}" if self.side else self.meaning
 
     def on(self, side: str) -> SegmentCode:
-        """The same on one side, ``"left"`` or ``"right"``."""
+        """Return the same on one side, ``"left"`` or ``"right"``."""
         return SegmentCode(self.value, self.meaning, self.category, self.words, self.paired, _SIDES[side])
 
 
@@ -256,7 +256,7 @@ def search_codes(text: str, limit: int = 20) -> list[SegmentCode]:
 
 
 def code_for(name: str) -> SegmentCode | None:
-    """The code whose meaning or other name is exactly `name`, or None.
+    """Return the code whose meaning or other name is exactly `name`, or None.
 
     Examples
     --------

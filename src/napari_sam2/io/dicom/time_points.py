@@ -68,7 +68,7 @@ def time_points(groups: list[list[SliceFacts]]) -> tuple[list[list[SliceFacts]],
 
 
 def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
-    """What orders the pictures of one position, None where nothing does, and whether that is time."""
+    """Return what orders the pictures of one position, None where nothing does, and whether that is time."""
     every = [s for g in groups for s in g]
     for ranks in (
         {s: s.temporal_position for s in every},
@@ -95,6 +95,6 @@ def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
 
 
 def _tell_apart(ranks: Ranks, groups: list[list[SliceFacts]]) -> bool:
-    """Whether each picture has a rank, and no two at one position have the same."""
+    """Tell whether each picture has a rank, and no two at one position have the same."""
     values = [[ranks[s] for s in g] for g in groups]
     return all(None not in v and len(set(v)) == len(v) for v in values)

@@ -41,7 +41,7 @@ def acquired(header: Frame) -> Moment | None:
 
 
 def in_order(moments: Sequence[Moment | None]) -> list[float] | None:
-    """Return seconds that can be compared with each other; None where one is missing or only some have a date.
+    """Return the seconds that can be compared with each other; None where one is missing or only some have a date.
 
     Times without a date that are more than half a day apart are taken to span one midnight.
     """
@@ -79,7 +79,7 @@ def _days(text: str) -> int | None:
 
 
 def _offset(zone: str) -> float:
-    """Seconds by which a time zone (``+0100``) is before UTC."""
+    """Return the seconds by which a time zone (``+0100``) is before UTC."""
     found = _ZONE.search(zone)
     if found is None:
         return 0.0

@@ -68,7 +68,7 @@ def _imagej(about: Mapping[str, Any], page: PageFacts, axes: str, notes: list[st
 
 
 def _micromanager(about: Mapping[str, Any]) -> Steps:
-    """The summary that Micro-Manager puts into its files."""
+    """Return the summary that Micro-Manager puts into its files."""
     summary = about.get("Summary") or {}
     pixel, depth = step_of(summary.get("PixelSize_um")), step_of(summary.get("z-step_um"))
     interval = step_of(summary.get("Interval_ms"))
@@ -77,7 +77,7 @@ def _micromanager(about: Mapping[str, Any]) -> Steps:
 
 
 def _resolution(page: PageFacts, notes: list[str]) -> tuple[dict[str, float], str | None]:
-    """The steps of a plain TIFF: pixels per inch or centimetre, or the shape of a pixel alone."""
+    """Return the steps of a plain TIFF: pixels per inch or centimetre, or the shape of a pixel alone."""
     plane = _steps_in_plane(page)
     unit = _RESOLUTION_UNITS.get(page.resolution_unit)
     if plane is None or (unit is None and plane[0] == plane[1]):
@@ -95,7 +95,7 @@ def _resolution(page: PageFacts, notes: list[str]) -> tuple[dict[str, float], st
 
 
 def _steps_in_plane(page: PageFacts) -> tuple[float, float] | None:
-    """Steps along x and y in units of the resolution; None where the file has no resolution."""
+    """Return the steps along x and y in units of the resolution; None where the file has no resolution."""
     if page.resolution is None:
         return None
     x, y = (step_of(r) for r in page.resolution)

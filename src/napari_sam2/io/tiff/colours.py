@@ -72,7 +72,7 @@ def meant_values(path: Path, stored: StoredTiff) -> tuple[NDArray[Any], str, lis
 
 
 def _axis_of_samples(array: NDArray[Any], letters: str, page: PageFacts) -> int | None:
-    """The axis of the values of a pixel; metadata may call it channel."""
+    """Return the axis of the values of a pixel; metadata may call it channel."""
     if "S" in letters:
         return letters.index("S")
     place = len(letters) - (3 if page.planar else 1)
@@ -96,7 +96,7 @@ def _without_alpha(array: NDArray[Any], axis: int, page: PageFacts, notes: list[
 
 
 def _mirrored(array: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Every value on the other side of the middle of its type; of a float, of the middle of the picture."""
+    """Return every value on the other side of the middle of its type; of a float, of the middle of the picture."""
     if array.dtype.kind == "u":
         highest = array.dtype.type(min(2**bits, 2 ** (8 * array.dtype.itemsize)) - 1)
         return np.asarray(highest - array)
@@ -107,7 +107,7 @@ def _mirrored(array: NDArray[Any], bits: int) -> NDArray[Any]:
 
 
 def _looked_up(array: NDArray[Any], letters: str, page: PageFacts, notes: list[str]) -> tuple[NDArray[Any], str]:
-    """The colours of a palette, eight bits each; one grey value where every colour of it is grey."""
+    """Return the colours of a palette, eight bits each; one grey value where every colour of it is grey."""
     if not page.coloured_by or "S" in letters or array.dtype.kind not in "uib":
         notes.append("the file has no usable colour table; the numbers of its colours are shown")
         return array, letters
@@ -188,7 +188,7 @@ def _in_type(values: NDArray[np.float64], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:
-    """Rationals of a tag as numbers; None where it is absent or makes no sense."""
+    """Return the rationals of a tag as numbers; None where it is absent or makes no sense."""
     if value is None or len(value) != 2 * count:
         return None
     pairs = np.array(value, dtype=float).reshape(count, 2)

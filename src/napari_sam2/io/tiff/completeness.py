@@ -70,7 +70,7 @@ def check_kind(path: Path, tiff: Any, series: Any, ome: OmeImage | None, notes: 
 
 
 def check_pages(path: Path, series: Any, ome: OmeImage | None, notes: list[str]) -> tuple[Path, ...]:
-    """The files that an image lies in; an error where one of its planes, or a part of it, is in none of them."""
+    """Return the files of an image; raise a ReadError where a plane of it, or a part of one, is in none of them."""
     size = series.keyframe.parent.filehandle.size
     if series.dataoffset is not None:
         if series.dataoffset + series.nbytes > size:

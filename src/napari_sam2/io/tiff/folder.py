@@ -93,7 +93,7 @@ def read_tiff_folder(folder: Path) -> ImageVolume:
 
 
 def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _Row:
-    """The numbers by which the files are in order, and what they count."""
+    """Return the numbers by which the files are in order, and what they count."""
     parts = [re.split(r"(\d+)", p.stem) for p in files]
     for path, part in zip(files, parts, strict=True):
         if [w.lower() for w in part[::2]] != [w.lower() for w in parts[0][::2]]:
@@ -114,7 +114,7 @@ def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _
 
 
 def _complete(row: _Row) -> list[tuple[int, ...]]:
-    """The numbers of all files in order, or an error that names the first that is missing."""
+    """Return the numbers of all files in order; raise a ReadError that names the first that is missing."""
     ranges: list[Any] = []
     for place, letter in enumerate(row.axes):
         numbers = sorted({key[place] for key in row.files})
@@ -146,7 +146,7 @@ def _missing(row: _Row, key: tuple[int, ...] | None) -> ReadError:
 
 
 def _renumbered(name: str, old: int, new: int) -> str:
-    """A file name with another number, of as many digits."""
+    """Return a file name with another number, of as many digits."""
     found = re.search(rf"(?<!\d)0*{old}(?!\d)", name)
     return name if found is None else name[: found.start()] + str(new).zfill(len(found[0])) + name[found.end() :]
 

@@ -145,7 +145,7 @@ def first_file_of(companion: Path) -> Path:
 
 
 def _metadata_of(path: Path, name: str) -> Element:
-    """The OME-XML of the file that an incomplete one refers to: XML alone, or another TIFF."""
+    """Return the OME-XML of the file that an incomplete one refers to: XML alone, or another TIFF."""
     found = _beside(path, name)
     if found is None:
         raise ReadError(
@@ -172,7 +172,7 @@ def _parsed(path: Path, place: Path) -> Element:
 
 
 def _has_planes_in(image: Element, name: str, own: str) -> bool:
-    """Whether an image has planes in a file; one that names no files has all of them in the opened one."""
+    """Tell whether an image has planes in a file; one that names no files has all of them in the opened one."""
     uuids = [e for e in image.iter() if _tag(e) == "UUID"]
     mine = (own, None) if own else (None,)
     return not uuids or any(
@@ -207,7 +207,7 @@ def _placed(path: Path, pixels: Element, own: str, is_part: bool) -> tuple[str, 
 
 
 def _beside(path: Path, name: str) -> str | None:
-    """The name, under a file's folder, of another file that it refers to; None where it is not there.
+    """Return the name, under a file's folder, of another file that it refers to; None where it is not there.
 
     A set that was moved may still have the folders of its old place in its names.
     """

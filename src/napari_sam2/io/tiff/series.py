@@ -163,7 +163,7 @@ def _first_image(path: Path, tiff: Any, complaints: list[str]) -> StoredTiff:
 
 
 def _opened(path: Path) -> Any:
-    """A file of tifffile's, whose OME-XML can be replaced by `prepared`."""
+    """Return a file of tifffile's, whose OME-XML can be replaced by `prepared`."""
     import tifffile
 
     class Opened(tifffile.TiffFile):  # type: ignore[misc]
@@ -177,7 +177,7 @@ def _opened(path: Path) -> Any:
 
 
 def _chosen(tiff: Any, notes: list[str]) -> Any:
-    """The first series that is no small copy of another one; of a set by positions, the position of this file."""
+    """Return the first series that is no small copy of another; of a set by positions, the position of this file."""
     whole = [s for s in tiff.series if not s.keyframe.is_reduced] or list(tiff.series)
     if not whole:
         raise ReadError(f"{tiff.filehandle.path} holds no image.\nIs the file whole?")
@@ -212,7 +212,7 @@ def _own_position(tiff: Any, series: Any, notes: list[str]) -> Any:
 
 
 def _as_pages(path: Path, array: NDArray[Any], series: Any, notes: list[str]) -> tuple[NDArray[Any], str]:
-    """The pages, one after the other, where there are more of them than the description says."""
+    """Return the pages, one after the other, where there are more of them than the description says."""
     page = series.keyframe
     if array.size < int(np.prod(series.shape)):
         raise incomplete(path, array.size // page.size, int(np.prod(series.shape)) // page.size)

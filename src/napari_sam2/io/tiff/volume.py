@@ -128,7 +128,7 @@ def _with_names(axes: str, shape: tuple[int, ...], notes: list[str]) -> str:
 
 
 def _one_channel_axis(array: NDArray[Any], axes: str, notes: list[str]) -> tuple[NDArray[Any], str]:
-    """Channels of several values per pixel as one axis of channels, in the place of the channels."""
+    """Return channels of several values per pixel as one axis of channels, in the place of the channels."""
     place = axes.index("c")
     array = np.moveaxis(array, axes.index("s"), place + (axes.index("s") > place))
     rest = axes.replace("s", "")
