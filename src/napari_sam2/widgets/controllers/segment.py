@@ -15,6 +15,7 @@ from napari_sam2.interaction.loaded_model import PredictorShelf
 from napari_sam2.layers.labels import set_object_colors
 from napari_sam2.layers.prompts import changed_prompts
 from napari_sam2.session.storage.locations import Recent
+from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import GreyWindow
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.image_selection import Choices
@@ -80,7 +81,6 @@ class SegmentController(QObject):
         self._closed = False
         self._stopped: set[int] = set()
         self._chosen_for: Workspace | None = None
-        self._last_words = ""
         self._busy_with = ""
         self._markers = QTimer(self)
         self._markers.setSingleShot(True)
@@ -110,13 +110,14 @@ class SegmentController(QObject):
             self.flush,
         )
         self.tools = Tools(self.choices, panels.prompt, self.keys, self._current_labels, self)
-        self.window = GreyWindow(self)
-        self.editing = Editing(self)
-        self.objects = Objects(self, panels.objects)
-        self.review = Review(self, panels.review)
-        self.files = SessionFiles(self, panels.session, recent, self.autosave)
-        self.foresight = Foresight(self)
-        self.models = Models(self, panels.source.model, panels.advanced)
+        self.context = ControllerContext(self.choices, self.tools, self.runs, self.queue, self)
+        self.window = GreyWindow(self.context)
+        self.editing = Editing(self.context)
+        self.objects = Objects(self.context, self.tools, panels.objects)
+        self.review = Review(self.context, panels.review)
+        self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
+        self.foresight = Foresight(self.context, panels.run, panels.advanced)
+        self.models = Models(self.context, panels.source.model, panels.advanced)
         self._connect()
         self._flushing = False
         self.keys.bind([viewer])
@@ -126,7 +127,15 @@ class SegmentController(QObject):
             self.files.look_around()
 
     def _connect(self) -> None:
-        panels, choices = self.panels, self.choices
+        panels, choices, context = self.panels, self.choices, self.context
+        context.changed.connect(self.refresh)
+        context.flush_wanted.connect(self.flush)
+        context.failed.connect(self.report)
+        context.updated.connect(self.apply)
+        self.objects.visibility_changed.connect(self.color)
+        self.files.opened.connect(self.models.show)
+        self.models.pause_wanted.connect(self.foresight.pause)
+        self.models.model_changed.connect(self.answer_waiting_marks)
         choices.about_to_change.connect(self.flush)
         choices.changed.connect(self._on_choice)
         choices.markers_changed.connect(self._markers.start)
@@ -174,9 +183,9 @@ class SegmentController(QObject):
         self.answer_waiting_marks()
         if bad_box:
             word = frame_word(handle.grid.frame_axis)
-            self.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
+            self.context.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
         elif bad_point:
-            self.say("A point has to lie inside the image; it was taken away.")
+            self.context.say("A point has to lie inside the image; it was taken away.")
         else:
             self.refresh()
 
@@ -186,10 +195,10 @@ class SegmentController(QObject):
         if handle is None or not handle.waits:
             return
         if self.models.why_not:
-            self.say(f"Marks are kept, but {self.models.why_not}")
+            self.context.say(f"Marks are kept, but {self.models.why_not}")
             return
         preview, noted = self.panels.prompt.preview_box.isChecked(), handle.noted
-        self.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(handle)))
+        self.context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(handle)))
 
     def _computing(self) -> str:
         shelf = self.choices.shelf
@@ -222,7 +231,7 @@ class SegmentController(QObject):
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
         frame = self.choices.shown_frame()
-        self.submit(lambda h: h.answer(frame), self._computing())
+        self.context.submit(lambda h: h.answer(frame), self._computing())
 
     def step(self, back: bool) -> None:
         """Undo or redo the last step, mark and mask together."""
@@ -233,7 +242,7 @@ class SegmentController(QObject):
         handle = self.choices.handle
         if handle is None or (handle.session is None and not self.queue.busy):
             return
-        self.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
+        self.context.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
 
     def take_labels(self, wish: LabelsWish) -> None:
         """Take objects of another labels layer as masks to start from."""
@@ -244,7 +253,7 @@ class SegmentController(QObject):
         frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
         objects = [int(wish.layer.selected_label)] if wish.only_selected else None
         data = wish.layer.data
-        self.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
+        self.context.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
 
     def labels_to_take(self) -> list[tuple[str, Labels]]:
         """Labels layers of the viewer on the grid of the image, but for ours."""
@@ -258,39 +267,6 @@ class SegmentController(QObject):
         return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
 
     # ------------------------------------------------------------------ work and what comes of it
-
-    def submit(
-        self,
-        job: Callable[[SessionHandle], Update],
-        text: str,
-        key: Any = None,
-        handle: SessionHandle | None = None,
-        keep_words: bool = False,
-    ) -> None:
-        """Let a worker do something with a session, the current one by default, and draw what comes of it.
-
-        What the status line says of the act before is old news then, unless it is to be kept.
-        """
-        workspace, handle = self.choices.workspace, handle or self.choices.handle
-        if workspace is None or handle is None:
-            return
-
-        if not keep_words:
-            self._last_words = ""
-
-        def work() -> Update | None:
-            try:
-                return None if handle.closed else job(handle)
-            except SessionBusyError:
-                if handle.closed:
-                    return None  # The image was removed meanwhile.
-                raise
-
-        def done(update: Update | None) -> None:
-            if update is not None:
-                self.apply(workspace, handle, update)
-
-        self.queue.submit(work, done, text, key)
 
     def apply(self, workspace: Workspace, handle: SessionHandle, update: Update) -> None:
         """Draw what came of a piece of work."""
@@ -374,12 +350,12 @@ class SegmentController(QObject):
             return update
 
         self.foresight.pause()
-        self._last_words = ""
-        self.queue.submit(prepare, begin, "Preparing the run…")
+        self.context.remember("")
+        self.context.queue(prepare, begin, "Preparing the run…")
 
     def _on_run_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
         self.panels.run.clear_progress()
-        self._last_words = text
+        self.context.remember(text)
         (self._stopped.add if stopped else self._stopped.discard)(id(handle))
         if self._closed:
             return
@@ -422,8 +398,8 @@ class SegmentController(QObject):
             napari_sam2.write_labels(path, workspace.painting.array.copy(), volume)
             return f"Saved {path}."
 
-        self._last_words = ""
-        self.queue.submit(write, self.say, "Saving…")
+        self.context.remember("")
+        self.context.queue(write, self.context.say, "Saving…")
 
     def set_autosave(self, on: bool) -> None:
         """Say whether sessions get a file by themselves; one that has a file keeps it."""
@@ -448,7 +424,7 @@ class SegmentController(QObject):
         if workspace is not self._chosen_for or turned:
             self.panels.run.set_frame_count(count, called)
         if workspace is not self._chosen_for:
-            self._last_words = self.choices.doubt
+            self.context.remember(self.choices.doubt)
             self.tools.set_object(1)
             self.tools.set_positive(True)
         self._chosen_for = workspace
@@ -459,7 +435,9 @@ class SegmentController(QObject):
             self.editing.watch()
             if turned and workspace.labels is not None and workspace.fits():
                 self._draw_all(workspace, handle)
-                self._last_words = "Marks and masks along the other axis are kept; choose that axis again to see them."
+                self.context.remember(
+                    "Marks and masks along the other axis are kept; choose that axis again to see them."
+                )
             self.color()
             self.window.show_default()
             # Marks that stand there belong to the new session too.
@@ -484,8 +462,7 @@ class SegmentController(QObject):
 
     def say(self, text: str) -> None:
         """Say in the status line what happened."""
-        self._last_words = text
-        self.refresh()
+        self.context.say(text)
 
     def _on_busy(self, text: str) -> None:
         self._busy_with = text
@@ -493,7 +470,7 @@ class SegmentController(QObject):
 
     def report(self, error: Exception) -> None:
         """Show an error of ours as a sentence; let others reach napari's error dialog."""
-        self._last_words = ""
+        self.context.remember("")
         self.refresh()
         if not isinstance(error, NapariSam2Error):
             raise error
@@ -560,7 +537,12 @@ class SegmentController(QObject):
         shelf = self.choices.shelf
         device = str(getattr(shelf.loaded, "device", shelf.choice.device)) if shelf.is_ready else shelf.choice.device
         count = len(handle.objects)
-        parts = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
+        parts = [
+            Path(shelf.choice.name).name,
+            device,
+            f"{count} object{'' if count == 1 else 's'}",
+            self.context.last_words,
+        ]
         return " · ".join(p for p in parts if p)
 
     def close(self) -> None:
