@@ -40,8 +40,9 @@ class ControllerContext(QObject):
     changed = Signal()
     # What was drawn a moment ago has to be handed over first.
     flush_wanted = Signal()
-    # An error for the user.
+    # An error, or a warning, for the user.
     failed = Signal(object)
+    warned = Signal(str)
     # (workspace, handle, update): a piece of work is done and has to be drawn.
     updated = Signal(object, object, object)
 

@@ -14,6 +14,7 @@ from napari_sam2.engine.catalog.model_files import SUFFIXES, path_of
 from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.interaction.loaded_model import ModelChoice
+from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for
 from napari_sam2.widgets.workers import JobQueue, memory_in_use
 
 if TYPE_CHECKING:
@@ -325,28 +326,6 @@ class Models(QObject):
     def _title(self, name: str) -> str:
         entry = self._entries[name]
         return f"{entry.title} – to download" if name in self._absent and not entry.path else entry.title
-
-
-def facts(entry: ModelEntry) -> str:
-    """Size, licence and input size of a model, in a line."""
-    size = entry.approximate_bytes
-    shown = [f"{size / 1e6:.0f} MB"] if size else []
-    shown.append(entry.licence)
-    if entry.input_size is not None:
-        shown.append(f"sees {entry.input_size} px")
-    return " · ".join(shown)
-
-
-def describe(entry: ModelEntry) -> str:
-    """All that helps to choose a model."""
-    source = entry.source_repo or entry.path
-    lines = [entry.title, facts(entry), good_for(entry), entry.notice, f"From {source}." if source else ""]
-    return "\n".join(line for line in lines if line)
-
-
-def good_for(entry: ModelEntry) -> str:
-    """What a model is good for, as a sentence; empty where it is not known."""
-    return f"Good for: {entry.good_for}." if entry.good_for else ""
 
 
 def dropped_checkpoint(urls: Any) -> str:

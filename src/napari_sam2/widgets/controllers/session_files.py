@@ -144,6 +144,11 @@ class SessionFiles(QObject):
 
         self._context.submit(save, "Saving the session…")
 
+    def set_autosave(self, on: bool) -> None:
+        """Say whether sessions get a file by themselves; one that has a file keeps it."""
+        self._autosave.on = on
+        self.refresh()
+
     def open(self, path: str) -> None:
         """Go on with a session from its file, with its image, which is opened if need be."""
         if self._context.running:
