@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.autosave import Autosave
     from napari_sam2.interaction.loaded_model import PredictorShelf
-    from napari_sam2.widgets.views.source_panel import SourcePanel
+    from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
 class Choices(QObject):
@@ -57,7 +57,7 @@ class Choices(QObject):
     def __init__(
         self,
         viewer: ViewerModel,
-        panel: SourcePanel,
+        panel: SourceView,
         shelf: PredictorShelf,
         autosave: Autosave,
         parent: QObject | None = None,

@@ -20,8 +20,7 @@ from napari_sam2.widgets.workers import JobQueue, memory_in_use
 if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import DownloadProgress
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
-    from napari_sam2.widgets.views.model_panel import ModelPanel
+    from napari_sam2.widgets.controllers.view_protocols import ModelView, UpkeepView
 
 REFRESH_MS = 100
 
@@ -43,7 +42,7 @@ class Models(QObject):
     # The model is about to be used otherwise, or to go: work ahead has to stop.
     pause_wanted = Signal()
 
-    def __init__(self, context: ControllerContext, panel: ModelPanel, advanced: AdvancedPanel) -> None:
+    def __init__(self, context: ControllerContext, panel: ModelView, advanced: UpkeepView) -> None:
         super().__init__(context)
         self._context = context
         self._panel = panel

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.tools import Tools
-    from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+    from napari_sam2.widgets.controllers.view_protocols import ObjectsView
 
 
 class Objects(QObject):
@@ -32,7 +32,7 @@ class Objects(QObject):
 
     visibility_changed = Signal()
 
-    def __init__(self, context: ControllerContext, tools: Tools, panel: ObjectsPanel) -> None:
+    def __init__(self, context: ControllerContext, tools: Tools, panel: ObjectsView) -> None:
         super().__init__(context)
         self._context = context
         self._choices = context.selection

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari_sam2.layers.layer_group import Workspace
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
+    from napari_sam2.widgets.controllers.view_protocols import PreviewView
     from napari_sam2.widgets.views.labels_dialog import LabelsWish
-    from napari_sam2.widgets.views.prompt_panel import PromptPanel
 
 
 class Prompting(QObject):
@@ -39,7 +39,7 @@ class Prompting(QObject):
     """
 
     def __init__(
-        self, context: ControllerContext, editing: Editing, panel: PromptPanel, why_not: Callable[[], str]
+        self, context: ControllerContext, editing: Editing, panel: PreviewView, why_not: Callable[[], str]
     ) -> None:
         super().__init__(context)
         self._context = context

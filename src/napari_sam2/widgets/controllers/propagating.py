@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
     from napari_sam2.widgets.controllers.run_estimate import Foresight
     from napari_sam2.widgets.controllers.runs import RunController
+    from napari_sam2.widgets.controllers.view_protocols import RunView
     from napari_sam2.widgets.shortcuts import KeyBinder
-    from napari_sam2.widgets.views.run_panel import RunPanel
 
 
 class Propagating(QObject):
@@ -46,7 +46,7 @@ class Propagating(QObject):
         labels: LabelsDrawing,
         foresight: Foresight,
         keys: KeyBinder,
-        panel: RunPanel,
+        panel: RunView,
     ) -> None:
         super().__init__(context)
         self._context, self._choices = context, context.selection

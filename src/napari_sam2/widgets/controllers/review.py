@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import Side
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.views.review_panel import ReviewPanel
+    from napari_sam2.widgets.controllers.view_protocols import ReviewView
 
 # How long the slider has to rest on a frame before it counts as looked at.
 LOOK_MS = 200
@@ -35,7 +35,7 @@ class Review(QObject):
         The view.
     """
 
-    def __init__(self, context: ControllerContext, panel: ReviewPanel) -> None:
+    def __init__(self, context: ControllerContext, panel: ReviewView) -> None:
         super().__init__(context)
         self._context = context
         self._choices = context.selection

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionHandle
     from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
-    from napari_sam2.widgets.views.run_panel import RunPanel
+    from napari_sam2.widgets.controllers.view_protocols import AheadView, ForecastView
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Foresight(QObject):
         The views.
     """
 
-    def __init__(self, context: ControllerContext, run: RunPanel, advanced: AdvancedPanel) -> None:
+    def __init__(self, context: ControllerContext, run: ForecastView, advanced: AheadView) -> None:
         super().__init__(context)
         self._context = context
         self._run, self._advanced = run, advanced

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.interaction.loaded_model import PredictorShelf
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.views.session_panel import SessionPanel
+    from napari_sam2.widgets.controllers.view_protocols import SessionView
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class SessionFiles(QObject):
     # A session was opened, and perhaps its model with it.
     opened = Signal()
 
-    def __init__(self, context: ControllerContext, panel: SessionPanel, recent: Recent, autosave: Autosave) -> None:
+    def __init__(self, context: ControllerContext, panel: SessionView, recent: Recent, autosave: Autosave) -> None:
         super().__init__(context)
         self._context = context
         self._choices = context.selection

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2.core.frames import FrameGrid
-    from napari_sam2.widgets.views.source_panel import SourcePanel
+    from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
-def show_axes(panel: SourcePanel, image: Image | None, axis: str | None) -> None:
+def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
     """Offer what an image can be followed along, and what its axes may be."""
     if image is None:
         panel.set_axes([], axis)
@@ -28,7 +28,7 @@ def show_axes(panel: SourcePanel, image: Image | None, axis: str | None) -> None
 
 
 def show_window(
-    panel: SourcePanel, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
+    panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
 ) -> None:
     """Show the values that are black and white, and the channel that they are of."""
     if window is None:
