@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_sam2.interaction.session_worker import SessionHandle, Update
-    from napari_sam2.widgets.controllers.image_selection import Choices
+    from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.runs import RunController
     from napari_sam2.widgets.controllers.tools import Tools
     from napari_sam2.widgets.workers import JobQueue
@@ -47,7 +47,12 @@ class ControllerContext(QObject):
     updated = Signal(object, object, object)
 
     def __init__(
-        self, selection: Choices, tools: Tools, runs: RunController, queue: JobQueue, parent: QObject | None = None
+        self,
+        selection: ImageSelection,
+        tools: Tools,
+        runs: RunController,
+        queue: JobQueue,
+        parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self._selection, self._tools, self._runs, self._queue = selection, tools, runs, queue
@@ -56,7 +61,7 @@ class ControllerContext(QObject):
         self.model_in_use = threading.Lock()
 
     @property
-    def selection(self) -> Choices:
+    def selection(self) -> ImageSelection:
         """The image that is worked on, its layers and sessions."""
         return self._selection
 

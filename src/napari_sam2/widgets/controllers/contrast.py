@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DELAY_MS = 250
 
 
-class GreyWindow(QObject):
+class ContrastSync(QObject):
     """Tells the session the contrast limits, and gives an image some where nobody has chosen any.
 
     Parameters

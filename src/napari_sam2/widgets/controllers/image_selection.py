@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
-class Choices(QObject):
+class ImageSelection(QObject):
     """Keeps the choices of the source panel, and a workspace for every image that was worked on.
 
     Parameters

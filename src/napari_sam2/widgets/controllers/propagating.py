@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.propagation import Direction
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
-    from napari_sam2.widgets.controllers.run_estimate import Foresight
+    from napari_sam2.widgets.controllers.run_estimate import RunEstimator
     from napari_sam2.widgets.controllers.runs import RunController
     from napari_sam2.widgets.controllers.view_protocols import RunView
     from napari_sam2.widgets.shortcuts import KeyBinder
@@ -44,7 +44,7 @@ class Propagating(QObject):
         context: ControllerContext,
         runs: RunController,
         labels: LabelsDrawing,
-        foresight: Foresight,
+        foresight: RunEstimator,
         keys: KeyBinder,
         panel: RunView,
     ) -> None:

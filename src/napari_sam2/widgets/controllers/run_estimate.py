@@ -29,7 +29,7 @@ CLOSE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Outlook:
+class RunEstimate:
     """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
 
     handle: SessionHandle
@@ -37,7 +37,7 @@ class Outlook:
     frames_kept: int
 
 
-class Foresight(QObject):
+class RunEstimator(QObject):
     """Calibrates, forecasts and encodes ahead, one after the other in a worker; all else goes first.
 
     Parameters
@@ -55,7 +55,7 @@ class Foresight(QObject):
         self._queue = JobQueue(self, "working ahead")
         self._queue.failed.connect(self._on_failed)
         self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
-        self._outlook: Outlook | None = None
+        self._outlook: RunEstimate | None = None
         self._cancel = threading.Event()
         self._paused = threading.Event()
         self._preparing: tuple[int, int] | None = None
@@ -134,7 +134,7 @@ class Foresight(QObject):
             return
         frames, choice = self._run.frames(), shelf.choice
 
-        def look() -> Outlook | None:
+        def look() -> RunEstimate | None:
             with self._at_work:
                 return self._foresee(handle, session, predictor, choice, frames)
 
@@ -152,7 +152,7 @@ class Foresight(QObject):
         predictor: VideoPredictor,
         choice: ModelChoice,
         frames: range,
-    ) -> Outlook | None:
+    ) -> RunEstimate | None:
         from napari_sam2.engine.diagnostics.resource_estimate import calibrate, forecast
         from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
@@ -167,13 +167,13 @@ class Foresight(QObject):
         kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
         count, masks = session.count_stale(frames=frames)
         if not masks:
-            return Outlook(handle, None, kept)
+            return RunEstimate(handle, None, kept)
         objects = max(1, round(masks / count))
         cached = min(count, session.count_encoded(frames))
         told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
-        return Outlook(handle, told, kept)
+        return RunEstimate(handle, told, kept)
 
-    def _on_outlook(self, outlook: Outlook | None) -> None:
+    def _on_outlook(self, outlook: RunEstimate | None) -> None:
         self._outlook = outlook
         gone = outlook is None or outlook.handle is not self._context.selection.handle
         if outlook is None or gone or self._context.running:

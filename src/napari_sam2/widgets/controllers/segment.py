@@ -13,16 +13,16 @@ from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.loaded_model import PredictorShelf
 from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.context import ControllerContext
-from napari_sam2.widgets.controllers.contrast import GreyWindow
+from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.editing import Editing
-from napari_sam2.widgets.controllers.image_selection import Choices
+from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
 from napari_sam2.widgets.controllers.models import Models
 from napari_sam2.widgets.controllers.objects import Objects
 from napari_sam2.widgets.controllers.prompting import Prompting
 from napari_sam2.widgets.controllers.propagating import Propagating
 from napari_sam2.widgets.controllers.review import Review
-from napari_sam2.widgets.controllers.run_estimate import Foresight
+from napari_sam2.widgets.controllers.run_estimate import RunEstimator
 from napari_sam2.widgets.controllers.runs import RunController
 from napari_sam2.widgets.controllers.session_files import SessionFiles
 from napari_sam2.widgets.controllers.status import StatusLine
@@ -78,7 +78,7 @@ class SegmentController(QObject):
         self.runs = RunController(self)
         recent = Recent()
         self.autosave = Autosave(recent)
-        self.choices = Choices(viewer, panels.source, PredictorShelf(load), self.autosave, self)
+        self.choices = ImageSelection(viewer, panels.source, PredictorShelf(load), self.autosave, self)
         self._closed = False
         self._chosen_for: Workspace | None = None
         self.keys = KeyBinder(
@@ -103,7 +103,7 @@ class SegmentController(QObject):
         )
         self.tools = Tools(self.choices, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.choices, self.tools, self.runs, self.queue, self)
-        self.window = GreyWindow(self.context)
+        self.window = ContrastSync(self.context)
         self.editing = Editing(self.context)
         self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.why_not)
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
@@ -111,7 +111,7 @@ class SegmentController(QObject):
         self.objects = Objects(self.context, self.tools, panels.objects)
         self.review = Review(self.context, panels.review)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
-        self.foresight = Foresight(self.context, panels.run, panels.advanced)
+        self.foresight = RunEstimator(self.context, panels.run, panels.advanced)
         self.models = Models(self.context, panels.source.model, panels.advanced)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.foresight, self.keys, panels.run)
         self._connect()

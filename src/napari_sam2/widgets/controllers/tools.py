@@ -11,7 +11,7 @@ from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.widgets.controllers.image_selection import Choices
+    from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.view_protocols import ToolsView
     from napari_sam2.widgets.shortcuts import KeyBinder
 
@@ -45,7 +45,7 @@ class Tools(QObject):
 
     def __init__(
         self,
-        choices: Choices,
+        choices: ImageSelection,
         panel: ToolsView,
         keys: KeyBinder,
         ensure_labels: Callable[[], Any],
