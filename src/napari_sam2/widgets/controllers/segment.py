@@ -81,26 +81,7 @@ class SegmentController(QObject):
         self.choices = ImageSelection(viewer, panels.source, PredictorShelf(load), self.autosave, self)
         self._closed = False
         self._chosen_for: Workspace | None = None
-        self.keys = KeyBinder(
-            {
-                "P": lambda: self.tools.take("point"),
-                "B": lambda: self.tools.take("box"),
-                "T": lambda: self.tools.flip(),
-                "M": lambda: self.objects.add(),
-                "R": lambda: self.objects.reset(),
-                "S": lambda: self.prompting.answer(),
-                "Shift-S": lambda: self.propagate("both"),
-                "L": lambda: self.review.toggle_lock(),
-                "N": lambda: self.review.next_doubtful(),
-                "Q": lambda: self.objects.step(-1),
-                "W": lambda: self.objects.step(1),
-                "V": lambda: self.objects.toggle_labels(),
-                "Control-Z": lambda: self.step(back=True),
-                "Control-Shift-Z": lambda: self.step(back=False),
-                "Escape": lambda: self.tools.put_down(),
-            },
-            self.flush,
-        )
+        self.keys = KeyBinder(self._shortcuts(), self.flush)
         self.tools = Tools(self.choices, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.choices, self.tools, self.runs, self.queue, self)
         self.window = ContrastSync(self.context)
@@ -121,6 +102,25 @@ class SegmentController(QObject):
         self.refresh()
         if self.choices.image is None:
             self.files.look_around()
+
+    def _shortcuts(self) -> dict[str, Callable[[], None]]:
+        return {
+            "P": lambda: self.tools.take("point"),
+            "B": lambda: self.tools.take("box"),
+            "T": lambda: self.tools.flip(),
+            "M": lambda: self.objects.add(),
+            "R": lambda: self.objects.reset(),
+            "S": lambda: self.prompting.answer(),
+            "Shift-S": lambda: self.propagate("both"),
+            "L": lambda: self.review.toggle_lock(),
+            "N": lambda: self.review.next_doubtful(),
+            "Q": lambda: self.objects.step(-1),
+            "W": lambda: self.objects.step(1),
+            "V": lambda: self.objects.toggle_labels(),
+            "Control-Z": lambda: self.step(back=True),
+            "Control-Shift-Z": lambda: self.step(back=False),
+            "Escape": lambda: self.tools.put_down(),
+        }
 
     def _connect(self) -> None:
         panels, choices, context = self.panels, self.choices, self.context
