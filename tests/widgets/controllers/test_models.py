@@ -13,7 +13,7 @@ from qtpy.QtGui import QDropEvent, QGuiApplication
 from napari_sam2.engine.catalog import registry, user_models
 from napari_sam2.engine.catalog.model_files import BUNDLED_DIR
 from napari_sam2.errors import ModelNotDownloadedError
-from napari_sam2.widgets.controllers.models import describe
+from napari_sam2.widgets.controllers.model_texts import describe
 from support.hub import FakeHub
 
 ENTRY = registry.ModelEntry(

@@ -11,25 +11,25 @@ from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import default_limits
 
 if TYPE_CHECKING:
-    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.controllers.context import ControllerContext
 
 # A slider that is being dragged sends many values; only the one where it rests concerns the model.
 DELAY_MS = 250
 
 
-class GreyWindow(QObject):
+class ContrastSync(QObject):
     """Tells the session the contrast limits, and gives an image some where nobody has chosen any.
 
     Parameters
     ----------
-    controller
+    context
         Knows the image and queues the work.
     """
 
-    def __init__(self, controller: SegmentController) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._choices = controller.choices
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
@@ -60,7 +60,7 @@ class GreyWindow(QObject):
             if both is not None and tuple(image.contrast_limits) == found:
                 image.contrast_limits, image.contrast_limits_range = both
 
-        self._controller.queue.submit(look, show, "Looking at the image…")
+        self._context.queue(look, show, "Looking at the image…")
 
     def flush(self) -> None:
         """Tell at once what waits to be told."""
@@ -78,4 +78,4 @@ class GreyWindow(QObject):
             low, high = window
             # The widget may have chosen the window, not the user.
             key = ("window", id(handle))
-            self._controller.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)
+            self._context.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.drawings import Drawing, Stroke
     from napari_sam2.interaction.session_worker import SessionHandle, Update
     from napari_sam2.layers.layer_group import Workspace
-    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.controllers.context import ControllerContext
 
 
 class Editing(QObject):
@@ -23,14 +23,14 @@ class Editing(QObject):
 
     Parameters
     ----------
-    controller
+    context
         Knows the layers and queues the work.
     """
 
-    def __init__(self, controller: SegmentController) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._choices = controller.choices
+    def __init__(self, context: ControllerContext) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
         self._waiting: list[Stroke] = []
         self._strokes = QTimer(self)
         self._strokes.setSingleShot(True)
@@ -56,7 +56,7 @@ class Editing(QObject):
         workspace = self._choices.workspace
         for stroke in workspace.painting.take() if workspace is not None and workspace.painting is not None else ():
             self._waiting.append(stroke)
-            self._controller.submit(partial(self._keep, stroke), "Keeping the edit…", handle=stroke.owner)
+            self._context.submit(partial(self._keep, stroke), "Keeping the edit…", handle=stroke.owner)
 
     def _keep(self, stroke: Stroke, handle: SessionHandle) -> Update:
         # Once more would change nothing, should the session be closed in this moment.
@@ -69,8 +69,8 @@ class Editing(QObject):
         for drawing in workspace.take_drawings(handle.grid):
             if not drawing.is_outline:
                 continue
-            mask, inside = drawing.fill(handle.grid.frame_shape), self._controller.tools.positive
-            self._controller.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
+            mask, inside = drawing.fill(handle.grid.frame_shape), self._context.positive
+            self._context.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
 
     def keep_the_rest(self, handle: SessionHandle) -> None:
         """Keep at once what was drawn and has not reached its session yet, which is about to be closed."""

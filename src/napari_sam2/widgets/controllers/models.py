@@ -14,13 +14,13 @@ from napari_sam2.engine.catalog.model_files import SUFFIXES, path_of
 from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.interaction.loaded_model import ModelChoice
+from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for
 from napari_sam2.widgets.workers import JobQueue, memory_in_use
 
 if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import DownloadProgress
-    from napari_sam2.widgets.controllers.segment import SegmentController
-    from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
-    from napari_sam2.widgets.views.model_panel import ModelPanel
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.view_protocols import ModelView, UpkeepView
 
 REFRESH_MS = 100
 
@@ -30,19 +30,23 @@ class Models(QObject):
 
     Parameters
     ----------
-    controller
+    context
         Knows images and sessions, and queues the work.
     panel, advanced
         The views.
     """
 
     report_ready = Signal(str)
+    # Another model or device was chosen, or the chosen one is there now.
+    model_changed = Signal()
+    # The model is about to be used otherwise, or to go: work ahead has to stop.
+    pause_wanted = Signal()
 
-    def __init__(self, controller: SegmentController, panel: ModelPanel, advanced: AdvancedPanel) -> None:
-        super().__init__(controller)
-        self._controller = controller
+    def __init__(self, context: ControllerContext, panel: ModelView, advanced: UpkeepView) -> None:
+        super().__init__(context)
+        self._context = context
         self._panel = panel
-        self._shelf = controller.choices.shelf
+        self._shelf = context.selection.shelf
         self._entries: dict[str, ModelEntry] = dict(MODELS)
         # Until it was looked for, what is not in the package counts as there: choosing it must not offer a download.
         self._absent: set[str] = set()
@@ -53,9 +57,9 @@ class Models(QObject):
         self._lookup = JobQueue(self, "looking for models and devices")
         self._downloads = JobQueue(self, "downloading a model")
         self._checks = JobQueue(self, "checking the installation")
-        self._lookup.failed.connect(controller.report)
+        self._lookup.failed.connect(context.report)
         self._downloads.failed.connect(self._on_download_failed)
-        self._checks.failed.connect(controller.report)
+        self._checks.failed.connect(context.report)
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
         self._timer.timeout.connect(self._show_progress)
@@ -138,7 +142,7 @@ class Models(QObject):
         """Work with a checkpoint of the user's own."""
         file = Path(path)
         if file.suffix.lower() not in SUFFIXES or not file.is_file():
-            self._controller.report(
+            self._context.report(
                 CheckpointError(f"{file} is no checkpoint: take a {', '.join(SUFFIXES)} file of SAM 2.")
             )
             return
@@ -153,14 +157,14 @@ class Models(QObject):
 
     def _on_changed(self) -> None:
         """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
-        controller, handle = self._controller, self._controller.choices.handle
-        controller.foresight.pause()
+        handle = self._context.selection.handle
+        self.pause_wanted.emit()
         session = None if handle is None else handle.session
         name = self._shelf.choice.name
         if session is not None and session.predictor.name != name and not self.why_not:
-            controller.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
-        controller.answer_waiting_marks()
-        controller.refresh()
+            self._context.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
+        self.model_changed.emit()
+        self._context.changed.emit()
 
     # ------------------------------------------------------------------ doing
 
@@ -203,9 +207,9 @@ class Models(QObject):
         try:
             user_models.add_model(name, path)
         except NapariSam2Error as error:
-            self._controller.report(error)
+            self._context.report(error)
             return
-        self._controller.say(f"{path.name} is in the list as '{name}' from now on.")
+        self._context.say(f"{path.name} is in the list as '{name}' from now on.")
         self.look()
 
     def forget(self) -> None:
@@ -214,29 +218,29 @@ class Models(QObject):
         try:
             user_models.remove_model(name)
         except NapariSam2Error as error:
-            self._controller.report(error)
+            self._context.report(error)
             return
         self.choose("starter")
         self.look()
 
     def unload(self) -> None:
         """Give the memory of the loaded model back."""
-        shelf, foresight = self._shelf, self._controller.foresight
-        foresight.pause()
+        shelf, in_use = self._shelf, self._context.model_in_use
+        self.pause_wanted.emit()
 
         def unload() -> str:
             before = memory_in_use()
-            with foresight.at_work:
+            with in_use:
                 shelf.unload()
             freed = max(before - memory_in_use(), 0)
             return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
 
-        self._controller.queue.submit(unload, self._controller.say, "Unloading the model…")
+        self._context.queue(unload, self._context.say, "Unloading the model…")
 
     def self_check(self) -> None:
         """Examine installation, device, and the loaded model; `report_ready` tells the text."""
-        self._controller.foresight.pause()
-        self._controller.say("The self-check is at work; it takes some seconds.")
+        self.pause_wanted.emit()
+        self._context.say("The self-check is at work; it takes some seconds.")
         device, loaded = self._shelf.choice.device, self._shelf.loaded
 
         def examine() -> str:
@@ -258,7 +262,7 @@ class Models(QObject):
     def _on_downloaded(self, name: str) -> None:
         self._end_download()
         self._absent.discard(name)
-        self._controller.say(f"{name} is on this computer now.")
+        self._context.say(f"{name} is on this computer now.")
         self.show()
         self._on_changed()
 
@@ -267,9 +271,9 @@ class Models(QObject):
         self.show()
         self._on_changed()
         if isinstance(error, DownloadCancelledError):
-            self._controller.say(str(error))
+            self._context.say(str(error))
         else:
-            self._controller.report(error)
+            self._context.report(error)
 
     def _end_download(self) -> None:
         self._downloading = ""
@@ -321,28 +325,6 @@ class Models(QObject):
     def _title(self, name: str) -> str:
         entry = self._entries[name]
         return f"{entry.title} – to download" if name in self._absent and not entry.path else entry.title
-
-
-def facts(entry: ModelEntry) -> str:
-    """Size, licence and input size of a model, in a line."""
-    size = entry.approximate_bytes
-    shown = [f"{size / 1e6:.0f} MB"] if size else []
-    shown.append(entry.licence)
-    if entry.input_size is not None:
-        shown.append(f"sees {entry.input_size} px")
-    return " · ".join(shown)
-
-
-def describe(entry: ModelEntry) -> str:
-    """All that helps to choose a model."""
-    source = entry.source_repo or entry.path
-    lines = [entry.title, facts(entry), good_for(entry), entry.notice, f"From {source}." if source else ""]
-    return "\n".join(line for line in lines if line)
-
-
-def good_for(entry: ModelEntry) -> str:
-    """What a model is good for, as a sentence; empty where it is not known."""
-    return f"Good for: {entry.good_for}." if entry.good_for else ""
 
 
 def dropped_checkpoint(urls: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.image import size_text
@@ -12,8 +12,9 @@ from napari_sam2.widgets.views.objects_panel import ObjectRow
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
-    from napari_sam2.widgets.controllers.segment import SegmentController
-    from napari_sam2.widgets.views.objects_panel import ObjectsPanel
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.tools import Tools
+    from napari_sam2.widgets.controllers.view_protocols import ObjectsView
 
 
 class Objects(QObject):
@@ -21,17 +22,21 @@ class Objects(QObject):
 
     Parameters
     ----------
-    controller
+    context
         Knows the session and queues the work.
+    tools
+        Keeps the current object.
     panel
         The view.
     """
 
-    def __init__(self, controller: SegmentController, panel: ObjectsPanel) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._choices = controller.choices
-        self._tools = controller.tools
+    visibility_changed = Signal()
+
+    def __init__(self, context: ControllerContext, tools: Tools, panel: ObjectsView) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
+        self._tools = tools
         self._panel = panel
         panel.object_chosen.connect(self.choose)
         panel.next_clicked.connect(self.add)
@@ -45,16 +50,16 @@ class Objects(QObject):
 
     def choose(self, obj: int) -> None:
         """Make the next marks belong to this object."""
-        self._controller.flush()
+        self._context.flush_wanted.emit()
         self._tools.set_object(obj)
         labels = self._choices.workspace.labels if self._choices.workspace is not None else None
         if labels is not None and labels.selected_label != obj:
             labels.selected_label = obj
-        self._controller.say("")
+        self._context.say("")
 
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""
-        self._controller.flush()
+        self._context.flush_wanted.emit()
         handle = self._choices.handle
         used = {obj for obj, _ in handle.seen} | set(handle.objects) if handle is not None else set()
         self._tools.set_positive(True)
@@ -69,12 +74,12 @@ class Objects(QObject):
     def reset(self) -> None:
         """Remove marks and masks of the current object."""
         obj = self._tools.obj
-        self._controller.submit(lambda h: h.reset(obj), f"Resetting object {obj}…")
+        self._context.submit(lambda h: h.reset(obj), f"Resetting object {obj}…")
 
     def delete(self) -> None:
         """Remove the current object."""
         obj = self._tools.obj
-        self._controller.submit(lambda h: h.change(lambda s: s.delete_object(obj)), f"Deleting object {obj}…")
+        self._context.submit(lambda h: h.change(lambda s: s.delete_object(obj)), f"Deleting object {obj}…")
         left = [row.obj_id for row in self._rows() if row.obj_id != obj]
         if left:
             self.choose(left[-1])
@@ -82,7 +87,7 @@ class Objects(QObject):
     def merge(self, other: int) -> None:
         """Add another object's masks to the current one."""
         obj = self._tools.obj
-        self._controller.submit(lambda h: h.change(lambda s: s.merge_objects(obj, other)), "Merging…")
+        self._context.submit(lambda h: h.change(lambda s: s.merge_objects(obj, other)), "Merging…")
 
     def move(self, by: int) -> None:
         """Move the current object in the order."""
@@ -90,24 +95,24 @@ class Objects(QObject):
         ids = list(handle.objects) if handle is not None else []
         if obj in ids and 0 <= ids.index(obj) + by < len(ids):
             place = ids.index(obj) + by
-            self._controller.submit(lambda h: h.change(lambda s: s.move_object(obj, place)), "Moving…")
+            self._context.submit(lambda h: h.change(lambda s: s.move_object(obj, place)), "Moving…")
 
     def rename(self, obj: int, name: str) -> None:
         """Give an object another name."""
         if name:
-            self._controller.submit(lambda h: h.rename(obj, name), "Renaming…")
-        self._controller.refresh()
+            self._context.submit(lambda h: h.rename(obj, name), "Renaming…")
+        self._context.changed.emit()
 
     def set_overlap(self, rule: Overlap) -> None:
         """Say who gets a pixel that two objects claim."""
-        self._controller.submit(lambda h: h.set_overlap(rule), "Setting the overlap…")
+        self._context.submit(lambda h: h.set_overlap(rule), "Setting the overlap…")
 
     def set_visible(self, obj: int, visible: bool) -> None:
         """Show or hide an object's masks; nothing is changed by that."""
         workspace = self._choices.workspace
         if workspace is not None:
             workspace.hidden = workspace.hidden - {obj} if visible else workspace.hidden | {obj}
-            self._controller.color()
+            self.visibility_changed.emit()
 
     def toggle_labels(self) -> None:
         """Show or hide the labels layer."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionHandle
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import Side
-    from napari_sam2.widgets.controllers.segment import SegmentController
-    from napari_sam2.widgets.views.review_panel import ReviewPanel
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.view_protocols import ReviewView
 
 # How long the slider has to rest on a frame before it counts as looked at.
 LOOK_MS = 200
@@ -29,16 +29,16 @@ class Review(QObject):
 
     Parameters
     ----------
-    controller
+    context
         Knows the session, the current object and the queue.
     panel
         The view.
     """
 
-    def __init__(self, controller: SegmentController, panel: ReviewPanel) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._choices = controller.choices
+    def __init__(self, context: ControllerContext, panel: ReviewView) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
         self._panel = panel
         self._scores: pd.DataFrame | None = None
         self._strip = _timer(self, STRIP_MS, self._draw)
@@ -54,12 +54,12 @@ class Review(QObject):
 
     def next_doubtful(self) -> None:
         """Show the next frame on which the current object is doubtful, from the first one again after the last."""
-        self._controller.say("")
+        self._context.say("")
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
         if not doubtful:
-            self._controller.say(f"Nothing is doubtful about object {self._obj}.")
+            self._context.say(f"Nothing is doubtful about object {self._obj}.")
             return
         here = self._choices.shown_frame()
         self._choices.show_frame(next((f for f in doubtful if f > here), doubtful[0]))
@@ -76,18 +76,18 @@ class Review(QObject):
             else:
                 session.lock(frame, obj)
 
-        self._controller.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
+        self._context.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
 
     def lock_seen(self) -> None:
         """Lock the current object on all frames whose present mask the user has looked at."""
         obj = self._obj
         self._note_seen()
-        self._controller.submit(lambda h: h.lock_seen(obj), "Locking what was seen…")
+        self._context.submit(lambda h: h.lock_seen(obj), "Locking what was seen…")
 
     def cut(self, side: Side) -> None:
         """End the current object at the shown frame; ``side`` is "above" or "below"."""
         obj, frame = self._obj, self._choices.shown_frame()
-        self._controller.submit(lambda h: h.change(lambda s: s.cut(obj, frame, side)), "Cutting…")
+        self._context.submit(lambda h: h.change(lambda s: s.cut(obj, frame, side)), "Cutting…")
 
     # ------------------------------------------------------------------ the view
 
@@ -108,7 +108,7 @@ class Review(QObject):
 
     @property
     def _obj(self) -> int:
-        return self._controller.tools.obj
+        return self._context.current_object
 
     def _draw(self) -> None:
         handle = self._choices.handle

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.loaded_model import ModelChoice
     from napari_sam2.interaction.session_worker import SessionHandle
     from napari_sam2.session import VideoSession
-    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.view_protocols import AheadView, ForecastView
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ CLOSE_S = 1.0
 
 
 @dataclass(frozen=True)
-class Outlook:
+class RunEstimate:
     """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
 
     handle: SessionHandle
@@ -36,28 +37,29 @@ class Outlook:
     frames_kept: int
 
 
-class Foresight(QObject):
+class RunEstimator(QObject):
     """Calibrates, forecasts and encodes ahead, one after the other in a worker; all else goes first.
 
     Parameters
     ----------
-    controller
+    context
         Knows images and sessions.
+    run, advanced
+        The views.
     """
 
-    def __init__(self, controller: SegmentController) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._run, self._advanced = controller.panels.run, controller.panels.advanced
+    def __init__(self, context: ControllerContext, run: ForecastView, advanced: AheadView) -> None:
+        super().__init__(context)
+        self._context = context
+        self._run, self._advanced = run, advanced
         self._queue = JobQueue(self, "working ahead")
         self._queue.failed.connect(self._on_failed)
         self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
-        self._outlook: Outlook | None = None
+        self._outlook: RunEstimate | None = None
         self._cancel = threading.Event()
         self._paused = threading.Event()
         self._preparing: tuple[int, int] | None = None
-        # Held by whatever works with the model here, so that it can be waited for before the model goes.
-        self.at_work = threading.Lock()
+        self._at_work = context.model_in_use
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -76,9 +78,9 @@ class Foresight(QObject):
 
     def refresh(self) -> None:
         """Something may have changed: look again when it has been quiet for a moment."""
-        handle = self._controller.choices.handle
+        handle = self._context.selection.handle
         known = self._outlook is not None and self._outlook.handle is handle
-        if self._controller.runs.running or handle is None or not known:
+        if self._context.running or handle is None or not known:
             self._run.set_forecast("", "")
         self._rest.start()
 
@@ -94,13 +96,13 @@ class Foresight(QObject):
         self._show.stop()
         self._queue.close()
         # A worker that outlives the window would report to what is gone; most end within a frame.
-        if self.at_work.acquire(timeout=CLOSE_S):
-            self.at_work.release()
+        if self._at_work.acquire(timeout=CLOSE_S):
+            self._at_work.release()
 
     def apply(self, handle: SessionHandle) -> None:
         """Let the model do the next run by the plan that fits; called in a worker."""
         outlook = self._outlook
-        predictor: Any = self._controller.choices.shelf.loaded
+        predictor: Any = self._context.selection.shelf.loaded
         if outlook is not None and outlook.handle is handle and outlook.forecast is not None:
             outlook.forecast.plan.apply(predictor)
 
@@ -109,7 +111,7 @@ class Foresight(QObject):
         if self._preparing is not None:
             self.pause()
             return
-        handle = self._controller.choices.handle
+        handle = self._context.selection.handle
         if handle is None or handle.session is None:
             return
         self.pause()
@@ -121,19 +123,19 @@ class Foresight(QObject):
     # ------------------------------------------------------------------ forecast
 
     def _look(self) -> None:
-        controller = self._controller
-        handle, shelf = controller.choices.handle, controller.choices.shelf
+        context = self._context
+        handle, shelf = context.selection.handle, context.selection.shelf
         predictor = shelf.loaded if shelf.is_ready else None
         session = None if handle is None else handle.session
-        if controller.runs.running or controller.queue.busy or self._preparing is not None:
+        if context.running or context.working or self._preparing is not None:
             return
         if handle is None or session is None or predictor is None or session.predictor is not predictor:
             self._run.set_forecast("", "")
             return
         frames, choice = self._run.frames(), shelf.choice
 
-        def look() -> Outlook | None:
-            with self.at_work:
+        def look() -> RunEstimate | None:
+            with self._at_work:
                 return self._foresee(handle, session, predictor, choice, frames)
 
         if (choice, session.frame_shape) not in self._calibrations:
@@ -150,7 +152,7 @@ class Foresight(QObject):
         predictor: VideoPredictor,
         choice: ModelChoice,
         frames: range,
-    ) -> Outlook | None:
+    ) -> RunEstimate | None:
         from napari_sam2.engine.diagnostics.resource_estimate import calibrate, forecast
         from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
@@ -165,16 +167,16 @@ class Foresight(QObject):
         kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
         count, masks = session.count_stale(frames=frames)
         if not masks:
-            return Outlook(handle, None, kept)
+            return RunEstimate(handle, None, kept)
         objects = max(1, round(masks / count))
         cached = min(count, session.count_encoded(frames))
         told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
-        return Outlook(handle, told, kept)
+        return RunEstimate(handle, told, kept)
 
-    def _on_outlook(self, outlook: Outlook | None) -> None:
+    def _on_outlook(self, outlook: RunEstimate | None) -> None:
         self._outlook = outlook
-        gone = outlook is None or outlook.handle is not self._controller.choices.handle
-        if outlook is None or gone or self._controller.runs.running:
+        gone = outlook is None or outlook.handle is not self._context.selection.handle
+        if outlook is None or gone or self._context.running:
             self._run.set_forecast("", "")
             return
         found = outlook.forecast
@@ -183,7 +185,7 @@ class Foresight(QObject):
         else:
             self._run.set_forecast(found.short, f"The run takes {found.text}")
         session = outlook.handle.session
-        if session is not None and self._advanced.ahead_box.isChecked() and not self._controller.runs.running:
+        if session is not None and self._advanced.ahead_box.isChecked() and not self._context.running:
             self._encode(session, self._from_here_on(outlook.frames_kept), lambda _: None)
 
     def _on_failed(self, error: Exception) -> None:
@@ -198,7 +200,7 @@ class Foresight(QObject):
 
     def _from_here_on(self, most: int) -> list[int]:
         """The frames of the chosen range, from the shown one outwards, as many as are kept."""
-        here = self._controller.choices.shown_frame()
+        here = self._context.selection.shown_frame()
         return sorted(self._run.frames(), key=lambda frame: abs(frame - here))[:most]
 
     def _encode(self, session: VideoSession, frames: list[int], done: Any) -> None:
@@ -209,18 +211,18 @@ class Foresight(QObject):
                 self._preparing = (count, total)
 
         def encode() -> int:
-            with self.at_work:
+            with self._at_work:
                 return session.encode_ahead(frames, cancelled=cancel.is_set, progress=note)
 
         self._queue.submit(encode, done, "", key="encode")
 
     def _slices(self) -> str:
-        handle = self._controller.choices.handle
+        handle = self._context.selection.handle
         return frame_word(None if handle is None else handle.grid.frame_axis, 2)
 
     def _show_progress(self) -> None:
         if self._preparing is not None:
-            self._controller.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
+            self._context.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
 
     def _on_prepared(self, made: int) -> None:
         if self._preparing is None:
@@ -230,6 +232,6 @@ class Foresight(QObject):
         self._show.stop()
         self._advanced.set_preparing(False)
         if total:
-            self._controller.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
+            self._context.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
         else:
-            self._controller.say("This model sees each object through a window of its own; nothing can be prepared.")
+            self._context.say("This model sees each object through a window of its own; nothing can be prepared.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.interaction.loaded_model import PredictorShelf
-    from napari_sam2.widgets.controllers.segment import SegmentController
-    from napari_sam2.widgets.views.session_panel import SessionPanel
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.view_protocols import SessionView
 
 
 @dataclass(frozen=True)
@@ -56,16 +56,19 @@ class SessionFiles(QObject):
 
     Parameters
     ----------
-    controller
+    context
         Knows images and sessions, and queues the work.
     panel
         The view.
     """
 
-    def __init__(self, controller: SegmentController, panel: SessionPanel, recent: Recent, autosave: Autosave) -> None:
-        super().__init__(controller)
-        self._controller = controller
-        self._choices = controller.choices
+    # A session was opened, and perhaps its model with it.
+    opened = Signal()
+
+    def __init__(self, context: ControllerContext, panel: SessionView, recent: Recent, autosave: Autosave) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
         self._panel = panel
         self._recent = recent
         self._autosave = autosave
@@ -76,7 +79,7 @@ class SessionFiles(QObject):
         self._asked_for: SessionHandle | None = None
         # Of its own, so that no mark waits for old files.
         self._looking = JobQueue(self, "looking for sessions")
-        self._looking.failed.connect(controller.report)
+        self._looking.failed.connect(context.report)
         panel.save_chosen.connect(self.save)
         panel.open_chosen.connect(self.open)
         panel.offer.continue_clicked.connect(self.go_on)
@@ -113,9 +116,9 @@ class SessionFiles(QObject):
             return
         self._choices.earlier.start_anew()
         for handle in self._choices.handles():
-            self._controller.submit(self._settle, "Saving the session…", handle=handle)
+            self._context.submit(self._settle, "Saving the session…", handle=handle)
         self._ask([])
-        self._controller.say("A new session begins with the first mark; the earlier one stays as it is.")
+        self._context.say("A new session begins with the first mark; the earlier one stays as it is.")
 
     def _settle(self, handle: SessionHandle) -> Update:
         """Move a session that was begun before the user chose to where it belongs; called in a worker."""
@@ -139,17 +142,22 @@ class SessionFiles(QObject):
             self._recent.note(Path(path))
             return Update()
 
-        self._controller.submit(save, "Saving the session…")
+        self._context.submit(save, "Saving the session…")
+
+    def set_autosave(self, on: bool) -> None:
+        """Say whether sessions get a file by themselves; one that has a file keeps it."""
+        self._autosave.on = on
+        self.refresh()
 
     def open(self, path: str) -> None:
         """Go on with a session from its file, with its image, which is opened if need be."""
-        if self._controller.runs.running:
-            self._controller.report(SessionFileError("A run is under way; stop it before you open a session."))
+        if self._context.running:
+            self._context.report(SessionFileError("A run is under way; stop it before you open a session."))
             return
         source = Path(path).resolve()
         current = self._choices.handle
         if current is not None and current.session is not None and current.session.path == source:
-            self._controller.say(f"{source.name} is open already.")
+            self._context.say(f"{source.name} is open already.")
             return
         layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Image)]
         candidates = []
@@ -158,7 +166,7 @@ class SessionFiles(QObject):
                 candidates.append((layer, volume_from_layer(layer)))
             except NapariSam2Error:
                 continue  # An image that cannot be segmented is not the one.
-        self._controller.queue.submit(
+        self._context.queue(
             lambda: open_session(source, candidates, self._choices.shelf, self._autosave, self._recent),
             self._take,
             f"Opening {source.name}…",
@@ -172,19 +180,19 @@ class SessionFiles(QObject):
         if path is not None and path != self._last_path:
             self.look_around()
         self._last_path = path
-        self._panel.offer.set_enabled("a run is under way; stop it first." if self._controller.runs.running else "")
+        self._panel.offer.set_enabled("a run is under way; stop it first." if self._context.running else "")
         if session is None:
             text = "nothing to keep yet"
         else:
             text = "kept in memory only" + ("" if self._autosave.on else "; autosave is off")
         self._panel.set_file(path, text)
-        self._panel.set_savable(session is not None and not self._controller.runs.running)
+        self._panel.set_savable(session is not None and not self._context.running)
         if session is not None:
             self._panel.set_offer("", None)
         if handle is not None and path is not None and self._told.get(handle) != path:
             self._told[handle] = path
             here = " until you choose Continue or Start anew, above" if self._is_undecided(handle) else ""
-            self._controller.say(f"Every step is kept in {path}{here}.")
+            self._context.say(f"Every step is kept in {path}{here}.")
 
     def _offer(self, around: Around) -> None:
         handle = self._choices.handle
@@ -231,13 +239,13 @@ class SessionFiles(QObject):
             self._told[opened.handle] = opened.handle.session.path
         self._choices.take_over(layer, opened.handle)
         if before is not None and before.closed and left is not None:
-            self._controller.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
-        self._controller.models.show()
+            self._context.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
+        self.opened.emit()
         workspace = self._choices.workspace
         if workspace is not None:
             # Marks that stand there belong to the session before; they give way to those of this one.
             opened.handle.seen = workspace.read(opened.handle.grid)
-            self._controller.apply(workspace, opened.handle, opened.update)
+            self._context.updated.emit(workspace, opened.handle, opened.update)
 
 
 def open_session(

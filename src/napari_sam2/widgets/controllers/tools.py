@@ -11,9 +11,9 @@ from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.widgets.controllers.image_selection import Choices
+    from napari_sam2.widgets.controllers.image_selection import ImageSelection
+    from napari_sam2.widgets.controllers.view_protocols import ToolsView
     from napari_sam2.widgets.shortcuts import KeyBinder
-    from napari_sam2.widgets.views.prompt_panel import PromptPanel
 
 
 # Each tool is a mode of napari on one of our layers.
@@ -45,8 +45,8 @@ class Tools(QObject):
 
     def __init__(
         self,
-        choices: Choices,
-        panel: PromptPanel,
+        choices: ImageSelection,
+        panel: ToolsView,
         keys: KeyBinder,
         ensure_labels: Callable[[], Any],
         parent: QObject | None = None,

@@ -5,18 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QComboBox,
-    QDialog,
-    QDialogButtonBox,
-    QFormLayout,
-    QHBoxLayout,
-    QRadioButton,
-    QSpinBox,
-    QVBoxLayout,
-    QWidget,
-)
+from magicgui.widgets import ComboBox, Container, RadioButtons, SpinBox
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,54 +22,39 @@ class LabelsWish:
 
 
 class LabelsDialog(QDialog):
-    """A small form; :meth:`wish` has the answer once it was accepted."""
+    """A small form; :meth:`wish` has the answer once it was accepted.
+
+    Parameters
+    ----------
+    layers
+        The labels layers to choose from, by name.
+    called
+        What the frames of the image are called.
+    parent
+        Owner in Qt.
+    """
 
     def __init__(self, layers: Sequence[tuple[str, Any]], called: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Start from labels")
-        self.layer_box = QComboBox()
-        for name, layer in layers:
-            self.layer_box.addItem(name, layer)
-        self.all_button = QRadioButton("all objects")
-        self.selected_button = QRadioButton("the selected label only")
-        self.shown_button = QRadioButton("on the one shown")
-        self.every_button = QRadioButton("on one in")
-        self.every_box = QSpinBox()
-        self.every_box.setRange(1, 1000)
-        self.every_box.setValue(10)
-        self.all_button.setChecked(True)
-        self.shown_button.setChecked(True)
-        self.every_box.valueChanged.connect(lambda _: self.every_button.setChecked(True))
-        form = QFormLayout()
-        form.addRow("Labels", self.layer_box)
-        form.addRow("Objects", _column(self.all_button, self.selected_button))
-        every = QWidget()
-        line = QHBoxLayout(every)
-        line.setContentsMargins(0, 0, 0, 0)
-        line.addWidget(self.every_button)
-        line.addWidget(self.every_box)
-        form.addRow(called.capitalize(), _column(self.shown_button, every))
-        # They have different parents, which is what Qt goes by.
-        slices = QButtonGroup(self)
-        for each in (self.shown_button, self.every_button):
-            slices.addButton(each)
+        self.layer = ComboBox(label="Labels", choices=list(layers))
+        self.only_selected = RadioButtons(
+            label="Objects", choices=[("all objects", False), ("the selected label only", True)], value=False
+        )
+        self.many = RadioButtons(
+            label=called.capitalize(), choices=[("on the one shown", False), ("on one in …", True)], value=False
+        )
+        self.every = SpinBox(label="… one in", value=10, min=1, max=1000)
+        self.every.changed.connect(lambda _: setattr(self.many, "value", True))
+        self.every_box = self.every.native
+        self.form = Container(widgets=[self.layer, self.only_selected, self.many, self.every])
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
-        layout.addLayout(form)
+        layout.addWidget(self.form.native)
         layout.addWidget(buttons)
 
     def wish(self) -> LabelsWish:
         """What the form says."""
-        every = self.every_box.value() if self.every_button.isChecked() else None
-        return LabelsWish(self.layer_box.currentData(), self.selected_button.isChecked(), every)
-
-
-def _column(*widgets: QWidget) -> QWidget:
-    column = QWidget()
-    layout = QVBoxLayout(column)
-    layout.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        layout.addWidget(widget)
-    return column
+        return LabelsWish(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)

@@ -1,0 +1,176 @@
+"""The marks: what the user placed, moved or took away reaches the session, and what the session holds is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer
+
+from napari_sam2.core.formatting import frame_word
+from napari_sam2.errors import SessionBusyError
+from napari_sam2.layers.prompts import changed_prompts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.editing import Editing
+    from napari_sam2.widgets.controllers.view_protocols import PreviewView
+    from napari_sam2.widgets.views.labels_dialog import LabelsWish
+
+
+class Prompting(QObject):
+    """Reads the marks from their layers, tells the session of them, and takes them back.
+
+    Parameters
+    ----------
+    context
+        Knows the layers and queues the work.
+    editing
+        Takes the outlines among the drawings.
+    panel
+        Says whether masks are shown at once.
+    why_not
+        Says why nothing can be computed with the chosen model; an empty text where it can.
+    """
+
+    def __init__(
+        self, context: ControllerContext, editing: Editing, panel: PreviewView, why_not: Callable[[], str]
+    ) -> None:
+        super().__init__(context)
+        self._context = context
+        self._choices = context.selection
+        self._editing = editing
+        self._panel = panel
+        self._why_not = why_not
+        self._markers = QTimer(self)
+        self._markers.setSingleShot(True)
+        self._markers.timeout.connect(self._on_markers)
+        # Marks that went with their layer; not flushed, because the image may be on its way out as well.
+        self._lost_layer = QTimer(self)
+        self._lost_layer.setSingleShot(True)
+        self._lost_layer.timeout.connect(self._on_markers)
+        self._choices.markers_changed.connect(self.look_soon)
+
+    @property
+    def busy(self) -> bool:
+        """Whether marks wait to be read."""
+        return self._markers.isActive() or self._lost_layer.isActive()
+
+    def look_soon(self) -> None:
+        """Read the marks when all that is going on now is done."""
+        self._markers.start()
+
+    def lose_layer(self) -> None:
+        """A layer of marks was removed: the session is told of those that went with it."""
+        self._lost_layer.start()
+
+    def flush(self) -> None:
+        """Read at once the marks that wait to be read."""
+        if self._markers.isActive():
+            self._markers.stop()
+            self._on_markers()
+
+    # ------------------------------------------------------------------ from the layers to the session
+
+    def _on_markers(self) -> None:
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if workspace is None or handle is None:
+            return
+        bad_box = workspace.tidy_boxes(handle.grid)
+        self._editing.take_drawings(workspace, handle)
+        bad_point = workspace.tidy_points(handle.grid)
+        _note(workspace, handle)
+        # Also those that were noted while a result was being drawn.
+        self.answer_waiting()
+        if bad_box:
+            word = frame_word(handle.grid.frame_axis)
+            self._context.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
+        elif bad_point:
+            self._context.say("A point has to lie inside the image; it was taken away.")
+        else:
+            self._context.changed.emit()
+
+    def answer_waiting(self) -> None:
+        """Tell the session of marks that it does not know yet, and show their masks."""
+        handle = self._choices.handle
+        if handle is None or not handle.waits:
+            return
+        if why_not := self._why_not():
+            self._context.say(f"Marks are kept, but {why_not}")
+            return
+        preview, noted = self._panel.preview_box.isChecked(), handle.noted
+        self._context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(handle)))
+
+    def answer(self) -> None:
+        """Show the masks of the objects that are marked on the shown slice."""
+        frame = self._choices.shown_frame()
+        self._context.submit(lambda h: h.answer(frame), self._computing())
+
+    def _computing(self) -> str:
+        shelf = self._choices.shelf
+        return "Computing the mask…" if shelf.is_ready else f"Loading the model {shelf.choice.name}…"
+
+    # ------------------------------------------------------------------ from the session to the layers
+
+    def show(self, workspace: Workspace, handle: SessionHandle, prompts: Mapping[Any, Any]) -> None:
+        """Show the marks of a session, and those that it does not know yet."""
+        if handle is self._choices.handle:
+            _note(workspace, handle)
+        workspace.write(handle.grid, handle.with_pending(prompts))
+        handle.seen = workspace.read(handle.grid)
+
+    # ------------------------------------------------------------------ steps
+
+    def step(self, back: bool) -> None:
+        """Undo or redo the last step, mark and mask together."""
+        if self._context.running:
+            self._context.report(SessionBusyError("A run is under way; stop it before you undo or redo."))
+            return
+        self._context.flush_wanted.emit()
+        handle = self._choices.handle
+        if handle is None or (handle.session is None and not self._context.working):
+            return
+        self._context.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
+
+    def why_no_steps(self) -> tuple[str, str]:
+        """Why there is nothing to undo, and nothing to redo; empty where there is."""
+        handle = self._choices.handle
+        session = None if handle is None else handle.session
+        coming = self._markers.isActive() or (
+            handle is not None and (handle.waits or (session is None and handle.seen))
+        )
+        undo = coming or (session is not None and session.can_undo)
+        redo = session is not None and session.can_redo
+        return "" if undo else "nothing was done yet.", "" if redo else "nothing was taken back."
+
+    # ------------------------------------------------------------------ labels as marks
+
+    def labels_to_take(self) -> list[tuple[str, Labels]]:
+        """Labels layers of the viewer on the grid of the image, but for ours."""
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if workspace is None or handle is None:
+            return []
+        layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
+        shape = handle.volume.label_shape
+        return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
+
+    def take_labels(self, wish: LabelsWish) -> None:
+        """Take objects of another labels layer as masks to start from."""
+        handle = self._choices.handle
+        if handle is None:
+            return
+        shown, count = self._choices.shown_frame(), handle.grid.frame_count
+        frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
+        objects = [int(wish.layer.selected_label)] if wish.only_selected else None
+        data = wish.layer.data
+        self._context.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
+
+
+def _note(workspace: Workspace, handle: SessionHandle) -> None:
+    """Note for the session what changed among the marks since they were last seen."""
+    handle.note(changed_prompts(handle.seen, workspace.read(handle.grid)))

@@ -1,0 +1,138 @@
+"""A run as the user asks for it: marks first, then frame by frame; and why none can begin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from qtpy.QtCore import QObject
+
+from napari_sam2.core.formatting import frame_word
+
+if TYPE_CHECKING:
+    from napari_sam2.interaction.session_worker import SessionHandle, Update
+    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.session.propagation import Direction
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.labels import LabelsDrawing
+    from napari_sam2.widgets.controllers.run_estimate import RunEstimator
+    from napari_sam2.widgets.controllers.runs import RunController
+    from napari_sam2.widgets.controllers.view_protocols import RunView
+    from napari_sam2.widgets.shortcuts import KeyBinder
+
+
+class Propagating(QObject):
+    """Begins runs, ends those whose layer shows something else, and says how a run ended.
+
+    Parameters
+    ----------
+    context
+        Knows the layers and queues the work.
+    runs
+        Does the run.
+    labels
+        Draws what comes of it.
+    foresight
+        Knows the plan by which a run fits into memory.
+    keys
+        Bound on the labels layer.
+    panel
+        The view.
+    """
+
+    def __init__(
+        self,
+        context: ControllerContext,
+        runs: RunController,
+        labels: LabelsDrawing,
+        foresight: RunEstimator,
+        keys: KeyBinder,
+        panel: RunView,
+    ) -> None:
+        super().__init__(context)
+        self._context, self._choices = context, context.selection
+        self._runs, self._labels, self._foresight, self._keys, self._panel = runs, labels, foresight, keys, panel
+        self._stopped: set[int] = set()
+        self._closed = False
+        panel.run_clicked.connect(self.propagate)
+        panel.stop_clicked.connect(runs.stop)
+        runs.progressed.connect(panel.set_progress)
+        runs.finished.connect(self._on_finished)
+
+    def propagate(self, direction: str) -> None:
+        """Follow all objects from their marks; ``"both"``, ``"forward"`` or ``"backward"``."""
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if workspace is None or handle is None or self._runs.running:
+            return
+        self._context.flush_wanted.emit()
+        frames, noted = self._panel.frames(), handle.noted
+
+        def begin(update: Update) -> None:
+            self._labels.apply(workspace, handle, update)
+            here = workspace.image in self._choices.viewer.layers
+            if here and workspace.along == (handle.grid.frame_axis or "") and not self._runs.running:
+                self._labels.ensure(workspace, handle)
+                self._keys.bind(workspace.owned())
+                assert workspace.painting is not None
+                self._runs.start(handle, workspace.painting, cast("Direction", direction), frames)
+                self._context.changed.emit()
+
+        def prepare() -> Update:
+            update = handle.sync(preview=False, noted=noted)
+            self._foresight.apply(handle)
+            return update
+
+        self._foresight.pause()
+        self._context.remember("")
+        self._context.queue(prepare, begin, "Preparing the run…")
+
+    def follow_choice(self, workspace: Workspace | None, turned: bool) -> None:
+        """End a run of something else than what is chosen now; ``turned`` where the labels show another axis."""
+        running = self._runs.handle
+        if running is None or running in self._choices.siblings():
+            return
+        # The labels layer of this image shows another axis from now on; that of another image still shows the run.
+        if turned and workspace is not None and self._runs.labels is workspace.labels:
+            self._runs.abandon()
+        else:
+            self._runs.stop()
+
+    def forget(self, handle: SessionHandle) -> None:
+        """End the run of a session that is about to be closed."""
+        self._stopped.discard(id(handle))
+        if handle is self._runs.handle:
+            self._runs.abandon()
+
+    def refresh(self, no_image: str, busy: str, run_why: str, undo_why: str, redo_why: str) -> None:
+        """Enable the buttons of the panel; each text says why not, an empty one enables."""
+        workspace, handle = self._choices.workspace, self._choices.handle
+        if handle is not None and not (run_why := no_image or busy or run_why):
+            if handle.grid.frame_count < 2:
+                run_why = f"there is no other {frame_word(handle.grid.frame_axis)}; the mask is there already."
+            elif not handle.seen and not any(o.prompts or o.frames for o in handle.objects.values()):
+                run_why = "nothing is marked yet; place a point or a box first."
+        unsaved = "" if workspace is not None and workspace.labels is not None else "there are no labels yet."
+        self._panel.set_enabled(
+            no_image or run_why,
+            "" if self._runs.running else "nothing runs.",
+            no_image or busy or undo_why,
+            no_image or busy or redo_why,
+            no_image or unsaved,
+        )
+        self._panel.set_continuing(handle is not None and id(handle) in self._stopped)
+
+    def close(self) -> None:
+        """Say nothing more of a run that ends."""
+        self._closed = True
+
+    def _on_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
+        self._panel.clear_progress()
+        self._context.remember(text)
+        (self._stopped.add if stopped else self._stopped.discard)(id(handle))
+        if self._closed:
+            return
+        for note in self._choices.shelf.news():
+            self._context.warned.emit(note)
+        self._labels.color()
+        self._context.changed.emit()
+        if error is not None:
+            self._context.report(error)

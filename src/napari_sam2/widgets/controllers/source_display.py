@@ -1,0 +1,82 @@
+"""What the source panel shows of an image: its axes, and the grey values that the model gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_sam2.layers.axis_names import assumed_axes, axes_choices, layer_axes
+from napari_sam2.layers.geometry import on_geometry_change
+from napari_sam2.layers.image import LayerGrid, axis_choices
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.layers import Image
+
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.widgets.controllers.view_protocols import SourceView
+
+
+def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
+    """Offer what an image can be followed along, and what its axes may be."""
+    if image is None:
+        panel.set_axes([], axis)
+        panel.set_letters([], "")
+    else:
+        panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], axis)
+        panel.set_letters(axes_choices(image), layer_axes(image))
+
+
+def show_window(
+    panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
+) -> None:
+    """Show the values that are black and white, and the channel that they are of."""
+    if window is None:
+        panel.set_window("–" if image is None else "by the image's values")
+        return
+    channels = grid.channels if isinstance(grid, LayerGrid) else ()
+    channel = f"channel {channels[0]}, " if len(channels) == 1 else ""
+    panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}")
+
+
+def doubt_about(image: Image | None) -> str:
+    """Return a sentence for an image of which nothing says whether an axis is time; empty for others."""
+    if image is None or "t" not in assumed_axes(image):
+        return ""
+    axes = ", ".join(layer_axes(image))
+    return f"Nothing says what the axes of {str(image.name)!r} are: {axes} is assumed. Change it beside Along."
+
+
+class ImageWatch:
+    """Calls back when the image that is worked on changes.
+
+    Parameters
+    ----------
+    contrast, data, name, moved
+        Methods that napari calls with its event; napari holds them weakly.
+    """
+
+    def __init__(
+        self,
+        contrast: Callable[..., Any],
+        data: Callable[..., Any],
+        name: Callable[..., Any],
+        moved: Callable[..., Any],
+    ) -> None:
+        self._contrast, self._data, self._name, self._moved = contrast, data, name, moved
+        self._image: Image | None = None
+
+    def follow(self, image: Image | None) -> None:
+        """Watch an image, and no longer the one before; None: none."""
+        if self._image is not None:
+            events = self._image.events
+            events.contrast_limits.disconnect(self._contrast)
+            events.data.disconnect(self._data)
+            events.name.disconnect(self._name)
+            on_geometry_change(self._image, self._moved, connect=False)
+        self._image = image
+        if image is not None:
+            image.events.contrast_limits.connect(self._contrast)
+            image.events.data.connect(self._data)
+            image.events.name.connect(self._name)
+            on_geometry_change(image, self._moved, connect=True)

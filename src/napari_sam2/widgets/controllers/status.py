@@ -1,0 +1,58 @@
+"""The status line: what is going on now; where nothing is, what happened last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QLabel
+
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.runs import RunController
+
+
+class StatusLine(QObject):
+    """Keeps the status line true.
+
+    Parameters
+    ----------
+    context
+        Knows the image, the model and the words on the last act.
+    runs
+        Says how far a run is.
+    label
+        The view.
+    """
+
+    def __init__(self, context: ControllerContext, runs: RunController, label: QLabel) -> None:
+        super().__init__(context)
+        self._context = context
+        self._runs = runs
+        self._label = label
+        self._busy_with = ""
+
+    def set_busy(self, text: str) -> None:
+        """Say what the queue is doing; an empty text: nothing."""
+        self._busy_with = text
+        self.show()
+
+    def show(self) -> None:
+        """Write the line."""
+        now = " · ".join(text for text in (self._runs.status, self._busy_with) if text)
+        self._label.setText(now or self._summary())
+
+    def _summary(self) -> str:
+        choices = self._context.selection
+        handle = choices.handle
+        if handle is None and choices.why_not:
+            return choices.why_not
+        if handle is None:
+            return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
+        shelf = choices.shelf
+        device = str(getattr(shelf.loaded, "device", shelf.choice.device)) if shelf.is_ready else shelf.choice.device
+        count = len(handle.objects)
+        about = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
+        return " · ".join(part for part in (*about, self._context.last_words) if part)

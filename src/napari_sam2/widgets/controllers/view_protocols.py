@@ -1,0 +1,224 @@
+"""What each controller needs of its view. Signals are Qt's, which have no type of their own here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+    from pathlib import Path
+
+    import pandas as pd
+
+    from napari_sam2.widgets.views.objects_panel import ObjectRow
+
+
+class SourceView(Protocol):
+    """Shows the choice of an image and its axes (`image_selection`)."""
+
+    image_chosen: Any
+    axis_chosen: Any
+    axes_chosen: Any
+
+    def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
+        """Offer images by name."""
+
+    def set_axes(self, axes: Sequence[tuple[str, Any]], current: Any) -> None:
+        """Offer what the image can be followed along."""
+
+    def set_letters(self, choices: Sequence[tuple[str, str]], current: str) -> None:
+        """Offer what the axes of the image may be."""
+
+    def set_window(self, text: str) -> None:
+        """Say which grey values the model gets."""
+
+
+class ModelView(Protocol):
+    """Shows the choice of a model and a device (`models`)."""
+
+    model_chosen: Any
+    device_chosen: Any
+    file_chosen: Any
+    action_clicked: Any
+
+    def set_models(self, models: Sequence[tuple[str, str, str]], current: str) -> None:
+        """Offer models as (text, name, tooltip)."""
+
+    def set_devices(self, devices: Sequence[tuple[str, str]], current: str) -> None:
+        """Offer devices as (text, name)."""
+
+    def set_about(self, text: str, tip: str) -> None:
+        """Say what the chosen model is."""
+
+    def set_action(self, action: str, text: str, tip: str) -> None:
+        """Offer what can be done with the chosen model."""
+
+    def set_progress(self, done: int, total: int, text: str) -> None:
+        """Show how far a download is, in bytes."""
+
+    def clear_progress(self) -> None:
+        """Show no download."""
+
+    def ask_consent(self, title: str, terms: str) -> bool:
+        """Return whether the user agrees to the terms of a model."""
+
+
+class UpkeepView(Protocol):
+    """Asks for the devices, for unloading and for the self-check (`models`)."""
+
+    toggled: Any
+    unload_clicked: Any
+    check_clicked: Any
+
+
+class ToolsView(Protocol):
+    """Shows the tool in the user's hand (`tools`)."""
+
+    tool_clicked: Any
+    polarity_clicked: Any
+
+    def set_tool(self, tool: str) -> None:
+        """Show the tool; an empty text: none."""
+
+    def set_positive(self, positive: bool) -> None:
+        """Show whether the next mark lies inside the object."""
+
+
+class PreviewView(Protocol):
+    """Asks whether masks are shown at once (`prompting`)."""
+
+    preview_box: Any
+
+
+class ObjectsView(Protocol):
+    """Shows the list of objects (`objects`)."""
+
+    object_chosen: Any
+    next_clicked: Any
+    reset_clicked: Any
+    delete_clicked: Any
+    merge_clicked: Any
+    move_clicked: Any
+    renamed: Any
+    visibility_changed: Any
+
+    def set_objects(self, rows: Sequence[ObjectRow], current: int, called: str = "slices") -> None:
+        """Show the objects; ``called`` is the word for frames."""
+
+    def set_enabled(self, next_why: str, reset_why: str, merge_why: str) -> None:
+        """Enable the buttons, or say why not."""
+
+
+class StripView(Protocol):
+    """Shows the scores of an object frame by frame (`review`)."""
+
+    def set_frames(self, count: int) -> None:
+        """Show this many frames."""
+
+    def set_frame(self, frame: int) -> None:
+        """Show where the viewer stands."""
+
+    def set_scores(self, scores: pd.DataFrame | None, prompted: Collection[int]) -> None:
+        """Show scores, and the frames that have marks."""
+
+
+class ReviewView(Protocol):
+    """Shows how good an object is, and what can be done about it (`review`)."""
+
+    frame_clicked: Any
+    next_doubtful_clicked: Any
+    lock_clicked: Any
+    lock_seen_clicked: Any
+    cut_clicked: Any
+    lock_seen_button: Any
+
+    @property
+    def strip(self) -> StripView:
+        """The scores."""
+
+    def set_locked(self, locked: bool) -> None:
+        """Show whether the object is locked on the shown frame."""
+
+    def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
+        """Enable the buttons, or say why not."""
+
+
+class RunView(Protocol):
+    """Asks for runs and shows how far one is (`propagating`)."""
+
+    run_clicked: Any
+    stop_clicked: Any
+
+    def frames(self) -> range:
+        """Return the chosen range."""
+
+    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, redo_why: str, save_why: str) -> None:
+        """Enable the buttons, or say why not."""
+
+    def set_continuing(self, continuing: bool) -> None:
+        """Show whether a run goes on where another was stopped."""
+
+    def set_progress(self, done: int, total: int, text: str) -> None:
+        """Show how far the run is."""
+
+    def clear_progress(self) -> None:
+        """Show no run."""
+
+
+class ForecastView(Protocol):
+    """Shows what a run of the chosen range will take (`run_estimate`)."""
+
+    range_changed: Any
+
+    def frames(self) -> range:
+        """Return the chosen range."""
+
+    def set_forecast(self, text: str, tip: str) -> None:
+        """Say what the run will take."""
+
+
+class AheadView(Protocol):
+    """Asks for work ahead (`run_estimate`)."""
+
+    ahead_changed: Any
+    prepare_clicked: Any
+    ahead_box: Any
+
+    def set_preparing(self, preparing: bool) -> None:
+        """Show whether the chosen range is being prepared."""
+
+
+class OfferView(Protocol):
+    """Asks whether to go on with an earlier session (`session_files`)."""
+
+    continue_clicked: Any
+    anew_clicked: Any
+
+    def set_offer(self, text: str, tip: str) -> None:
+        """Ask; an empty text: nothing."""
+
+    def set_enabled(self, why: str) -> None:
+        """Enable the answers, or say why not."""
+
+
+class SessionView(Protocol):
+    """Shows where the session is kept (`session_files`)."""
+
+    save_chosen: Any
+    open_chosen: Any
+
+    @property
+    def offer(self) -> OfferView:
+        """The question about an earlier session."""
+
+    def set_file(self, path: Path | None, text: str) -> None:
+        """Show the file, or say why there is none."""
+
+    def set_savable(self, savable: bool) -> None:
+        """Enable saving."""
+
+    def set_lists(self, recent: Sequence[Path], unclosed: Sequence[Path]) -> None:
+        """Offer session files."""
+
+    def set_offer(self, text: str, path: Path | None) -> None:
+        """Offer to recover a session; without a path: nothing."""
