@@ -181,7 +181,7 @@ def test_hand_edit_is_locked_conditions_and_takes_pixels(session):
     assert {10, 11, 13, 19} <= frames
     assert np.array_equal(session.mask(1, 12), drawn)
     assert session.mask(1, 13)[10:14].all()
-    session.unlock(12, 1)
+    session.unlock(frame=12, obj_id=1)
     assert 12 in {s.frame for s in session.propagate()}
     assert not np.array_equal(session.mask(1, 12), drawn)
 
@@ -359,3 +359,14 @@ def test_four_dimensions_fill_their_part(volume):
     session.labels(out=out)
     assert (out[:2] == 7).all()
     assert (out[2] != 7).all()
+
+
+@pytest.mark.parametrize("name", ["lock", "unlock"])
+def test_lock_and_unlock_take_no_bare_numbers(session, name):
+    session.add_box(1, 3, (2, 2, 10, 10))
+    session.predict_frame(3)
+    with pytest.raises(TypeError, match="positional"):
+        getattr(session, name)(3, 1)
+    assert not session.scores(1)["locked"].any()
+    session.lock(frame=3, obj_id=1)
+    assert session.scores(1)["locked"][3]

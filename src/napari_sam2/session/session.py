@@ -566,7 +566,7 @@ class VideoSession:
                     object_table.lock(self._state, put, obj_id, frame)
                     object_table.give_pixels(self._state, put, obj_id, frame, mask.decode())
 
-    def lock(self, frame: int, obj_id: int) -> None:
+    def lock(self, *, frame: int, obj_id: int) -> None:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
         That makes no other frame stale; what is computed from then on follows from it too.
@@ -586,7 +586,7 @@ class VideoSession:
                 for frame in chosen:
                     object_table.lock(self._state, put, obj_id, frame)
 
-    def unlock(self, frame: int, obj_id: int) -> None:
+    def unlock(self, *, frame: int, obj_id: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on."""
         with self._lock:
             self._check(obj_id, frame)
