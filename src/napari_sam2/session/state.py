@@ -77,6 +77,8 @@ class SessionState:
         self.history = History()
         self.lock = threading.RLock()
         self.compute = threading.RLock()
+        self.closed = False
+        self.running = False
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.followers: dict[tuple[int, int, int], Follower] = {}
         self.waiting: dict[int, dict[int, Outcome]] = {}
