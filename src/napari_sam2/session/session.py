@@ -340,6 +340,54 @@ class VideoSession:
         """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`."""
         edits.edit_masks(self._state, frame, masks)
 
+    def paint(
+        self, frame: int, painted: Mapping[int, NDArray[Any]], erased: Mapping[int, NDArray[Any]] | None = None
+    ) -> None:
+        """Add pixels to masks of a frame and take pixels away from them by hand, as one step.
+
+        The frame is then locked for these objects, see :meth:`edit_mask`.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        painted
+            Pixels ``(Y, X)`` to add, by object id; an object that is new is made.
+        erased
+            Pixels ``(Y, X)`` to take away, by object id; one without a mask on the frame is passed over.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if an array has another shape than the frame.
+        """
+        edits.paint(self._state, frame, painted, erased or {})
+
+    def fill(self, obj_id: int, frame: int, mask: NDArray[Any], *, inside: bool = True) -> None:
+        """Take a filled outline as what the user says of an object on a frame.
+
+        On a frame that is not locked it becomes the only prompt, and is answered at once; on a locked one it replaces
+        the mask as a hand edit. An outline of what lies outside takes its pixels away, a hand edit as well; without a
+        mask on the frame it does nothing.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        mask
+            The pixels ``(Y, X)`` within the outline.
+        inside
+            Whether they belong to the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if the mask has another shape than the frame.
+        """
+        edits.fill(self._state, self._meta, obj_id, frame, mask, inside)
+
     def lock(self, *, frame: int, obj_id: int) -> None:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
