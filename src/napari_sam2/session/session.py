@@ -92,41 +92,54 @@ class VideoSession:
 
     @property
     def predictor(self) -> VideoPredictor:
-        """The model."""
+        """Return the model."""
         return self._state.predictor
 
     @property
     def volume(self) -> ImageVolume:
-        """The image."""
+        """Return the image."""
         return self._state.volume
 
     @property
     def grid(self) -> FrameGrid:
-        """How the volume is cut into frames."""
+        """Return how the volume is cut into frames."""
         return self._state.grid
 
     @property
     def exact(self) -> bool:
-        """Whether Meta's predictor is reproduced."""
+        """Return whether Meta's predictor is reproduced."""
         return self._state.exact
 
     @property
     def frame_count(self) -> int:
-        """Number of frames."""
+        """Return the number of frames."""
         return self.grid.frame_count
 
     @property
     def frame_shape(self) -> tuple[int, int]:
-        """``(Y, X)`` of a frame."""
+        """Return ``(Y, X)``, the height and width of a frame in pixels."""
         return self.grid.frame_shape
 
     @property
     def window(self) -> tuple[float, float]:
-        """The values that the model sees as black and white."""
+        """Return ``(low, high)``, the values that the model sees as black and white."""
         return self._state.levels
 
     def set_window(self, low: float, high: float) -> None:
-        """Change the window; masks stay, what is computed from now on sees the new one."""
+        """Change the window; masks stay, what is computed from now on sees the new one.
+
+        Parameters
+        ----------
+        low
+            Value of the volume that the model sees as black.
+        high
+            Value that it sees as white.
+
+        Raises
+        ------
+        VolumeError
+            If these are not two finite numbers, the lower one first.
+        """
         window = check_window((low, high))
         # What is being computed was begun with the old one, and has to be kept as such.
         with self._compute, self._lock:
@@ -135,7 +148,7 @@ class VideoSession:
 
     @property
     def overlap(self) -> Overlap:
-        """The rule for pixels that two objects claim."""
+        """Return the rule for pixels that two objects claim: "keep", "overwrite" or "score"."""
         return self._state.overlap
 
     @overlap.setter
@@ -150,10 +163,15 @@ class VideoSession:
         Prompts, masks, locks and undo stay. Masks that a model of another name computed count as stale: the next run
         computes them anew, but for those that were edited or locked.
 
+        Parameters
+        ----------
+        predictor
+            From :func:`napari_sam2.load_predictor`.
+
         Raises
         ------
         SessionBusyError
-            If a run is under way.
+            If the session was closed, or if a run is under way.
         """
         check_model(predictor, self._state.zoom)
         with self._compute, self._lock:
@@ -166,15 +184,80 @@ class VideoSession:
     def add_points(
         self, obj_id: int, frame: int, points: Sequence[Sequence[float]], labels: Sequence[int] | None = None
     ) -> None:
-        """Append clicks ``(y, x)`` (voxel-centre indices); label 1 is inside, 0 outside, default all inside."""
+        """Append clicks to the prompts of an object on a frame.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        points
+            ``(n, 2)``, ``(y, x)`` voxel-centre indices.
+        labels
+            ``(n,)`` of 1 (inside) or 0 (outside); default: all inside.
+
+        Raises
+        ------
+        PromptError
+            If a point lies outside the frame, the labels do not fit, or the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_points(1, 7, [(6, 8), (20, 20)], labels=[1, 0])
+        >>> session.prompts(1, 7).labels.tolist()
+        [1, 0]
+        """
         prompting.add_points(self._state, self._meta, obj_id, frame, points, labels)
 
     def add_box(self, obj_id: int, frame: int, box: Sequence[float]) -> None:
-        """Set the box ``(y0, x0, y1, x1)``, half-open in data pixels; it replaces an earlier one of that frame."""
+        """Set the box of an object on a frame; it replaces an earlier one, points stay.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        box
+            ``(y0, x0, y1, x1)``, half-open in data pixels; what lies outside the frame is clipped.
+
+        Raises
+        ------
+        PromptError
+            If nothing of the box lies within the frame, or if the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.prompts(1, 7).box
+        BoxPrompt(y0=4.0, x0=5.0, y1=10.0, x1=12.0)
+        """
         prompting.add_box(self._state, self._meta, obj_id, frame, box)
 
     def add_mask(self, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
-        """Set a mask ``(Y, X)`` that is taken as it is; it replaces points and box of that frame."""
+        """Set a mask that is taken as it is; it replaces points and box of that frame.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        mask
+            ``(Y, X)``; anything but zero is inside.
+
+        Raises
+        ------
+        PromptError
+            If the mask has another shape than the frame, or if the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+        """
         prompting.add_mask(self._state, self._meta, obj_id, frame, mask)
 
     def add_labels(self, labels: Any, frames: Iterable[int], objects: Iterable[int] | None = None) -> None:
@@ -208,38 +291,154 @@ class VideoSession:
         box: Sequence[float] | None = None,
         mask: NDArray[Any] | None = None,
     ) -> None:
-        """Replace all prompts of an object on a frame; nothing given clears them, see :meth:`clear_prompts`."""
+        """Replace all prompts of an object on a frame; nothing given clears them, see :meth:`clear_prompts`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        points
+            ``(n, 2)``, ``(y, x)`` voxel-centre indices.
+        labels
+            ``(n,)`` of 1 (inside) or 0 (outside); default: all inside.
+        box
+            ``(y0, x0, y1, x1)``, half-open in data pixels.
+        mask
+            ``(Y, X)``; anything but zero is inside.
+
+        Raises
+        ------
+        PromptError
+            If a prompt does not fit the frame, or if the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+        """
         prompting.set_prompts(self._state, self._meta, obj_id, frame, points, labels, box, mask)
 
     def clear_prompts(self, obj_id: int, frame: int) -> None:
         """Remove all prompts of an object on a frame; a mask that they corrected comes back.
 
         A mask that is not their answer stays, and where there are none nothing changes.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if the object is locked there.
+        SessionBusyError
+            If the session was closed.
         """
         prompting.clear(self._state, self._meta, obj_id, frame)
 
     def clear_several(self, places: Iterable[tuple[int, int]]) -> None:
-        """Remove all prompts of several ``(object, frame)`` as one step; none is removed if one is locked."""
+        """Remove prompts on several places as one step; none is removed if one place is locked.
+
+        Parameters
+        ----------
+        places
+            Several ``(obj_id, frame)``.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if an object is locked on its frame.
+        SessionBusyError
+            If the session was closed.
+        """
         prompting.clear_several(self._state, self._meta, places)
 
     def prompts(self, obj_id: int, frame: int) -> PromptSet | None:
-        """The prompts of an object on a frame; None where there are none."""
+        """Return the prompts of an object on a frame; None where there are none.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame.
+        """
         return results.prompts(self._state, obj_id, frame)
 
     def prompted_frames(self, obj_id: int) -> list[int]:
-        """The frames on which an object has prompts, ascending."""
+        """Return the frames on which an object has prompts, ascending.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         return results.prompted_frames(self._state, obj_id)
 
     def prompt_window(self, obj_id: int, frame: int) -> tuple[float, float, float, float] | None:
-        """The zoom window ``(y0, x0, y1, x1)`` in which the mask was made, edges in pixels from the corner; or None."""
+        """Return the zoom window in which a mask was made.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Returns
+        -------
+        tuple or None
+            ``(y0, x0, y1, x1)``, edges in pixels from the corner; None where the model saw the whole frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame.
+        """
         return results.prompt_window(self._state, obj_id, frame)
 
     # ------------------------------------------------------------------ answers
 
     def predict_frame(self, frame: int) -> dict[int, NDArray[np.bool_]]:
-        """Masks ``(Y, X)`` of the objects prompted on this frame, by object id; they are kept.
+        """Answer the prompts of a frame, and keep the masks.
 
-        Belongs to the step of the prompt that it answers: undo takes back both.
+        The answer belongs to the step of the prompt: undo takes back both.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Returns
+        -------
+        dict
+            Masks ``(Y, X) bool`` of the objects prompted on the frame, by object id.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if nothing is prompted on it.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> masks[1].shape == session.frame_shape
+        True
         """
         return prompting.predict_frame(self._state, self._meta, frame)
 
@@ -284,16 +483,43 @@ class VideoSession:
         Raises
         ------
         PromptError
-            If nothing is prompted.
+            If nothing is prompted, or if there is no such direction, frame or object.
         SessionBusyError
-            If a run is under way.
+            If the session was closed, or if a run is under way.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> [result.frame for result in session.propagate(frames=range(5, 10), direction="forward")]
+        [7, 8, 9]
         """
         return runs.propagate(self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress)
 
     def count_stale(
         self, direction: Direction = "both", frames: Iterable[int] | None = None, objects: Iterable[int] | None = None
     ) -> tuple[int, int]:
-        """How many frames, and how many masks on them, :meth:`propagate` would compute now with these arguments."""
+        """Return how many frames, and how many masks on them, :meth:`propagate` would compute now.
+
+        Parameters
+        ----------
+        direction
+            "both", "forward" or "backward" from the accepted frames.
+        frames
+            Which frames to compute; default all.
+        objects
+            Ids to track; default all that are prompted.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame or object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.count_stale(frames=range(5, 10))
+        (5, 5)
+        """
         return runs.count_stale(self._state, self._meta, direction, frames, objects)
 
     def encode_ahead(
@@ -319,11 +545,31 @@ class VideoSession:
         int
             How many were made; the others were there already. Always 0 for a model that sees each object through a
             window of its own, which is not known before the object is tracked.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        SessionBusyError
+            If the session was closed.
         """
         return runs.encode_ahead(self._state, frames, cancelled, progress)
 
     def count_encoded(self, frames: Iterable[int] | None = None) -> int:
-        """How many frames have an embedding already; 0 where :meth:`encode_ahead` has nothing to do."""
+        """Return how many frames have an embedding already; 0 where :meth:`encode_ahead` has nothing to do.
+
+        Parameters
+        ----------
+        frames
+            Which frames to look at; default all.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        SessionBusyError
+            If the session was closed.
+        """
         return runs.count_encoded(self._state, frames)
 
     # ------------------------------------------------------------------ hand edits, locks
@@ -333,11 +579,42 @@ class VideoSession:
 
         Takes its pixels from the other objects, except on their locked frames. The mask that is there already is
         accepted as it stands, see :meth:`lock`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        mask
+            ``(Y, X)``; anything but zero is inside.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if the mask has another shape than the frame.
+        SessionBusyError
+            If the session was closed.
         """
         edits.edit_masks(self._state, frame, {obj_id: mask})
 
     def edit_masks(self, frame: int, masks: Mapping[int, NDArray[Any]]) -> None:
-        """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`."""
+        """Set the masks of several objects on a frame by hand, as one step; see :meth:`edit_mask`.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        masks
+            ``(Y, X)`` by object id; anything but zero is inside.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if a mask has another shape than the frame.
+        SessionBusyError
+            If the session was closed.
+        """
         edits.edit_masks(self._state, frame, masks)
 
     def paint(
@@ -392,85 +669,295 @@ class VideoSession:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
         That makes no other frame stale; what is computed from then on follows from it too.
-        """
-        edits.lock(self._state, obj_id, [frame])
 
-    def lock_frames(self, obj_id: int, frames: Iterable[int]) -> None:
-        """Accept several frames of an object at once, as one step; see :meth:`lock`."""
-        edits.lock(self._state, obj_id, frames)
-
-    def unlock(self, *, frame: int, obj_id: int) -> None:
-        """Release a frame; a hand edit on it may be computed over from then on."""
-        edits.unlock(self._state, obj_id, frame)
-
-    def cut(self, obj_id: int, frame: int, side: Side) -> None:
-        """End an object at a frame: no mask beyond it ("above": higher index; "below"), and no run goes there.
-
-        A prompt or an edit set beyond it later lifts the cut.
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        obj_id
+            Id of the object.
 
         Raises
         ------
         PromptError
-            If a locked frame lies beyond.
+            If there is no such object or frame, or if the object has no mask there.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.lock(frame=7, obj_id=1)
+        >>> session.objects[1].state
+        'reviewed'
+        """
+        edits.lock(self._state, obj_id, [frame])
+
+    def lock_frames(self, obj_id: int, frames: Iterable[int]) -> None:
+        """Accept several frames of an object at once, as one step; see :meth:`lock`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frames
+            Indices of the frames.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if the object has no mask on one of them.
+        SessionBusyError
+            If the session was closed.
+        """
+        edits.lock(self._state, obj_id, frames)
+
+    def unlock(self, *, frame: int, obj_id: int) -> None:
+        """Release a frame; a hand edit on it may be computed over from then on.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame.
+        SessionBusyError
+            If the session was closed.
+        """
+        edits.unlock(self._state, obj_id, frame)
+
+    def cut(self, obj_id: int, frame: int, side: Side) -> None:
+        """End an object at a frame: no mask beyond it, and no run goes there.
+
+        A prompt or an edit set beyond it later lifts the cut.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the last frame of the object on that side.
+        side
+            "above" (higher index) or "below".
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if a locked frame lies beyond.
         """
         edits.cut(self._state, obj_id, frame, side)
 
     # ------------------------------------------------------------------ results
 
     def labels(self, out: Any | None = None) -> Any:
-        """All masks under the overlap rule, ``uint16`` on the volume's grid without channels.
+        """Return all masks under the overlap rule.
 
-        Written into ``out`` if given. Only the part that the session works on (``at``) is written.
+        Parameters
+        ----------
+        out
+            Array on the grid of the labels to write into; only the part that the session works on (``at``) is written.
+            Default: a new one.
+
+        Returns
+        -------
+        array
+            ``out``, or ``uint16`` on the grid of the volume without channels; 0 is background.
+
+        Raises
+        ------
+        PromptError
+            If ``out`` has another shape, or cannot hold the largest id.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> int(session.labels()[7, 6, 8])
+        1
         """
         return results.labels(self._state, out)
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
-        """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
+        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        """
         return results.frame_labels(self._state, frame)
 
     def frame_index(self, frame: int) -> tuple[int | slice, ...]:
-        """Index of a frame in an array on the labels grid."""
+        """Return the index of a frame in an array on the grid of the labels.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        """
         return self.grid.label_index(checks.check_frame(self._state, frame))
 
     def mask(self, obj_id: int, frame: int) -> NDArray[np.bool_] | None:
-        """The mask ``(Y, X)`` of one object on one frame, before the overlap rule; None if there is none."""
+        """Return the mask ``(Y, X) bool`` of an object on a frame, before the overlap rule; None if there is none.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame.
+        """
         return results.mask(self._state, obj_id, frame)
 
     @property
     def objects(self) -> dict[int, ObjectInfo]:
-        """The objects by id, in their order: that in which they came, unless they were moved."""
+        """Return the objects by id, in their order: that in which they came, unless they were moved."""
         return object_table.describe_all(self._state)
 
     def scores(self, obj_id: int) -> pd.DataFrame:
-        """What is known about the quality of each frame with a mask; see :func:`napari_sam2.session.quality.scores`."""
+        """Return what is known about the quality of each frame with a mask.
+
+        See :func:`napari_sam2.session.quality.scores` for the columns.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         return results.scores(self._state, obj_id)
 
     # ------------------------------------------------------------------ objects
 
     def reset_object(self, obj_id: int) -> None:
-        """Remove all prompts, masks and locks of an object; the object itself stays."""
+        """Remove all prompts, masks and locks of an object; the object itself stays.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         object_table.reset(self._state, obj_id)
 
     def delete_object(self, obj_id: int) -> None:
-        """Remove an object with all that belongs to it."""
+        """Remove an object with all that belongs to it.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         object_table.delete(self._state, obj_id)
 
     def rename_object(self, obj_id: int, name: str) -> None:
-        """Give an object another name."""
+        """Give an object another name.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        name
+            The new name.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.rename_object(1, "liver")
+        >>> session.objects[1].name
+        'liver'
+        """
         object_table.rename(self._state, obj_id, name)
 
     def recolor_object(self, obj_id: int, color: Sequence[float]) -> None:
-        """Give an object another colour ``(r, g, b)``, each in 0…1."""
+        """Give an object another colour.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        color
+            ``(r, g, b)``, each in 0…1.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object, or if a number is out of range.
+        """
         object_table.recolor(self._state, obj_id, color)
 
     def move_object(self, obj_id: int, position: int) -> None:
-        """Give an object another place in the order, 0 the first; the overlap rules go by it."""
+        """Give an object another place in the order, by which the overlap rules go.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        position
+            The place, 0 the first.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
         object_table.move(self._state, obj_id, position)
 
     def merge_objects(self, into: int, other: int) -> None:
         """Add the masks of ``other`` to ``into`` and delete ``other``.
 
         The frames that gain count as drawn by hand and are locked; the others stay as they are.
+
+        Parameters
+        ----------
+        into
+            Id of the object that stays.
+        other
+            Id of the object that goes.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object, or if both are the same.
         """
         object_table.merge(self._state, into, other)
 
@@ -478,22 +965,52 @@ class VideoSession:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Return whether there is a step to take back."""
         return bool(self._history.steps)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step to do again."""
+        """Return whether there is a step to do again."""
         return bool(self._history.undone)
 
     def undo(self) -> bool:
-        """Take back the last step, prompts and masks together; False if there is none."""
+        """Take back the last step, prompts and masks together.
+
+        Returns
+        -------
+        bool
+            False if there is no step.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.undo()
+        True
+        >>> session.objects
+        {}
+        """
         with self._lock:
             checks.check_idle(self._state)
             return self._history.undo() is not None
 
     def redo(self) -> bool:
-        """Do the step again that was undone last; False if there is none."""
+        """Do the step again that was undone last.
+
+        Returns
+        -------
+        bool
+            False if there is no such step.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+        """
         with self._lock:
             checks.check_idle(self._state)
             return self._history.redo() is not None
@@ -510,6 +1027,8 @@ class VideoSession:
         ------
         SessionFileError
             If the log was shortened to its memory budget and does not tell the whole story any more.
+        SessionBusyError
+            If the session was closed, or if a run is under way.
         """
         with self._compute, self._lock:
             checks.check_idle(self._state)
@@ -532,6 +1051,8 @@ class VideoSession:
         ------
         SessionFileError
             If the disk refuses, or the file is open in another session. The session goes on as before.
+        SessionBusyError
+            If the session was closed, or if a run is under way.
         """
         target = checked_path(path, SessionFileError).resolve()
         with self._lock:
@@ -545,7 +1066,7 @@ class VideoSession:
 
     @property
     def path(self) -> Path | None:
-        """The session's file, or None."""
+        """Return the session's file, or None."""
         return None if self._file is None else self._file.path
 
     @classmethod
@@ -574,17 +1095,49 @@ class VideoSession:
         return session
 
     def export_prompts(self, path: str | Path) -> None:
-        """Write objects, prompts and locks as JSON; see :func:`napari_sam2.session.export.prompts_document`."""
+        """Write objects, prompts and locks as JSON.
+
+        See :func:`napari_sam2.session.export.prompts_document` for the format.
+
+        Parameters
+        ----------
+        path
+            The file; one that stands there is replaced.
+
+        Raises
+        ------
+        WriteError
+            If the disk refuses.
+        """
         with self._lock:
             export.write_json(path, export.prompts_document(self._state))
 
     def export_coco(self, path: str | Path) -> None:
-        """Write all masks as a COCO file; see :func:`napari_sam2.session.export.coco_document`."""
+        """Write all masks as a COCO file.
+
+        See :func:`napari_sam2.session.export.coco_document` for the format.
+
+        Parameters
+        ----------
+        path
+            The file; one that stands there is replaced.
+
+        Raises
+        ------
+        WriteError
+            If the disk refuses.
+        """
         with self._lock:
             export.write_json(path, export.coco_document(self._state))
 
     def close(self) -> None:
-        """End the session and close its file; embeddings stay with the model, within its budget."""
+        """End the session and close its file; embeddings stay with the model, within its budget.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+        """
         with self._lock:
             checks.check_idle(self._state)
             self._state.closed = True
@@ -592,7 +1145,10 @@ class VideoSession:
             self._link.close()
 
     def release(self) -> None:
-        """End the session as :meth:`close` does, also in the middle of a run: what that finishes later is not kept."""
+        """End the session as :meth:`close` does, also in the middle of a run.
+
+        What the run finishes later is not kept.
+        """
         with self._lock:
             if self._state.running:
                 self._state.closed = True
