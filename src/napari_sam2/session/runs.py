@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.protocols import FrameResult
     from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.planning import Direction
     from napari_sam2.session.state import SessionState
 
 DEFAULT_PATIENCE = 5

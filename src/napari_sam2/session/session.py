@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.objects import ObjectInfo, Side
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.planning import Direction
     from napari_sam2.session.storage.session_file import SessionFile
 
 
