@@ -96,7 +96,7 @@ class Work:
         changed = [f for f in outside if _sum(self.session.mask(1, f)) != outside[f]]
         self.tell("changed", first=min(changed), last=max(changed), count=len(changed))
         locked = int(areas.argmax()) + 1
-        self.session.lock(locked, 1)
+        self.session.lock(frame=locked, obj_id=1)
         labels = self.session.labels()
         while self.session.undo():
             pass

@@ -113,12 +113,12 @@ class Session(RuleBasedStateMachine):
     @rule(obj=objects, frame=frames)
     def lock(self, obj, frame):
         if obj in self.session.objects and self.session.mask(obj, frame) is not None:
-            self.session.lock(frame, obj)
+            self.session.lock(frame=frame, obj_id=obj)
 
     @rule(obj=objects, frame=frames)
     def unlock(self, obj, frame):
         if obj in self.session.objects:
-            self.session.unlock(frame, obj)
+            self.session.unlock(frame=frame, obj_id=obj)
 
     @rule(obj=objects, frame=frames, how=st.sampled_from(["lock", "edit", "labels"]), release=st.booleans())
     def accept_as_it_stands(self, obj, frame, how, release):
@@ -137,11 +137,11 @@ class Session(RuleBasedStateMachine):
             session.edit_mask(obj, frame, mask)
         else:
             how = "lock"
-            session.lock(frame, obj)
+            session.lock(frame=frame, obj_id=obj)
         assert self._stale() <= before
         assert np.array_equal(session.mask(obj, frame), mask)
         if how == "lock" and release:
-            session.unlock(frame, obj)
+            session.unlock(frame=frame, obj_id=obj)
             assert self._stale() == before
             assert np.array_equal(session.labels(), labels)
 

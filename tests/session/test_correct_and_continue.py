@@ -65,7 +65,7 @@ def test_cut_removes_and_holds_until_a_prompt_beyond_lifts_it(session):
 def test_cut_refuses_where_a_locked_frame_lies_beyond(session):
     session.add_box(1, 10, (4, 5, 10, 12))
     list(session.propagate())
-    session.lock(16, 1)
+    session.lock(frame=16, obj_id=1)
     before = session.labels()
     with pytest.raises(PromptError, match="slice 16 is locked"):
         session.cut(1, 14, "above")
@@ -111,7 +111,7 @@ def test_lock_frames_is_one_step(session):
     session.undo()
     assert session.objects[1].state == "in progress"
     with pytest.raises(PromptError, match="no object 1"):
-        VideoSession(FakePredictor(), session.volume).lock(5, 1)
+        VideoSession(FakePredictor(), session.volume).lock(frame=5, obj_id=1)
 
 
 def test_a_step_that_changes_nothing_keeps_redo(session):
@@ -193,7 +193,7 @@ def test_exports_hold_prompts_and_masks_but_not_where_they_come_from(session, tm
     session.add_points(1, 3, [(4, 5)], [0])
     session.rename_object(1, "liver")
     list(session.propagate())
-    session.lock(4, 1)
+    session.lock(frame=4, obj_id=1)
     session.export_prompts(tmp_path / "case.json")
     document = json.loads((tmp_path / "case.json").read_text())
     assert document["objects"][0]["name"] == "liver"
@@ -272,7 +272,7 @@ def test_a_hand_edit_leaves_locked_frames_of_others_alone(volume, overlap):
     session.add_box(1, 8, (2, 2, 12, 12))
     session.predict_frame(8)
     before = session.labels()[8] == 1
-    session.lock(8, 1)
+    session.lock(frame=8, obj_id=1)
     session.edit_mask(2, 8, np.ones(SHAPE[1:], bool))
     assert np.array_equal(session.labels()[8] == 1, before)
 
@@ -356,7 +356,7 @@ def test_a_frame_without_the_object_ends_it(session):
     session.clear_prompts(1, 18)
     list(session.propagate())
     assert filled(session, 1) == list(range(10))
-    session.unlock(10, 1)
+    session.unlock(frame=10, obj_id=1)
     list(session.propagate())
     assert filled(session, 1) == list(range(20))
 

@@ -314,13 +314,13 @@ def test_no_run_writes_a_locked_frame_and_all_see_it(new: Any) -> None:
     drawn[30:60, 5:30] = True
     session.edit_mask(1, 5, drawn)
     locked = session.mask(1, 4)
-    session.lock(4, 1)
+    session.lock(frame=4, obj_id=1)
     for each in (session, other):
         run(each)
     np.testing.assert_array_equal(session.mask(1, 5), drawn)
     np.testing.assert_array_equal(session.mask(1, 4), locked)
     assert (known(session)[3].low_res_logits != known(other)[3].low_res_logits).any()
-    session.unlock(5, 1)
+    session.unlock(frame=5, obj_id=1)
     run(session)
     assert (session.mask(1, 5) != drawn).any()
 

@@ -27,7 +27,7 @@ def session(tmp_path):
     list(session.propagate())
     session.edit_mask(1, 12, drawn())
     list(session.propagate())
-    session.lock(8, 1)
+    session.lock(frame=8, obj_id=1)
     session.add_points(2, 3, [(15, 15)])
     session.add_points(3, 0, [(20, 15)])
     session.predict_frame(0)
@@ -65,11 +65,11 @@ IDLE = {
     "clear_several of no place": lambda s: s.clear_several([]),
     "set_prompts of the same": lambda s: s.set_prompts(1, 5, box=BOX),
     "the same box": lambda s: s.add_box(1, 5, BOX),
-    "lock of a locked frame": lambda s: s.lock(8, 1),
+    "lock of a locked frame": lambda s: s.lock(frame=8, obj_id=1),
     "lock_frames of locked frames": lambda s: s.lock_frames(1, [8, 12]),
     "lock_frames of no frame": lambda s: s.lock_frames(1, []),
-    "unlock of a frame that is not locked": lambda s: s.unlock(3, 1),
-    "unlock of a prompted frame": lambda s: s.unlock(5, 1),
+    "unlock of a frame that is not locked": lambda s: s.unlock(frame=3, obj_id=1),
+    "unlock of a prompted frame": lambda s: s.unlock(frame=5, obj_id=1),
     "edit to the mask that is there": lambda s: s.edit_mask(1, 12, drawn()),
     "edit to the mask that was accepted": lambda s: s.edit_mask(1, 8, s.mask(1, 8)),
     "edit of no object": lambda s: s.edit_masks(3, {}),
@@ -206,7 +206,7 @@ def test_a_released_hand_edit_stays_when_the_prompts_under_it_go(clear):
     session.add_points(1, 9, [(20, 20)])
     session.predict_frame(9)
     session.edit_mask(1, 9, drawn())
-    session.unlock(9, 1)
+    session.unlock(frame=9, obj_id=1)
     clear(session)
     assert session.prompts(1, 9) is None
     assert np.array_equal(session.mask(1, 9), drawn())
@@ -219,7 +219,7 @@ def test_a_released_hand_edit_that_prompts_corrected_comes_back(clear):
     session.add_points(1, 9, [(20, 20)])
     session.predict_frame(9)
     session.edit_mask(1, 9, drawn())
-    session.unlock(9, 1)
+    session.unlock(frame=9, obj_id=1)
     session.add_points(1, 9, [(12, 12)])
     assert session.predict_frame(9)[1][1, 1]
     clear(session)
@@ -265,9 +265,9 @@ ON_AN_OBJECT = {
     "clear_prompts": lambda s, i, f: s.clear_prompts(i, f),
     "set_prompts": lambda s, i, f: s.set_prompts(i, f),
     "clear_several": lambda s, i, f: s.clear_several([(i, f)]),
-    "lock": lambda s, i, f: s.lock(f, i),
+    "lock": lambda s, i, f: s.lock(frame=f, obj_id=i),
     "lock_frames": lambda s, i, f: s.lock_frames(i, [f]),
-    "unlock": lambda s, i, f: s.unlock(f, i),
+    "unlock": lambda s, i, f: s.unlock(frame=f, obj_id=i),
     "cut": lambda s, i, f: s.cut(i, f, "above"),
 }
 ON_A_WHOLE_OBJECT = {

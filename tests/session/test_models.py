@@ -45,7 +45,7 @@ def test_masks_of_another_model_are_computed_anew_but_locked_and_edited_ones_sta
     drawn = np.zeros(SHAPE[1:], bool)
     drawn[1, 1] = True
     session.edit_mask(1, 15, drawn)
-    session.lock(5, 1)
+    session.lock(frame=5, obj_id=1)
     list(session.propagate())
     assert session.count_stale() == (0, 0)
     session.use(other())

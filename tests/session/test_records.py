@@ -32,14 +32,14 @@ def session():
 
 
 ACCEPT = {
-    "lock": lambda s, frames: [s.lock(f, 1) for f in frames],
+    "lock": lambda s, frames: [s.lock(frame=f, obj_id=1) for f in frames],
     "lock_frames": lambda s, frames: s.lock_frames(1, frames),
     "the mask that is there as an edit": lambda s, frames: [s.edit_mask(1, f, s.mask(1, f)) for f in frames],
     "the mask that is there as a prompt": lambda s, frames: [s.add_mask(1, f, s.mask(1, f)) for f in frames],
     "the labels that are there": lambda s, frames: s.add_labels(s.labels(), frames, [1]),
 }
 RELEASE = {
-    "unlock": lambda s, frames: [s.unlock(f, 1) for f in frames],
+    "unlock": lambda s, frames: [s.unlock(frame=f, obj_id=1) for f in frames],
     "clear": lambda s, frames: s.clear_several([(1, f) for f in frames]),
     "undo": lambda s, frames: s.undo(),
 }
@@ -110,19 +110,19 @@ def test_what_was_tracked_from_an_accepted_mask_stays_when_that_is_released():
     list(session.propagate(frames=range(8, 13)))
     session.lock_frames(1, [START, 12])
     list(session.propagate(frames=range(8, 16)))
-    session.lock(15, 1)
+    session.lock(frame=15, obj_id=1)
     list(session.propagate())
     assert session.count_stale() == (0, 0)
     for frame in (12, START, 15):
-        session.unlock(frame, 1)
+        session.unlock(frame=frame, obj_id=1)
         assert session.count_stale() == (0, 0)
 
 
 def test_releasing_after_a_correction_makes_stale_what_that_correction_reaches(session):
-    session.lock(LOW, 1)
+    session.lock(frame=LOW, obj_id=1)
     session.edit_mask(1, START, drawn())
     list(session.propagate())
-    session.unlock(LOW, 1)
+    session.unlock(frame=LOW, obj_id=1)
     # Those above were tracked from a mask that is itself to be computed now.
     assert stale(session) == list(range(START))
 
@@ -140,9 +140,9 @@ def test_an_edit_reaches_nothing_beyond_a_mask_that_was_accepted_from_elsewhere(
     session = VideoSession(FakePredictor(), numbered_volume())
     session.add_box(1, 2, (4, 5, 10, 12))
     list(session.propagate(frames=range(10)))
-    session.lock(5, 1)
+    session.lock(frame=5, obj_id=1)
     list(session.propagate())
-    session.lock(9, 1)
+    session.lock(frame=9, obj_id=1)
     session.edit_mask(1, 5, drawn())
     # 10 and further were tracked from 5, but 9, which is accepted, from 2.
     assert stale(session) == [3, 4, 6, 7, 8]
@@ -150,7 +150,7 @@ def test_an_edit_reaches_nothing_beyond_a_mask_that_was_accepted_from_elsewhere(
 
 def test_prompts_on_a_frame_that_was_accepted_and_released_reach_their_neighbours_and_go_again(session):
     session.lock_frames(1, [LOW, HIGH])
-    session.unlock(LOW, 1)
+    session.unlock(frame=LOW, obj_id=1)
     session.add_points(1, LOW, [(20, 20)])
     session.predict_frame(LOW)
     assert stale(session) == [*range(LOW), *range(LOW + 1, START)]
@@ -162,9 +162,9 @@ def test_a_drawn_mask_is_no_mask_as_it_stands(session):
     session.edit_mask(1, LOW, drawn())
     expected = [*range(LOW), *range(LOW + 1, START)]
     assert stale(session) == expected
-    session.unlock(LOW, 1)
+    session.unlock(frame=LOW, obj_id=1)
     assert stale(session) == [LOW]
-    session.lock(LOW, 1)
+    session.lock(frame=LOW, obj_id=1)
     assert stale(session) == expected
 
 
@@ -172,7 +172,7 @@ def test_accepting_a_mask_that_is_stale_itself_makes_no_other_stale(session):
     session.edit_mask(1, START, drawn())
     list(session.propagate(frames=range(13, 20)))
     before = stale(session)
-    session.lock(12, 1)
+    session.lock(frame=12, obj_id=1)
     assert set(stale(session)) <= set(before)
 
 
@@ -181,7 +181,7 @@ def test_force_computes_all_but_accepted_frames_and_makes_nothing_stale(session)
     computed = {step.frame for step in session.propagate(force=True, objects=[1])}
     assert computed == set(range(SHAPE[0])) - {LOW, START, HIGH}
     assert session.count_stale() == (0, 0)
-    session.unlock(LOW, 1)
+    session.unlock(frame=LOW, obj_id=1)
     assert session.count_stale() == (0, 0)
 
 
@@ -191,7 +191,7 @@ def test_accepted_masks_stay_what_they_are_in_a_file_and_through_undo(session, t
     if when == "after the run":
         session.edit_mask(1, START, drawn())
         list(session.propagate())
-        session.unlock(HIGH, 1)
+        session.unlock(frame=HIGH, obj_id=1)
     expected, labels = stale(session), session.labels()
     session.save(tmp_path / "case.sam2")
     session.close()
@@ -208,7 +208,7 @@ def test_accepted_masks_stay_what_they_are_in_a_file_and_through_undo(session, t
 
 
 def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(session, monkeypatch):
-    from napari_sam2.session.records import Freshness, sources_of
+    from napari_sam2.session.planning import Freshness, sources_of
 
     def as_before(self, frame):
         record = self._masks.get(frame)
@@ -220,21 +220,21 @@ def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(sessi
         patched.setattr(Freshness, "is_fresh", as_before)
         session.lock_frames(1, [LOW, HIGH])
         assert len(list(session.propagate())) == SHAPE[0] - 3
-        session.unlock(HIGH, 1)
+        session.unlock(frame=HIGH, obj_id=1)
         list(session.propagate())
     assert session.replay() == 0
 
 
 def test_masks_of_a_file_without_what_accepted_masks_follow_from_are_fresh(session, tmp_path, monkeypatch):
-    from napari_sam2.session import records
+    from napari_sam2.session import planning
 
-    session.lock(HIGH, 1)
+    session.lock(frame=HIGH, obj_id=1)
     session.edit_mask(1, START, drawn())
     # As version 0.1 wrote it: sources say nothing of what they follow from.
     with monkeypatch.context() as patched:
-        patched.setattr(records, "_follows", lambda *_: None)
+        patched.setattr(planning, "_follows", lambda *_: None)
         list(session.propagate())
-        session.lock(LOW, 1)
+        session.lock(frame=LOW, obj_id=1)
     session.save(tmp_path / "case.sam2")
     session.close()
     again = VideoSession.open(tmp_path / "case.sam2", FakePredictor(), numbered_volume())
@@ -250,7 +250,7 @@ def test_an_object_that_is_not_there_is_accepted_as_not_there():
     list(session.propagate(stop_when_gone=0))
     assert not session.mask(1, 16).any()
     session.add_mask(1, 16, np.zeros(SHAPE[1:], bool))
-    session.lock(18, 1)
+    session.lock(frame=18, obj_id=1)
     assert session.count_stale() == (0, 0)
     session.edit_mask(1, START, drawn())
     list(session.propagate(stop_when_gone=0))

@@ -181,7 +181,7 @@ def test_hand_edit_is_locked_conditions_and_takes_pixels(session):
     assert {10, 11, 13, 19} <= frames
     assert np.array_equal(session.mask(1, 12), drawn)
     assert session.mask(1, 13)[10:14].all()
-    session.unlock(12, 1)
+    session.unlock(frame=12, obj_id=1)
     assert 12 in {s.frame for s in session.propagate()}
     assert not np.array_equal(session.mask(1, 12), drawn)
 
@@ -359,3 +359,62 @@ def test_four_dimensions_fill_their_part(volume):
     session.labels(out=out)
     assert (out[:2] == 7).all()
     assert (out[2] != 7).all()
+
+
+@pytest.mark.parametrize("name", ["lock", "unlock"])
+def test_lock_and_unlock_take_no_bare_numbers(session, name):
+    session.add_box(1, 3, (2, 2, 10, 10))
+    session.predict_frame(3)
+    with pytest.raises(TypeError, match="positional"):
+        getattr(session, name)(3, 1)
+    assert not session.scores(1)["locked"].any()
+    session.lock(frame=3, obj_id=1)
+    assert session.scores(1)["locked"][3]
+
+
+def test_what_is_painted_comes_and_what_is_erased_goes_as_one_step(session):
+    session.edit_mask(1, 5, box_mask(4, 4, 10, 10))
+    session.paint(5, {2: box_mask(20, 4, 24, 10)}, {1: box_mask(4, 4, 6, 10), 3: box_mask(0, 0, 2, 2)})
+    assert np.array_equal(session.mask(1, 5), box_mask(6, 4, 10, 10))
+    assert np.array_equal(session.mask(2, 5), box_mask(20, 4, 24, 10))
+    assert list(session.objects) == [1, 2]
+    assert session.scores(2)["locked"][5]
+    session.undo()
+    assert np.array_equal(session.mask(1, 5), box_mask(4, 4, 10, 10))
+    assert list(session.objects) == [1]
+
+
+def test_erasing_where_there_is_no_mask_is_no_step(session):
+    session.paint(5, {}, {1: box_mask(4, 4, 6, 10)})
+    assert not session.can_undo
+
+
+def test_paint_refuses_pixels_of_another_shape(session):
+    with pytest.raises(PromptError, match="shape"):
+        session.paint(5, {1: np.ones((3, 3), bool)})
+    assert not session.objects
+
+
+def test_a_filled_outline_is_the_prompt_of_a_free_frame_and_answered(session):
+    session.add_points(1, 5, [(6, 6)])
+    session.fill(1, 5, box_mask(4, 4, 10, 10))
+    assert not session.prompts(1, 5).points
+    assert np.array_equal(session.mask(1, 5), box_mask(4, 4, 10, 10))
+    assert not session.scores(1)["locked"][5]
+
+
+def test_a_filled_outline_is_a_hand_edit_of_a_locked_frame(session):
+    session.edit_mask(1, 5, box_mask(4, 4, 10, 10))
+    session.fill(1, 5, box_mask(12, 4, 20, 10))
+    assert session.prompts(1, 5) is None
+    assert np.array_equal(session.mask(1, 5), box_mask(12, 4, 20, 10))
+    assert session.scores(1)["locked"][5]
+
+
+def test_an_outline_of_what_lies_outside_takes_its_pixels_away(session):
+    session.fill(1, 5, box_mask(4, 4, 10, 10))
+    session.fill(1, 5, box_mask(4, 4, 6, 32), inside=False)
+    assert np.array_equal(session.mask(1, 5), box_mask(6, 4, 10, 10))
+    assert session.scores(1)["locked"][5]
+    session.fill(2, 5, box_mask(4, 4, 6, 32), inside=False)
+    assert list(session.objects) == [1]

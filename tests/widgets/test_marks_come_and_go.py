@@ -83,7 +83,7 @@ def test_marks_that_go_with_one_hand_beside_one_that_only_came_are_one_step(hand
 
 
 def test_a_click_that_goes_again_leaves_a_locked_slice_without_a_warning(handle):
-    handle.session.lock(8, 1)
+    handle.session.lock(frame=8, obj_id=1)
     before = state_of(handle)
     handle.note([((1, 8), CLICK)])
     handle.note([((1, 8), None)])

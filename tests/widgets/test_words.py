@@ -124,12 +124,12 @@ def test_errors_of_a_session_use_the_word_of_its_axis(predictor, volume_data, ax
     session = ns.VideoSession(predictor, ImageVolume(volume_data, axes=axes))
     session.add_points(1, 6, [(20, 25)])
     session.predict_frame(6)
-    session.lock(6, 1)
+    session.lock(frame=6, obj_id=1)
     calls = [
         lambda: session.add_points(1, 99, [(5, 5)]),
         lambda: session.add_points(1, 6, [(5, 5)]),
         lambda: session.predict_frame(3),
-        lambda: session.lock(3, 1),
+        lambda: session.lock(frame=3, obj_id=1),
         lambda: session.cut(1, 3, "above"),
         lambda: session.add_labels(np.zeros(volume_data.shape, int), [0]),
     ]

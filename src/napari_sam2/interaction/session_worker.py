@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.loaded_model import PredictorShelf
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import ObjectInfo
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.planning import Direction
 
 logger = logging.getLogger(__name__)
 Index = tuple[int | slice, ...]
@@ -336,43 +336,15 @@ class SessionHandle:
 
     def edit(self, stroke: Stroke) -> Update:
         """Take what was painted and erased on a frame as a hand edit, one step."""
-
-        def edit(session: VideoSession) -> None:
-            masks = {}
-            for obj in {*stroke.painted, *stroke.erased}:
-                known = session.mask(obj, stroke.frame) if obj in session.objects else None
-                if known is None and obj not in stroke.painted:
-                    continue
-                mask = np.zeros(session.frame_shape, bool) if known is None else known
-                if obj in stroke.painted:
-                    mask |= stroke.painted[obj]
-                if obj in stroke.erased:
-                    mask &= ~stroke.erased[obj]
-                masks[obj] = mask
-            if masks:
-                session.edit_masks(stroke.frame, masks)
-
-        return self.change(edit, {stroke.frame})
+        return self.change(lambda session: session.paint(stroke.frame, stroke.painted, stroke.erased), {stroke.frame})
 
     def fill(self, obj: int, frame: int, mask: NDArray[np.bool_], inside: bool) -> Update:
         """Take a filled outline as the prompt of a frame; on a locked frame it is a hand edit.
 
         An outline of what lies outside is a hand edit that takes its pixels away.
         """
-
-        def fill(session: VideoSession) -> None:
-            if not inside:
-                known = session.mask(obj, frame) if obj in session.objects else None
-                if known is not None:
-                    session.edit_mask(obj, frame, known & ~mask)
-            elif frame in self.locked(obj):
-                session.edit_mask(obj, frame, mask)
-            else:
-                session.set_prompts(obj, frame, mask=mask)
-                session.predict_frame(frame)
-
         self.open()
-        return self.change(fill, {frame})
+        return self.change(lambda session: session.fill(obj, frame, mask, inside=inside), {frame})
 
     def lock_seen(self, obj: int) -> Update:
         """Lock an object on the frames whose mask is still the one that was looked at."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session.history import Step
+from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
-from napari_sam2.session.records import sources_of
 from napari_sam2.session.state import PROMPTING, Outcome
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.protocols import ExactVideoStream, Prediction
     from napari_sam2.session.history import Change, History, Put
-    from napari_sam2.session.propagation import Sense
+    from napari_sam2.session.planning import Sense
     from napari_sam2.session.records import MaskRecord
     from napari_sam2.session.state import SessionState
 

@@ -8,14 +8,14 @@ from napari_sam2.errors import PromptError
 from napari_sam2.session.exact import PASS, VISIT
 from napari_sam2.session.history import WHOLE
 from napari_sam2.session.objects import within_cuts
-from napari_sam2.session.propagation import Run, Sense, resolved
+from napari_sam2.session.propagation import Run, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2.engine.protocols import FrameResult
     from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.planning import Direction, Sense
 
 _SENSES: dict[Direction, tuple[Sense, ...]] = {"both": (1, -1), "forward": (1,), "backward": (-1,)}
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import colorsys
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
+from napari_sam2.session import checks
 from napari_sam2.session.history import WHOLE
 from napari_sam2.session.records import MaskRecord, ObjectRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -40,8 +44,13 @@ class ObjectInfo:
     voxels: int
 
 
-def describe(state: SessionState, obj_id: int) -> ObjectInfo:
-    """What is shown of an object."""
+def describe_all(state: SessionState) -> dict[int, ObjectInfo]:
+    """Return what is shown of the objects, by id and in their order."""
+    with state.lock:
+        return {obj_id: _describe(state, obj_id) for obj_id in state.object_ids()}
+
+
+def _describe(state: SessionState, obj_id: int) -> ObjectInfo:
     history = state.history
     record: ObjectRecord = history.get("object", obj_id)
     areas = {f: a for f, m in history.frames("mask", obj_id).items() if (a := m.mask.area)}
@@ -62,7 +71,61 @@ def ensure(state: SessionState, put: Put, obj_id: int) -> None:
         put("object", obj_id, WHOLE, ObjectRecord(f"object {obj_id}", _color(obj_id), rank))
 
 
-def clear(history: History, put: Put, obj_id: int) -> None:
+# ---------------------------------------------------------------------- steps
+
+
+def reset(state: SessionState, obj_id: int) -> None:
+    """Remove all prompts, masks and locks of an object; the object itself stays."""
+    with _changing(state, "reset_object", obj_id) as put:
+        _clear(state.history, put, obj_id)
+
+
+def delete(state: SessionState, obj_id: int) -> None:
+    """Remove an object with all that belongs to it."""
+    with _changing(state, "delete_object", obj_id) as put:
+        _clear(state.history, put, obj_id)
+        put("object", obj_id, WHOLE, None)
+
+
+def rename(state: SessionState, obj_id: int, name: str) -> None:
+    """Give an object another name."""
+    with _changing(state, "rename_object", obj_id) as put:
+        put("object", obj_id, WHOLE, replace(state.history.get("object", obj_id), name=name))
+
+
+def recolor(state: SessionState, obj_id: int, color: Sequence[float]) -> None:
+    """Give an object another colour ``(r, g, b)``, each in 0…1."""
+    r, g, b = (float(c) for c in color)
+    if not all(0 <= c <= 1 for c in (r, g, b)):
+        raise PromptError(f"color={tuple(color)!r} must be red, green and blue, each from 0 to 1.")
+    with _changing(state, "recolor_object", obj_id) as put:
+        put("object", obj_id, WHOLE, replace(state.history.get("object", obj_id), color=(r, g, b)))
+
+
+def move(state: SessionState, obj_id: int, position: int) -> None:
+    """Give an object another place in the order, 0 the first."""
+    with _changing(state, "move_object", obj_id) as put:
+        _reorder(state, put, obj_id, position)
+
+
+def merge(state: SessionState, into: int, other: int) -> None:
+    """Add the masks of one object to another and delete it."""
+    if into == other:
+        raise PromptError(f"Object {into} cannot be merged with itself.")
+    with _changing(state, "merge_objects", into) as put:
+        checks.check_object(state, other)
+        _merge(state, put, into, other)
+
+
+@contextmanager
+def _changing(state: SessionState, name: str, obj_id: int) -> Iterator[Put]:
+    with state.lock:
+        checks.check_object(state, obj_id)
+        with state.history.step(name, obj_id=obj_id) as put:
+            yield put
+
+
+def _clear(history: History, put: Put, obj_id: int) -> None:
     """Remove everything of an object but the object itself."""
     for kind in _OF_A_FRAME:
         for frame in list(history.frames(kind, obj_id)):
@@ -71,7 +134,7 @@ def clear(history: History, put: Put, obj_id: int) -> None:
         put(kind, obj_id, WHOLE, None)
 
 
-def reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
+def _reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
     """Give an object another place in the order, 0 the first."""
     known = state.object_ids()
     ids = [i for i in known if i != obj_id]
@@ -84,7 +147,7 @@ def reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
         put("object", i, WHOLE, replace(record, rank=rank))
 
 
-def merge(state: SessionState, put: Put, into: int, other: int) -> None:
+def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
     """Add the masks of one object to another and delete it.
 
     Frames that gain from it count as drawn by hand: no prompt of ``into`` could bring them about again. The others
@@ -99,8 +162,11 @@ def merge(state: SessionState, put: Put, into: int, other: int) -> None:
         put("mask", into, frame, MaskRecord(union, "edit"))
         lock(state, put, into, frame)
         uncut(history, put, into, frame)
-    clear(history, put, other)
+    _clear(history, put, other)
     put("object", other, WHOLE, None)
+
+
+# ---------------------------------------------------------------------- parts of a step
 
 
 def lock(state: SessionState, put: Put, obj_id: int, frame: int) -> None:

@@ -7,8 +7,8 @@ whenever the session changed under it, so prompts and locks set meanwhile count 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from napari_sam2.core.masks import RunLengthMask, resolve_by_score
 from napari_sam2.engine.protocols import FrameResult
 from napari_sam2.session.history import Step
 from napari_sam2.session.objects import within_cuts
-from napari_sam2.session.records import Accepted, Freshness, MaskRecord, Source, owner_of, sources_of
+from napari_sam2.session.planning import Direction as Direction
+from napari_sam2.session.planning import Freshness, Need, owner_of
+from napari_sam2.session.records import MaskRecord
 from napari_sam2.session.state import Follower, Outcome
 
 if TYPE_CHECKING:
@@ -25,42 +27,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import Conditioning, Prediction
     from napari_sam2.session.state import SessionState
 
-Direction = Literal["both", "forward", "backward"]
 # Beyond its end a small model goes on drawing an object, but its predicted IoU falls. Below this share of what it was
 # on the track's first frame the object counts as gone. Measured on labelled volumes outside the validation set.
 FADED = 0.75
-Sense = Literal[1, -1]
-
-
-@dataclass(frozen=True)
-class Need:
-    """A frame of an object that a run must compute, from where, and the accepted frames as they stood then."""
-
-    owner: Accepted
-    sense: Sense
-    accepted: dict[int, Accepted]
-
-    def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
-        """What the mask follows from."""
-        if self.owner.frame == frame:
-            return () if self.owner.prompts is None else (self.owner.prompts,)
-        return sources_of(self.accepted, frame)
-
-    @property
-    def has_open_end(self) -> bool:
-        """Whether no accepted frame says that the object goes on beyond this track."""
-        return not any((f - self.owner.frame) * self.sense > 0 for f, a in self.accepted.items() if not a.empty)
-
-    def meets_at(self, frame: int, direction: Direction) -> bool:
-        """Whether this upward track ends here because the next frame is tracked from above."""
-        if self.sense == -1 or frame + 1 in self.accepted:
-            return False
-        found = owner_of(self.accepted, frame + 1, direction)
-        return found is not None and found[1] == -1 and not found[0].empty
 
 
 class Run:

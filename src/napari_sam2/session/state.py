@@ -12,7 +12,8 @@ from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import Conditioning, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session.history import History
-from napari_sam2.session.records import Accepted, MaskRecord, ObjectRecord, Source, accepted_frames, is_answer
+from napari_sam2.session.planning import accepted_frames, is_answer
+from napari_sam2.session.records import Accepted, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,6 +78,8 @@ class SessionState:
         self.history = History()
         self.lock = threading.RLock()
         self.compute = threading.RLock()
+        self.closed = False
+        self.running = False
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.followers: dict[tuple[int, int, int], Follower] = {}
         self.waiting: dict[int, dict[int, Outcome]] = {}

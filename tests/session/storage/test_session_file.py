@@ -104,8 +104,8 @@ def test_every_call_is_on_disk_when_it_returns(session, volume, tmp_path):
     for change in (
         session.undo,
         session.redo,
-        lambda: session.lock(11, 1),
-        lambda: session.unlock(11, 1),
+        lambda: session.lock(frame=11, obj_id=1),
+        lambda: session.unlock(frame=11, obj_id=1),
         lambda: session.merge_objects(1, 3),
         lambda: session.move_object(2, 0),
         lambda: session.recolor_object(2, (0.25, 0.5, 1)),
@@ -192,7 +192,7 @@ def test_numbers_of_numpy_are_kept_like_those_of_python(volume, tmp_path):
     session.add_box(one, frame, np.array([2, 2, 8, 8]))
     session.predict_frame(frame)
     list(session.propagate(frames=np.arange(3, 12), stop_when_gone=np.int64(3)))
-    session.lock(frame, one)
+    session.lock(frame=frame, obj_id=one)
     session.edit_mask(one, np.int64(9), np.eye(24, 32, dtype=bool))
     session.cut(one, np.int64(10), "above")
     session.move_object(one, np.int64(0))

@@ -257,7 +257,7 @@ def test_of_marks_deleted_together_a_locked_one_stays(desk, volume_data, warned)
     d = desk(volume_data)
     d.drag(6, 5, 5, 20, 20)
     d.drag(9, 5, 5, 20, 20)
-    d.session.lock(9, 1)
+    d.session.lock(frame=9, obj_id=1)
     d.workspace.boxes.selected_data = {0, 1}
     d.workspace.boxes.remove_selected()
     d.settle()

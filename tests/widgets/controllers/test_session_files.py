@@ -77,7 +77,7 @@ def shown(widget):
 def crash(session):
     """Leave a session as a killed process does: the file as it is, unlocked, not marked as closed."""
     session._file.abandon()
-    session._file = None
+    session._link.file = None
     session._history.bind(None)
 
 

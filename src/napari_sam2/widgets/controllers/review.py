@@ -72,9 +72,9 @@ class Review(QObject):
 
         def toggle(handle: SessionHandle, session: VideoSession) -> None:
             if frame in handle.locked(obj):
-                session.unlock(frame, obj)
+                session.unlock(frame=frame, obj_id=obj)
             else:
-                session.lock(frame, obj)
+                session.lock(frame=frame, obj_id=obj)
 
         self._context.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
 
