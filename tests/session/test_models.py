@@ -127,14 +127,11 @@ class AheadStream(FakeStream):
 
 
 class AheadPredictor(FakePredictor):
+    stream_type = AheadStream
+
     def __init__(self):
         super().__init__()
         self.encoded = []
-
-    def open(self, frames, *, zoom="auto", exact=False):
-        stream = AheadStream(frames)
-        stream.owner = self
-        return stream
 
 
 def test_encode_ahead_keeps_the_order_and_can_be_stopped(volume):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 import napari
 import numpy as np
@@ -13,25 +12,12 @@ from napari_sam2.plugin.dock_widget import SegmentWidget
 from support.predictors import FakePredictor
 
 
-class SlowPredictor(FakePredictor):
-    """Takes its time, so that there is a middle of the run to be killed in."""
-
-    def open(self, frames, *, zoom="auto", exact=False):
-        stream = super().open(frames, zoom=zoom, exact=exact)
-        advance = stream.advance
-
-        def slowly(tracks):
-            time.sleep(0.05)
-            return advance(tracks)
-
-        stream.advance = slowly
-        return stream
-
-
 def main() -> None:
+    predictor = FakePredictor()
+    predictor.delay = 0.05  # So that there is a middle of the run to be killed in.
     viewer = napari.Viewer()
     viewer.add_image(np.load(sys.argv[1]), name="picture")
-    widget = SegmentWidget(viewer, load=lambda name, device: SlowPredictor())
+    widget = SegmentWidget(viewer, load=lambda name, device: predictor)
     viewer.window.add_dock_widget(widget)
     controller = widget.controller
     controller.tools.take("box")

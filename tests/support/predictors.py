@@ -1,10 +1,12 @@
 """A predictor without a network: it answers a box with the filled box, a click with a disc, and tracks by copying.
 
-Its masks carry their history (tracked masks shift by one column a frame), so tests can tell who computed what.
+Tracked masks move by `shift` columns a frame, so that tests can tell which frame a mask came from.
 """
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,19 +31,18 @@ class FakeTrack:
 
 
 class FakeStream:
-    def __init__(self, frames, vanish_after=None, fade_after=None):
-        self.frames = frames
+    """Records the frames of its calls: ``predicted``, ``advanced``, and the ``nearest`` mask of each prediction."""
+
+    def __init__(self, frames, owner):
+        self.frames, self.owner = frames, owner
         self.shape = frames[0].shape[:2]
         self.predicted = []
         self.nearest = []
         self.advanced = []
-        self.vanish_after = vanish_after
-        self.fade_after = fade_after
-
-    def _whole(self):
-        return Window(0.0, 0.0, float(self.shape[0]), float(self.shape[1]))
 
     def predict(self, frame, prompts, *, base=None, window=None, context=(), nearest=None):
+        self.owner.called()
+        self.owner.asked.append((frame, prompts))
         self.predicted.append(frame)
         self.nearest.append(nearest)
         mask = np.zeros(self.shape, bool) if base is None else base.copy()
@@ -50,40 +51,85 @@ class FakeStream:
         if prompts.box is not None:
             b = prompts.box
             mask[int(b.y0) : int(b.y1), int(b.x0) : int(b.x1)] = True
-        yy, xx = np.mgrid[: self.shape[0], : self.shape[1]]
         for p in prompts.points:
-            mask[(yy - p.y) ** 2 + (xx - p.x) ** 2 < 9] = p.positive
+            rows, columns = np.ogrid[: self.shape[0], : self.shape[1]]
+            mask[np.hypot(rows - p.y, columns - p.x) <= self.owner.radius] = p.positive
         logits = np.where(mask, np.float32(10), np.float32(-10))
-        return Prediction(logits, FrameScores(0.9, 5.0), self._whole(), logits)
+        return Prediction(logits, FrameScores(0.9, 5.0), self._window(), logits)
 
     def track(self, owner, context, step):
-        return FakeTrack(owner.frame, step, owner.state, self._whole())
+        return FakeTrack(owner.frame, step, owner.state, self._window())
 
     def advance(self, tracks):
-        out = []
-        for track in tracks:
-            track.frame += track.step
-            self.advanced.append(track.frame)
-            track.logits = np.roll(track.logits, 1, axis=1)
-            logits = track.logits
-            if self.vanish_after is not None and track.frame > self.vanish_after:
-                logits = np.full(self.shape, np.float32(-10))
-            faded = self.fade_after is not None and track.frame > self.fade_after
-            out.append(Prediction(logits, FrameScores(0.5 if faded else 0.8, 4.0), track.window, logits))
-        return out
+        self.owner.called()
+        if self.owner.gate is not None:
+            self.owner.gate.wait(10)
+        return [self._advance_one(track) for track in tracks]
+
+    def _advance_one(self, track):
+        vanish_after, fade_after = self.owner.vanish_after, self.owner.fade_after
+        track.frame += track.step
+        self.advanced.append(track.frame)
+        track.logits = logits = np.roll(track.logits, self.owner.shift, axis=1)
+        if vanish_after is not None and track.frame > vanish_after:
+            logits = np.full(self.shape, np.float32(-10))
+        faded = fade_after is not None and track.frame > fade_after
+        return Prediction(logits, FrameScores(0.5 if faded else 0.8, 4.0), track.window, logits)
+
+    def _window(self):
+        # Reaches past the frame at one corner and stops short of it at the other, as a zoom window does.
+        height, width = self.shape
+        return Window(-2.0, 1.0, height - 1.0, width - 2.0)
 
 
 class FakePredictor:
-    name = "fake"
+    """Answers at once and keeps what it was asked.
 
-    def __init__(self, vanish_after=None, fade_after=None):
-        self.vanish_after = vanish_after
-        self.fade_after = fade_after
+    Parameters
+    ----------
+    shift
+        Columns by which a tracked mask moves from frame to frame.
+    radius
+        Of the disc that a click makes, in pixels.
+    vanish_after, fade_after
+        Frames after which tracked masks are empty, or have a low score.
+
+    Attributes
+    ----------
+    delay
+        Seconds that each call takes.
+    gate
+        An event that holds tracking back until it is set (at most 10 s); None: nothing does.
+    asked
+        ``(frame, prompts)`` of each prediction, of all streams.
+    threads
+        Those in which it was called.
+    streams
+        All that were opened.
+    """
+
+    name = "fake"
+    device = "cpu"
+    stream_type = FakeStream
+
+    def __init__(self, shift=1, radius=3, vanish_after=None, fade_after=None):
+        self.shift, self.radius = shift, radius
+        self.vanish_after, self.fade_after = vanish_after, fade_after
+        self.delay = 0.0
+        self.gate = None
+        self.asked = []
+        self.threads = set()
         self.streams = []
 
     def open(self, frames, *, zoom="auto", exact=False):
-        self.streams.append(FakeStream(frames, self.vanish_after, self.fade_after))
+        self.streams.append(self.stream_type(frames, self))
         return self.streams[-1]
+
+    def called(self):
+        """Note the thread of a call, and take the time of one."""
+        self.threads.add(threading.current_thread())
+        if self.delay:
+            time.sleep(self.delay)
 
     def unload(self):
         pass

@@ -32,7 +32,7 @@ def image_file(tmp_path, volume_data):
 
 @pytest.fixture
 def file_desk(desk, image_file):
-    """``make() → Desk`` with the image opened from its file by our reader."""
+    """``make() → WidgetDriver`` with the image opened from its file by our reader."""
 
     def make():
         data, options, _ = read_layers(str(image_file))[0]
@@ -83,7 +83,7 @@ def crash(session):
 
 @pytest.fixture(params=["beside the image", "in the user's folder"])
 def image_desk(request, desk, file_desk, volume_data):
-    """``make() → Desk`` with the same image each time, from a file and from none."""
+    """``make() → WidgetDriver`` with the same image each time, from a file and from none."""
     return file_desk if request.param == "beside the image" else lambda: desk(volume_data)
 
 
