@@ -5,13 +5,6 @@ The formats' libraries are imported when a file of the format is opened, so that
 
 from __future__ import annotations
 
-from napari_sam2.io.api import (
-    check_label_target,
-    list_series,
-    read_label_names,
-    read_labels,
-    read_volume,
-    write_labels,
-)
+from napari_sam2.io.api import check_label_target, list_series, read_label_names, read_labels, read_volume, write_labels
 
 __all__ = ["check_label_target", "list_series", "read_label_names", "read_labels", "read_volume", "write_labels"]

@@ -261,7 +261,7 @@ def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     """
     from napari_sam2.io.dicom.label_reader import read_dicom_names
     from napari_sam2.io.dicom.opening import looks_like_dicom
-    from napari_sam2.io.label_files import label_note_of
+    from napari_sam2.io.label_notes import label_note_of
 
     path = _existing(path)
     if path.is_file() and looks_like_dicom(path):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.core.paths import check_file
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError
 from napari_sam2.io.formats import NAMED_FORMATS, by_suffix
-from napari_sam2.io.label_grid import LabelNote, as_labels
+from napari_sam2.io.label_grid import as_labels
+from napari_sam2.io.label_notes import label_note_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,33 +40,6 @@ class LabelFile:
     labels: NDArray[Any]
     grid: ImageVolume
     names: dict[int, str]
-
-
-def label_note_of(path: Path) -> LabelNote | None:
-    """Return what a file says about the labels in it; None where it does not say that it holds any.
-
-    Raises
-    ------
-    ReadError
-        If the metadata of an OME-Zarr or DICOM file are damaged.
-    """
-    from napari_sam2.io.ome_zarr import attributes_of, is_zarr
-
-    if path.is_dir():
-        about = attributes_of(path).get("image-label") if is_zarr(path) else None
-        return LabelNote(_zarr_names(about)) if isinstance(about, dict) else None
-    check_file(path)
-    found = by_suffix(path.name, NAMED_FORMATS)
-    if found is not None:
-        return found.read_label_note(path)
-    from napari_sam2.io.dicom.opening import looks_like_dicom
-
-    if looks_like_dicom(path):
-        from napari_sam2.io.dicom.label_reader import read_dicom_names
-        from napari_sam2.io.dicom.seg_grid import is_seg
-
-        return LabelNote(read_dicom_names(path)) if is_seg(path) else None
-    return None
 
 
 def read_label_file(path: Path) -> LabelFile | None:
@@ -109,14 +82,3 @@ def _without_z(grid: ImageVolume) -> ImageVolume:
     spacing = tuple(grid.spacing_of(a) for a in axes if a != "t" or grid.has_frame_interval)
     source = VolumeSource(opened=grid.source.opened, notes=grid.source.notes) if grid.source is not None else None
     return replace(grid, array=labels, axes=axes, spacing=spacing, source=source)
-
-
-def _zarr_names(about: dict[str, Any]) -> dict[int, str]:
-    """Return the names that our writer puts into the properties of a label image."""
-    names = {}
-    for item in about.get("properties") or []:
-        try:
-            names[int(item["label-value"])] = str(item["name"])
-        except (KeyError, TypeError, ValueError):
-            continue
-    return names
