@@ -418,3 +418,22 @@ def test_an_outline_of_what_lies_outside_takes_its_pixels_away(session):
     assert session.scores(1)["locked"][5]
     session.fill(2, 5, box_mask(4, 4, 6, 32), inside=False)
     assert list(session.objects) == [1]
+
+
+def test_only_masks_that_are_still_as_they_were_seen_are_locked(session):
+    session.add_box(1, 5, (4, 4, 10, 10))
+    list(session.propagate(frames=range(3, 8)))
+    for frame in (3, 5, 6, 12):
+        session.note_seen(frame)
+    session.edit_mask(1, 6, box_mask(0, 0, 3, 3))
+    session.unlock(frame=6, obj_id=1)
+    session.lock(frame=5, obj_id=1)
+    assert session.seen_frames(1) == [3]
+    assert session.seen_frames(1, changed=True) == [3, 6]
+    session.lock_seen(1)
+    locked = session.scores(1)["locked"]
+    assert list(locked.index[locked]) == [3, 5]
+    with pytest.raises(PromptError, match="no slice of object 1 to lock"):
+        session.lock_seen(1)
+    session.undo()
+    assert session.seen_frames(1) == [3]

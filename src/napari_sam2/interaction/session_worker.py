@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from napari_sam2.core.formatting import frame_word
 from napari_sam2.core.prompts import FramePrompts, rebased
 from napari_sam2.errors import PromptError, ReadError, SessionBusyError, SessionFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -110,7 +107,6 @@ class SessionHandle:
         self.closed = False
         self.seen: PromptTable = {}
         self._autosave = autosave
-        self._looked_at: dict[PromptKey, int] = {}
         self._overlap: Overlap | None = None
         self._shelf = shelf
         # How often something was noted, and what of it the session was not told yet: each time with its number.
@@ -153,18 +149,13 @@ class SessionHandle:
 
     def note_seen(self, frame: int) -> None:
         """Remember that the user looked at the masks of a frame."""
-        if self.session is None:
-            return
-        for obj in self.session.objects:
-            digest = _digest(self.session.mask(obj, frame))
-            if digest is not None:
-                self._looked_at[obj, frame] = digest
+        if self.session is not None:
+            self.session.note_seen(frame)
 
     def has_seen(self, obj: int) -> bool:
-        """Whether the user looked at a mask of an object that is not locked."""
-        scores = self.scores(obj)
-        free = set() if scores is None else {int(f) for f in scores.index[~scores["locked"].astype(bool)]}
-        return any(i == obj and frame in free for i, frame in self._looked_at)
+        """Return whether the user looked at a mask of an object that is not locked."""
+        session = self.session
+        return session is not None and bool(session.seen_frames(obj, changed=True))
 
     # ------------------------------------------------------------------ in a worker
 
@@ -348,22 +339,7 @@ class SessionHandle:
 
     def lock_seen(self, obj: int) -> Update:
         """Lock an object on the frames whose mask is still the one that was looked at."""
-
-        def lock(session: VideoSession) -> None:
-            locked, word = self.locked(obj), frame_word(self.grid.frame_axis)
-            seen = [
-                frame
-                for (i, frame), digest in sorted(self._looked_at.items())
-                if i == obj and frame not in locked and digest == _digest(session.mask(obj, frame))
-            ]
-            if not seen:
-                raise PromptError(
-                    f"There is no {word} of object {obj} to lock: look at its masks {word} by {word} first, "
-                    "with the slider below the picture."
-                )
-            session.lock_frames(obj, seen)
-
-        return self.change(lock, ())
+        return self.change(lambda session: session.lock_seen(obj), ())
 
     def take_labels(self, labels: Any, frames: list[int], objects: list[int] | None) -> Update:
         """Take a label image as mask prompts on some frames."""
@@ -519,11 +495,6 @@ class SessionHandle:
             self._autosave = None
             update.warnings.append(f"The session is kept in memory only: {error}")
         return update
-
-
-def _digest(mask: NDArray[np.bool_] | None) -> int | None:
-    """What tells one mask of a frame from another; None for none, and for an empty one."""
-    return zlib.crc32(np.packbits(mask).tobytes()) if mask is not None and mask.any() else None
 
 
 def _marks(prompts: FramePrompts | None) -> Any:

@@ -95,6 +95,42 @@ def lock(state: SessionState, obj_id: int, frames: Iterable[int]) -> None:
                 objects.lock(state, put, obj_id, frame)
 
 
+def note_seen(state: SessionState, frame: int) -> None:
+    """Remember the masks of a frame as those that the user looked at."""
+    with state.lock:
+        checks.check_frame(state, frame)
+        for obj_id in state.object_ids():
+            record = state.mask_record(obj_id, frame)
+            if record is not None and record.mask.area:
+                state.seen[obj_id, int(frame)] = record.mask
+
+
+def seen_frames(state: SessionState, obj_id: int, changed: bool) -> list[int]:
+    """Return the frames without a lock that the user looked at; with ``changed`` those of another mask now as well."""
+    checks.check_id(obj_id)
+    with state.lock:
+        now = {f: state.mask_record(obj_id, f) for i, f in sorted(state.seen) if i == obj_id}
+        return [
+            frame
+            for frame, record in now.items()
+            if record is not None
+            and not state.history.get("lock", obj_id, frame)
+            and (changed or record.mask == state.seen[obj_id, frame])
+        ]
+
+
+def lock_seen(state: SessionState, obj_id: int) -> None:
+    """Lock the frames whose mask is still the one that was looked at, as one step."""
+    with state.lock:
+        frames, word = seen_frames(state, obj_id, changed=False), checks.word_of(state)
+        if not frames:
+            raise PromptError(
+                f"There is no {word} of object {obj_id} to lock: look at its masks {word} by {word} first, "
+                "with the slider below the picture."
+            )
+        lock(state, obj_id, frames)
+
+
 def unlock(state: SessionState, obj_id: int, frame: int) -> None:
     """Release a frame of an object."""
     with state.lock:

@@ -713,6 +713,64 @@ class VideoSession:
         """
         edits.lock(self._state, obj_id, frames)
 
+    def note_seen(self, frame: int) -> None:
+        """Remember that the user looked at the masks of a frame, for :meth:`lock_seen`; files do not keep it.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        """
+        edits.note_seen(self._state, frame)
+
+    def seen_frames(self, obj_id: int, *, changed: bool = False) -> list[int]:
+        """Return the frames on which an object is not locked and its mask is the one that was looked at, ascending.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        changed
+            Whether frames whose mask has changed since count too.
+
+        Raises
+        ------
+        PromptError
+            If no object can have this id.
+        """
+        return edits.seen_frames(self._state, obj_id, changed)
+
+    def lock_seen(self, obj_id: int) -> None:
+        """Lock an object on all :meth:`seen_frames`, as one step; see :meth:`lock`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame to lock.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.note_seen(7)
+        >>> session.lock_seen(1)
+        >>> session.scores(1)["locked"].tolist()
+        [True]
+        """
+        edits.lock_seen(self._state, obj_id)
+
     def unlock(self, *, frame: int, obj_id: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on.
 

@@ -78,6 +78,8 @@ class SessionState:
         self.history = History()
         self.lock = threading.RLock()
         self.compute = threading.RLock()
+        # The masks that the user looked at, by object and frame; not part of the log.
+        self.seen: dict[tuple[int, int], RunLengthMask] = {}
         self.closed = False
         self.running = False
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
