@@ -361,17 +361,6 @@ def test_four_dimensions_fill_their_part(volume):
     assert (out[2] != 7).all()
 
 
-@pytest.mark.parametrize("name", ["lock", "unlock"])
-def test_lock_and_unlock_take_no_bare_numbers(session, name):
-    session.add_box(1, 3, (2, 2, 10, 10))
-    session.predict_frame(3)
-    with pytest.raises(TypeError, match="positional"):
-        getattr(session, name)(3, 1)
-    assert not session.scores(1)["locked"].any()
-    session.lock(frame=3, obj_id=1)
-    assert session.scores(1)["locked"][3]
-
-
 def test_what_is_painted_comes_and_what_is_erased_goes_as_one_step(session):
     session.edit_mask(1, 5, box_mask(4, 4, 10, 10))
     session.paint(5, {2: box_mask(20, 4, 24, 10)}, {1: box_mask(4, 4, 6, 10), 3: box_mask(0, 0, 2, 2)})

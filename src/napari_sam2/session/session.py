@@ -665,7 +665,7 @@ class VideoSession:
         """
         edits.fill(self._state, self._meta, obj_id, frame, mask, inside)
 
-    def lock(self, *, frame: int, obj_id: int) -> None:
+    def lock(self, frame: int, obj_id: int) -> None:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
         That makes no other frame stale; what is computed from then on follows from it too.
@@ -771,7 +771,7 @@ class VideoSession:
         """
         edits.lock_seen(self._state, obj_id)
 
-    def unlock(self, *, frame: int, obj_id: int) -> None:
+    def unlock(self, frame: int, obj_id: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on.
 
         Parameters
