@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,6 +20,24 @@ def _two_threads() -> Iterator[None]:
     torch.set_num_threads(min(2, before))
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[Any]]:
+    """``opened(predictor)``: the streams that its sessions open from now on, as a list that grows."""
+
+    def watch(predictor: Any) -> list[Any]:
+        streams: list[Any] = []
+        open_stream = predictor.open
+
+        def note(*arguments: Any, **options: Any) -> Any:
+            streams.append(open_stream(*arguments, **options))
+            return streams[-1]
+
+        monkeypatch.setattr(predictor, "open", note)
+        return streams
+
+    return watch
 
 
 @pytest.fixture(scope="session")

@@ -235,14 +235,15 @@ def test_notes_of_a_run_reach_the_user_at_its_end(desk, volume_data, monkeypatch
     found = desk(volume_data)
     found.predictor.notes = []
     found.drag(5, 10, 10, 20, 20)
-    advance = found.session._state.stream().advance
+    (stream,) = found.predictor.streams
+    advance = stream.advance
 
     def short_of_memory(tracks):
         if not found.predictor.notes:
             found.predictor.notes.append("Memory ran out: objects are now computed one by one.")
         return advance(tracks)
 
-    monkeypatch.setattr(found.session._state.stream(), "advance", short_of_memory)
+    monkeypatch.setattr(stream, "advance", short_of_memory)
     found.widget.run.both_button.click()
     found.settle()
     assert warned == found.predictor.notes

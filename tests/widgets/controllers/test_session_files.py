@@ -19,6 +19,7 @@ from napari_sam2.interaction.earlier_sessions import undecided_folder
 from napari_sam2.layers.volume_layers import read_layers
 from napari_sam2.samples import sample_path
 from napari_sam2.session.storage.locations import Recent, new_place, peek, user_folder
+from napari_sam2.session.storage.session_file import SessionFile
 
 
 @pytest.fixture
@@ -76,9 +77,7 @@ def shown(widget):
 
 def crash(session):
     """Leave a session as a killed process does: the file as it is, unlocked, not marked as closed."""
-    session._file.abandon()
-    session._link.file = None
-    session._history.bind(None)
+    session.detach()
 
 
 @pytest.fixture(params=["beside the image", "in the user's folder"])
@@ -356,7 +355,7 @@ def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_fil
     d = desk(volume_data)
     d.click(5, 20, 25)
     first = d.session.path
-    monkeypatch.setattr(d.session._file, "append", refuse)
+    fail(monkeypatch, first)
     d.click(6, 20, 25)
     assert warned == ["The disk is full."]
     assert d.labels[6, 20, 25] == 1
@@ -373,15 +372,7 @@ def test_a_file_that_fails_later_is_one_warning_and_the_next_step_gets_a_new_fil
 def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_data, monkeypatch, warned):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
-    append, calls = d.session._file.append, []
-
-    def refuse_the_fourth(*arguments):
-        calls.append(arguments)
-        if len(calls) > 3:
-            refuse()
-        append(*arguments)
-
-    monkeypatch.setattr(d.session._file, "append", refuse_the_fourth)
+    fail(monkeypatch, d.session.path, after=3)
     d.controller.propagate("both")
     d.settle()
     assert warned == ["The disk is full."]
@@ -391,6 +382,20 @@ def test_a_file_that_fails_in_the_middle_of_a_run_does_not_end_it(desk, volume_d
 
 def refuse(*_):
     raise SessionFileError("The disk is full.")
+
+
+def fail(monkeypatch, path, after=0):
+    """Let a session file take so many more steps, then refuse each."""
+    append, taken = SessionFile.append, []
+
+    def append_or_refuse(file, *arguments):
+        if file.path == path:
+            if len(taken) == after:
+                refuse()
+            taken.append(arguments)
+        append(file, *arguments)
+
+    monkeypatch.setattr(SessionFile, "append", append_or_refuse)
 
 
 def test_what_was_drawn_a_moment_before_closing_is_kept(desk, volume_data):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,10 @@ def test_contrast_channel_window_and_data_each_have_their_own(predictor: Any, vo
     assert load_predictor("starter", device="cpu").store is not predictor.store
 
 
-def test_session_recomputes_only_what_a_new_contrast_changes(predictor: Any, volume: ImageVolume) -> None:
+def test_session_recomputes_only_what_a_new_contrast_changes(
+    predictor: Any, volume: ImageVolume, opened: Callable[[Any], list[Any]]
+) -> None:
+    streams = opened(predictor)
     session = VideoSession(predictor, volume, channel=0)
     session.add_box(1, 3, (28, 38, 73, 83))
     list(session.propagate())
@@ -197,7 +201,7 @@ def test_session_recomputes_only_what_a_new_contrast_changes(predictor: Any, vol
     assert len(predictor.store) > kept
     session.set_window(0, 1000)
     list(session.propagate(force=True))
-    assert session._state.stream().embeddings.encoder_passes == 0
+    assert streams[-1].embeddings.encoder_passes == 0
 
 
 def test_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:
@@ -215,14 +219,17 @@ def test_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:
     assert not isinstance(object(), EncodesAhead)
 
 
-def test_a_session_encodes_ahead_what_its_run_then_finds(predictor: Any, volume: ImageVolume) -> None:
+def test_a_session_encodes_ahead_what_its_run_then_finds(
+    predictor: Any, volume: ImageVolume, opened: Callable[[Any], list[Any]]
+) -> None:
+    streams = opened(predictor)
     session = VideoSession(predictor, volume, zoom=None)
     assert session.count_encoded() == 0
     assert session.encode_ahead([3, 2, 4]) == 3
     assert session.count_encoded() == 3
     session.add_box(1, 3, (20, 20, 60, 60))
     list(session.propagate(frames=range(2, 5)))
-    assert session._state.stream().embeddings.encoder_passes == 3
+    assert sum(stream.embeddings.encoder_passes for stream in streams) == 3
     session.set_window(0, 0.5)
     assert session.count_encoded() == 0, "with another contrast the network sees something else"
     assert VideoSession(predictor, volume).encode_ahead() == 0, "each object has a window of its own"

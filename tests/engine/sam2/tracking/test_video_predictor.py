@@ -10,6 +10,8 @@ import torch
 from scipy import ndimage
 
 from napari_sam2.analysis.metrics import dice
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.intensity import WindowedFrames
 from napari_sam2.core.masks import RunLengthMask, bounding_box, deepest_pixel
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.core.volume import ImageVolume
@@ -77,16 +79,18 @@ def test_objects_in_one_batch_equal_objects_alone(predictor, stack):
         assert (a != b).sum() <= 2
 
 
-def test_correction_on_the_same_window_costs_no_encoder_pass(predictor, stack):
+def test_correction_on_the_same_window_costs_no_encoder_pass(predictor, stack, opened):
     volume, truth = stack
+    streams = opened(predictor)
     session = VideoSession(predictor, volume)
     session.add_box(1, 6, box_of(truth[6]))
     list(session.propagate())
-    cache = session._state.stream().embeddings
-    before = cache.encoder_passes
+    (stream,) = streams
+    before = stream.embeddings.encoder_passes
     session.add_points(1, 8, [(88, 106)])
     session.predict_frame(8)
-    assert cache.encoder_passes == before
+    assert stream.embeddings.encoder_passes == before
+    assert streams == [stream]
 
 
 def test_history_leaves_no_trace_in_an_answer(predictor, stack):
@@ -146,8 +150,10 @@ def test_bad_zoom_and_unloaded_model(stack):
         session.predict_frame(6)
     other.unload()
     assert len(other.fingerprint) == 64, "a session that is saved now still says which model made its masks"
+    session = VideoSession(other, volume)
+    session.add_points(1, 6, [(86, 102)])
     with pytest.raises(NapariSam2Error, match="unloaded"):
-        VideoSession(other, volume)._state.stream()
+        session.predict_frame(6)
 
 
 def test_small_holes_are_filled_large_ones_stay():
@@ -285,13 +291,15 @@ def test_memory_does_not_grow_with_the_stack(predictor, stack):
     """After sixty frames a track holds what it held after twenty: six maps, sixteen pointers, its prompt."""
     volume, truth = stack
     still = ImageVolume(np.stack([volume.array[6]] * 60), axes="zyx", window=(0, 1))
-    session = VideoSession(predictor, still)
-    session.add_box(1, 0, box_of(truth[6]))
+    stream = predictor.open(WindowedFrames(still, FrameGrid.of(still), still.window))
+    accepted = stream.predict(0, PromptSet(box=BoxPrompt(*box_of(truth[6]))))
+    track = stream.track(Conditioning(0, accepted.state), [], 1)
     held = {}
-    for step in session.propagate(stop_when_gone=0):
-        if step.frame in (20, 59):
-            bank = session._state.followers[1, 0, 1].track.bank
-            held[step.frame] = (len(bank.conditioning), len(bank.tracked), len(bank.pointers))
+    for frame in range(1, 60):
+        stream.advance([track])
+        if frame in (20, 59):
+            bank = track.bank
+            held[frame] = (len(bank.conditioning), len(bank.tracked), len(bank.pointers))
     assert held == {20: (1, 6, 16), 59: (1, 6, 16)}
 
 
