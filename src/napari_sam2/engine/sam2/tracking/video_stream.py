@@ -122,14 +122,14 @@ class Sam2VideoStream(Stream):
             return self._take_mask(frame, prompts, window)
         if base is None:
             return self._answer(frame, prompts, None, None, ())
-        if self._model.config.prompt_hint is not None:
+        if self._policy.applies_negative_clicks:
             accepted = [] if all(p.positive for p in prompts.points) else [self._mask_of(other) for other in context]
             base = erase(base, prompts.points, accepted)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
             return self._answer(frame, prompts, base, window, context)
-        if self._model.config.prompt_hint is not None and nearest is not None and prompts.box is None:
+        if self._policy.relocates_lost_masks and nearest is not None and prompts.box is None:
             base = seek(nearest, prompts.points)
             if base.any():
                 return self._answer(frame, prompts, base, None, context)
@@ -310,7 +310,7 @@ class Sam2VideoStream(Stream):
         self, decoding: MaskDecoding, window: Window, *, from_prompts: bool, mask_logits: Tensor | None = None
     ) -> Prediction:
         logits = decoding.low_res_logits
-        if self._model.config.prompt_hint is None and mask_logits is None:
+        if self._policy.fills_holes and mask_logits is None:
             logits = fill_holes(logits, _MAX_HOLE_AREA)
         keep_high = mask_logits is not None and not self._model.config.binarize_mask_from_pts_for_mem_enc
         state = FrameState(
