@@ -75,6 +75,9 @@ class FakeStream:
 
 class FakePredictor:
     name = "fake"
+    device = "cpu"
+    notes = ()
+    fingerprint = None
 
     def __init__(self, vanish_after=None, fade_after=None):
         self.vanish_after = vanish_after

@@ -62,6 +62,8 @@ class FakePredictor:
 
     name = "fake"
     device = "cpu"
+    notes = ()
+    fingerprint = None
 
     def __init__(self):
         self.delay = 0.0

@@ -912,8 +912,7 @@ class VideoSession:
             )
 
     def _settings_of_model(self) -> dict[str, Any]:
-        # A predictor that is not ours may have no fingerprint.
-        return {"name": self.predictor.name, "hash": getattr(self.predictor, "fingerprint", None)}
+        return {"name": self.predictor.name, "hash": self.predictor.fingerprint}
 
     def _keep_model(self) -> None:
         model = self._settings_of_model()

@@ -10,7 +10,7 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import psutil
@@ -24,6 +24,7 @@ from napari_sam2.engine.device import free_memory, release_memory
 from napari_sam2.engine.protocols import Conditioning
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
 from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.engine.sam2.tracking.video_stream import Sam2Track, Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+    from napari_sam2.engine.protocols import VideoPredictor
 
 _TRACKS_PER_OBJECT = 2  # one in each direction, in the same batch
 _SPARE = 0.9  # of the free memory is planned with
@@ -217,6 +218,11 @@ def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
     while len(times) < _MOST_CALLS and sum(times) < (_LONGEST_S if len(times) > 1 else _TOO_LONG_S):
         timed()
     return statistics.median(times[1:] or times), peak.bytes
+
+
+def can_calibrate(predictor: VideoPredictor) -> TypeGuard[Sam2VideoPredictor]:
+    """Return whether a model is of a family whose use of time and memory is known."""
+    return isinstance(predictor, Sam2VideoPredictor)
 
 
 def calibrate(

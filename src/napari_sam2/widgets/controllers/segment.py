@@ -558,7 +558,8 @@ class SegmentController(QObject):
         if handle is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
         shelf = self.choices.shelf
-        device = str(getattr(shelf.loaded, "device", shelf.choice.device)) if shelf.is_ready else shelf.choice.device
+        loaded = shelf.loaded if shelf.is_ready else None
+        device = shelf.choice.device if loaded is None else loaded.device
         count = len(handle.objects)
         parts = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}", self._last_words]
         return " · ".join(p for p in parts if p)
