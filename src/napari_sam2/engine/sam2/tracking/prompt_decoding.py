@@ -16,7 +16,7 @@ from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.engine.protocols import Window
 from napari_sam2.engine.sam2.tracking import crop_window
-from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_small
 from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 from napari_sam2.engine.sam2.tracking.prompt_hint import draw_hint
 
@@ -64,7 +64,7 @@ class Prompting:
     def refine(
         self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
     ) -> MaskDecoding:
-        """Feed the prompts one after the other, each on the logits of the one before; a box's answer has no crumbs."""
+        """Feed the prompts one after the other, each on the logits of the one before."""
         coordinates, labels = self._tokens(prompts, window)
         corners = 0 if prompts.box is None else 2
         first = corners or (1 if start is not None else _first_positive(labels))
@@ -76,7 +76,7 @@ class Prompting:
         assert decoding is not None
         if start is not None or prompts.box is None or not self._policy.drops_small_parts:
             return decoding
-        logits = drop_crumbs(decoding.low_res_logits, coordinates, labels, self._model.config.image_size)
+        logits = drop_small(decoding.low_res_logits, coordinates, labels, self._model.config.image_size)
         return replace(decoding, low_res_logits=logits)
 
     def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:

@@ -20,9 +20,9 @@ from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
-from napari_sam2.engine.sam2.tracking.negative_click import erase
+from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting, mask_tensor
-from napari_sam2.engine.sam2.tracking.relocate import seek
+from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.stream import Stream
 from napari_sam2.errors import PromptError
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.network.config import ZoomPolicy
     from napari_sam2.engine.sam2.network.model import MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
-    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+    from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
@@ -88,9 +88,9 @@ class Sam2VideoStream(Stream):
         frames: FrameSource,
         zoom: ZoomPolicy | None,
         store: EmbeddingStore,
-        frugality: Frugality,
+        batch_sizer: BatchSizer,
     ) -> None:
-        super().__init__(model, frames, store, frugality)
+        super().__init__(model, frames, store, batch_sizer)
         self._zoom = zoom
 
     @property
@@ -124,13 +124,13 @@ class Sam2VideoStream(Stream):
             return self._answer(frame, prompts, None, None, ())
         if self._policy.applies_negative_clicks:
             accepted = [] if all(p.positive for p in prompts.points) else [self._mask_of(other) for other in context]
-            base = erase(base, prompts.points, accepted)
+            base = apply_negative_clicks(base, prompts.points, accepted)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
             return self._answer(frame, prompts, base, window, context)
         if self._policy.relocates_lost_masks and nearest is not None and prompts.box is None:
-            base = seek(nearest, prompts.points)
+            base = move_mask_to_click(nearest, prompts.points)
             if base.any():
                 return self._answer(frame, prompts, base, None, context)
         return self._answer(frame, prompts, None, None, ())
@@ -218,7 +218,7 @@ class Sam2VideoStream(Stream):
 
         followed: dict[int, tuple[MaskDecoding, Tensor]] = {}
         for members in groups.values():
-            followed.update(zip(members, self._frugality.track(follow, members), strict=True))
+            followed.update(zip(members, self._batch_sizer.track(follow, members), strict=True))
         results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(tracks)]
         # All are moved, or none: an error above leaves every track where it was, to be asked again.
         for i, track in enumerate(tracks):
