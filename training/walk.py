@@ -18,11 +18,11 @@ from torch import Tensor
 from napari_sam2.core.prompts import PointPrompt
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.network.model import MASK_BIAS, MASK_SCALE, ImageFeatures, MaskDecoding, Sam2Model
-from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs, drop_strays
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected, drop_small
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
-from napari_sam2.engine.sam2.tracking.negative_click import erase
+from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.prompt_decoding import decode_drawn
-from napari_sam2.engine.sam2.tracking.relocate import seek
+from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from training.crops import Clips
 from training.prompts import Kind, Points, Prompter
 
@@ -169,7 +169,7 @@ class _Walk:
             points, labels = _append((points, labels), self._prompter.correction(masks, self._binary(decoding)))
             decoding = self._decode(frame, conditioned, (points, labels), decoding.low_res_logits)
         if self._plan.prompt == "box":
-            logits = drop_crumbs(decoding.low_res_logits, points, labels, self._model.config.image_size)
+            logits = drop_small(decoding.low_res_logits, points, labels, self._model.config.image_size)
             decoding = replace(decoding, low_res_logits=logits)
         if frame:
             # A frame that the object is not on is accepted as empty.
@@ -209,8 +209,8 @@ class _Walk:
         """Clicks on a tracked frame, on its mask, seen with the memories of the accepted frames alone.
 
         Where the object was lost, on the mask of the frame before, moved onto the click; in use that frame may be
-        farther away. What is accepted, and its memory. That the engine spares hollow parts (`erase`, ``accepted``) is
-        left out: they are rare.
+        farther away. What is accepted, and its memory. That the engine spares hollow parts
+        (`apply_negative_clicks`, ``accepted``) is left out: they are rare.
         """
         features, masks = self._features[frame], self._masks[:, frame]
         context = self._empty_bank()
@@ -219,8 +219,8 @@ class _Walk:
         conditioned = self._model.condition_on_memory(features.s16, memory, position, pointers)
         found = self._binary(tracked)
         clicks = self._prompter.correction(masks, found)
-        base = _each(erase, found, clicks) if self._plan.as_in_use else found
-        nearby = _each(seek, self._high_res(last)[:, 0] > 0, clicks)
+        base = _each(apply_negative_clicks, found, clicks) if self._plan.as_in_use else found
+        nearby = _each(move_mask_to_click, self._high_res(last)[:, 0] > 0, clicks)
         base = torch.where(found.flatten(1).any(1)[:, None, None], base, nearby)
         decoding = self._decode(frame, conditioned, clicks, self._as_logits(base))
         for _ in range(self._plan.frame_corrections - 1):
@@ -281,7 +281,7 @@ class _Walk:
 
 def _without_strays(tracked: MaskDecoding, last: Tensor) -> MaskDecoding:
     """A tracked frame as the engine passes it on; what it is judged by has the strays."""
-    return replace(tracked, low_res_logits=drop_strays(tracked.low_res_logits, last))
+    return replace(tracked, low_res_logits=drop_disconnected(tracked.low_res_logits, last))
 
 
 def _as_high_res(masks: Tensor) -> Tensor:

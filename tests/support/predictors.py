@@ -110,6 +110,8 @@ class FakePredictor:
 
     name = "fake"
     device = "cpu"
+    notes = ()
+    fingerprint = None
     stream_type = FakeStream
 
     def __init__(self, shift=1, radius=3, vanish_after=None, fade_after=None):

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+    from napari_sam2.engine.protocols import VideoPredictor
+
+
+class Loader(Protocol):
+    """What loads the models of one family."""
+
+    def __call__(self, path: Path, name: str, device: str, image_size: int | None, precision: str) -> VideoPredictor:
+        """Load the checkpoint ``path``; the other parameters are those of `load_predictor`."""
+        ...
+
+
+LOADERS: dict[str, str] = {"sam2": "napari_sam2.engine.sam2.loader"}
+"""By family (`ModelEntry.family`): the module whose ``load`` is the family's `Loader`. Imported when it is needed."""
 
 
 def load_predictor(
     name: str | Path = "starter", device: str = "auto", image_size: int | None = None, precision: str = "auto"
-) -> Sam2VideoPredictor:
+) -> VideoPredictor:
     """Load a model; never downloads.
 
     Parameters
@@ -33,18 +46,21 @@ def load_predictor(
         If the registry knows the model but it is not on this machine.
     CheckpointError
         If the file is no SAM-2 checkpoint, or damaged: a downloaded one is compared with the hub's checksum each time.
+        If nothing here can load models of its family.
     """
     from napari_sam2.engine.catalog.model_files import check_integrity, resolve
-    from napari_sam2.engine.catalog.registry import known_models
-    from napari_sam2.engine.device import choose_device
-    from napari_sam2.engine.sam2.checkpoint import load_model
-    from napari_sam2.engine.sam2.precision import set_precision
-    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+    from napari_sam2.engine.catalog.registry import DEFAULT_FAMILY, known_models
+    from napari_sam2.errors import CheckpointError
 
     path, entry = resolve(name), known_models().get(str(name))
     if entry is not None:
         check_integrity(entry)
         image_size = entry.input_size if image_size is None else image_size
-    model = load_model(path, image_size=image_size, device=choose_device(device))
-    model, note = set_precision(model, precision)
-    return Sam2VideoPredictor(model, str(name), notes=[note] if note else [])
+    family = DEFAULT_FAMILY if entry is None else entry.family
+    if family not in LOADERS:
+        raise CheckpointError(
+            f"The model '{name}' is of the family '{family}', which cannot be loaded.\n"
+            f"Known families are {', '.join(sorted(LOADERS))}."
+        )
+    load: Loader = import_module(LOADERS[family]).load
+    return load(path, str(name), device, image_size, precision)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from dataclasses import dataclass
 from numbers import Real
@@ -21,10 +22,19 @@ if TYPE_CHECKING:
 Zoom = float | Literal["auto"] | None
 
 
+_MEMBERS = ("name", "device", "notes", "fingerprint", "open", "unload")
+
+
 def check_model(predictor: Any, zoom: Any) -> None:
     """Raise an error where something is no predictor, or no way for it to zoom."""
-    if not callable(getattr(predictor, "open", None)) or not isinstance(getattr(predictor, "name", None), str):
-        raise NapariSam2Error(f"predictor must be a model from load_predictor(), not {type(predictor).__name__}.")
+    # Looked up without being called: a fingerprint takes time, and an unloaded model has no device.
+    missing = object()
+    lacking = [name for name in _MEMBERS if inspect.getattr_static(predictor, name, missing) is missing]
+    if lacking:
+        raise NapariSam2Error(
+            f"predictor must be a model from load_predictor(), not {type(predictor).__name__}.\n"
+            f"It has no {', '.join(lacking)}."
+        )
     is_number = isinstance(zoom, Real) and not isinstance(zoom, bool)
     if not (zoom is None or zoom == "auto" or (is_number and math.isfinite(zoom) and zoom > 0)):
         raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above zero.")
@@ -248,6 +258,21 @@ class VideoPredictor(Protocol):
     """A loaded model."""
 
     name: str
+
+    @property
+    def device(self) -> str:
+        """Name of the device that it computes on."""
+        ...
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the user should know, oldest first: another precision than asked for, less at once than hoped for."""
+        ...
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What tells its weights from others of the same name; None where nothing does."""
+        ...
 
     @overload
     def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[False] = False) -> VideoStream: ...

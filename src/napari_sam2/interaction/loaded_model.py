@@ -60,7 +60,7 @@ class PredictorShelf:
 
     def news(self) -> list[str]:
         """What the predictor has to say that was not told yet: another precision, less at once than hoped for."""
-        notes = list(getattr(self.loaded, "notes", ()))
+        notes = [] if self.loaded is None else list(self.loaded.notes)
         fresh, self._told = notes[self._told :], len(notes)
         return fresh
 

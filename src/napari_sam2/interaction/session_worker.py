@@ -60,6 +60,8 @@ class NotLoaded:
     """Stands for a model in a session that only keeps marks."""
 
     device = "cpu"
+    notes: tuple[str, ...] = ()
+    fingerprint = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -112,7 +112,7 @@ class FileLink:
     def _model(self) -> dict[str, Any]:
         # A predictor that is not ours may have no fingerprint.
         predictor = self._state.predictor
-        return {"name": predictor.name, "hash": getattr(predictor, "fingerprint", None)}
+        return {"name": predictor.name, "hash": predictor.fingerprint}
 
 
 @contextmanager

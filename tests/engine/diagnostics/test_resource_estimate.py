@@ -110,7 +110,7 @@ def test_a_plan_is_followed(free: Any) -> None:
     told = forecast(starter, frames=100, objects=2, calibration=MEASURED)
     told.plan.apply(starter)
     assert starter.store.budget == told.plan.budget
-    assert starter.frugality.objects_at_once == 1
+    assert starter.batch_sizer.objects_at_once == 1
     assert not told.fits
     assert "close other programs" in told.text
 

@@ -72,15 +72,15 @@ def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
     wait()
     assert not found.controller.foresight._outlook.forecast.fits
     assert "does not fit" in found.widget.run.forecast_label.text()
-    budget, at_once = starter.store.budget, starter.frugality.frames_at_once
+    budget, at_once = starter.store.budget, starter.batch_sizer.frames_at_once
     try:
         found.widget.run.both_button.click()
         wait()
-        assert starter.frugality.frames_at_once == 1
+        assert starter.batch_sizer.frames_at_once == 1
         assert found.labels[5:9].any(axis=(1, 2)).sum() >= 1
     finally:
         starter.store.set_budget(budget)
-        starter.frugality.frames_at_once = at_once
+        starter.batch_sizer.frames_at_once = at_once
 
 
 def test_measuring_is_said_and_gives_way_to_a_run(calm, qtbot, monkeypatch):

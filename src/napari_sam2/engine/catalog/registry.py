@@ -10,6 +10,9 @@ from napari_sam2.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_FAMILY = "sam2"
+"""The family of checkpoints that are given by their path."""
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -42,6 +45,8 @@ class ModelEntry:
     size_bytes : int or None
         Size of the file, where it is known for certain: that of the bundled one. That of a published one is asked of
         the hub (`napari_sam2.engine.catalog.download.ask_hub`), and so is its checksum.
+    family : str
+        The architecture, which says what loads the checkpoint (`napari_sam2.engine.LOADERS`).
     """
 
     name: str
@@ -56,6 +61,7 @@ class ModelEntry:
     notice: str = ""
     path: str = ""
     size_bytes: int | None = None
+    family: str = DEFAULT_FAMILY
 
     @property
     def approximate_bytes(self) -> int:

@@ -10,7 +10,7 @@ import statistics
 import threading
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import psutil
@@ -23,7 +23,8 @@ from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.device import free_memory, release_memory
 from napari_sam2.engine.protocols import Conditioning
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
-from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
+from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.engine.sam2.tracking.video_stream import Sam2Track, Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+    from napari_sam2.engine.protocols import VideoPredictor
 
 _TRACKS_PER_OBJECT = 2  # one in each direction, in the same batch
 _SPARE = 0.9  # of the free memory is planned with
@@ -81,8 +82,8 @@ class Plan:
 
     def apply(self, predictor: Sam2VideoPredictor) -> None:
         """Let a predictor work by this plan."""
-        predictor.frugality.frames_at_once = self.frames_at_once
-        predictor.frugality.objects_at_once = self.objects_at_once
+        predictor.batch_sizer.frames_at_once = self.frames_at_once
+        predictor.batch_sizer.objects_at_once = self.objects_at_once
         predictor.store.set_budget(self.budget)
 
 
@@ -219,6 +220,11 @@ def _measured(device: str, work: Callable[[], object]) -> tuple[float, int]:
     return statistics.median(times[1:] or times), peak.bytes
 
 
+def can_calibrate(predictor: VideoPredictor) -> TypeGuard[Sam2VideoPredictor]:
+    """Return whether a model is of a family whose use of time and memory is known."""
+    return isinstance(predictor, Sam2VideoPredictor)
+
+
 def calibrate(
     predictor: Sam2VideoPredictor,
     frame_shape: tuple[int, int] = (512, 512),
@@ -249,7 +255,7 @@ def calibrate(
         return _measured(device, work)
 
     store = EmbeddingStore(model.device, Budget(ram=4 * 1024**3, disk=0))
-    stream = Sam2VideoStream(model, frames, model.config.zoom, store, Frugality(model.device, store))
+    stream = Sam2VideoStream(model, frames, model.config.zoom, store, BatchSizer(model.device, store))
     prompts = PromptSet(box=make_box(frames.box, frame_shape))
     first = stream.predict(0, prompts)  # also the warm-up
     tracks = [_full_track(stream, first.state) for _ in range(2)]
@@ -386,8 +392,8 @@ def _fitting(
     predictor: Sam2VideoPredictor, measured: Calibration, embeddings: int, objects: int
 ) -> tuple[Plan, list[str], bool]:
     """The first plan that fits, giving up speed bit by bit; the last one tried where none does."""
-    frugal, budget = predictor.frugality, predictor.store.budget
-    plan = Plan(frugal.frames_at_once, frugal.objects_at_once, budget)
+    sizer, budget = predictor.batch_sizer, predictor.store.budget
+    plan = Plan(sizer.frames_at_once, sizer.objects_at_once, budget)
     free = free_memory(predictor.device)
     notes: list[str] = []
     if free is None:

@@ -26,7 +26,6 @@ import torch
 
 from napari_sam2._version import __version__
 from napari_sam2.core.prompts import PromptSet, make_box
-from napari_sam2.engine import load_predictor
 from napari_sam2.engine.catalog.model_files import (
     BUNDLED_DIR,
     cache_variable,
@@ -37,11 +36,12 @@ from napari_sam2.engine.catalog.model_files import (
     resolve,
     sha256_of,
 )
-from napari_sam2.engine.catalog.registry import known_models
+from napari_sam2.engine.catalog.registry import MODELS, known_models
 from napari_sam2.engine.catalog.user_models import load_settings, settings_path
 from napari_sam2.engine.device import choose_device, list_devices
 from napari_sam2.engine.diagnostics.resource_estimate import calibrate
 from napari_sam2.engine.protocols import Conditioning
+from napari_sam2.engine.sam2 import loader
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.errors import NapariSam2Error
 
@@ -214,7 +214,7 @@ def _anonymous(text: str) -> str:
 def _trial(device: str, precision: str) -> Iterator[Finding]:
     """The bundled model at work: the same answers as recorded, and its speed."""
     try:
-        predictor = load_predictor("starter", device=choose_device(device), precision=precision)
+        predictor = _load_starter(choose_device(device), precision)
     except NapariSam2Error as error:
         yield Finding("trial", "the bundled model does not load", _anonymous(str(error)))
         return
@@ -232,6 +232,10 @@ def _trial(device: str, precision: str) -> Iterator[Finding]:
     yield Finding("trial", text, "" if good else advice)
     speed = calibrate(predictor, (256, 256))
     yield Finding("speed", f"{where}: {speed.encode_s * 1e3:.0f} ms to encode, {speed.step_s * 1e3:.0f} ms to track")
+
+
+def _load_starter(device: str, precision: str) -> Sam2VideoPredictor:
+    return loader.load(resolve("starter"), "starter", device, MODELS["starter"].input_size, precision)
 
 
 def _elsewhere(predictor: Sam2VideoPredictor) -> str:
@@ -321,7 +325,7 @@ def _difference(ours: NDArray[Any], theirs: NDArray[Any]) -> tuple[float, float]
 
 def record() -> None:
     """Record the answers of the bundled model on this machine's CPU, in float32."""
-    found = answers(load_predictor("starter", device="cpu", precision="float32"))
+    found = answers(_load_starter("cpu", "float32"))
     checksum = np.array(sha256_of(resolve("starter")))
     np.savez_compressed(REFERENCE, sha256=checksum, logits=found["logits"], scores=found["scores"])
 

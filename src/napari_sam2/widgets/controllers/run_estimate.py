@@ -153,10 +153,9 @@ class RunEstimator(QObject):
         choice: ModelChoice,
         frames: range,
     ) -> RunEstimate | None:
-        from napari_sam2.engine.diagnostics.resource_estimate import calibrate, forecast
-        from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
+        from napari_sam2.engine.diagnostics.resource_estimate import calibrate, can_calibrate, forecast
 
-        if not isinstance(predictor, Sam2VideoPredictor):
+        if not can_calibrate(predictor):
             return None
         key = (choice, session.frame_shape)
         if key not in self._calibrations:

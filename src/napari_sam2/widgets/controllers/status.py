@@ -52,7 +52,8 @@ class StatusLine(QObject):
         if handle is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
         shelf = choices.shelf
-        device = str(getattr(shelf.loaded, "device", shelf.choice.device)) if shelf.is_ready else shelf.choice.device
+        loaded = shelf.loaded if shelf.is_ready else None
+        device = shelf.choice.device if loaded is None else loaded.device
         count = len(handle.objects)
         about = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
         return " · ".join(part for part in (*about, self._context.last_words) if part)

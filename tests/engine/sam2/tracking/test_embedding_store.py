@@ -23,7 +23,7 @@ from napari_sam2.engine import load_predictor
 from napari_sam2.engine.protocols import EncodesAhead, Window
 from napari_sam2.engine.sam2 import ImageFeatures, Sam2Model
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
-from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality, is_out_of_memory
+from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer, is_out_of_memory
 from napari_sam2.errors import NapariSam2Error, OutOfMemoryError
 from napari_sam2.session import VideoSession
 
@@ -291,7 +291,7 @@ def test_which_errors_are_meant(error: Exception, expected: bool) -> None:
 
 def test_steps_back_one_at_a_time() -> None:
     store = EmbeddingStore(torch.device("meta"), Budget(device=SIZE))
-    frugal, tried = Frugality(CPU, store, frames_at_once=8), []
+    sizer, tried = BatchSizer(CPU, store, frames_at_once=8), []
 
     def work(items: Any) -> Any:
         tried.append(len(items))
@@ -299,9 +299,9 @@ def test_steps_back_one_at_a_time() -> None:
             raise torch.OutOfMemoryError("out of memory")
         return [item * 2 for item in items]
 
-    assert frugal.encode(work, [1, 2, 3, 4, 5]) == [2, 4, 6, 8, 10]
+    assert sizer.encode(work, [1, 2, 3, 4, 5]) == [2, 4, 6, 8, 10]
     assert tried == [5, 2, 1, 1, 1, 1, 1, 1]
-    assert [note.split(": ")[1] for note in frugal.notes] == [
+    assert [note.split(": ")[1] for note in sizer.notes] == [
         "frames are now computed 2 at once, instead of 5 at once.",
         "frames are now computed one by one, instead of 2 at once.",
         "cached embeddings now stay in main memory.",
@@ -309,7 +309,7 @@ def test_steps_back_one_at_a_time() -> None:
 
 
 def test_no_step_left_and_other_errors() -> None:
-    frugal = Frugality(CPU, EmbeddingStore(CPU))
+    sizer = BatchSizer(CPU, EmbeddingStore(CPU))
 
     def full(_: Any) -> Any:
         raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.")
@@ -318,9 +318,9 @@ def test_no_step_left_and_other_errors() -> None:
         raise RuntimeError("shapes")
 
     with pytest.raises(OutOfMemoryError, match=r"not enough memory on cpu .*\n.*smaller model.*tried to allocate 8"):
-        frugal.track(full, [1, 2])
+        sizer.track(full, [1, 2])
     with pytest.raises(RuntimeError, match="shapes"):
-        frugal.track(broken, [1])
+        sizer.track(broken, [1])
 
 
 def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,7 +354,7 @@ def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, m
     again, labels = run(poor)
     assert sorted(again) == sorted(frames) == list(range(8))
     assert (labels != expected).sum() <= 2 * 8, "batches of another size may round differently"
-    assert (poor.frugality.frames_at_once, poor.frugality.objects_at_once) == (2, 1)
+    assert (poor.batch_sizer.frames_at_once, poor.batch_sizer.objects_at_once) == (2, 1)
     assert len(poor.notes) == 4, "from 8 frames to 4 and 2, from 4 tracks to 2 and 1"
 
 
@@ -380,7 +380,7 @@ stream.embeddings.get([(0, whole)])
 limit = psutil.Process().memory_info().vms + 400 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 found = stream.embeddings.get([(frame, whole) for frame in range(8)])
-print(len(found), stream.embeddings.encoder_passes, predictor.frugality.frames_at_once, len(predictor.notes))
+print(len(found), stream.embeddings.encoder_passes, predictor.batch_sizer.frames_at_once, len(predictor.notes))
 """
 
 

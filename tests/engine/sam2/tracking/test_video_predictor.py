@@ -18,7 +18,7 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.protocols import Conditioning
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget
-from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs, drop_strays, fill_holes
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected, drop_small, fill_holes
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session import VideoSession
 
@@ -186,7 +186,7 @@ def _squares(*places: tuple[int, int]) -> torch.Tensor:
 )
 def test_parts_that_nothing_leads_to_are_dropped(now, before, left):
     other = _squares((9, 9))  # another object in the batch
-    cleaned = drop_strays(torch.cat([_squares(*now), other]), torch.cat([_squares(*before), other]))
+    cleaned = drop_disconnected(torch.cat([_squares(*now), other]), torch.cat([_squares(*before), other]))
     assert torch.equal(cleaned > 0, torch.cat([_squares(*left), other]) > 0)
 
 
@@ -206,7 +206,7 @@ def test_small_parts_of_an_answer_are_dropped_unless_clicked(clicked, left):
     # Inputs of four pixels for one of the logits; of each object a click beside everything is negative.
     points = torch.tensor([[*clicked, (1.5, 30.5)][:1], [(1.5, 30.5)]]) * 4
     labels = torch.tensor([[int(bool(clicked))], [0]])
-    cleaned = drop_crumbs(torch.cat([answer, other]), points, labels, 128)
+    cleaned = drop_small(torch.cat([answer, other]), points, labels, 128)
     assert torch.equal(cleaned > 0, torch.cat([wanted, other]) > 0), "two parts of one size both stay"
     assert torch.equal(cleaned.abs(), torch.cat([answer, other]).abs())
 
@@ -227,7 +227,7 @@ def test_a_box_is_answered_without_crumbs(predictor, stack, monkeypatch):
         session = VideoSession(predictor, volume)
         session.add_box(obj_id, 5, bounding_box(truth[5]))
         parts.append(ndimage.label(session.predict_frame(5)[obj_id])[1])
-        monkeypatch.setattr("napari_sam2.engine.sam2.tracking.prompt_decoding.drop_crumbs", lambda logits, *_: logits)
+        monkeypatch.setattr("napari_sam2.engine.sam2.tracking.prompt_decoding.drop_small", lambda logits, *_: logits)
     assert parts == [1, 2]
 
 

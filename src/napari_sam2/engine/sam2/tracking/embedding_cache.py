@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameSource, Window
     from napari_sam2.engine.sam2.network.model import ImageFeatures, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
-    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+    from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 _AHEAD = 2  # frames encoded ahead in one go: the user's own request waits that long at most
 
@@ -37,15 +37,15 @@ class EmbeddingCache:
         Frames in 0…1. They must not change while the cache lives: a frame is read and its checksum made once.
     store
         Where embeddings are kept.
-    frugality
+    batch_sizer
         How many frames go through the encoder at once.
     """
 
-    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, frugality: Frugality) -> None:
+    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, batch_sizer: BatchSizer) -> None:
         self._model = model
         self._frames = frames
         self._store = store
-        self._frugality = frugality
+        self._batch_sizer = batch_sizer
         self._digests: dict[int, bytes] = {}
         self._pictures: dict[int, NDArray[np.float32]] = {}  # read for their checksum, and wanted again at once
         self._urgent = 0
@@ -72,7 +72,7 @@ class EmbeddingCache:
                     missing.append(request)
                 else:
                     found[request] = features
-            for request, features in zip(missing, self._frugality.encode(self._encode, missing), strict=True):
+            for request, features in zip(missing, self._batch_sizer.encode(self._encode, missing), strict=True):
                 found[request] = features
             self._pictures.clear()
             return [found[request] for request in requests]
@@ -122,7 +122,7 @@ class EmbeddingCache:
             part = wanted[start : start + _AHEAD]
             with self._store.encoding:
                 missing = [(f, window) for f in part if (self._digest(f), window) not in self._store]
-                made += len(self._frugality.encode(self._encode, missing))
+                made += len(self._batch_sizer.encode(self._encode, missing))
                 self._pictures.clear()
             if progress is not None:
                 progress(start + len(part), len(wanted))

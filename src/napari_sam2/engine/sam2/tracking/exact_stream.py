@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameSource, Prediction
     from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
-    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+    from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 Sense = Literal[1, -1]
 
@@ -75,8 +75,8 @@ class _Object:
 class Sam2ExactStream(Stream):
     """See :class:`~napari_sam2.engine.protocols.ExactVideoStream`."""
 
-    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, frugality: Frugality) -> None:
-        super().__init__(model, frames, store, frugality)
+    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, batch_sizer: BatchSizer) -> None:
+        super().__init__(model, frames, store, batch_sizer)
         self._objects: dict[int, _Object] = {}
 
     def close(self) -> None:
@@ -178,7 +178,7 @@ class Sam2ExactStream(Stream):
         output = known.conditioning.get(frame)
         is_tracked = output is None
         if output is None:
-            (output,) = self._frugality.track(lambda _: [self._track(known, frame, step)], [frame])
+            (output,) = self._batch_sizer.track(lambda _: [self._track(known, frame, step)], [frame])
             known.tracked[frame] = output
         known.visited[frame] = step
         return self._prediction(output), is_tracked

@@ -1,4 +1,4 @@
-"""Mask logits put right where they contradict what is known of masks."""
+"""Corrects mask logits where they contradict what is known of masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FAIR_SHARE = 0.25  # of the largest part's area; no other value was tried
 
 
 def fill_holes(logits: Tensor, max_area: int) -> Tensor:
-    """Low-resolution logits ``(1, 1, n, n)`` with background specks of at most ``max_area`` pixels set just above 0.
+    """Fill background specks of at most ``max_area`` pixels in logits ``(1, 1, n, n)``: they are set just above 0.
 
     Meta fills them with a CUDA extension and skips it elsewhere; here every device gives the same.
     """
@@ -35,8 +35,8 @@ def fill_holes(logits: Tensor, max_area: int) -> Tensor:
     return filled
 
 
-def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
-    """Tracked logits without the parts that nothing of the previous frame's mask leads to, for small models.
+def drop_disconnected(logits: Tensor, previous: Tensor) -> Tensor:
+    """Drop the parts of tracked masks that nothing of the previous frame's mask leads to, for small models.
 
     A small model takes up what looks like the object elsewhere in its window, as a kidney beside the spleen, and
     follows it from then on. A part counts as led to where the previous mask covers enough of it. Where it covers no
@@ -50,14 +50,14 @@ def drop_strays(logits: Tensor, previous: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        The same shape; strays have the opposite sign.
+        The same shape; dropped parts have the opposite sign.
     """
-    strays = np.stack([_strays(now, before) for now, before in zip(_masks(logits), _masks(previous), strict=True)])
-    return _opposite(logits, strays)
+    pairs = zip(_masks(logits), _masks(previous), strict=True)
+    return _opposite(logits, np.stack([_disconnected_parts(now, before) for now, before in pairs]))
 
 
-def drop_crumbs(logits: Tensor, points: Tensor, labels: Tensor, size: int) -> Tensor:
-    """Answers to boxes without the small parts beside the largest one, for small models.
+def drop_small(logits: Tensor, points: Tensor, labels: Tensor, size: int) -> Tensor:
+    """Drop the small parts beside the largest one from answers to boxes, for small models.
 
     A box around the liver also holds parts of the stomach and of a vertebra; what looks alike there is taken up in
     patches. A part stays where it has a fair share of the largest one's area, or a positive click.
@@ -74,21 +74,21 @@ def drop_crumbs(logits: Tensor, points: Tensor, labels: Tensor, size: int) -> Te
     Returns
     -------
     Tensor
-        The same shape; crumbs have the opposite sign.
+        The same shape; dropped parts have the opposite sign.
     """
     places = (points * (logits.shape[-1] / size)).long().clamp(0, logits.shape[-1] - 1).cpu().numpy()
     positive = (labels == 1).cpu().numpy()
-    crumbs = np.stack([_crumbs(m, xy[p]) for m, xy, p in zip(_masks(logits), places, positive, strict=True)])
-    return _opposite(logits, crumbs)
+    small = [_small_parts(m, xy[p]) for m, xy, p in zip(_masks(logits), places, positive, strict=True)]
+    return _opposite(logits, np.stack(small))
 
 
 def _opposite(logits: Tensor, where: NDArray[np.bool_]) -> Tensor:
-    """The logits ``(N, 1, n, n)`` with the opposite sign at ``(N, n, n)``."""
+    """Return the logits ``(N, 1, n, n)`` with the opposite sign at ``(N, n, n)``."""
     return torch.where(torch.from_numpy(where)[:, None].to(logits.device), -logits, logits) if where.any() else logits
 
 
-def _crumbs(mask: NDArray[np.bool_], clicked: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """``clicked (k, 2)`` are columns and rows."""
+def _small_parts(mask: NDArray[np.bool_], clicked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return what is to be dropped of a mask; ``clicked (k, 2)`` are columns and rows."""
     parts, count = ndimage.label(mask, structure=_EIGHT)
     if count < 2:
         return np.zeros_like(mask)
@@ -96,8 +96,8 @@ def _crumbs(mask: NDArray[np.bool_], clicked: NDArray[np.int64]) -> NDArray[np.b
     area[0] = 0
     kept = area >= _FAIR_SHARE * area.max()
     kept[parts[clicked[:, 1], clicked[:, 0]]] = True
-    crumbs: NDArray[np.bool_] = mask & ~kept[parts]
-    return crumbs
+    small: NDArray[np.bool_] = mask & ~kept[parts]
+    return small
 
 
 def _masks(logits: Tensor) -> NDArray[np.bool_]:
@@ -105,7 +105,7 @@ def _masks(logits: Tensor) -> NDArray[np.bool_]:
     return masks
 
 
-def _strays(now: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _disconnected_parts(now: NDArray[np.bool_], before: NDArray[np.bool_]) -> NDArray[np.bool_]:
     parts, count = ndimage.label(now, structure=_EIGHT)
     if count < 2 or not before.any():
         return np.zeros_like(now)

@@ -1,4 +1,4 @@
-"""What to do when memory runs out: one step back at a time, with a note, and go on.
+"""Adapts to memory that ran out: one step back at a time, with a note, and the work goes on.
 
 Steps, in this order: fewer frames or objects at once, then cached embeddings off the device. What was computed stays.
 """
@@ -25,14 +25,14 @@ _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "invali
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of torch means that memory ran out; only CUDA has a class of its own for it."""
+    """Return whether an error of torch means that memory ran out; only CUDA has a class of its own for it."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(sign in str(error).lower() for sign in _SIGNS)
 
 
-class Frugality:
-    """How much is done at once, and how to do with less.
+class BatchSizer:
+    """Decides how much is computed at once, and does with less when memory runs out.
 
     Parameters
     ----------

@@ -16,7 +16,8 @@ from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.engine.protocols import Window
 from napari_sam2.engine.sam2.tracking import crop_window
-from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_crumbs
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_small
+from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 from napari_sam2.engine.sam2.tracking.prompt_hint import draw_hint
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Prompting:
         zoom: ZoomPolicy | None,
     ) -> None:
         self._model = model
+        self._policy = TrackingPolicy.of(model.config)
         self._embeddings = embeddings
         self._shape = shape
         self._zoom = zoom
@@ -62,7 +64,7 @@ class Prompting:
     def refine(
         self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
     ) -> MaskDecoding:
-        """Feed the prompts one after the other, each on the logits of the one before; a box's answer has no crumbs."""
+        """Feed the prompts one after the other, each on the logits of the one before."""
         coordinates, labels = self._tokens(prompts, window)
         corners = 0 if prompts.box is None else 2
         first = corners or (1 if start is not None else _first_positive(labels))
@@ -72,10 +74,9 @@ class Prompting:
             before = start if decoding is None else decoding.low_res_logits
             decoding = decode_prompts(self._model, features, conditioned, points, kinds, before)
         assert decoding is not None
-        config = self._model.config
-        if start is not None or prompts.box is None or config.prompt_hint is None:
+        if start is not None or prompts.box is None or not self._policy.drops_small_parts:
             return decoding
-        logits = drop_crumbs(decoding.low_res_logits, coordinates, labels, config.image_size)
+        logits = drop_small(decoding.low_res_logits, coordinates, labels, self._model.config.image_size)
         return replace(decoding, low_res_logits=logits)
 
     def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
@@ -187,6 +188,7 @@ def decode_drawn(
     """
     config = model.config
     assert config.prompt_hint is not None
+    limits_growth = TrackingPolicy.of(config).limits_growth
     return model.decode(
         conditioned,
         features.s8,
@@ -196,7 +198,7 @@ def decode_drawn(
         draw_hint(points, labels, config.image_size, config.prompt_hint, base=before),
         multimask=labels.shape[1] <= 1,
         residual_row=int(before is not None),
-        most_area=None if before is None else growth_limit(before),
+        most_area=growth_limit(before) if before is not None and limits_growth else None,
     )
 
 

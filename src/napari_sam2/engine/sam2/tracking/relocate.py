@@ -1,4 +1,4 @@
-"""Where a positive click finds an object that tracking lost, for small models.
+"""Relocates the mask of an object that tracking lost, for small models.
 
 On labelled volumes such a slice is answered better upon the object's mask of the nearest slice, moved onto the click
 (Dice 0.60), than from the click alone (0.55).
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PointPrompt
 
 
-def seek(nearest: NDArray[np.bool_], points: Sequence[PointPrompt]) -> NDArray[np.bool_]:
-    """The mask ``(Y, X)`` moved so that its deepest pixel lies on the first positive click; without one it is empty.
+def move_mask_to_click(nearest: NDArray[np.bool_], points: Sequence[PointPrompt]) -> NDArray[np.bool_]:
+    """Move a mask ``(Y, X)`` so that its deepest pixel lies on the first positive click; without one it is empty.
 
     What leaves the frame is cut off.
     """

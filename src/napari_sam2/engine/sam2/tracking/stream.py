@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from napari_sam2.engine.protocols import FrameScores, Prediction, Window
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
-from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_strays
+from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected
+from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
@@ -21,21 +22,22 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameSource
     from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
-    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+    from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 
 class Stream:
     """A network, a stack of frames, and the embeddings made so far."""
 
-    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, frugality: Frugality) -> None:
+    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, batch_sizer: BatchSizer) -> None:
         self._count = len(frames)
         first = frames[0]
         self._shape = (int(first.shape[0]), int(first.shape[1]))
-        self._frugality = frugality
+        self._batch_sizer = batch_sizer
+        self._policy = TrackingPolicy.of(model.config)
         # All that holds on to the network, so that it can be let go of in one place.
         self._loaded: tuple[Sam2Model, EmbeddingCache] | None = (
             model,
-            EmbeddingCache(model, frames, store, frugality),
+            EmbeddingCache(model, frames, store, batch_sizer),
         )
 
     @property
@@ -94,8 +96,10 @@ class Stream:
         model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
         another size, make such a model lose an object beside the frame that it is tracked from.
         """
-        hint = self._model.config.prompt_hint
-        previous = None if hint is None or last is None else last.clamp(-hint.clamp, hint.clamp)
+        policy, hint = self._policy, self._model.config.prompt_hint
+        previous = None
+        if policy.feeds_last_mask and last is not None:
+            previous = last if hint is None else last.clamp(-hint.clamp, hint.clamp)
         decoding = self._model.decode(
             conditioned,
             batch.s8,
@@ -104,13 +108,13 @@ class Stream:
             None,
             previous,
             multimask=True,
-            residual_row=None if hint is None else 1,
-            known=None if hint is None else known,
-            averaged=hint is not None,
+            residual_row=1 if policy.feeds_last_mask else None,
+            known=known if policy.trusts_frames_ahead else None,
+            averaged=policy.averages_alternatives,
         )
-        if hint is None or last is None:
+        if last is None or not policy.drops_disconnected_parts:
             return decoding
-        return replace(decoding, low_res_logits=drop_strays(decoding.low_res_logits, last))
+        return replace(decoding, low_res_logits=drop_disconnected(decoding.low_res_logits, last))
 
     def _shown(
         self, logits: Tensor, iou: Tensor, object_score: Tensor, window: Window, state: object = None

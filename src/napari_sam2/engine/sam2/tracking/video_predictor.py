@@ -14,7 +14,7 @@ from napari_sam2.engine.device import release_memory
 from napari_sam2.engine.sam2.network.config import ZoomPolicy
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
 from napari_sam2.engine.sam2.tracking.exact_stream import Sam2ExactStream
-from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 from napari_sam2.engine.sam2.tracking.video_stream import Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
@@ -47,7 +47,7 @@ class Sam2VideoPredictor:
     ----------
     store : EmbeddingStore
         The embeddings of all stacks that this model worked on; they outlive a session, within their budget.
-    frugality : Frugality
+    batch_sizer : BatchSizer
         How many frames and objects are computed at once.
     """
 
@@ -57,14 +57,14 @@ class Sam2VideoPredictor:
         self.store = EmbeddingStore(model.device, budget)
         on_cpu = model.device.type == "cpu"
         batch = max(1, _CPU_BATCH_PIXELS // model.image_size**2) if on_cpu else _GPU_BATCH
-        self.frugality = Frugality(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
-        self.frugality.notes.extend(notes)
+        self.batch_sizer = BatchSizer(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
+        self.batch_sizer.notes.extend(notes)
         self._streams: weakref.WeakSet[Sam2VideoStream | Sam2ExactStream] = weakref.WeakSet()
 
     @property
     def notes(self) -> list[str]:
         """What the user should know: another precision than asked for, less at once than hoped for."""
-        return self.frugality.notes
+        return self.batch_sizer.notes
 
     @property
     def model(self) -> Sam2Model:
@@ -108,7 +108,7 @@ class Sam2VideoPredictor:
     ) -> Sam2VideoStream | Sam2ExactStream:
         """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor, without zoom."""
         if exact:
-            followed = Sam2ExactStream(self.model, frames, self.store, self.frugality)
+            followed = Sam2ExactStream(self.model, frames, self.store, self.batch_sizer)
             self._streams.add(followed)
             return followed
         policy = self.model.config.zoom
@@ -120,7 +120,7 @@ class Sam2VideoPredictor:
                 raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above 1 (side over object).")
             base = policy or ZoomPolicy(factor=factor, min_side_px=32, click_sides_px=(32, 64, 128, 256, 512))
             policy = ZoomPolicy(factor=factor, min_side_px=base.min_side_px, click_sides_px=base.click_sides_px)
-        stream = Sam2VideoStream(self.model, frames, policy, self.store, self.frugality)
+        stream = Sam2VideoStream(self.model, frames, policy, self.store, self.batch_sizer)
         self._streams.add(stream)
         return stream
 

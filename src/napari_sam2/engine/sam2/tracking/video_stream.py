@@ -6,7 +6,7 @@ Tracking follows Meta's ``sam2_base.py``; what differs from it is said where it 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -20,9 +20,9 @@ from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
-from napari_sam2.engine.sam2.tracking.negative_click import erase
+from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting, mask_tensor
-from napari_sam2.engine.sam2.tracking.relocate import seek
+from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.stream import Stream
 from napari_sam2.errors import PromptError
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.network.config import ZoomPolicy
     from napari_sam2.engine.sam2.network.model import MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
-    from napari_sam2.engine.sam2.tracking.oom_fallback import Frugality
+    from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
 _MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
@@ -88,9 +88,9 @@ class Sam2VideoStream(Stream):
         frames: FrameSource,
         zoom: ZoomPolicy | None,
         store: EmbeddingStore,
-        frugality: Frugality,
+        batch_sizer: BatchSizer,
     ) -> None:
-        super().__init__(model, frames, store, frugality)
+        super().__init__(model, frames, store, batch_sizer)
         self._zoom = zoom
 
     @property
@@ -122,15 +122,15 @@ class Sam2VideoStream(Stream):
             return self._take_mask(frame, prompts, window)
         if base is None:
             return self._answer(frame, prompts, None, None, ())
-        if self._model.config.prompt_hint is not None:
+        if self._policy.applies_negative_clicks:
             accepted = [] if all(p.positive for p in prompts.points) else [self._mask_of(other) for other in context]
-            base = erase(base, prompts.points, accepted)
+            base = apply_negative_clicks(base, prompts.points, accepted)
             if prompts.box is None and not any(p.positive for p in prompts.points):
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
             return self._answer(frame, prompts, base, window, context)
-        if self._model.config.prompt_hint is not None and nearest is not None and prompts.box is None:
-            base = seek(nearest, prompts.points)
+        if self._policy.relocates_lost_masks and nearest is not None and prompts.box is None:
+            base = move_mask_to_click(nearest, prompts.points)
             if base.any():
                 return self._answer(frame, prompts, base, None, context)
         return self._answer(frame, prompts, None, None, ())
@@ -181,27 +181,26 @@ class Sam2VideoStream(Stream):
     @torch.inference_mode()
     def track(self, owner: Conditioning, context: Sequence[Conditioning], step: Literal[1, -1]) -> Sam2Track:
         """A track that starts at an accepted frame; ``context`` are other accepted frames of the object."""
-        state = cast("FrameState", owner.state)
+        state: FrameState = owner.state
         bank = self._bank()
         bank.conditioning[owner.frame] = self._remember_state(owner.frame, state, state.window)
         for other in self._nearest(context, owner.frame):
             memory = self._foreign_memory(other, state.window)
             if memory is not None:
                 bank.conditioning[other.frame] = memory
-        shown = [c.frame for c in context if bool((cast("FrameState", c.state).low_res_logits > 0).any())]
+        shown = [c.frame for c in context if _shows_object(c.state)]
         ahead = [f for f in shown if (f - owner.frame) * step > 0]
         goes_on_to = max(ahead, key=lambda f: abs(f - owner.frame), default=None)
         return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits, goes_on_to)
 
     @torch.inference_mode()
-    def advance(self, tracks: Sequence[Any]) -> list[Prediction]:
+    def advance(self, tracks: Sequence[Sam2Track]) -> list[Prediction]:
         """Move every track one frame on; tracks of the same number of memory tokens go through the network together."""
-        moved = cast("Sequence[Sam2Track]", tracks)
-        for track in moved:
+        for track in tracks:
             self._follow_window(track)
-        features = self.embeddings.get([(t.frame + t.step, t.window) for t in moved])
+        features = self.embeddings.get([(t.frame + t.step, t.window) for t in tracks])
         span = self._model.config.max_obj_ptrs_in_encoder
-        inputs = [t.bank.tokens(self._model, t.frame + t.step, t.step, span) for t in moved]
+        inputs = [t.bank.tokens(self._model, t.frame + t.step, t.step, span) for t in tracks]
         groups: dict[tuple[int, int], list[int]] = {}
         for i, (memory, _, pointers) in enumerate(inputs):
             groups.setdefault((memory.shape[1], pointers), []).append(i)
@@ -211,18 +210,18 @@ class Sam2VideoStream(Stream):
             memory = torch.cat([inputs[i][0] for i in members])
             position = torch.cat([inputs[i][1] for i in members])
             conditioned = self._model.condition_on_memory(batch.s16, memory, position, inputs[members[0]][2])
-            last = torch.cat([moved[i].last_logits for i in members])
-            known = torch.tensor([[moved[i].is_known_ahead] for i in members], device=last.device)
+            last = torch.cat([tracks[i].last_logits for i in members])
+            known = torch.tensor([[tracks[i].is_known_ahead] for i in members], device=last.device)
             decoding = self._decode_tracked(batch, conditioned, last, known)
             remembered = self._encode(batch.s16, decoding.low_res_logits, decoding.object_score, binarise=False)
             return [(_row(decoding, k), remembered[k : k + 1]) for k in range(len(members))]
 
         followed: dict[int, tuple[MaskDecoding, Tensor]] = {}
         for members in groups.values():
-            followed.update(zip(members, self._frugality.track(follow, members), strict=True))
-        results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(moved)]
+            followed.update(zip(members, self._batch_sizer.track(follow, members), strict=True))
+        results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(tracks)]
         # All are moved, or none: an error above leaves every track where it was, to be asked again.
-        for i, track in enumerate(moved):
+        for i, track in enumerate(tracks):
             decoding, remembered = followed[i]
             track.frame += track.step
             track.last_logits = decoding.low_res_logits
@@ -276,9 +275,10 @@ class Sam2VideoStream(Stream):
     # ------------------------------------------------------------------ accepted frames
 
     def _mask_of(self, accepted: Conditioning) -> NDArray[np.bool_]:
-        state = cast("FrameState", accepted.state)
+        state: FrameState = accepted.state
         pasted = crop_window.paste_logits(state.low_res_logits.float(), state.window, self._shape)
-        return cast("NDArray[np.bool_]", (pasted > 0).cpu().numpy())
+        mask: NDArray[np.bool_] = (pasted > 0).cpu().numpy()
+        return mask
 
     def _remember_state(self, frame: int, state: FrameState, window: Window) -> Memory:
         features = self.embeddings.get([(frame, window)])[0]
@@ -291,7 +291,7 @@ class Sam2VideoStream(Stream):
 
     def _foreign_memory(self, other: Conditioning, window: Window) -> Memory | None:
         """The memory of another accepted frame, seen through this window; None if its mask does not fit in."""
-        state = cast("FrameState", other.state)
+        state: FrameState = other.state
         if state.window == window:
             return self._remember_state(other.frame, state, window)
         n = state.low_res_logits.shape[-1]
@@ -310,7 +310,7 @@ class Sam2VideoStream(Stream):
         self, decoding: MaskDecoding, window: Window, *, from_prompts: bool, mask_logits: Tensor | None = None
     ) -> Prediction:
         logits = decoding.low_res_logits
-        if self._model.config.prompt_hint is None and mask_logits is None:
+        if self._policy.fills_holes and mask_logits is None:
             logits = fill_holes(logits, _MAX_HOLE_AREA)
         keep_high = mask_logits is not None and not self._model.config.binarize_mask_from_pts_for_mem_enc
         state = FrameState(
@@ -322,6 +322,10 @@ class Sam2VideoStream(Stream):
             from_prompts,
         )
         return self._shown(logits, decoding.iou, decoding.object_score, window, state)
+
+
+def _shows_object(state: FrameState) -> bool:
+    return bool((state.low_res_logits > 0).any())
 
 
 def _row(decoding: MaskDecoding, k: int) -> MaskDecoding:
