@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 import napari_sam2 as ns
-from napari_sam2 import io
 from napari_sam2.errors import ReadError, WriteError
-from napari_sam2.io import formats
+from napari_sam2.io import api, formats
 from napari_sam2.io.formats import Format
 from support import plane_text
 
@@ -32,7 +31,7 @@ def added(monkeypatch):
     table = (*formats.FORMATS, PLANE_TEXT)
     monkeypatch.setattr(formats, "FORMATS", table)
     monkeypatch.setattr(formats.by_suffix, "__defaults__", (table,))
-    monkeypatch.setattr(io, "NAMED_FORMATS", (*formats.NAMED_FORMATS, PLANE_TEXT))
+    monkeypatch.setattr(api, "NAMED_FORMATS", (*formats.NAMED_FORMATS, PLANE_TEXT))
 
 
 @pytest.fixture
