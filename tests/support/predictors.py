@@ -45,7 +45,9 @@ class FakeStream:
         self.owner.asked.append((frame, prompts))
         self.predicted.append(frame)
         self.nearest.append(nearest)
-        mask = np.zeros(self.shape, bool) if base is None else base.copy()
+        # Looked at as a model does: a frame that cannot be read is an error.
+        height, width = self.frames[frame].shape[:2]
+        mask = np.zeros((height, width), bool) if base is None else base.copy()
         if prompts.mask is not None:
             mask = prompts.mask.mask.decode()
         if prompts.box is not None:
