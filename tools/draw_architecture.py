@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs" / "images" / "architecture.svg"
 _PACKAGE = "napari_sam2"
 _WIDTH, _GAP, _PADDING, _LINE = 1000, 14, 12, 17
+_NOT_DRAWN = ("_version", "axes")  # a number, and a former name
 _CHARACTER = 7.3  # pixels of a character of 13-pixel text, about
 
 
@@ -55,7 +56,7 @@ def draw(contracts: dict[str, list[list[str]]]) -> str:
     top = float(_GAP)
     parts = []
     for row in contracts[_PACKAGE]:
-        names = [name for name in row if name != "_version"]
+        names = [name for name in row if name not in _NOT_DRAWN]
         width = (_WIDTH - _GAP * (len(names) + 1)) / len(names)
         boxes = [_lines_of(name, width, contracts) for name in names]
         height = max(2 * _PADDING + _LINE * len(lines) for lines in boxes)
