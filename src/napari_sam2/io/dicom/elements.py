@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from napari_sam2.io.dicom.multiframe import Frame
+    from napari_sam2.io.dicom.frame import Frame
 
 
 def values_of(ds: Frame | Dataset, keyword: str) -> list[Any]:

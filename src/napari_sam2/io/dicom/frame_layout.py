@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from napari_sam2.io.dicom.multiframe import Frame
+    from napari_sam2.io.dicom.frame import Frame
 
 _AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 _OF_TIME = {"FrameTime", "FrameTimeVector", "TimeSlotVector", "TimeSliceVector", "PhaseVector"}

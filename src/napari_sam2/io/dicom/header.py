@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from napari_sam2.io.dicom.elements import floats_of, integer_of, items_of, number_of, text_of, values_of
-from napari_sam2.io.dicom.multiframe import Frame, MosaicError, frame_count, frames_of
+from napari_sam2.io.dicom.frame import Frame
+from napari_sam2.io.dicom.multiframe import MosaicError, frame_count, frames_of
 from napari_sam2.io.dicom.opening import SkipFile, damage, first_line, looks_like_dicom, quiet, refuse_bomb
 from napari_sam2.io.dicom.pixel_spacing import PixelSize, pixel_size
 from napari_sam2.io.dicom.rescale import StoredPixels, missing_elements, stored_pixels

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.errors import ReadError
-from napari_sam2.io.dicom.multiframe import Frame, frame_count, frames_of
+from napari_sam2.io.dicom.frame import Frame
+from napari_sam2.io.dicom.multiframe import frame_count, frames_of
 from napari_sam2.io.dicom.opening import damage, first_line, looks_like_dicom, quiet
 from napari_sam2.io.dicom.pixels import register_decoders, undecodable
 from napari_sam2.io.dicom.rtstruct import roi_labels, structures

@@ -10,7 +10,7 @@ from napari_sam2.io.dicom.elements import floats_of, items_of, number_of
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
-    from napari_sam2.io.dicom.multiframe import Frame
+    from napari_sam2.io.dicom.frame import Frame
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
-    from napari_sam2.io.dicom.multiframe import Frame
+    from napari_sam2.io.dicom.frame import Frame
 
 
 _NOT_INVERTED = "high values are dark in this file (MONOCHROME1); they were left as they are"

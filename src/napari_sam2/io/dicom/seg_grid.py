@@ -8,7 +8,8 @@ import numpy as np
 
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError
-from napari_sam2.io.dicom.multiframe import Frame, frames_of
+from napari_sam2.io.dicom.frame import Frame
+from napari_sam2.io.dicom.multiframe import frames_of
 from napari_sam2.io.dicom.opening import damage, first_line, quiet
 
 if TYPE_CHECKING:

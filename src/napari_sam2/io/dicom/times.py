@@ -11,7 +11,7 @@ from napari_sam2.io.dicom.elements import text_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam2.io.dicom.multiframe import Frame
+    from napari_sam2.io.dicom.frame import Frame
 
 _DAY = 86_400.0
 _DATE = re.compile(r"(\d{4})[.:-]?(\d{2})[.:-]?(\d{2})")
