@@ -67,8 +67,8 @@ class NotLoaded:
         self.name = name
 
     def open(self, frames: Any, *, zoom: Any = "auto", exact: bool = False) -> Any:
-        """Nothing is computed."""
-        raise NotImplementedError
+        """Refuse: nothing can be computed without a model."""
+        raise SessionBusyError(f"The model {self.name} is not loaded; this session only keeps marks.")
 
     def unload(self) -> None:
         """Nothing is loaded."""
