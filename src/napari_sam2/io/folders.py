@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2.io.formats import DICOM, TIFF
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 # So many files are looked at before a folder is left to others.
 LOOKED_AT = 64
-_TIFF = (".tif", ".tiff", ".btf", ".tf8")
 
 
 def tiff_files(folder: Path) -> list[Path]:
     """Return the TIFF files that lie directly in a folder, by name."""
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in _TIFF and p.is_file() and p.name[0] != ".")
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in TIFF.suffixes and p.is_file() and p.name[0] != ".")
 
 
 def holds_dicom(folder: Path) -> bool:
@@ -23,7 +24,7 @@ def holds_dicom(folder: Path) -> bool:
     for file in folder.rglob("*"):
         if not file.is_file():
             continue
-        if file.suffix.lower() in (".dcm", ".ima"):
+        if file.suffix.lower() in DICOM.suffixes:
             return True
         try:
             with file.open("rb") as stream:

@@ -17,8 +17,10 @@ from napari_sam2.core.intensity import default_window, value_range
 from napari_sam2.errors import SeveralSeriesError
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.io.folders import LOOKED_AT, holds_dicom, tiff_files
+from napari_sam2.io.formats import DICOM
 from napari_sam2.io.label_files import LabelFile, read_label_file
 from napari_sam2.io.ome_zarr import attributes_of, is_zarr, read_levels
+from napari_sam2.layers.axis_names import VOLUME_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,7 @@ def is_ours(path: str | Sequence[str]) -> bool:
 def places_of(path: str | Sequence[str]) -> list[Path]:
     """Return what to open for the paths that napari hands over: for several files of one DICOM folder, the folder."""
     paths = [Path(path)] if isinstance(path, str) else [Path(p) for p in path]
-    slices = all(p.suffix.lower() in (".dcm", ".ima", "") and p.is_file() for p in paths)
+    slices = all(p.suffix.lower() in (*DICOM.suffixes, "") and p.is_file() for p in paths)
     return [paths[0].parent] if len(paths) > 1 and slices and len({p.parent for p in paths}) == 1 else paths
 
 
@@ -103,7 +105,7 @@ def _read_now_or_lazily(folder: DicomFolder, series: int | None) -> ImageVolume:
 
 def labels_data(file: LabelFile, name: str) -> LayerData:
     """Return the labels layer of a file: scale, units and axis names of its image, and the names of the labels."""
-    options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": file.grid}, **_geometry(file.grid)}
+    options: dict[str, Any] = {"name": name, "metadata": {VOLUME_KEY: file.grid}, **_geometry(file.grid)}
     named = {0: "background", **{k: v for k, v in file.names.items() if v}}
     if len(named) > 1:
         options["features"] = {"index": list(named), "name": list(named.values())}
@@ -142,7 +144,7 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
     if colour and volume.axes[-1] != "c":
         moved = np.moveaxis(volume.parts[()], volume.axes.index("c"), -1)
         volume = replace(volume, array=moved, axes=volume.label_axes + "c")
-    options: dict[str, Any] = {"name": name, "metadata": {"napari_sam2_volume": volume}}
+    options: dict[str, Any] = {"name": name, "metadata": {VOLUME_KEY: volume}}
     if colour:
         options["rgb"] = True
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.io.dicom.lazy import LazyStack
+from napari_sam2.layers.axis_names import VOLUME_KEY
 from napari_sam2.layers.contrast import give_ranges_in
 from napari_sam2.layers.volume_layers import is_ours, read_layers
 
@@ -64,7 +65,7 @@ def _tell(options: dict[str, Any]) -> None:
     """Say what was assumed and what was left out; without a window the log has it."""
     from qtpy.QtWidgets import QApplication
 
-    source = options["metadata"]["napari_sam2_volume"].source
+    source = options["metadata"][VOLUME_KEY].source
     if QApplication.instance() is None or source is None:
         return
     sentences = list(source.notes)

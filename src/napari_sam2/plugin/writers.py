@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_sam2.core.units import in_one_unit, millimetres_per_unit, seconds_per_unit
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.layers.axis_names import VOLUME_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +52,7 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
 def _array(data: Any, attributes: dict[str, Any]) -> Any:
     """The layer's labels on the grid of their image: of several levels the finest, without the axis of its channels."""
     labels = np.asarray(data[0] if attributes.get("multiscale") else data)
-    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
+    volume = attributes.get("metadata", {}).get(VOLUME_KEY)
     if isinstance(volume, ImageVolume) and "c" in volume.axes and labels.ndim == volume.ndim:
         channel = volume.axes.index("c")
         if labels.shape[channel] == 1:
@@ -60,7 +61,7 @@ def _array(data: Any, attributes: dict[str, Any]) -> Any:
 
 
 def _volume(labels: Any, attributes: dict[str, Any]) -> ImageVolume:
-    volume = attributes.get("metadata", {}).get("napari_sam2_volume")
+    volume = attributes.get("metadata", {}).get(VOLUME_KEY)
     # A layer whose array was replaced since is on a grid of its own.
     if isinstance(volume, ImageVolume) and volume.label_shape == labels.shape:
         return volume
