@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_sam2.core.volume import ImageVolume
-from napari_sam2.engine.protocols import FrameScores, Prediction, Window
+from napari_sam2.engine.protocols import CropWindow, FrameScores, Prediction
 from napari_sam2.session import VideoSession
 
 SIDE, FRAMES, OBJECTS = 512, 400, 20
@@ -49,7 +49,7 @@ class Blobs:
 
     def _answer(self, frame: int) -> Prediction:
         logits = np.where(self.masks[frame % 32], np.float32(9), np.float32(-9))
-        return Prediction(logits, FrameScores(0.9, 5.0), Window(0, 0, SIDE, SIDE))
+        return Prediction(logits, FrameScores(0.9, 5.0), CropWindow(0, 0, SIDE, SIDE))
 
 
 def run(file: Path | None, frames: int, objects: int) -> tuple[float, VideoSession]:

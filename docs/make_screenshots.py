@@ -24,7 +24,7 @@ from napari_sam2.samples import load_sample
 from napari_sam2.session.storage.locations import FOLDER_VARIABLE
 
 if TYPE_CHECKING:
-    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.segment import SegmentController
 
 IMAGES = Path(__file__).parent / "images"
@@ -67,11 +67,11 @@ def box_around(mask: np.ndarray, frame: int, margin: float = 2.0) -> np.ndarray:
     return np.array([(frame, y0, x0), (frame, y0, x1), (frame, y1, x1), (frame, y1, x0)], float)
 
 
-def workspace_of(controller: SegmentController) -> Workspace:
+def workspace_of(controller: SegmentController) -> LayerGroup:
     """The layers that the widget works with."""
-    workspace = controller.choices.workspace
-    assert workspace is not None
-    return workspace
+    layer_group = controller.choices.layer_group
+    assert layer_group is not None
+    return layer_group
 
 
 def labels_of(controller: SegmentController) -> np.ndarray:

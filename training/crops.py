@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.protocols import CropWindow
 from napari_sam2.engine.sam2.network.config import ZoomPolicy
 from napari_sam2.engine.sam2.tracking.crop_window import crop
 from training.appearance import adjust, degrade, draw_window
@@ -228,7 +228,7 @@ def _walked(start: int, step: int, count: int, total: int) -> list[int]:
     return [p if p < total else period - p for p in places]
 
 
-def _window(stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rng: np.random.Generator) -> Window:
+def _window(stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rng: np.random.Generator) -> CropWindow:
     """The square in data pixels; coordinates are pixel edges."""
     place = stack.boxes[frame][obj]
     longest = float(max(stack.labels.shape[1:]))
@@ -259,13 +259,13 @@ def _window(stack: Stack, obj: int, frame: int, view: View, zoom: ZoomPolicy, rn
     return _square(centre, side)
 
 
-def _square(centre: np.ndarray, side: float) -> Window:
+def _square(centre: np.ndarray, side: float) -> CropWindow:
     y, x = (float(v) for v in centre)
-    return Window(y - side / 2, x - side / 2, y + side / 2, x + side / 2)
+    return CropWindow(y - side / 2, x - side / 2, y + side / 2, x + side / 2)
 
 
 def _neighbours(
-    stack: Stack, frame: int, obj: int, window: Window, count: int, smallest: int, rng: np.random.Generator
+    stack: Stack, frame: int, obj: int, window: CropWindow, count: int, smallest: int, rng: np.random.Generator
 ) -> list[int]:
     """Other objects in the middle of the window; the first once more where there are too few."""
 
@@ -282,8 +282,8 @@ def _neighbours(
 
 
 def _planes(
-    stack: Stack, frames: list[int], labels: list[int], window: Window, limits: tuple[float, float], factor: float
-) -> tuple[Tensor, Window]:
+    stack: Stack, frames: list[int], labels: list[int], window: CropWindow, limits: tuple[float, float], factor: float
+) -> tuple[Tensor, CropWindow]:
     """Pictures and masks ``((1 + O) * T, Y, X)`` of the part that the window (times ``factor``) needs, and it there."""
     cy, cx, half = (window.y0 + window.y1) / 2, (window.x0 + window.x1) / 2, window.height / 2 * factor
     # Wide enough that smoothing in front of the resampling sees the same pixels as on the whole frame.
@@ -296,7 +296,7 @@ def _planes(
     picture = np.clip((np.asarray(stack.picture[part], np.float32) - low) / (high - low), -0.02, 1.02)
     truth = stack.labels[part]
     planes = np.concatenate([picture, *((truth == label).astype(np.float32) for label in labels)])
-    return torch.from_numpy(planes), Window(cy - half - y0, cx - half - x0, cy + half - y0, cx + half - x0)
+    return torch.from_numpy(planes), CropWindow(cy - half - y0, cx - half - x0, cy + half - y0, cx + half - x0)
 
 
 def _turn(planes: Tensor, size: int, rng: np.random.Generator) -> Tensor:

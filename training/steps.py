@@ -21,7 +21,7 @@ from training.real import RealStacks
 from training.recipe import Recipe, Task
 from training.scenes import ScenePool
 from training.stacks import Stack
-from training.walk import Plan
+from training.walk import ClipScript
 
 _STREAM_OF_STEPS, _STREAM_OF_CLIPS = 2, 3  # beside those of the scenes (1) and of variants of real sets (4)
 
@@ -31,7 +31,7 @@ class Step:
     """What a step trains on: the clips, what is asked, and by whom."""
 
     clips: Clips
-    plan: Plan
+    plan: ClipScript
     prompter: SimulatedPrompter
 
 
@@ -80,7 +80,7 @@ class StepMaker:
         quiet = 0 if task.judged is None else max(0, frames - 1 - task.judged)
         both_ends = not corrected and frames > 2 and rng.random() < wanted.both_ends
         slips = not both_ends and rng.random() < wanted.slips
-        plan = Plan(
+        plan = ClipScript(
             prompt=prompt,
             first_corrections=_clicks(rng, wanted.first_correction, wanted.two_clicks) if prompt != "mask" else 0,
             corrected_frame=int(rng.integers(1 + quiet, frames)) if corrected else None,

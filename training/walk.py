@@ -31,7 +31,7 @@ _Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Plan:
+class ClipScript:
     """What happens during a walk.
 
     Attributes
@@ -83,7 +83,7 @@ class Answer:
     averaged: bool = False
 
 
-def walk(model: Sam2Model, clips: Clips, plan: Plan, prompter: Prompter) -> list[Answer]:
+def walk(model: Sam2Model, clips: Clips, plan: ClipScript, prompter: Prompter) -> list[Answer]:
     """Prompt the first frame of each clip and follow its objects.
 
     Parameters
@@ -104,7 +104,7 @@ def walk(model: Sam2Model, clips: Clips, plan: Plan, prompter: Prompter) -> list
 
 
 class _Walk:
-    def __init__(self, model: Sam2Model, clips: Clips, plan: Plan, prompter: Prompter) -> None:
+    def __init__(self, model: Sam2Model, clips: Clips, plan: ClipScript, prompter: Prompter) -> None:
         hint = model.config.prompt_hint
         if hint is None:
             raise ValueError("the recipe trains networks whose prompts are drawn as hints")

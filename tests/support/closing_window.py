@@ -26,20 +26,20 @@ def main(how: str) -> None:
     controller = widget.controller
     controller.tools.take("box")
     corners = [(0, 5, 5), (0, 5, 15), (0, 15, 15), (0, 15, 5)]
-    controller.choices.workspace.boxes.add_rectangles(np.array(corners, float))
+    controller.choices.layer_group.boxes.add_rectangles(np.array(corners, float))
     found: dict[str, object] = {}
     predictor.delay = 0.05
 
     def look() -> None:
-        workspace, handle = controller.choices.workspace, controller.choices.handle
+        layer_group, worker = controller.choices.layer_group, controller.choices.worker
         if not controller.runs.running:
-            if not controller.busy and handle.session is not None:
+            if not controller.busy and worker.session is not None:
                 controller.propagate("both")
-        elif workspace.labels.data[4].any():
+        elif layer_group.labels.data[4].any():
             timer.stop()
             predictor.gate = threading.Event()
             threading.Timer(6, predictor.gate.set).start()
-            QTimer.singleShot(200, lambda: close(handle.session.path))
+            QTimer.singleShot(200, lambda: close(worker.session.path))
 
     def close(path: object) -> None:
         began = time.monotonic()

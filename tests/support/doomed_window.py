@@ -22,16 +22,16 @@ def main() -> None:
     controller = widget.controller
     controller.tools.take("box")
     corners = [(0, 5, 5), (0, 5, 15), (0, 15, 15), (0, 15, 5)]
-    controller.choices.workspace.boxes.add_rectangles(np.array(corners, float))
+    controller.choices.layer_group.boxes.add_rectangles(np.array(corners, float))
     said: set[int] = set()
 
     def tick() -> None:
-        handle = controller.choices.handle
-        if handle.session is None or controller.queue.busy:
+        worker = controller.choices.worker
+        if worker.session is None or controller.queue.busy:
             return
         if not said and not controller.runs.running:
             controller.propagate("both")
-        for frame in handle.scores(1).index:
+        for frame in worker.scores(1).index:
             if frame not in said:
                 said.add(frame)
                 print(int(frame), flush=True)

@@ -22,16 +22,16 @@ class WidgetDriver:
         return cls(viewer, image, widget, predictor, qtbot)
 
     @property
-    def workspace(self):
-        return self.controller.choices.workspace
+    def layer_group(self):
+        return self.controller.choices.layer_group
 
     @property
     def labels(self):
-        return self.workspace.labels.data
+        return self.layer_group.labels.data
 
     @property
     def session(self):
-        return self.controller.choices.handle.session
+        return self.controller.choices.worker.session
 
     def idle(self):
         return not self.controller.busy
@@ -51,7 +51,7 @@ class WidgetDriver:
         """Place a point with the tool, at data coordinates."""
         if self.controller.tools.in_hand() != "point":
             self.controller.tools.take("point")
-        self.workspace.points.add(np.array(where, float))
+        self.layer_group.points.add(np.array(where, float))
         self.settle()
 
     def drag(self, frame, y0, x0, y1, x1):
@@ -59,5 +59,5 @@ class WidgetDriver:
         if self.controller.tools.in_hand() != "box":
             self.controller.tools.take("box")
         corners = [(frame, y0, x0), (frame, y0, x1), (frame, y1, x1), (frame, y1, x0)]
-        self.workspace.boxes.add_rectangles(np.array(corners, float))
+        self.layer_group.boxes.add_rectangles(np.array(corners, float))
         self.settle()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam2.core.volume import ImageVolume
-from napari_sam2.engine.protocols import FrameScores, Prediction, Window
+from napari_sam2.engine.protocols import CropWindow, FrameScores, Prediction
 
 SHAPE = (20, 24, 32)
 
@@ -27,7 +27,7 @@ class FakeTrack:
     frame: int
     step: int
     logits: np.ndarray
-    window: Window
+    window: CropWindow
 
 
 class FakeStream:
@@ -81,7 +81,7 @@ class FakeStream:
     def _window(self):
         # Reaches past the frame at one corner and stops short of it at the other, as a zoom window does.
         height, width = self.shape
-        return Window(-2.0, 1.0, height - 1.0, width - 2.0)
+        return CropWindow(-2.0, 1.0, height - 1.0, width - 2.0)
 
 
 class FakePredictor:

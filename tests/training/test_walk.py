@@ -12,7 +12,7 @@ import torch
 
 from napari_sam2.core.masks import RunLengthMask, deepest_pixel
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
-from napari_sam2.engine.protocols import Conditioning, Prediction
+from napari_sam2.engine.protocols import ConditioningFrame, Prediction
 from napari_sam2.engine.sam2.checkpoint import load_model
 from napari_sam2.engine.sam2.network.model import ABSENT_LOGIT, MaskDecoding, Sam2Model
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
@@ -20,7 +20,7 @@ from training.crops import Clips
 from training.prompts import Points
 from training.scenes import make_scene
 from training.train import set_input_size
-from training.walk import Answer, Plan, walk
+from training.walk import Answer, ClipScript, walk
 
 SIZE, FRAMES = 192, 4
 TOLERANCE = 1e-3
@@ -76,8 +76,10 @@ def _stream(model: Sam2Model, clip: torch.Tensor):  # type: ignore[no-untyped-de
     return Sam2VideoPredictor(model, "starter").open(frames, zoom=None)
 
 
-def _engine(stream, prediction: Prediction, frames: range, context: list[Conditioning], owner: int) -> list[Prediction]:  # type: ignore[no-untyped-def]
-    track = stream.track(Conditioning(owner, prediction.state), context, 1)
+def _engine(
+    stream, prediction: Prediction, frames: range, context: list[ConditioningFrame], owner: int
+) -> list[Prediction]:  # type: ignore[no-untyped-def]
+    track = stream.track(ConditioningFrame(owner, prediction.state), context, 1)
     return [stream.advance([track])[0] for _ in frames]
 
 
@@ -98,7 +100,7 @@ def test_as_the_engine_answers_and_tracks(model: Sam2Model, clips: Clips, kind: 
         "box": (([(60.0, 70.0), (120.0, 131.0)], [2, 3]), PromptSet(box=BoxPrompt(70, 60, 131, 120))),
     }
     with torch.no_grad():
-        answers = walk(model, clips, Plan(kind), Fixed(given.get(kind, given["click"])[0], []))
+        answers = walk(model, clips, ClipScript(kind), Fixed(given.get(kind, given["click"])[0], []))
     assert len(answers) == FRAMES - (kind == "mask")
     for row in range(4):
         clip, obj = divmod(row, 2)
@@ -118,7 +120,7 @@ def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
     """A click upon the first answer, then one on a tracked frame, from which tracking starts anew."""
     one = Clips(clips.images[:1], clips.masks[:1, :1])
     prompter = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [(75.0, 80.0, 0), (96.0, 100.0, 1), (70.0, 110.0, 1)])
-    plan = Plan("box", first_corrections=1, corrected_frame=2, frame_corrections=2, as_in_use=True)
+    plan = ClipScript("box", first_corrections=1, corrected_frame=2, frame_corrections=2, as_in_use=True)
     with torch.no_grad():
         answers = walk(model, one, plan, prompter)
     assert [a.frame for a in answers] == [0, 0, 1, 2, 2, 2, 3]
@@ -130,7 +132,7 @@ def test_as_the_engine_corrects(model: Sam2Model, clips: Clips) -> None:
     first, second = _engine(stream, prompted, range(1, 3), [], 0)
     _same(answers[2], first, 0)
     _same(answers[3], second, 0)
-    context = [Conditioning(0, prompted.state)]
+    context = [ConditioningFrame(0, prompted.state)]
     clicks = PromptSet(points=(PointPrompt(100, 96), PointPrompt(110, 70)))
     assert (second.logits > 0).any()
     corrected = stream.predict(2, clicks, base=second.logits > 0, window=second.window, context=context)
@@ -154,7 +156,7 @@ def test_as_the_engine_finds_a_lost_object(model: Sam2Model, clips: Clips, monke
     monkeypatch.setattr(model, "decode", losing)
     y, x = deepest_pixel(one.masks[0, 0, 2].numpy())
     with torch.no_grad():
-        answers = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 1)]))
+        answers = walk(model, one, ClipScript("mask", corrected_frame=2), Fixed(([], []), [(x, y, 1)]))
     assert [a.frame for a in answers] == [1, 2, 2, 3]
     tracked.clear()
     stream = _stream(model, one.images[0])
@@ -162,7 +164,7 @@ def test_as_the_engine_finds_a_lost_object(model: Sam2Model, clips: Clips, monke
     first, lost = _engine(stream, prompted, range(1, 3), [], 0)
     assert first.mask.any()
     assert not lost.mask.any()
-    context, click = [Conditioning(0, prompted.state)], PromptSet(points=(PointPrompt(y, x),))
+    context, click = [ConditioningFrame(0, prompted.state)], PromptSet(points=(PointPrompt(y, x),))
     found = stream.predict(2, click, base=lost.mask, window=lost.window, context=context, nearest=first.mask)
     assert found.mask.any()
     _same(answers[2], found, 0)
@@ -177,8 +179,8 @@ def test_as_the_engine_tracks_between_accepted_frames(model: Sam2Model, clips: C
     box = PromptSet(box=BoxPrompt(70, 60, 131, 120))
     with torch.no_grad():
         given = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [])
-        answers = walk(model, clips, Plan(kind, both_ends=True), given)
-        alone = walk(model, clips, Plan(kind), given)
+        answers = walk(model, clips, ClipScript(kind, both_ends=True), given)
+        alone = walk(model, clips, ClipScript(kind), given)
     tracked = [a for a in answers if a.frame not in (0, end)]
     assert [a.frame for a in tracked] == list(range(1, end))
     for row in range(4):
@@ -189,7 +191,7 @@ def test_as_the_engine_tracks_between_accepted_frames(model: Sam2Model, clips: C
             stream.predict(f, PromptSet(mask=m) if kind == "mask" else box)
             for f, m in zip((0, end), masks, strict=True)
         )
-        expected = _engine(stream, first, range(1, end), [Conditioning(end, last.state)], 0)
+        expected = _engine(stream, first, range(1, end), [ConditioningFrame(end, last.state)], 0)
         for answer, prediction in zip(tracked, expected, strict=True):
             _same(answer, prediction, row)
     without = [a for a in alone if a.frame in range(1, end)]
@@ -202,9 +204,9 @@ def test_an_accepted_end_without_the_object_is_empty(model: Sam2Model, clips: Cl
     masks[:, :, -1] = False
     prompter = Fixed(([(60.0, 70.0), (120.0, 131.0)], [2, 3]), [])
     with torch.no_grad():
-        box = walk(model, Clips(clips.images, masks), Plan("box", both_ends=True), prompter)
-        given = walk(model, Clips(clips.images, masks), Plan("mask", both_ends=True), prompter)
-        ahead = walk(model, clips, Plan("box", both_ends=True), prompter)
+        box = walk(model, Clips(clips.images, masks), ClipScript("box", both_ends=True), prompter)
+        given = walk(model, Clips(clips.images, masks), ClipScript("mask", both_ends=True), prompter)
+        ahead = walk(model, clips, ClipScript("box", both_ends=True), prompter)
     assert [a.frame for a in box] == [0, FRAMES - 1, 1, 2]
     assert [a.frame for a in given] == [1, 2]
     assert not torch.allclose(box[2].decoding.object_score, ahead[2].decoding.object_score, atol=TOLERANCE)
@@ -220,14 +222,14 @@ def test_as_the_engine_erases(model: Sam2Model, clips: Clips, part: str) -> None
     second = _engine(stream, prompted, range(1, 3), [], 0)[-1]
     found = second.logits > 0
     y, x = deepest_pixel(found) if part == "all of it" else np.argwhere(found)[0].tolist()
-    context = [Conditioning(0, prompted.state)]
+    context = [ConditioningFrame(0, prompted.state)]
     clicks = PromptSet(points=(PointPrompt(y, x, False),))
     corrected = stream.predict(2, clicks, base=found, window=second.window, context=context)
     assert 0 <= (corrected.logits > 0).sum() < found.sum()
     (last,) = _engine(stream, corrected, range(3, 4), context, 2)
 
     with torch.no_grad():
-        answers = walk(model, one, Plan("mask", corrected_frame=2), Fixed(([], []), [(x, y, 0)]))
+        answers = walk(model, one, ClipScript("mask", corrected_frame=2), Fixed(([], []), [(x, y, 0)]))
     assert [a.frame for a in answers] == [1, 2, 2, 3]
     _same(answers[1], second, 0)
     _same(answers[3], last, 0)
@@ -238,7 +240,9 @@ def test_a_slipped_mask_goes_on(model: Sam2Model, clips: Clips, kind: str, slipp
     """The frames up to it are answered as ever, those after it otherwise, and none is left out."""
     with torch.no_grad():
         given: tuple[list, list] = ([(90.0, 101.0)], [1])
-        plain, wrong = (walk(model, clips, Plan(kind, slipped_frame=f), Fixed(given, [])) for f in (None, slipped))
+        plain, wrong = (
+            walk(model, clips, ClipScript(kind, slipped_frame=f), Fixed(given, [])) for f in (None, slipped)
+        )
     assert [a.frame for a in wrong] == [a.frame for a in plain]
     for one, other in zip(plain, wrong, strict=True):
         same = torch.equal(one.decoding.low_res_logits, other.decoding.low_res_logits)
@@ -249,8 +253,8 @@ def test_quiet_frames_lead_to_the_same_masks(model: Sam2Model, clips: Clips) -> 
     """They are tracked like others, but are no answers, and gradients pass them in the first frame's memory only."""
     given: tuple[list, list] = ([(90.0, 101.0)], [1])
     with torch.no_grad():
-        plain = walk(model, clips, Plan("click"), Fixed(given, []))
-    quiet = walk(model, clips, Plan("click", quiet=2, through_masks=True), Fixed(given, []))
+        plain = walk(model, clips, ClipScript("click"), Fixed(given, []))
+    quiet = walk(model, clips, ClipScript("click", quiet=2, through_masks=True), Fixed(given, []))
     assert [a.frame for a in quiet] == [0, 3]
     for one, other in zip((plain[0], plain[3]), quiet, strict=True):
         torch.testing.assert_close(one.decoding.low_res_logits, other.decoding.low_res_logits, atol=1e-4, rtol=1e-4)
@@ -264,7 +268,7 @@ def test_gradients_reach_every_part(model: Sam2Model, clips: Clips) -> None:
         torch.nn.functional.interpolate(clips.images, size=(64, 64)),
         torch.nn.functional.interpolate(clips.masks.flatten(0, 1).float(), size=(64, 64)).view(2, 2, 4, 64, 64) > 0.5,
     )
-    answers = walk(trained, small, Plan("click", through_masks=True), Fixed(([(30.0, 30.0)], [1]), []))
+    answers = walk(trained, small, ClipScript("click", through_masks=True), Fixed(([(30.0, 30.0)], [1]), []))
     total = sum((a.decoding.all_logits.sigmoid().mean() + a.decoding.all_iou.mean() for a in answers), torch.zeros(()))
     total.backward()
     for part in ("image_encoder", "memory_attention", "memory_encoder", "sam_prompt_encoder", "sam_mask_decoder"):

@@ -32,7 +32,7 @@ def test_closing_in_the_middle_of_a_frame_closes_the_file_with_all_finished_fram
     d.predictor.gate = threading.Event()
     d.qtbot.wait(150)
     shown = np.flatnonzero(d.labels.any(axis=(1, 2))).tolist()
-    d.workspace.points.add([1.0, 30, 30])
+    d.layer_group.points.add([1.0, 30, 30])
     started, took = time.monotonic(), []
     d.controller.choices.dropped.connect(lambda _: took.append(time.monotonic() - started))
     WAYS[way](d)
@@ -66,13 +66,13 @@ def test_no_timer_is_left_after_closing(desk, volume_data):
 def test_marks_made_while_the_model_was_being_loaded_are_kept(desk, volume_data, way):
     d = desk(volume_data)
     loaded = threading.Event()
-    shelf = d.controller.choices.shelf
-    load = shelf._load
-    shelf._load = lambda *choice: (loaded.wait(20), load(*choice))[1]
+    model_cache = d.controller.choices.model_cache
+    load = model_cache._load
+    model_cache._load = lambda *choice: (loaded.wait(20), load(*choice))[1]
     d.controller.tools.take("point")
-    d.workspace.points.add([5.0, 20, 25])
+    d.layer_group.points.add([5.0, 20, 25])
     d.qtbot.wait(100)
-    d.workspace.points.add([6.0, 20, 25])
+    d.layer_group.points.add([6.0, 20, 25])
     WAYS[way](d)
     path = user_folder() / "sessions" / "picture.sam2"
     assert peek(path).closed

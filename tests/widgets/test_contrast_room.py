@@ -126,4 +126,4 @@ def test_a_window_that_the_widget_chose_leaves_room(desk):
     assert (least, most) == (-1000, 1000)
     d.image.contrast_limits = (-1000, 900)
     d.settle()
-    assert d.controller.choices.handle.window == (-1000, 900)
+    assert d.controller.choices.worker.window == (-1000, 900)

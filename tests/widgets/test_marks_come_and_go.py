@@ -8,7 +8,7 @@ import pytest
 
 from napari_sam2.core.prompts import FramePrompts
 from napari_sam2.core.volume import ImageVolume
-from napari_sam2.interaction.session_worker import SessionHandle
+from napari_sam2.interaction.session_worker import SessionWorker
 
 
 class Shelf:
@@ -30,22 +30,22 @@ BOX = FramePrompts(box=(4.0, 5.0, 10.0, 12.0))
 
 
 @pytest.fixture
-def handle(predictor, volume_data):
-    """A handle whose session has object 1 tracked everywhere from a box on frame 5, and clicks on frame 2."""
+def worker(predictor, volume_data):
+    """A worker whose session has object 1 tracked everywhere from a box on frame 5, and clicks on frame 2."""
     from napari_sam2.core.frames import FrameGrid
 
     volume = ImageVolume(volume_data, axes="zyx")
-    handle = SessionHandle(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))
-    handle.note([((1, 5), BOX)])
-    handle.sync(preview=True)
-    list(handle.session.propagate())
-    handle.note([((1, 2), CLICKS)])
-    handle.sync(preview=True)
-    return handle
+    worker = SessionWorker(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))
+    worker.note([((1, 5), BOX)])
+    worker.sync(preview=True)
+    list(worker.session.propagate())
+    worker.note([((1, 2), CLICKS)])
+    worker.sync(preview=True)
+    return worker
 
 
-def state_of(handle):
-    history = handle.session._history
+def state_of(worker):
+    history = worker.session._history
     return {(k, o, f): v for k, o, f, v in history.values()}, [len(s.changes) for s in history.steps]
 
 
@@ -63,68 +63,68 @@ COME_AND_GO = {
 
 @pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("changes", COME_AND_GO.values(), ids=COME_AND_GO.keys())
-def test_marks_that_come_and_go_change_nothing(handle, changes, preview):
-    before = state_of(handle)
+def test_marks_that_come_and_go_change_nothing(worker, changes, preview):
+    before = state_of(worker)
     for change in changes:
-        handle.note([change])
-    update = handle.sync(preview)
-    assert state_of(handle) == before
+        worker.note([change])
+    update = worker.sync(preview)
+    assert state_of(worker) == before
     assert update.warnings == []
-    assert not handle.waits
+    assert not worker.waits
 
 
-def test_marks_that_go_with_one_hand_beside_one_that_only_came_are_one_step(handle):
-    handle.note([((1, 8), CLICK)])
-    handle.note([((1, 8), None), ((1, 5), None), ((1, 2), None)])
-    handle.sync(preview=False)
-    assert handle.session.prompted_frames(1) == []
-    assert handle.session.mask(1, 8).any()
-    handle.session.undo()
-    assert handle.session.prompted_frames(1) == [2, 5]
+def test_marks_that_go_with_one_hand_beside_one_that_only_came_are_one_step(worker):
+    worker.note([((1, 8), CLICK)])
+    worker.note([((1, 8), None), ((1, 5), None), ((1, 2), None)])
+    worker.sync(preview=False)
+    assert worker.session.prompted_frames(1) == []
+    assert worker.session.mask(1, 8).any()
+    worker.session.undo()
+    assert worker.session.prompted_frames(1) == [2, 5]
 
 
-def test_a_click_that_goes_again_leaves_a_locked_slice_without_a_warning(handle):
-    handle.session.lock(frame=8, obj_id=1)
-    before = state_of(handle)
-    handle.note([((1, 8), CLICK)])
-    handle.note([((1, 8), None)])
-    assert handle.sync(preview=True).warnings == []
-    assert state_of(handle) == before
+def test_a_click_that_goes_again_leaves_a_locked_slice_without_a_warning(worker):
+    worker.session.lock(frame=8, obj_id=1)
+    before = state_of(worker)
+    worker.note([((1, 8), CLICK)])
+    worker.note([((1, 8), None)])
+    assert worker.sync(preview=True).warnings == []
+    assert state_of(worker) == before
 
 
-def test_a_click_that_goes_again_leaves_an_outline_that_was_filled(handle):
-    mask = np.zeros(handle.grid.frame_shape, bool)
+def test_a_click_that_goes_again_leaves_an_outline_that_was_filled(worker):
+    mask = np.zeros(worker.grid.frame_shape, bool)
     mask[30:35, 30:35] = True
-    handle.fill(1, 8, mask, inside=True)
-    handle.note([((1, 8), CLICK)])
-    handle.note([((1, 8), None)])
-    handle.sync(preview=True)
-    assert np.array_equal(handle.session.mask(1, 8), mask)
-    assert handle.session.prompts(1, 8).mask is not None
+    worker.fill(1, 8, mask, inside=True)
+    worker.note([((1, 8), CLICK)])
+    worker.note([((1, 8), None)])
+    worker.sync(preview=True)
+    assert np.array_equal(worker.session.mask(1, 8), mask)
+    assert worker.session.prompts(1, 8).mask is not None
 
 
-def test_a_click_that_was_answered_and_goes_brings_the_tracked_mask_back(handle):
-    before, scores = handle.session.mask(1, 8), handle.session.scores(1)
-    handle.note([((1, 8), CLICK)])
-    handle.sync(preview=True)
-    assert handle.session.mask(1, 8)[20, 25]
-    handle.note([((1, 8), None)])
-    handle.sync(preview=True)
-    assert np.array_equal(handle.session.mask(1, 8), before)
-    pd.testing.assert_frame_equal(handle.session.scores(1), scores)
+def test_a_click_that_was_answered_and_goes_brings_the_tracked_mask_back(worker):
+    before, scores = worker.session.mask(1, 8), worker.session.scores(1)
+    worker.note([((1, 8), CLICK)])
+    worker.sync(preview=True)
+    assert worker.session.mask(1, 8)[20, 25]
+    worker.note([((1, 8), None)])
+    worker.sync(preview=True)
+    assert np.array_equal(worker.session.mask(1, 8), before)
+    pd.testing.assert_frame_equal(worker.session.scores(1), scores)
 
 
 def test_marks_that_come_and_go_before_there_is_a_session_load_no_model(predictor, volume_data):
     from napari_sam2.core.frames import FrameGrid
 
     volume = ImageVolume(volume_data, axes="zyx")
-    handle = SessionHandle(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))
-    handle.note([((1, 8), CLICK)])
-    handle.note([((1, 8), None)])
-    handle.sync(preview=True)
-    assert handle._shelf.loads == 0
-    assert handle.session is None
-    assert not handle.waits
+    worker = SessionWorker(volume, FrameGrid.of(volume), (0, 1000), Shelf(predictor))
+    worker.note([((1, 8), CLICK)])
+    worker.note([((1, 8), None)])
+    worker.sync(preview=True)
+    assert worker._model_cache.loads == 0
+    assert worker.session is None
+    assert not worker.waits
 
 
 # ---------------------------------------------------------------------- in a window
@@ -134,7 +134,7 @@ def busy_elsewhere(d):
     """Let the worker be busy with another slice, and wait until it is."""
     d.predictor.delay = 0.3
     asked = len(d.predictor.asked)
-    d.workspace.points.add(np.array((10, 20, 25), float))
+    d.layer_group.points.add(np.array((10, 20, 25), float))
     d.qtbot.waitUntil(lambda: len(d.predictor.asked) > asked, timeout=10000)
 
 
@@ -153,7 +153,7 @@ def test_a_click_deleted_while_the_model_is_busy_leaves_the_mask_of_its_slice(tr
     d = tracked
     before = d.session.labels()
     busy_elsewhere(d)
-    points = d.workspace.points
+    points = d.layer_group.points
     points.add(np.array((7, 30, 30), float))
     points.selected_data = {len(points.data) - 1}
     points.remove_selected()
@@ -167,7 +167,7 @@ def test_a_box_dropped_while_the_model_is_busy_leaves_the_mask_of_its_slice(trac
     d = tracked
     before = d.session.labels()
     busy_elsewhere(d)
-    boxes = d.workspace.boxes
+    boxes = d.layer_group.boxes
     boxes.add_rectangles(np.array([(7, 25, 25), (7, 25, 35), (7, 35, 35), (7, 35, 25)], float))
     boxes.remove([boxes.nshapes - 1])
     d.settle()
@@ -179,7 +179,7 @@ def test_the_data_of_a_layer_set_back_while_the_model_is_busy_leaves_the_mask(tr
     d = tracked
     before = d.session.labels()
     busy_elsewhere(d)
-    points = d.workspace.points
+    points = d.layer_group.points
     data, features = points.data.copy(), points.features.copy()
     points.add(np.array((7, 30, 30), float))
     points.data, points.features = data, features

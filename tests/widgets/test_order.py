@@ -26,14 +26,14 @@ def cold(desk, volume_data):
     """A desk whose model is being loaded until ``loaded`` is set: nothing reaches the session before."""
     d = desk(volume_data)
     d.loaded = threading.Event()
-    shelf = d.controller.choices.shelf
-    load = shelf._load
+    model_cache = d.controller.choices.model_cache
+    load = model_cache._load
 
     def slow(*choice):
         assert d.loaded.wait(20)
         return load(*choice)
 
-    shelf._load = slow
+    model_cache._load = slow
     d.controller.tools.take("point")
     d.settle()
     yield d
@@ -48,7 +48,7 @@ def press(d, *keys):
 
 def put(d, *where):
     """Click without giving the window time."""
-    d.workspace.points.add(np.array(where, float))
+    d.layer_group.points.add(np.array(where, float))
 
 
 def finish(d):
@@ -67,7 +67,7 @@ def test_four_cells_clicked_in_a_held_up_window_are_four_objects(cold):
     finish(cold)
     assert [cold.labels[cell] for cell in CELLS] == [1, 2, 3, 4]
     assert list(cold.session.objects) == [1, 2, 3, 4]
-    assert cold.workspace.points.features["obj"].tolist() == [1, 2, 3, 4]
+    assert cold.layer_group.points.features["obj"].tolist() == [1, 2, 3, 4]
 
 
 def test_the_button_begins_a_new_object_as_the_key_does(cold):
@@ -85,7 +85,7 @@ def test_undo_takes_the_last_click_back_and_not_the_one_after_it(cold):
     finish(cold)
     assert cold.labels[CELLS[0]] == 0
     assert cold.labels[CELLS[1]] == 1
-    assert cold.workspace.points.data.tolist() == [list(CELLS[1])]
+    assert cold.layer_group.points.data.tolist() == [list(CELLS[1])]
     assert len(cold.session.prompts(1, 5).points) == 1
 
 
@@ -114,7 +114,7 @@ def test_a_lasso_keeps_the_side_that_was_chosen_when_it_was_drawn(desk, volume_d
     d.controller.tools.take("lasso")
     corners = np.array([(5, 10, 10), (5, 10, 20), (5, 20, 20), (5, 20, 10)], float)
     d.controller.tools.set_positive(False)
-    d.workspace.boxes.add_polygons(corners)
+    d.layer_group.boxes.add_polygons(corners)
     press(d, "T")
     d.settle()
     assert d.labels[5, 15, 15] == 0
@@ -127,14 +127,14 @@ def test_a_click_before_another_image_or_axis_is_chosen_is_kept(desk, volume_dat
     other = d.viewer.add_image(volume_data[:6] + 1, name="other")
     d.settle()
     d.click(5, 8, 8)
-    handle = d.controller.choices.handle
+    worker = d.controller.choices.worker
     put(d, 7, 20, 25)
     if go == "axis":
         d.controller.choices.choose_axis("y")
     else:
         d.controller.choices.choose_image(other)
     d.settle()
-    assert handle.session.prompted_frames(1) == [5, 7]
+    assert worker.session.prompted_frames(1) == [5, 7]
 
 
 def test_a_click_before_the_time_slider_moves_is_kept(desk):
@@ -142,11 +142,11 @@ def test_a_click_before_the_time_slider_moves_is_kept(desk):
     d.viewer.dims.set_current_step(0, 0)
     d.controller.choices.choose_axis("z")
     d.click(0, 2, 10, 10)
-    handle = d.controller.choices.handle
+    worker = d.controller.choices.worker
     put(d, 0, 3, 20, 20)
     d.viewer.dims.set_current_step(0, 2)
     d.settle()
-    assert handle.session.prompted_frames(1) == [2, 3]
+    assert worker.session.prompted_frames(1) == [2, 3]
 
 
 def test_a_run_right_after_the_contrast_limits_were_changed_sees_the_new_ones(desk, volume_data):
@@ -170,7 +170,7 @@ def test_saving_right_after_a_click_saves_its_mask(desk, volume_data, tmp_path):
     put(d, 5, 20, 25)
     d.controller.save(tmp_path / "labels.nii.gz")
     d.settle()
-    saved = ns.read_labels(tmp_path / "labels.nii.gz", d.controller.choices.handle.volume)
+    saved = ns.read_labels(tmp_path / "labels.nii.gz", d.controller.choices.worker.volume)
     assert saved[5, 20, 25] == 1
 
 
@@ -199,7 +199,7 @@ def test_a_click_that_is_deleted_again_while_the_model_is_busy_changes_nothing(d
     d.qtbot.wait(50)
     put(d, 2, 30, 30)
     d.qtbot.wait(50)
-    d.workspace.points.remove([1])
+    d.layer_group.points.remove([1])
     d.settle()
     assert np.array_equal(d.labels[2], before[2])
     assert d.labels[8, 30, 30] == 1
@@ -241,7 +241,7 @@ def test_buttons_hand_over_what_was_drawn(desk, volume_data):
     d.click(5, 20, 25)
     put(d, 7, 20, 25)
     d.widget.review.lock_clicked.emit()
-    assert (1, 7) in d.controller.choices.handle.seen
+    assert (1, 7) in d.controller.choices.worker.seen
     d.settle()
 
 

@@ -64,7 +64,7 @@ def test_a_slice_that_napari_cannot_show_stops_nothing(desk, drive):
     # A frame along y holds a row of every slice.
     with pytest.raises(OSError, match="network drive"):
         d.controller.choices.choose_axis("y")
-    assert d.controller.choices.handle.grid.frame_axis == "y"
+    assert d.controller.choices.worker.grid.frame_axis == "y"
     with contextlib.suppress(OSError):
         d.controller.choices.choose_axis("z")
     d.click(2, 20, 20)

@@ -54,9 +54,9 @@ def test_a_point_outside_the_image_is_taken_away_with_a_sentence(desk, volume_da
     d = desk(volume_data)
     d.click(6, 20, 25)
     d.click(*where)
-    assert np.array_equal(d.workspace.points.data, [(6, 20, 25)])
+    assert np.array_equal(d.layer_group.points.data, [(6, 20, 25)])
     assert "inside the image" in d.widget.status.text()
-    assert list(d.controller.choices.handle.seen) == [(1, 6)]
+    assert list(d.controller.choices.worker.seen) == [(1, 6)]
     d.click(7, 20, 25)
     assert "inside the image" not in d.widget.status.text()
 
@@ -64,7 +64,7 @@ def test_a_point_outside_the_image_is_taken_away_with_a_sentence(desk, volume_da
 def test_a_box_on_a_slice_that_is_not_there_is_taken_away_with_a_sentence(desk, volume_data):
     d = desk(volume_data)
     d.drag(30, 5, 5, 20, 20)
-    assert d.workspace.boxes.nshapes == 0
+    assert d.layer_group.boxes.nshapes == 0
     assert "taken away" in d.widget.status.text()
 
 

@@ -41,7 +41,7 @@ def check_model(predictor: Any, zoom: Any) -> None:
 
 
 @dataclass(frozen=True)
-class Window:
+class CropWindow:
     """The part of a frame that the model sees, in data pixels; pixel i spans i … i+1. May reach past the border."""
 
     y0: float
@@ -87,7 +87,7 @@ class Prediction:
 
     logits: NDArray[np.float32]
     scores: FrameScores
-    window: Window
+    window: CropWindow
     state: Any = None
 
     @property
@@ -97,7 +97,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Conditioning:
+class ConditioningFrame:
     """An accepted frame of an object, with the ``state`` that its prediction returned."""
 
     frame: int
@@ -120,7 +120,7 @@ class Track(Protocol):
     """One object followed from one accepted frame in one direction; opaque but for the frame it stands on."""
 
     frame: int
-    window: Window
+    window: CropWindow
 
 
 class VideoStream(Protocol):
@@ -132,8 +132,8 @@ class VideoStream(Protocol):
         prompts: PromptSet,
         *,
         base: NDArray[np.bool_] | None = None,
-        window: Window | None = None,
-        context: Sequence[Conditioning] = (),
+        window: CropWindow | None = None,
+        context: Sequence[ConditioningFrame] = (),
         nearest: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame.
@@ -155,7 +155,7 @@ class VideoStream(Protocol):
         """
         ...
 
-    def track(self, owner: Conditioning, context: Sequence[Conditioning], step: Literal[1, -1]) -> Track:
+    def track(self, owner: ConditioningFrame, context: Sequence[ConditioningFrame], step: Literal[1, -1]) -> Track:
         """Make a track that starts at an accepted frame and goes up (1) or down (-1)."""
         ...
 
@@ -221,7 +221,7 @@ class EncodesAhead(Protocol):
     def encode_ahead(
         self,
         frames: Iterable[int],
-        window: Window | None = None,
+        window: CropWindow | None = None,
         *,
         cancelled: Callable[[], bool] | None = None,
         progress: Callable[[int, int], None] | None = None,

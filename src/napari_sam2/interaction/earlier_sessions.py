@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.session.storage.locations import Peek, Recent
+    from napari_sam2.session.storage.locations import Recent, SessionSummary
 
 # Each file that is looked into takes some milliseconds.
 MOST_FILES = 100
@@ -30,7 +30,9 @@ def undecided_folder() -> Path:
     return user_folder() / "undecided"
 
 
-def earlier_sessions(volume: ImageVolume, recent: Iterable[Path] = (), in_use: Collection[Path] = ()) -> list[Peek]:
+def earlier_sessions(
+    volume: ImageVolume, recent: Iterable[Path] = (), in_use: Collection[Path] = ()
+) -> list[SessionSummary]:
     """Find the sessions of an image that are not open, the one worked on last first.
 
     They lie beside the image, in the user's folder, or where the user saved them.
@@ -75,7 +77,7 @@ def place_of(grid: FrameGrid) -> Place:
     return grid.frame_axis, tuple(sorted((str(a), int(i)) for a, i in grid.at))
 
 
-def _place_in(known: Peek) -> Place:
+def _place_in(known: SessionSummary) -> Place:
     return known.settings.get("frame_axis"), tuple(sorted((str(a), int(i)) for a, i in known.settings["at"].items()))
 
 
@@ -89,10 +91,10 @@ class ImageSessions:
     recent: Recent
     anew: bool = False
     decided: set[Place] = field(default_factory=set)
-    _found: dict[Place, list[Peek]] = field(default_factory=dict)
+    _found: dict[Place, list[SessionSummary]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def look(self, volume: ImageVolume, grid: FrameGrid, in_use: Collection[Path] = ()) -> list[Peek]:
+    def look(self, volume: ImageVolume, grid: FrameGrid, in_use: Collection[Path] = ()) -> list[SessionSummary]:
         """Look for sessions that the user should be asked about, newest first; none after he chose.
 
         Those of this axis and these fixed indices; before anything was chosen for the image, else any.

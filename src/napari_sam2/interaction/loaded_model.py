@@ -18,7 +18,7 @@ class ModelChoice(NamedTuple):
     device: str
 
 
-class PredictorShelf:
+class ModelCache:
     """Keeps the choice, and at most one loaded model: memory is scarce, and loading again takes seconds.
 
     Parameters

@@ -1,6 +1,6 @@
 """A session as the dock widget uses it: opened late, told what changed, answering with what to draw.
 
-No Qt and no napari. Every method but :meth:`SessionHandle.note` may compute for long and is called in a worker.
+No Qt and no napari. Every method but :meth:`SessionWorker.note` may compute for long and is called in a worker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptKey, PromptTable
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
-    from napari_sam2.interaction.loaded_model import PredictorShelf
+    from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import ObjectInfo
     from napari_sam2.session.planning import Direction
@@ -74,7 +74,7 @@ class NotLoaded:
         """Nothing is loaded."""
 
 
-class SessionHandle:
+class SessionWorker:
     """One way of seeing one image as a video, with the session behind it.
 
     Parameters
@@ -85,7 +85,7 @@ class SessionHandle:
         Its frames.
     window
         ``(low, high)`` in the image's values; None leaves it to the session.
-    shelf
+    model_cache
         Where the model comes from.
     autosave
         Gives a session that has something in it a file.
@@ -98,7 +98,7 @@ class SessionHandle:
         volume: ImageVolume,
         grid: FrameGrid,
         window: tuple[float, float] | None,
-        shelf: PredictorShelf,
+        model_cache: ModelCache,
         autosave: Callable[[VideoSession], None] | None = None,
         session: VideoSession | None = None,
     ) -> None:
@@ -110,7 +110,7 @@ class SessionHandle:
         self.seen: PromptTable = {}
         self._autosave = autosave
         self._overlap: Overlap | None = None
-        self._shelf = shelf
+        self._model_cache = model_cache
         # How often something was noted, and what of it the session was not told yet: each time with its number.
         self.noted = 0
         self._pending: list[tuple[int, dict[PromptKey, Change]]] = []
@@ -163,7 +163,7 @@ class SessionHandle:
 
     def open(self) -> VideoSession:
         """Return the session, made on first use, with the chosen model loaded."""
-        predictor = self._shelf.get()
+        predictor = self._model_cache.get()
         if self.session is not None:
             if self.session.predictor is not predictor:
                 self.session.use(predictor)
@@ -219,7 +219,7 @@ class SessionHandle:
         if not self.waits:
             return update
         if self.session is None:
-            self.session = self._new_session(NotLoaded(self._shelf.choice.name))
+            self.session = self._new_session(NotLoaded(self._model_cache.choice.name))
         self._tell(self.session, None, update)
         return self._kept(update)
 
@@ -485,7 +485,7 @@ class SessionHandle:
 
     def _kept(self, update: Update) -> Update:
         """Give the session a file, if it needs one; and pass on what the model has to say."""
-        update.warnings += self._shelf.news()
+        update.warnings += self._model_cache.news()
         session = self.session
         if self._autosave is None or session is None or session.path is not None or not session.objects:
             return update

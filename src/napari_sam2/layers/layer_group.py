@@ -12,7 +12,7 @@ from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.stroke_recorder import Painting
+from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 _FINISHED = ("added", "removed", "changed")
 
 
-class Hooks(NamedTuple):
-    """What a workspace calls.
+class LayerCallbacks(NamedTuple):
+    """What a layer group calls.
 
     ``markers`` whenever the user added, moved, changed or removed a marker, ``tool`` whenever the mode of a layer of
     ours changed, ``stroke`` when something was painted, ``picked`` with a label that was chosen on the labels layer.
@@ -41,7 +41,7 @@ class Hooks(NamedTuple):
     picked: Callable[[int], None]
 
 
-class Workspace:
+class LayerGroup:
     """Makes, watches and removes the layers around one image.
 
     Parameters
@@ -54,7 +54,7 @@ class Workspace:
         What to call when the user did something.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, hooks: Hooks) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, hooks: LayerCallbacks) -> None:
         self.viewer = viewer
         self.image = image
         self.ndim = image.ndim
@@ -63,7 +63,7 @@ class Workspace:
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
-        self.painting: Painting | None = None
+        self.painting: StrokeRecorder | None = None
         self.hidden: frozenset[int] = frozenset()
         self.next_obj = 1
         self.next_polarity = prompts_io.POSITIVE
@@ -80,7 +80,7 @@ class Workspace:
     # ------------------------------------------------------------------ layers
 
     def owned(self) -> list[Layer]:
-        """List the layers of this workspace that are in the viewer."""
+        """List the layers of this layer group that are in the viewer."""
         layers = (self.labels, self.outline, self.boxes, self.points)
         return [layer for layer in layers if layer is not None and layer in self.viewer.layers]
 
@@ -106,7 +106,7 @@ class Workspace:
             self.labels = labels_io.make_labels(self.image)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
-            self.painting = Painting(self.labels, self._hooks.stroke, channel_place(self.image))
+            self.painting = StrokeRecorder(self.labels, self._hooks.stroke, channel_place(self.image))
             self.look = {}
             self._add(self.labels, above=self.image)
         return self.labels

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Index = tuple[int | slice, ...]
 
 
-class Painting:
+class StrokeRecorder:
     """Watches the shown frame of a labels layer for strokes.
 
     Parameters

@@ -137,10 +137,10 @@ class SegmentWidget(QWidget):
         outer.addWidget(scroll)
 
     def _ask_where_to_save(self) -> None:
-        image, handle = self.controller.choices.image, self.controller.choices.handle
-        if image is None or handle is None:
+        image, worker = self.controller.choices.image, self.controller.choices.worker
+        if image is None or worker is None:
             return
-        path = ask_where_to_save(self, str(image.name), handle.volume)
+        path = ask_where_to_save(self, str(image.name), worker.volume)
         if path is not None:
             self.controller.save(path)
 
@@ -149,8 +149,8 @@ class SegmentWidget(QWidget):
         if not layers:
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
             return
-        handle = self.controller.choices.handle
-        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        worker = self.controller.choices.worker
+        called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.wish())

@@ -18,7 +18,7 @@ from napari_sam2.errors import SessionFileError
 from napari_sam2.session.history import Step
 from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
-from napari_sam2.session.state import PROMPTING, Outcome
+from napari_sam2.session.state import PROMPTING, PendingMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ class Answer(NamedTuple):
     step: Step
     obj_id: int
     frame: int
-    outcome: Outcome | None
+    outcome: PendingMask | None
     is_of_a_pass: bool = False
 
 
@@ -176,7 +176,7 @@ class MetaPredictor:
             stream.remove(obj_id)
         return []
 
-    def visit(self, obj_id: int, frame: int, sense: Sense) -> Outcome | None:
+    def visit(self, obj_id: int, frame: int, sense: Sense) -> PendingMask | None:
         """Let a pass come to a frame; its mask, or None where the one that is there stays."""
         state = self.state
         prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sense)
@@ -188,14 +188,14 @@ class MetaPredictor:
             return None
         return outcome
 
-    def _outcome(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> Outcome:
+    def _outcome(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> PendingMask:
         state = self.state
         prompts: PromptSet | None = state.history.get("prompts", obj_id, frame)
         if is_tracked or prompts is None:
             record = state.computed("track", prediction, sources_of(state.accepted(obj_id), frame))
         else:
             record = state.computed("prompt", prediction, (prompts,))
-        return Outcome(record, prediction.logits if state.overlap == "score" else None)
+        return PendingMask(record, prediction.logits if state.overlap == "score" else None)
 
 
 def _call(change: Change) -> PromptSet:
@@ -235,9 +235,9 @@ def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change], later: Se
         return
     # The window may change in the middle of a run: each mask tells with which it was computed.
     masks = (c.after for c in later if c.kind == "mask" and c.frame == first.frame and c.after is not None)
-    levels = next((mask.levels for mask in masks if mask.levels is not None), None)
-    if levels is not None and first.kind in ("prompts", VISIT):
-        again.levels = levels
+    contrast_limits = next((mask.contrast_limits for mask in masks if mask.contrast_limits is not None), None)
+    if contrast_limits is not None and first.kind in ("prompts", VISIT):
+        again.contrast_limits = contrast_limits
     with again.history.writing(step) as put:
         for change in part:
             put(change.kind, change.obj_id, change.frame, change.after)

@@ -57,7 +57,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
         "shape": list(grid.shape),
         "frame_axis": grid.frame_axis,
         "at": dict(grid.at),
-        "window": list(state.levels),
+        "window": list(state.contrast_limits),
         "objects": out,
     }
 

@@ -40,7 +40,7 @@ class FileLink:
         """Write the session to a file and keep it there; to its own only what a refused write left out."""
         if self.file is not None and self.file.path == path and path.exists():
             self._state.history.catch_up()
-            self.keep_settings(window=list(self._state.levels), overlap=self._state.overlap)
+            self.keep_settings(window=list(self._state.contrast_limits), overlap=self._state.overlap)
             self.keep_model()
             return
         self._bind(SessionFile.create(path, self._described(), self._state.history))
@@ -102,7 +102,7 @@ class FileLink:
                 "channel": list(grid.channels),
                 "zoom": state.zoom,
                 "exact": state.exact,
-                "window": list(state.levels),
+                "window": list(state.contrast_limits),
                 "overlap": state.overlap,
             },
             "model": self._model(),

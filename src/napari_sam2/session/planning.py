@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam2.session.records import Accepted, Source
+from napari_sam2.session.records import ConditioningRecord, Source
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
@@ -25,23 +25,23 @@ _SHORT = 3
 SIDES: tuple[Side, Side] = (-1, 1)
 
 
-def accepted_frames(history: History, obj_id: int) -> dict[int, Accepted]:
+def conditioning_records(history: History, obj_id: int) -> dict[int, ConditioningRecord]:
     """Return the accepted frames of an object, in ascending order."""
     prompts = history.frames("prompts", obj_id)
     locks = history.frames("lock", obj_id)
     masks = history.frames("mask", obj_id)
     edited = {f for f, record in masks.items() if record.source == "edit"}
-    out: dict[int, Accepted] = {}
+    out: dict[int, ConditioningRecord] = {}
     for frame in sorted({*prompts, *locks, *edited}):
         record, base = masks.get(frame), history.get("base", obj_id, frame)
         if record is not None and (frame in locks or frame not in prompts):
             follows = _follows(frame, record.mask, record, base is not None)
-            out[frame] = Accepted(frame, None, record.mask, None, record.mask.area == 0, follows)
+            out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
             asked: PromptSet = prompts[frame]
             empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
             follows = _follows(frame, asked.mask_alone, record, base is not None)
-            out[frame] = Accepted(frame, asked, None, base, empty, follows)
+            out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
     return out
 
 
@@ -52,24 +52,28 @@ def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
     return record.source == "prompt" and record.computed_from == (prompts,)
 
 
-def sources_of(accepted: dict[int, Accepted], frame: int) -> tuple[Source, ...]:
+def sources_of(accepted: dict[int, ConditioningRecord], frame: int) -> tuple[Source, ...]:
     """Return what a tracked frame is computed from: the accepted frames on both sides."""
     return tuple(source_of(a) for a in neighbours(accepted, frame) if a is not None)
 
 
-def source_of(accepted: Accepted) -> Source:
+def source_of(accepted: ConditioningRecord) -> Source:
     """Return an accepted frame as a source of others."""
     return Source(accepted.frame, accepted.prompts, accepted.mask, accepted.is_correction, accepted.follows)
 
 
-def neighbours(accepted: dict[int, Accepted], frame: int) -> tuple[Accepted | None, Accepted | None]:
+def neighbours(
+    accepted: dict[int, ConditioningRecord], frame: int
+) -> tuple[ConditioningRecord | None, ConditioningRecord | None]:
     """Return the accepted frames nearest below and above a frame that is not accepted itself."""
     below = max((f for f in accepted if f < frame), default=None)
     above = min((f for f in accepted if f > frame), default=None)
     return (None if below is None else accepted[below], None if above is None else accepted[above])
 
 
-def owner_of(accepted: dict[int, Accepted], frame: int, direction: Direction) -> tuple[Accepted, Sense] | None:
+def owner_of(
+    accepted: dict[int, ConditioningRecord], frame: int, direction: Direction
+) -> tuple[ConditioningRecord, Sense] | None:
     """Return the accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
     In both directions the nearer one, the lower on a tie. Towards any other frame one that corrects a track has a
@@ -88,7 +92,7 @@ def owner_of(accepted: dict[int, Accepted], frame: int, direction: Direction) ->
     return None if above is None else (above, -1)
 
 
-def _way(frame: int, start: Accepted, other: Accepted) -> int:
+def _way(frame: int, start: ConditioningRecord, other: ConditioningRecord) -> int:
     """Return how far a frame is from the start of a track that meets the one from another accepted frame."""
     return abs(frame - start.frame) * (_SHORT if start.corrects_a_track and not other.corrects_a_track else 1)
 
@@ -101,7 +105,7 @@ class Freshness:
     it stay fresh when those sources change later.
     """
 
-    def __init__(self, history: History, obj_id: int, accepted: dict[int, Accepted]) -> None:
+    def __init__(self, history: History, obj_id: int, accepted: dict[int, ConditioningRecord]) -> None:
         self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
         self._accepted = accepted
 
@@ -165,12 +169,12 @@ def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, 
 
 
 @dataclass(frozen=True)
-class Need:
+class FrameTask:
     """A frame of an object that a run must compute, from where, and the accepted frames as they stood then."""
 
-    owner: Accepted
+    owner: ConditioningRecord
     sense: Sense
-    accepted: dict[int, Accepted]
+    accepted: dict[int, ConditioningRecord]
 
     def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
         """Return what the mask follows from."""

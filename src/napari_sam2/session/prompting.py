@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.history import Put
-    from napari_sam2.session.records import Accepted
+    from napari_sam2.session.records import ConditioningRecord
 
 
 def add_points(
@@ -233,7 +233,7 @@ def _masks(state: SessionState, obj_ids: list[int], frame: int) -> dict[int, NDA
 def _keep_answers(
     state: SessionState,
     frame: int,
-    asked: Mapping[int, Mapping[int, Accepted]],
+    asked: Mapping[int, Mapping[int, ConditioningRecord]],
     answers: Mapping[int, MaskRecord],
 ) -> None:
     """Keep the answers to prompts that still stand as they were when they were asked."""

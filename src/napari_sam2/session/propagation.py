@@ -18,16 +18,16 @@ from napari_sam2.engine.protocols import FrameResult
 from napari_sam2.session.history import Step
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
-from napari_sam2.session.planning import Freshness, Need, owner_of
+from napari_sam2.session.planning import FrameTask, Freshness, owner_of
 from napari_sam2.session.records import MaskRecord
-from napari_sam2.session.state import Follower, Outcome
+from napari_sam2.session.state import ActiveTrack, PendingMask
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.protocols import Conditioning, Prediction
+    from napari_sam2.engine.protocols import ConditioningFrame, Prediction
     from napari_sam2.session.state import SessionState
 
 # Beyond its end a small model goes on drawing an object, but its predicted IoU falls. Below this share of what it was
@@ -60,7 +60,7 @@ class Run:
         self._places = places
         self._patience = patience
         self._progress = progress
-        self._needs: dict[int, dict[int, Need]] = {}
+        self._needs: dict[int, dict[int, FrameTask]] = {}
         if force:
             state.waiting.clear()
         self._finished: set[int] = set()
@@ -116,14 +116,14 @@ class Run:
                     continue
                 if frame in accepted:
                     if not state.is_answered(obj_id, frame):
-                        self._needs.setdefault(frame, {})[obj_id] = Need(accepted[frame], 1, accepted)
+                        self._needs.setdefault(frame, {})[obj_id] = FrameTask(accepted[frame], 1, accepted)
                     continue
                 found = owner_of(accepted, frame, self.direction)
                 if found is None or not within_cuts(state.history, obj_id, frame):
                     continue
                 owner, sense = found
                 if self._is_due(obj_id, frame, freshness):
-                    self._needs.setdefault(frame, {})[obj_id] = Need(owner, sense, accepted)
+                    self._needs.setdefault(frame, {})[obj_id] = FrameTask(owner, sense, accepted)
 
     def _drop_stale_outcomes(self) -> None:
         """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
@@ -157,7 +157,7 @@ class Run:
 
     # ------------------------------------------------------------------ one tick
 
-    def _next_tick(self) -> list[tuple[int, int, Need]]:
+    def _next_tick(self) -> list[tuple[int, int, FrameTask]]:
         """The (object, frame, need) triples to compute next: accepted frames first, then both sweeps."""
         accepted = [
             (obj_id, frame, need)
@@ -167,7 +167,7 @@ class Run:
         ]
         if accepted:
             return accepted[:1]
-        tick: list[tuple[int, int, Need]] = []
+        tick: list[tuple[int, int, FrameTask]] = []
         for sense in (1, -1):
             todo = [
                 frame
@@ -184,10 +184,10 @@ class Run:
             ]
         return tick
 
-    def _advance(self, tick: list[tuple[int, int, Need]]) -> None:
+    def _advance(self, tick: list[tuple[int, int, FrameTask]]) -> None:
         """Compute these frames; frames that a track must pass on its way are computed and dropped."""
         state = self._state
-        moving: list[tuple[int, int, Need, Follower]] = []
+        moving: list[tuple[int, int, FrameTask, ActiveTrack]] = []
         for obj_id, frame, need in tick:
             if need.owner.frame == frame:
                 prediction = state.answer(obj_id, need.accepted, frame)
@@ -216,7 +216,7 @@ class Run:
                 meeting.append((obj_id, frame + 1, follower))
         self._look_past(meeting)
 
-    def _look_past(self, meeting: list[tuple[int, int, Follower]]) -> None:
+    def _look_past(self, meeting: list[tuple[int, int, ActiveTrack]]) -> None:
         """Where an upward track meets the one from above, go one frame further: there both can be compared."""
         if not meeting:
             return
@@ -235,10 +235,10 @@ class Run:
                 with history.writing(self._step) as put:
                     put("mask", obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
-    def _is_gone(self, follower: Follower) -> bool:
+    def _is_gone(self, follower: ActiveTrack) -> bool:
         return bool(self._patience) and follower.absent >= self._patience
 
-    def _follower(self, obj_id: int, frame: int, need: Need) -> Follower:
+    def _follower(self, obj_id: int, frame: int, need: FrameTask) -> ActiveTrack:
         """The track that reaches this frame: the one of the last tick, or of a run that was stopped, or a new one."""
         state = self._state
         context = tuple(a for f, a in need.accepted.items() if f != need.owner.frame)
@@ -252,25 +252,27 @@ class Run:
         ):
             return known
         states = {c.frame: c for c in state.conditioning(obj_id, need.accepted)}
-        others: list[Conditioning] = [states[a.frame] for a in context]
+        others: list[ConditioningFrame] = [states[a.frame] for a in context]
         track = state.stream().track(states[need.owner.frame], others, need.sense)
-        new = Follower(track, need.owner, context, need.owner.frame)
+        new = ActiveTrack(track, need.owner, context, need.owner.frame)
         state.followers[key] = new
         return new
 
     # ------------------------------------------------------------------ results
 
-    def _tracked(self, frame: int, need: Need, prediction: Prediction | None) -> MaskRecord:
+    def _tracked(self, frame: int, need: FrameTask, prediction: Prediction | None) -> MaskRecord:
         """A tracked mask as it is kept; None: the object was gone before this frame."""
         state = self._state
-        sources, levels = need.sources(frame), state.levels
+        sources, contrast_limits = need.sources(frame), state.contrast_limits
         if prediction is None:
             empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
-            return MaskRecord(empty, "track", computed_from=sources, levels=levels, model=state.predictor.name)
+            return MaskRecord(
+                empty, "track", computed_from=sources, contrast_limits=contrast_limits, model=state.predictor.name
+            )
         return state.computed("track", prediction, sources)
 
     def _wait(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
-        self._state.waiting.setdefault(frame, {})[obj_id] = Outcome(record, self._logits(prediction))
+        self._state.waiting.setdefault(frame, {})[obj_id] = PendingMask(record, self._logits(prediction))
 
     def _logits(self, prediction: Prediction | None) -> Any:
         return prediction.logits if prediction is not None and self._state.overlap == "score" else None
@@ -287,7 +289,7 @@ class Run:
         self._planned_at = self._state.history.revision
         return self._result(frame)
 
-    def _store(self, frame: int, outcomes: dict[int, Outcome]) -> None:
+    def _store(self, frame: int, outcomes: dict[int, PendingMask]) -> None:
         with self._state.history.writing(self._step_to_write()) as put:
             for obj_id, record in resolved(outcomes).items():
                 put("mask", obj_id, frame, record)
@@ -307,7 +309,7 @@ class Run:
         )
 
 
-def resolved(outcomes: dict[int, Outcome]) -> dict[int, MaskRecord]:
+def resolved(outcomes: dict[int, PendingMask]) -> dict[int, MaskRecord]:
     """The masks of one frame as they are kept; where logits were kept, no pixel belongs to two objects."""
     logits = {i: o.logits for i, o in outcomes.items() if o.logits is not None}
     shared = resolve_by_score(logits) if len(logits) > 1 else {}
@@ -317,7 +319,7 @@ def resolved(outcomes: dict[int, Outcome]) -> dict[int, MaskRecord]:
     }
 
 
-def _is_absent(follower: Follower, need: Need, prediction: Prediction) -> bool:
+def _is_absent(follower: ActiveTrack, need: FrameTask, prediction: Prediction) -> bool:
     """Whether the object is not on a tracked frame: no mask, or at an open end one that has faded."""
     iou_here = prediction.scores.iou
     if follower.first_iou is None:

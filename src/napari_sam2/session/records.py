@@ -11,7 +11,7 @@ from napari_sam2.engine.protocols import FrameScores
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.engine.protocols import Window
+    from napari_sam2.engine.protocols import CropWindow
 
     Follows = tuple["Source | None", "Source | None"]
 
@@ -47,26 +47,26 @@ class MaskRecord:
     """A mask and where it came from.
 
     ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
-    model saw, ``levels`` the values that it saw as black and white, ``computed_from`` what the mask follows from: its
-    prompts, or the accepted frames on both sides. ``disagreement`` is 1 - IoU with the mask tracked from the other
-    end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or where that
-    is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the nearest frame
-    that had it then.
+    model saw, ``contrast_limits`` the values that it saw as black and white, ``computed_from`` what the mask follows
+    from (its prompts, or the accepted frames on both sides). ``disagreement`` is 1 - IoU with the mask tracked from
+    the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
+    where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
+    nearest frame that had it then.
     """
 
     mask: RunLengthMask
     source: Literal["prompt", "track", "edit"]
     scores: FrameScores = NO_SCORES
-    window: Window | None = None
+    window: CropWindow | None = None
     computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
-    levels: tuple[float, float] | None = None
+    contrast_limits: tuple[float, float] | None = None
     disagreement: float = math.nan
     model: str = ""
     nearest: RunLengthMask | None = None
 
 
 @dataclass(frozen=True)
-class Accepted:
+class ConditioningRecord:
     """An accepted (conditioning) frame: prompted, edited or locked.
 
     ``mask`` is set where the mask itself is the prompt, ``base`` where the prompts correct an earlier mask. ``empty``:

@@ -33,14 +33,14 @@ def replay(state: SessionState) -> int:
             "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
         )
     again = SessionState(
-        state.predictor, state.volume, state.grid, state.levels, state.zoom, state.overlap, state.exact
+        state.predictor, state.volume, state.grid, state.contrast_limits, state.zoom, state.overlap, state.exact
     )
     if state.exact:
         replay_exactly(state.history, again)
     else:
         for step in state.history.steps:
             # The window may change in the middle of a run.
-            for _, changes in groupby(step.changes, key=_levels):
+            for _, changes in groupby(step.changes, key=_contrast_limits):
                 _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
@@ -55,9 +55,9 @@ def replay(state: SessionState) -> int:
 
 
 def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
-    levels = _levels(changes[0])
-    if levels is not None:
-        again.levels = levels
+    contrast_limits = _contrast_limits(changes[0])
+    if contrast_limits is not None:
+        again.contrast_limits = contrast_limits
     if step.name == "propagate":
         again.overlap = step.arguments["overlap"]
         frames = sorted({c.frame for c in changes})
@@ -87,6 +87,6 @@ def _is_comparison(change: Change) -> bool:
     return before is not None and replace(before, disagreement=after.disagreement) == after
 
 
-def _levels(change: Change) -> tuple[float, float] | None:
+def _contrast_limits(change: Change) -> tuple[float, float] | None:
     """The values that the model saw as black and white when it computed a mask; None for anything else."""
-    return change.after.levels if change.kind == "mask" and change.after is not None else None
+    return change.after.contrast_limits if change.kind == "mask" and change.after is not None else None

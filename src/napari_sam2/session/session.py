@@ -79,9 +79,9 @@ class VideoSession:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        levels = default_window(volume, grid) if window is None else check_window(window)
+        contrast_limits = default_window(volume, grid) if window is None else check_window(window)
         rule = check_overlap(overlap)
-        self._state = SessionState(predictor, volume, grid, levels, None if exact else zoom, rule, exact)
+        self._state = SessionState(predictor, volume, grid, contrast_limits, None if exact else zoom, rule, exact)
         self._history = self._state.history
         self._lock = self._state.lock
         self._compute = self._state.compute
@@ -123,7 +123,7 @@ class VideoSession:
     @property
     def window(self) -> tuple[float, float]:
         """Return ``(low, high)``, the values that the model sees as black and white."""
-        return self._state.levels
+        return self._state.contrast_limits
 
     def set_window(self, low: float, high: float) -> None:
         """Change the window; masks stay, what is computed from now on sees the new one.
@@ -143,7 +143,7 @@ class VideoSession:
         window = check_window((low, high))
         # What is being computed was begun with the old one, and has to be kept as such.
         with self._compute, self._lock:
-            self._state.levels = window
+            self._state.contrast_limits = window
             self._link.keep_settings(window=list(window))
 
     @property

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_sam2.core.intensity import WindowedFrames
 from napari_sam2.core.masks import RunLengthMask, compose
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
-from napari_sam2.engine.protocols import Conditioning, ExactVideoStream
+from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session.history import History
-from napari_sam2.session.planning import accepted_frames, is_answer
-from napari_sam2.session.records import Accepted, MaskRecord, ObjectRecord, Source
+from napari_sam2.session.planning import conditioning_records, is_answer
+from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,22 +30,22 @@ PROMPTING = ("add_points", "add_box", "add_mask", "add_labels", "set_prompts")
 
 
 @dataclass
-class Follower:
+class ActiveTrack:
     """A track of the predictor with what the session must know of it.
 
     ``absent`` counts the last frames without the object; ``first_iou`` is the predicted IoU of the first frame.
     """
 
     track: Any
-    owner: Accepted
-    context: tuple[Accepted, ...]
+    owner: ConditioningRecord
+    context: tuple[ConditioningRecord, ...]
     frame: int
     absent: int = 0
     first_iou: float | None = None
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PendingMask:
     """A computed mask that waits until its frame is complete."""
 
     record: MaskRecord
@@ -64,7 +64,7 @@ class SessionState:
         predictor: VideoPredictor,
         volume: ImageVolume,
         grid: FrameGrid,
-        levels: tuple[float, float],
+        contrast_limits: tuple[float, float],
         zoom: Zoom,
         overlap: Overlap,
         exact: bool,
@@ -83,13 +83,13 @@ class SessionState:
         self.closed = False
         self.running = False
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
-        self.followers: dict[tuple[int, int, int], Follower] = {}
-        self.waiting: dict[int, dict[int, Outcome]] = {}
-        self._levels = levels
+        self.followers: dict[tuple[int, int, int], ActiveTrack] = {}
+        self.waiting: dict[int, dict[int, PendingMask]] = {}
+        self._contrast_limits = contrast_limits
         self._stream: VideoStream | None = None
         self._exact_stream: ExactVideoStream | None = None
-        self._frame_states: dict[tuple[int, int], tuple[Accepted, Any]] = {}
-        self._accepted: dict[int, tuple[int, dict[int, Accepted]]] = {}
+        self._frame_states: dict[tuple[int, int], tuple[ConditioningRecord, Any]] = {}
+        self._accepted: dict[int, tuple[int, dict[int, ConditioningRecord]]] = {}
 
     # ------------------------------------------------------------------ the log
 
@@ -108,12 +108,12 @@ class SessionState:
         found: MaskRecord | None = self.history.get("mask", obj_id, frame)
         return found
 
-    def accepted(self, obj_id: int) -> dict[int, Accepted]:
+    def accepted(self, obj_id: int) -> dict[int, ConditioningRecord]:
         """The accepted frames of an object, ascending; do not change it."""
         with self.lock:
             known = self._accepted.get(obj_id)
             if known is None or known[0] != self.history.revision:
-                known = self._accepted[obj_id] = (self.history.revision, accepted_frames(self.history, obj_id))
+                known = self._accepted[obj_id] = (self.history.revision, conditioning_records(self.history, obj_id))
             return known[1]
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
@@ -150,14 +150,14 @@ class SessionState:
     # ------------------------------------------------------------------ the model
 
     @property
-    def levels(self) -> tuple[float, float]:
+    def contrast_limits(self) -> tuple[float, float]:
         """The values that the model sees as black and white."""
-        return self._levels
+        return self._contrast_limits
 
-    @levels.setter
-    def levels(self, levels: tuple[float, float]) -> None:
-        if levels != self._levels:
-            self._levels = levels
+    @contrast_limits.setter
+    def contrast_limits(self, contrast_limits: tuple[float, float]) -> None:
+        if contrast_limits != self._contrast_limits:
+            self._contrast_limits = contrast_limits
             self.forget_work()
 
     def use(self, predictor: VideoPredictor) -> None:
@@ -176,14 +176,14 @@ class SessionState:
     def stream(self) -> VideoStream:
         """The model at work on this volume."""
         if self._stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
             self._stream = self.predictor.open(frames, zoom=self.zoom)
         return self._stream
 
     def exact_stream(self) -> ExactVideoStream:
         """The model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._levels)
+            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
             stream = self.predictor.open(frames, zoom=None, exact=True)
             if not isinstance(stream, ExactVideoStream):
                 raise NapariSam2Error(
@@ -193,7 +193,7 @@ class SessionState:
             self._exact_stream = stream
         return self._exact_stream
 
-    def answer(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Prediction:
+    def answer(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> Prediction:
         """Compute the answer to one of the accepted frames of an object and remember its state."""
         asked = accepted[frame]
         prompts = asked.prompts
@@ -213,17 +213,17 @@ class SessionState:
         self._frame_states[obj_id, frame] = (asked, prediction.state)
         return prediction
 
-    def _context(self, obj_id: int, base: MaskRecord) -> list[Conditioning]:
+    def _context(self, obj_id: int, base: MaskRecord) -> list[ConditioningFrame]:
         """The accepted frames that a correction is answered with.
 
         Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
         frames are accepted later.
         """
         sources = [s for s in base.computed_from if isinstance(s, Source) and not s.corrects]
-        then = {s.frame: Accepted(s.frame, s.prompts, s.mask) for s in sources}
+        then = {s.frame: ConditioningRecord(s.frame, s.prompts, s.mask) for s in sources}
         return [self._conditioning(obj_id, then, frame) for frame in then]
 
-    def answered(self, asked: Accepted, prediction: Prediction) -> MaskRecord:
+    def answered(self, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
         """The answer to the prompts of a frame, as it is kept."""
         return self.computed("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
 
@@ -235,14 +235,16 @@ class SessionState:
     ) -> MaskRecord:
         """A mask of the model, as it is kept."""
         mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
-        return MaskRecord(mask, source, prediction.scores, prediction.window, computed_from, self._levels, model=name)
+        return MaskRecord(
+            mask, source, prediction.scores, prediction.window, computed_from, self._contrast_limits, model=name
+        )
 
-    def conditioning(self, obj_id: int, accepted: dict[int, Accepted]) -> list[Conditioning]:
+    def conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord]) -> list[ConditioningFrame]:
         """The accepted frames of an object with their states, computed where they are missing."""
         return [self._conditioning(obj_id, accepted, frame) for frame in accepted]
 
-    def _conditioning(self, obj_id: int, accepted: dict[int, Accepted], frame: int) -> Conditioning:
+    def _conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> ConditioningFrame:
         known = self._frame_states.get((obj_id, frame))
         if known is None or known[0] != accepted[frame]:
-            return Conditioning(frame, self.answer(obj_id, accepted, frame).state)
-        return Conditioning(frame, known[1])
+            return ConditioningFrame(frame, self.answer(obj_id, accepted, frame).state)
+        return ConditioningFrame(frame, known[1])

@@ -69,7 +69,7 @@ def test_masks_of_channels_are_a_volume_without_them(desk, stained, names, tmp_p
     assert np.array_equal(masks, d.session.labels())
     d.controller.save(tmp_path / "dock.tif")
     d.settle()
-    d.workspace.labels.save(str(tmp_path / "layer.tif"), plugin="napari-sam2")
+    d.layer_group.labels.save(str(tmp_path / "layer.tif"), plugin="napari-sam2")
     for name in ("dock", "layer"):
         saved = ns.read_volume(tmp_path / f"{name}.tif")
         assert saved.axes == "zyx"
@@ -82,8 +82,8 @@ def test_a_stroke_on_channels_is_an_edit(desk, stained):
     d.viewer.dims.set_current_step(0, 1)
     d.controller.choices.show_frame(3)
     d.settle()
-    d.workspace.labels.brush_size = 1
-    d.workspace.labels.paint((0, 3, 5, 6), 1)
+    d.layer_group.labels.brush_size = 1
+    d.layer_group.labels.paint((0, 3, 5, 6), 1)
     d.settle()
     assert d.session.mask(1, 3)[5, 6]
 
@@ -118,7 +118,7 @@ def test_what_was_chosen_is_kept_while_the_image_is_open(desk, stained):
     d.controller.choices.choose_image(d.image)
     d.settle()
     assert d.widget.source.axes_box.currentText() == "c 2, z 6"
-    assert d.controller.choices.handle.volume.axes == "czyx"
+    assert d.controller.choices.worker.volume.axes == "czyx"
 
 
 def test_a_stack_can_be_called_a_film(desk, volume_data):
@@ -133,13 +133,13 @@ def test_a_stack_can_be_called_a_film(desk, volume_data):
 def test_other_axes_leave_the_masks_made_before_in_a_layer(desk, stained, warned):
     d = desk(stained)
     d.click(0, 3, 20, 25)
-    old, before = d.workspace.labels, d.labels.copy()
+    old, before = d.layer_group.labels, d.labels.copy()
     choose(d, "czyx")
     assert old in d.viewer.layers
     assert np.array_equal(old.data, before)
     assert old.name in warned[0]
-    assert d.workspace.labels is None
-    assert d.controller.choices.handle.seen == {}
+    assert d.layer_group.labels is None
+    assert d.controller.choices.worker.seen == {}
     d.click(0, 3, 20, 25)
     assert d.labels.shape == (1, 6, 30, 32)
 
@@ -182,5 +182,5 @@ def test_a_session_of_a_channel_goes_on_from_its_file(desk, stained, tmp_path):
     d.settle()
     assert d.controller.choices.image is image
     assert np.array_equal(d.labels, before)
-    assert len(d.workspace.points.data) == 1
+    assert len(d.layer_group.points.data) == 1
     assert d.session.grid.channels == (1,)

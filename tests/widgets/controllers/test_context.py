@@ -20,13 +20,13 @@ class Queue:
 
 
 @pytest.fixture
-def handle():
+def worker():
     return SimpleNamespace(closed=False)
 
 
 @pytest.fixture
-def context(qapp, handle):
-    selection = SimpleNamespace(workspace="workspace", handle=handle)
+def context(qapp, worker):
+    selection = SimpleNamespace(layer_group="workspace", worker=worker)
     return ControllerContext(selection, SimpleNamespace(obj=3, positive=False), SimpleNamespace(running=True), Queue())
 
 
@@ -40,10 +40,10 @@ def test_it_tells_the_current_object_and_what_goes_on(context):
     assert (context.current_object, context.positive, context.running, context.working) == (3, False, True, False)
 
 
-def test_what_comes_of_a_job_is_told_with_its_session(context, handle):
+def test_what_comes_of_a_job_is_told_with_its_session(context, worker):
     updated = heard(context.updated)
     context.submit(lambda h: (h, "update"), "Working…")
-    assert updated == [("workspace", handle, (handle, "update"))]
+    assert updated == [("workspace", worker, (worker, "update"))]
 
 
 def test_a_job_takes_the_words_on_the_act_before_away_unless_they_are_to_be_kept(context):
@@ -55,14 +55,14 @@ def test_a_job_takes_the_words_on_the_act_before_away_unless_they_are_to_be_kept
 
 
 def test_nothing_is_done_without_an_image(context):
-    context.selection.workspace = None
+    context.selection.layer_group = None
     updated = heard(context.updated)
     context.say("Saved.")
     context.submit(lambda h: "update", "Working…")
     assert (updated, context.last_words) == ([], "Saved.")
 
 
-def test_a_session_that_was_closed_meanwhile_is_left_alone(context, handle):
+def test_a_session_that_was_closed_meanwhile_is_left_alone(context, worker):
     updated = heard(context.updated)
 
     def close(h):

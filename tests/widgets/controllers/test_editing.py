@@ -14,7 +14,7 @@ from napari.utils.interactions import mouse_move_callbacks, mouse_press_callback
 
 def stroke(d, *positions, size=1):
     """Press, move and release the mouse on the labels layer, at data coordinates of the shown slice."""
-    labels = d.workspace.labels
+    labels = d.layer_group.labels
     labels.brush_size = size
     world = [labels.data_to_world(p) for p in positions]
     event = SimpleNamespace(
@@ -71,13 +71,13 @@ def test_a_brush_stroke_is_one_step_that_locks_its_slice(desk, volume_data):
     brush(d, 7, (30, 30), (30, 40), size=3)
     assert d.session.mask(1, 7)[30, 30:41].all()
     assert d.session.mask(1, 7)[10, 10]
-    assert d.controller.choices.handle.locked(1) == {7}
+    assert d.controller.choices.worker.locked(1) == {7}
     assert np.array_equal(d.labels, d.session.labels())
     assert not d.labels[6, 30, 30]
     d.controller.step(back=True)
     d.settle()
     assert np.array_equal(d.session.mask(1, 7), before)
-    assert d.controller.choices.handle.locked(1) == set()
+    assert d.controller.choices.worker.locked(1) == set()
     assert np.array_equal(d.labels, d.session.labels())
 
 
@@ -87,7 +87,7 @@ def test_outside_erases_and_a_run_leaves_the_edit_alone(desk, volume_data):
     show(d, 5)
     d.controller.tools.take("brush")
     d.controller.tools.flip()
-    assert d.workspace.labels.mode == "erase"
+    assert d.layer_group.labels.mode == "erase"
     brush(d, 5, (10, 5), (10, 20), size=5)
     edited = d.session.mask(1, 5)
     assert not edited[10].any()
@@ -108,11 +108,11 @@ def test_an_eraser_over_two_objects_is_one_step(desk, volume_data):
     steps = len(d.session.scores(1))
     d.controller.tools.set_positive(False)
     d.controller.tools.take("brush")
-    d.workspace.labels.mode = "erase"
+    d.layer_group.labels.mode = "erase"
     brush(d, 5, (10, 0), (10, 40), size=3)
     assert steps == 1
     assert not d.labels[5, 10].any()
-    assert d.controller.choices.handle.locked(1) == d.controller.choices.handle.locked(2) == {5}
+    assert d.controller.choices.worker.locked(1) == d.controller.choices.worker.locked(2) == {5}
     d.controller.step(back=True)
     d.settle()
     assert (d.labels[5, 10] == 1).any()
@@ -123,14 +123,14 @@ def test_naparis_own_undo_cannot_bring_old_strokes_back(desk, volume_data):
     d = desk(volume_data)
     brush(d, 5, (10, 10), (10, 20))
     brush(d, 5, (20, 10), (20, 20))
-    assert d.workspace.labels.mode == "paint"
+    assert d.layer_group.labels.mode == "paint"
     before = d.labels.copy()
-    d.workspace.labels.undo()
+    d.layer_group.labels.undo()
     assert np.array_equal(d.labels, before)
-    press(d, "Ctrl+Z", d.workspace.labels)
+    press(d, "Ctrl+Z", d.layer_group.labels)
     assert d.labels[5, 10, 15] == 1
     assert not d.labels[5, 20].any()
-    press(d, "Ctrl+Shift+Z", d.workspace.labels)
+    press(d, "Ctrl+Shift+Z", d.layer_group.labels)
     assert np.array_equal(d.labels, before)
 
 
@@ -139,7 +139,7 @@ def test_the_bucket_and_a_new_label_make_a_new_object(desk, volume_data):
     d.drag(5, 5, 5, 15, 15)
     show(d, 5)
     d.controller.tools.take("brush")
-    labels = d.workspace.labels
+    labels = d.layer_group.labels
     labels.selected_label = 3
     assert d.controller.tools.obj == 3
     labels.fill((5, 10, 10), 3)
@@ -153,10 +153,10 @@ def test_the_brush_stays_on_the_shown_slice(desk, volume_data):
     d = desk(volume_data)
     show(d, 5)
     d.controller.tools.take("brush")
-    d.workspace.labels.n_edit_dimensions = 3
+    d.layer_group.labels.n_edit_dimensions = 3
     brush(d, 5, (20, 20), size=9)
     assert filled(d) == [5]
-    assert d.workspace.labels.n_edit_dimensions == 2
+    assert d.layer_group.labels.n_edit_dimensions == 2
 
 
 @pytest.mark.parametrize("axis", ["y", "x"])
@@ -182,7 +182,7 @@ def test_a_stroke_during_a_run_is_kept(desk, volume_data):
     d.controller.propagate("both")
     d.qtbot.waitUntil(lambda: d.controller.runs.running)
     stroke(d, (9, 30, 30), (9, 30, 40), size=3)
-    d.qtbot.waitUntil(lambda: d.controller.choices.handle.locked(1) == {9}, timeout=5000)
+    d.qtbot.waitUntil(lambda: d.controller.choices.worker.locked(1) == {9}, timeout=5000)
     d.predictor.gate.set()
     d.settle()
     assert d.labels[9, 30, 35] == 1
@@ -198,7 +198,7 @@ def draw(d, tool, frame, corners):
     show(d, frame)
     d.controller.tools.take(tool)
     kind = "polygon" if tool == "lasso" else "path"
-    d.workspace.boxes.add(np.array([(frame, y, x) for y, x in corners], float), shape_type=kind)
+    d.layer_group.boxes.add(np.array([(frame, y, x) for y, x in corners], float), shape_type=kind)
     d.settle()
 
 
@@ -206,7 +206,7 @@ def test_a_lasso_is_filled_and_becomes_a_mask_prompt(desk, volume_data):
     d = desk(volume_data)
     draw(d, "lasso", 4, [(10, 10), (10, 30), (30, 30), (30, 10)])
     assert d.session.prompts(1, 4).mask is not None
-    assert d.workspace.boxes.nshapes == 0
+    assert d.layer_group.boxes.nshapes == 0
     assert (d.session.mask(1, 4)[12:29, 12:29]).all()
     assert not d.session.mask(1, 4)[5].any()
     d.controller.propagate("both")
@@ -230,16 +230,16 @@ def test_a_lasso_with_outside_takes_away(desk, volume_data):
 def test_a_scribble_becomes_points_along_it(desk, volume_data):
     d = desk(volume_data)
     draw(d, "scribble", 4, [(20, 10), (20, 20), (20, 30)])
-    assert d.workspace.boxes.nshapes == 0
+    assert d.layer_group.boxes.nshapes == 0
     points = d.session.prompts(1, 4).points
     assert 3 <= len(points) <= 8
     assert {round(p.y) for p in points} == {20}
     assert all(10 <= p.x <= 30 for p in points)
-    assert len(d.workspace.points.data) == len(points)
+    assert len(d.layer_group.points.data) == len(points)
     assert d.labels[4, 20, 20] == 1
     d.controller.step(back=True)
     d.settle()
-    assert len(d.workspace.points.data) == 0
+    assert len(d.layer_group.points.data) == 0
 
 
 # ---------------------------------------------------------------------- locks, cuts, the strip
@@ -254,8 +254,8 @@ def test_l_locks_and_releases_and_a_locked_slice_refuses_marks(desk, volume_data
     assert d.widget.review.lock_button.text() == "Unlock (L)"
     d.click(5, 30, 30)
     assert "locked" in warned[0]
-    assert len(d.workspace.points.data) == 0
-    assert d.workspace.boxes.nshapes == 1
+    assert len(d.layer_group.points.data) == 0
+    assert d.layer_group.boxes.nshapes == 1
     press(d, "L")
     d.click(5, 30, 30)
     assert d.labels[5, 30, 30] == 1
@@ -282,7 +282,7 @@ def test_lock_all_seen_takes_slices_where_the_slider_rested_on_the_present_mask(
     d.widget.review.lock_seen_button.click()
     d.settle()
     # The mask of 5 was there when the slider rested on it; that of 8 came later.
-    assert d.controller.choices.handle.locked(1) == {2, 5}
+    assert d.controller.choices.worker.locked(1) == {2, 5}
     for frame in (3, 4):
         show(d, frame)
         d.qtbot.wait(300)
@@ -292,10 +292,10 @@ def test_lock_all_seen_takes_slices_where_the_slider_rested_on_the_present_mask(
     show(d, 4)
     d.widget.review.lock_seen_button.click()
     d.settle()
-    assert d.controller.choices.handle.locked(1) == {2, 3, 4, 5}
+    assert d.controller.choices.worker.locked(1) == {2, 3, 4, 5}
     d.controller.step(back=True)
     d.settle()
-    assert d.controller.choices.handle.locked(1) == {2, 5}
+    assert d.controller.choices.worker.locked(1) == {2, 5}
     assert warned == []
 
 
@@ -365,7 +365,7 @@ def test_n_goes_round_the_doubtful_slices(desk, volume_data):
     doubtful = d.session.scores(1).index[d.session.scores(1)["doubtful"]].tolist()
     assert doubtful == [6, 8]
     for expected in (8, 6, 8):
-        press(d, "N", d.workspace.labels)
+        press(d, "N", d.layer_group.labels)
         assert d.controller.choices.shown_frame() == expected
 
 
@@ -392,8 +392,8 @@ def test_objects_are_deleted_merged_ordered_hidden_and_measured(desk, volume_dat
     from qtpy.QtCore import Qt
 
     table.item(0, 0).setCheckState(Qt.CheckState.Unchecked)
-    assert d.workspace.labels.colormap.color_dict[2][3] == 0
-    assert d.workspace.labels.colormap.color_dict[1][3] == 1
+    assert d.layer_group.labels.colormap.color_dict[2][3] == 0
+    assert d.layer_group.labels.colormap.color_dict[1][3] == 1
     assert (d.labels == 2).any()
     press(d, "W")
     assert d.controller.tools.obj == 1
@@ -419,12 +419,12 @@ def test_objects_of_another_labels_layer_start_a_run(desk, volume_data):
     data[:, 20:30, 20:30] = 4
     other = d.viewer.add_layer(Labels(data, name="expert"))
     assert [name for name, _ in d.controller.labels_to_take()] == ["expert"]
-    from napari_sam2.widgets.views.labels_dialog import LabelsDialog, LabelsWish
+    from napari_sam2.widgets.views.labels_dialog import LabelsDialog, LabelsRequest
 
     dialog = LabelsDialog(d.controller.labels_to_take(), "slices", d.widget)
-    assert dialog.wish() == LabelsWish(other, False, None)
+    assert dialog.wish() == LabelsRequest(other, False, None)
     dialog.every_box.setValue(4)
-    assert dialog.wish() == LabelsWish(other, False, 4)
+    assert dialog.wish() == LabelsRequest(other, False, 4)
     show(d, 5)
     d.controller.take_labels(dialog.wish())
     d.settle()
@@ -434,7 +434,7 @@ def test_objects_of_another_labels_layer_start_a_run(desk, volume_data):
     d.settle()
     assert not d.labels.any()
     other.selected_label = 4
-    d.controller.take_labels(LabelsWish(other, True, None))
+    d.controller.take_labels(LabelsRequest(other, True, None))
     d.settle()
     assert list(d.session.objects) == [4]
     d.controller.propagate("both")
@@ -451,14 +451,14 @@ def test_keys_answer_propagate_and_hide(desk, volume_data):
     d.click(5, 20, 25)
     assert not d.predictor.asked
     show(d, 5)
-    press(d, "S", d.workspace.points)
+    press(d, "S", d.layer_group.points)
     assert d.labels[5, 20, 25] == 1
-    press(d, "Shift+S", d.workspace.points)
+    press(d, "Shift+S", d.layer_group.points)
     assert filled(d) == list(range(12))
-    press(d, "V", d.workspace.points)
-    assert not d.workspace.labels.visible
+    press(d, "V", d.layer_group.points)
+    assert not d.layer_group.labels.visible
     press(d, "V")
-    assert d.workspace.labels.visible
+    assert d.layer_group.labels.visible
     d.controller.objects.add()
     d.click(5, 5, 5)
     press(d, "Q")

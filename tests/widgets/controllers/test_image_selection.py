@@ -19,7 +19,7 @@ def draw(d, *place):
     """Draw the box with the tool on a slice of a 4-D image."""
     if d.controller.tools.in_hand() != "box":
         d.controller.tools.take("box")
-    d.workspace.boxes.add_rectangles(np.array([(*place, *corner) for corner in BOX], float))
+    d.layer_group.boxes.add_rectangles(np.array([(*place, *corner) for corner in BOX], float))
     d.settle()
 
 
@@ -42,15 +42,15 @@ def test_a_box_belongs_to_its_time_point(desk, film):
     assert np.flatnonzero(d.labels.any(axis=(1, 2, 3))).tolist() == [1]
     before = d.labels.copy()
     go_to(d, 0, 0)
-    assert d.controller.choices.handle.seen == {}
+    assert d.controller.choices.worker.seen == {}
     assert np.array_equal(d.labels, before)
     draw(d, 0, 6)
-    assert sorted(int(box[0, 0]) for box in d.workspace.boxes.data) == [0, 1]
+    assert sorted(int(box[0, 0]) for box in d.layer_group.boxes.data) == [0, 1]
     d.controller.step(back=True)
     d.settle()
-    assert [int(box[0, 0]) for box in d.workspace.boxes.data] == [1]
+    assert [int(box[0, 0]) for box in d.layer_group.boxes.data] == [1]
     go_to(d, 0, 1)
-    assert list(d.controller.choices.handle.seen) == [(1, 6)]
+    assert list(d.controller.choices.worker.seen) == [(1, 6)]
     assert np.array_equal(d.labels, before)
 
 
@@ -64,24 +64,24 @@ def test_marks_and_masks_of_another_axis_come_back(desk, volume_data):
     along_z = d.labels.copy()
     d.controller.choices.choose_axis("x")
     d.settle()
-    assert d.workspace.boxes.nshapes == 1
-    assert not d.workspace.points.shown.any()
-    assert d.controller.choices.handle.seen == {}
+    assert d.layer_group.boxes.nshapes == 1
+    assert not d.layer_group.points.shown.any()
+    assert d.controller.choices.worker.seen == {}
     assert not d.labels.any()
     assert "are kept" in d.widget.status.text()
     d.click(6, 20, 25)
     assert d.labels[6, 20, 25] == 2
     d.controller.step(back=True)
     d.settle()
-    assert len(d.workspace.points.data) == 1
+    assert len(d.layer_group.points.data) == 1
     d.controller.step(back=False)
     d.settle()
     d.controller.choices.choose_axis("z")
     d.settle()
-    assert set(d.controller.choices.handle.seen) == {(1, 6), (2, 3)}
-    assert d.workspace.points.shown.tolist() == [True, False]
+    assert set(d.controller.choices.worker.seen) == {(1, 6), (2, 3)}
+    assert d.layer_group.points.shown.tolist() == [True, False]
     assert np.array_equal(d.labels, along_z)
-    assert d.workspace.outline.nshapes == 0
+    assert d.layer_group.outline.nshapes == 0
     d.controller.choices.choose_axis("x")
     d.settle()
     assert d.labels[6, 20, 25] == 2
@@ -124,7 +124,7 @@ def test_the_time_slider_changes_neither_object_nor_range_and_a_run_goes_on(desk
 def test_a_layer_that_goes_during_a_run_ends_it_and_nothing_is_drawn_any_more(desk, volume_data, which):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
-    labels, drawn = d.workspace.labels, []
+    labels, drawn = d.layer_group.labels, []
     begin_run(d)
     d.viewer.layers.remove(d.image if which == "image" else labels)
     labels.events.set_data.connect(drawn.append)
@@ -135,7 +135,7 @@ def test_a_layer_that_goes_during_a_run_ends_it_and_nothing_is_drawn_any_more(de
         d.predictor.delay = 0
         d.controller.propagate("both")
         d.settle()
-        assert d.workspace.labels in d.viewer.layers
+        assert d.layer_group.labels in d.viewer.layers
         assert d.labels.any(axis=(1, 2)).all()
 
 
@@ -155,13 +155,13 @@ def test_an_image_of_another_shape_gets_labels_of_its_own(desk, volume_data, war
     d = desk(volume_data)
     d.drag(6, 5, 5, 20, 20)
     d.drag(3, 5, 5, 20, 20)
-    old, before = d.workspace.labels, d.labels.copy()
+    old, before = d.layer_group.labels, d.labels.copy()
     d.image.data = volume_data[:5].copy()
     d.settle()
     assert old in d.viewer.layers
     assert np.array_equal(old.data, before)
     assert [old.name in text for text in warned] == [True]
-    assert d.workspace.boxes.nshapes == 2
+    assert d.layer_group.boxes.nshapes == 2
     assert d.labels.shape == (5, 40, 50)
     assert np.flatnonzero(d.labels.any(axis=(1, 2))).tolist() == [3]
     d.image.data = volume_data[0].copy()
@@ -192,7 +192,7 @@ def test_saved_labels_lie_where_the_layer_lies_now(desk, volume_data, place, tmp
     d.image.scale = (5, 1, 1)
     d.controller.save(tmp_path / "dock.nii.gz")
     d.settle()
-    d.workspace.labels.save(str(tmp_path / "layer.nii.gz"), plugin="napari-sam2")
+    d.layer_group.labels.save(str(tmp_path / "layer.nii.gz"), plugin="napari-sam2")
     for name in ("dock", "layer"):
         saved = ns.read_volume(tmp_path / f"{name}.nii.gz")
         assert saved.spacing == pytest.approx((5, 1, 1))
@@ -220,12 +220,12 @@ def test_both_ways_of_saving_keep_the_grid_of_the_file(make_napari_viewer, predi
     viewer.window.add_dock_widget(widget)
     controller = widget.controller
     controller.tools.take("point")
-    workspace = controller.choices.workspace
-    workspace.points.add([s // 2 for s in data.shape])
+    layer_group = controller.choices.layer_group
+    layer_group.points.add([s // 2 for s in data.shape])
     qtbot.waitUntil(lambda: not controller.busy, timeout=10000)
     controller.save(tmp_path / "dock.nii.gz")
     qtbot.waitUntil(lambda: not controller.busy, timeout=10000)
-    workspace.labels.save(str(tmp_path / "layer.nii.gz"), plugin="napari-sam2")
+    layer_group.labels.save(str(tmp_path / "layer.nii.gz"), plugin="napari-sam2")
     dock, layer = (nibabel.load(tmp_path / f"{name}.nii.gz") for name in ("dock", "layer"))
     assert np.allclose(layer.affine, affine)
     assert np.allclose(dock.affine, affine)
@@ -239,17 +239,17 @@ def test_marks_deleted_together_are_one_step(desk, volume_data):
     d.drag(6, 5, 5, 20, 20)
     d.drag(9, 5, 5, 20, 20)
     d.drag(3, 5, 5, 20, 20)
-    d.workspace.boxes.selected_data = {0, 1}
-    d.workspace.boxes.remove_selected()
+    d.layer_group.boxes.selected_data = {0, 1}
+    d.layer_group.boxes.remove_selected()
     d.settle()
     assert np.flatnonzero(d.labels.any(axis=(1, 2))).tolist() == [3]
     d.controller.step(back=True)
     d.settle()
-    assert d.workspace.boxes.nshapes == 3
+    assert d.layer_group.boxes.nshapes == 3
     assert np.flatnonzero(d.labels.any(axis=(1, 2))).tolist() == [3, 6, 9]
     d.controller.step(back=False)
     d.settle()
-    assert d.workspace.boxes.nshapes == 1
+    assert d.layer_group.boxes.nshapes == 1
     assert d.session.replay() == 0
 
 
@@ -258,9 +258,9 @@ def test_of_marks_deleted_together_a_locked_one_stays(desk, volume_data, warned)
     d.drag(6, 5, 5, 20, 20)
     d.drag(9, 5, 5, 20, 20)
     d.session.lock(frame=9, obj_id=1)
-    d.workspace.boxes.selected_data = {0, 1}
-    d.workspace.boxes.remove_selected()
+    d.layer_group.boxes.selected_data = {0, 1}
+    d.layer_group.boxes.remove_selected()
     d.settle()
     assert ["locked" in text for text in warned] == [True]
     assert d.session.prompted_frames(1) == [9]
-    assert d.workspace.boxes.nshapes == 1
+    assert d.layer_group.boxes.nshapes == 1

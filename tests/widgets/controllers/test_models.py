@@ -152,12 +152,12 @@ def test_another_model_keeps_marks_and_masks(desk, volume_data):
     before, session = found.labels.copy(), found.session
     other = type(found.predictor)()
     other.name = "toy"
-    found.controller.choices.shelf._load = lambda name, device: other
+    found.controller.choices.model_cache._load = lambda name, device: other
     found.controller.models.choose_device("cpu")
     found.settle()
     assert found.session is session
     assert np.array_equal(found.labels, before)
-    assert len(found.workspace.boxes.data) == 1
+    assert len(found.layer_group.boxes.data) == 1
     found.widget.run.both_button.click()
     found.settle()
     assert [frame for frame, _ in other.asked] == [5], "the marks are answered anew by the model chosen now"
@@ -165,7 +165,7 @@ def test_another_model_keeps_marks_and_masks(desk, volume_data):
 
 def test_a_dropped_file_is_taken_kept_and_forgotten(found, tmp_path):
     loaded = []
-    found.controller.choices.shelf._load = lambda name, device: (loaded.append(name), found.predictor)[1]
+    found.controller.choices.model_cache._load = lambda name, device: (loaded.append(name), found.predictor)[1]
     path = tmp_path / "liver.safetensors"
     path.write_bytes((BUNDLED_DIR / "starter.safetensors").read_bytes())
     mime = QMimeData()
@@ -196,7 +196,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(found, tmp_path, warned):
 def test_unload_gives_the_model_back_and_the_next_mark_loads_it(desk, volume_data):
     found = desk(volume_data)
     loads, unloads = [], []
-    found.controller.choices.shelf._load = lambda *choice: (loads.append(choice), found.predictor)[1]
+    found.controller.choices.model_cache._load = lambda *choice: (loads.append(choice), found.predictor)[1]
     found.predictor.unload = lambda: unloads.append(1)
     assert not found.widget.advanced.unload_button.isEnabled()
     found.click(5, 20, 25)
@@ -217,10 +217,10 @@ def test_a_model_that_is_missing_after_all_is_explained(desk, volume_data, warne
     def load(name, device):
         raise ModelNotDownloadedError("The model 'x' is not on this computer.")
 
-    found.controller.choices.shelf._load = load
+    found.controller.choices.model_cache._load = load
     found.click(5, 20, 25)
     assert warned == ["The model 'x' is not on this computer."]
-    assert len(found.workspace.points.data) == 1, "the mark stays"
+    assert len(found.layer_group.points.data) == 1, "the mark stays"
 
 
 def test_notes_of_the_model_reach_the_user_once(desk, volume_data, warned):

@@ -20,7 +20,7 @@ def starter():
 def calm(desk, volume_data, starter, qtbot):
     """A desk with the bundled model, and a function that waits until nothing is computed for the future either."""
     made = desk(volume_data)
-    made.controller.choices.shelf._load = lambda name, device: starter
+    made.controller.choices.model_cache._load = lambda name, device: starter
 
     def wait():
         made.settle()

@@ -21,7 +21,7 @@ def test_click_shows_the_mask_of_its_slice_at_once(desk, volume_data):
 def test_moving_a_point_moves_the_mask(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    points = d.workspace.points
+    points = d.layer_group.points
     points.data = np.add(points.data, (1, -10, 0))
     d.settle()
     assert d.labels[6, 10, 25] == 1
@@ -31,10 +31,10 @@ def test_moving_a_point_moves_the_mask(desk, volume_data):
 def test_deleting_the_last_point_takes_the_mask_away(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    d.workspace.points.remove([0])
+    d.layer_group.points.remove([0])
     d.settle()
     assert not d.labels.any()
-    assert d.controller.choices.handle.seen == {}
+    assert d.controller.choices.worker.seen == {}
 
 
 def test_box_takes_the_pixels_whose_centres_lie_inside(desk, volume_data):
@@ -48,7 +48,7 @@ def test_second_box_replaces_the_first(desk, volume_data):
     d = desk(volume_data)
     d.drag(3, 5, 5, 10, 10)
     d.drag(3, 20, 20, 30, 30)
-    assert d.workspace.boxes.nshapes == 1
+    assert d.layer_group.boxes.nshapes == 1
     assert not d.labels[3, 7, 7]
     assert d.labels[3, 25, 25] == 1
 
@@ -56,14 +56,14 @@ def test_second_box_replaces_the_first(desk, volume_data):
 def test_box_without_a_pixel_is_taken_away(desk, volume_data):
     d = desk(volume_data)
     d.drag(3, 5.1, 5.1, 5.4, 5.4)
-    assert d.workspace.boxes.nshapes == 0
+    assert d.layer_group.boxes.nshapes == 0
     assert "at least one pixel" in d.widget.status.text()
 
 
 def test_t_flips_the_next_point_or_the_selected_ones(desk, volume_data):
     d = desk(volume_data)
     d.controller.tools.take("point")
-    points = d.workspace.points
+    points = d.layer_group.points
     d.controller.tools.flip()
     assert d.widget.prompt.outside_button.isChecked()
     d.click(5, 20, 25)
@@ -82,7 +82,7 @@ def test_selecting_an_old_point_does_not_change_what_the_next_click_means(desk, 
     d.controller.tools.set_positive(False)
     d.click(5, 20, 25)
     d.controller.objects.add()
-    points = d.workspace.points
+    points = d.layer_group.points
     points.mode = "select"
     points.selected_data = {0}
     d.controller.tools.take("point")
@@ -97,19 +97,19 @@ def test_undo_takes_back_marker_and_mask_and_redo_brings_them_again(desk, volume
     d.drag(2, 5, 5, 10, 10)
     d.controller.step(back=True)
     d.settle()
-    assert d.workspace.boxes.nshapes == 0
-    assert len(d.workspace.points.data) == 1
+    assert d.layer_group.boxes.nshapes == 0
+    assert len(d.layer_group.points.data) == 1
     assert not d.labels[2].any()
     assert d.labels[5].any()
     d.controller.step(back=True)
     d.settle()
-    assert len(d.workspace.points.data) == 0
+    assert len(d.layer_group.points.data) == 0
     assert not d.labels.any()
     d.controller.step(back=False)
     d.controller.step(back=False)
     d.settle()
-    assert d.workspace.points.data.tolist() == [[5, 20, 25]]
-    assert d.workspace.points.features["polarity"].tolist() == [POSITIVE]
+    assert d.layer_group.points.data.tolist() == [[5, 20, 25]]
+    assert d.layer_group.points.features["polarity"].tolist() == [POSITIVE]
     assert d.labels[2, 7, 7] == 1
     assert d.labels[5, 20, 25] == 1
 
@@ -120,9 +120,9 @@ def test_ctrl_z_is_bound_where_the_user_is(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
     undo = KeyBinding.from_str("Ctrl+Z")
-    owners = [d.viewer, *d.workspace.owned()]
+    owners = [d.viewer, *d.layer_group.owned()]
     assert all(undo in owner.keymap for owner in owners)
-    d.workspace.points.keymap[undo](d.workspace.points)
+    d.layer_group.points.keymap[undo](d.layer_group.points)
     d.settle()
     assert not d.labels.any()
 
@@ -130,10 +130,10 @@ def test_ctrl_z_is_bound_where_the_user_is(desk, volume_data):
 def test_undo_right_after_a_mark_takes_that_mark_back(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    d.workspace.points.add([7, 10, 10])
+    d.layer_group.points.add([7, 10, 10])
     d.controller.step(back=True)
     d.settle()
-    assert d.workspace.points.data.tolist() == [[5, 20, 25]]
+    assert d.layer_group.points.data.tolist() == [[5, 20, 25]]
     assert not d.labels[7].any()
 
 
@@ -214,14 +214,14 @@ def test_undo_during_a_run_is_refused_with_a_sentence(desk, volume_data, warned)
 def test_removing_the_image_during_a_run_stops_it(desk, volume_data):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
-    handle = d.controller.choices.handle
+    worker = d.controller.choices.worker
     d.predictor.delay = 0.05
     d.controller.propagate("both")
     d.qtbot.waitUntil(lambda: d.labels[2].any(), timeout=5000)
     d.viewer.layers.remove(d.image)
     assert [layer.name for layer in d.viewer.layers] == ["SAM 2 labels"]
     d.settle()
-    assert handle.session is None
+    assert worker.session is None
     assert not d.widget.run.both_button.isEnabled()
     assert d.widget.status.text().startswith("Open an image")
 
@@ -229,7 +229,7 @@ def test_removing_the_image_during_a_run_stops_it(desk, volume_data):
 def test_switching_the_image_during_a_run_stops_it_and_coming_back_finds_the_work(desk, volume_data):
     d = desk(volume_data)
     d.drag(0, 5, 5, 20, 20)
-    first = d.workspace
+    first = d.layer_group
     other = d.viewer.add_image(volume_data[:6] + 1, name="other")
     d.predictor.delay = 0.05
     d.controller.propagate("both")
@@ -242,7 +242,7 @@ def test_switching_the_image_during_a_run_stops_it_and_coming_back_finds_the_wor
     assert d.labels.shape == (6, 40, 50)
     assert d.labels[2, 20, 20] == 1
     d.controller.choices.choose_image(d.image)
-    assert d.workspace is first
+    assert d.layer_group is first
     assert first.boxes.visible
     d.controller.propagate("both")
     d.settle()
@@ -264,7 +264,7 @@ def test_objects_are_counted_listed_and_reset_one_by_one(desk, volume_data):
     d.settle()
     assert not (d.labels == 1).any()
     assert (d.labels == 2).any()
-    assert d.workspace.points.features["obj"].tolist() == [2]
+    assert d.layer_group.points.features["obj"].tolist() == [2]
     table.item(1, 1).setText("kidney")
     d.settle()
     assert d.session.objects[2].name == "kidney"
@@ -286,8 +286,8 @@ def test_keys_and_prompt_layers_are_gone_after_closing(desk, volume_data):
     d.viewer.window.add_dock_widget(again, name="again")
     assert dict(d.viewer.keymap) != keys
     again.controller.tools.take("point")
-    workspace = again.controller.choices.workspace
-    points = workspace.points
+    layer_group = again.controller.choices.layer_group
+    points = layer_group.points
     again_keys = dict(points.keymap)
     d.viewer.window.remove_dock_widget(again)
     assert dict(d.viewer.keymap) == keys
@@ -322,7 +322,7 @@ def test_a_burst_of_clicks_is_answered_in_order(desk, volume_data):
     d.click(5, 20, 25)
     d.predictor.delay = 0.1
     for x in (5, 15, 35, 45):
-        d.workspace.points.add([5, 20, x])
+        d.layer_group.points.add([5, 20, x])
         d.qtbot.wait(5)
     d.settle()
     assert d.labels[5, 20, [5, 15, 25, 35, 45]].tolist() == [1] * 5
@@ -379,12 +379,12 @@ def test_single_picture_and_rgb(desk):
 def test_outline_of_the_models_window(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    outline = d.workspace.outline
+    outline = d.layer_group.outline
     corners = outline.data[0]
     assert corners[:, 0].tolist() == [5] * 4
     assert corners[:, 1:].min(axis=0).tolist() == [-0.5, 0.5]
     assert corners[:, 1:].max(axis=0).tolist() == [38.5, 47.5]
-    assert d.viewer.layers.selection.active is d.workspace.points
+    assert d.viewer.layers.selection.active is d.layer_group.points
     d.controller.step(back=True)
     d.settle()
     assert outline.nshapes == 0
@@ -393,7 +393,7 @@ def test_outline_of_the_models_window(desk, volume_data):
 def test_labels_layer_that_was_deleted_comes_back(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    d.viewer.layers.remove(d.workspace.labels)
+    d.viewer.layers.remove(d.layer_group.labels)
     d.click(7, 20, 25)
     assert d.labels[5, 20, 25] == 1
     assert d.labels[7, 20, 25] == 1
@@ -402,7 +402,7 @@ def test_labels_layer_that_was_deleted_comes_back(desk, volume_data):
 def test_deleting_the_points_layer_deletes_its_prompts(desk, volume_data):
     d = desk(volume_data)
     d.click(5, 20, 25)
-    d.viewer.layers.remove(d.workspace.points)
+    d.viewer.layers.remove(d.layer_group.points)
     d.settle()
     assert not d.labels.any()
 
@@ -433,7 +433,7 @@ def test_error_of_the_model_becomes_a_warning(make_napari_viewer, qtbot, volume_
     widget = SegmentWidget(viewer, load=load)
     viewer.window.add_dock_widget(widget)
     widget.controller.tools.take("point")
-    widget.controller.choices.workspace.points.add([1, 5, 5])
+    widget.controller.choices.layer_group.points.add([1, 5, 5])
     qtbot.waitUntil(lambda: bool(warned), timeout=5000)
     assert warned == ["sam2.1-tiny is not on this computer."]
     widget.controller.close()
@@ -448,6 +448,6 @@ def test_saved_labels_are_those_of_the_layer(desk, volume_data, tmp_path):
     d.controller.save(path)
     d.settle()
     assert d.labels.any()
-    volume = d.controller.choices.handle.volume
+    volume = d.controller.choices.worker.volume
     assert np.array_equal(ns.read_labels(path, volume), d.labels)
     assert ns.read_volume(path).spacing == pytest.approx((3, 0.7, 0.7))

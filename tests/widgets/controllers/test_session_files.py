@@ -251,7 +251,7 @@ def test_opening_brings_back_image_window_axis_marks_and_labels(file_desk, make_
     d.controller.choices.choose_axis("y")
     d.image.contrast_limits = (100, 700)
     d.controller.tools.take("box")
-    d.workspace.boxes.add_rectangles(np.array([(2, 7, 5), (2, 7, 20), (8, 7, 20), (8, 7, 5)], float))
+    d.layer_group.boxes.add_rectangles(np.array([(2, 7, 5), (2, 7, 20), (8, 7, 20), (8, 7, 5)], float))
     d.settle()
     d.controller.objects.rename(1, "kidney")
     d.controller.propagate("both")
@@ -270,16 +270,16 @@ def test_opening_brings_back_image_window_axis_marks_and_labels(file_desk, make_
     assert tuple(choices.image.contrast_limits) == (100, 700)
     assert choices.axis == "y"
     assert viewer.dims.order[0] == 1
-    assert np.array_equal(choices.workspace.labels.data, labels)
-    assert [o.name for o in choices.handle.session.objects.values()] == ["kidney", "object 2"]
-    assert choices.workspace.points.data.tolist() == [[3, 9, 40]]
-    assert choices.workspace.boxes.nshapes == 1
-    assert choices.handle.session.path == path
+    assert np.array_equal(choices.layer_group.labels.data, labels)
+    assert [o.name for o in choices.worker.session.objects.values()] == ["kidney", "object 2"]
+    assert choices.layer_group.points.data.tolist() == [[3, 9, 40]]
+    assert choices.layer_group.boxes.nshapes == 1
+    assert choices.worker.session.path == path
     # It is the same log: undo takes back the last mark.
     widget.controller.step(back=True)
     qtbot.waitUntil(lambda: not widget.controller.busy, timeout=10000)
-    assert len(choices.workspace.points.data) == 0
-    assert list(choices.handle.session.objects) == [1]
+    assert len(choices.layer_group.points.data) == 0
+    assert list(choices.worker.session.objects) == [1]
     widget.controller.close()
 
 
@@ -295,7 +295,7 @@ def test_opening_takes_the_image_that_is_in_the_viewer(desk, volume_data):
     again.controller.files.open(str(path))
     again.settle()
     assert again.controller.choices.image is again.image
-    assert again.workspace.points.data.tolist() == [[5, 20, 25]]
+    assert again.layer_group.points.data.tolist() == [[5, 20, 25]]
     assert again.session.prompted_frames(1) == [5]
     assert not again.labels[2].any()
     assert peek(other).closed
@@ -405,10 +405,10 @@ def test_what_was_drawn_a_moment_before_closing_is_kept(desk, volume_data):
     d.controller.tools.take("brush")
     path = d.session.path
     d.predictor.delay = 0.5
-    d.workspace.points.add([6, 20, 25])
+    d.layer_group.points.add([6, 20, 25])
     d.qtbot.wait(50)
-    d.workspace.labels.paint((7, 30, 30), 1)
-    d.workspace.points.add([8, 20, 25])
+    d.layer_group.labels.paint((7, 30, 30), 1)
+    d.layer_group.points.add([8, 20, 25])
     d.controller.close()
     again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
     assert again.prompted_frames(1) == [5, 6, 8]
@@ -425,9 +425,9 @@ def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot
     viewer.window.add_dock_widget(widget)
     controller = widget.controller
     controller.tools.take("point")
-    controller.choices.workspace.points.add([5, 20, 25])
+    controller.choices.layer_group.points.add([5, 20, 25])
     qtbot.waitUntil(lambda: not controller.busy, timeout=10000)
-    path = controller.choices.handle.session.path
+    path = controller.choices.worker.session.path
     with pytest.raises(SessionFileError, match="open in another session"):
         peek(path)
     viewer.close()

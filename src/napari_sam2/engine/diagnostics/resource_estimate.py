@@ -21,7 +21,7 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import PromptSet, make_box
 from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.device import free_memory, release_memory
-from napari_sam2.engine.protocols import Conditioning
+from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
 from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
@@ -73,7 +73,7 @@ class Calibration:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ResourcePlan:
     """How to do a run so that it fits; `apply` makes a predictor do so."""
 
     frames_at_once: int
@@ -116,7 +116,7 @@ class Forecast:
     memory: dict[str, int]
     elsewhere: dict[str, int]
     free: int | None
-    plan: Plan
+    plan: ResourcePlan
     fits: bool
     notes: tuple[str, ...]
 
@@ -299,7 +299,7 @@ def calibrate(
 
 def _full_track(stream: Sam2VideoStream, state: object) -> Sam2Track:
     """A track that remembers as much as it ever will: the memories of its past are copies of the first one."""
-    track = stream.track(Conditioning(0, state), (), 1)
+    track = stream.track(ConditioningFrame(0, state), (), 1)
     memory = track.bank.conditioning[0]
     for frame in range(1, 17):
         track.bank.remember(frame, memory, 1)
@@ -364,7 +364,7 @@ def forecast(
 
 
 def _memory(
-    predictor: Sam2VideoPredictor, measured: Calibration, embeddings: int, objects: int, plan: Plan
+    predictor: Sam2VideoPredictor, measured: Calibration, embeddings: int, objects: int, plan: ResourcePlan
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Bytes on the device by part, and of embeddings elsewhere."""
     tracks = objects * _TRACKS_PER_OBJECT
@@ -390,10 +390,10 @@ def _memory(
 
 def _fitting(
     predictor: Sam2VideoPredictor, measured: Calibration, embeddings: int, objects: int
-) -> tuple[Plan, list[str], bool]:
+) -> tuple[ResourcePlan, list[str], bool]:
     """The first plan that fits, giving up speed bit by bit; the last one tried where none does."""
     sizer, budget = predictor.batch_sizer, predictor.store.budget
-    plan = Plan(sizer.frames_at_once, sizer.objects_at_once, budget)
+    plan = ResourcePlan(sizer.frames_at_once, sizer.objects_at_once, budget)
     free = free_memory(predictor.device)
     notes: list[str] = []
     if free is None:

@@ -40,7 +40,7 @@ from napari_sam2.engine.catalog.registry import MODELS, known_models
 from napari_sam2.engine.catalog.user_models import load_settings, settings_path
 from napari_sam2.engine.device import choose_device, list_devices
 from napari_sam2.engine.diagnostics.resource_estimate import calibrate
-from napari_sam2.engine.protocols import Conditioning
+from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2 import loader
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.errors import NapariSam2Error
@@ -288,7 +288,7 @@ def answers(predictor: Sam2VideoPredictor) -> dict[str, NDArray[Any]]:
     """
     stream = predictor.open(_Frames())
     first = stream.predict(0, PromptSet(box=make_box(_BOX, _SHAPE)))
-    track = stream.track(Conditioning(0, first.state), (), 1)
+    track = stream.track(ConditioningFrame(0, first.state), (), 1)
     found = [first] + [stream.advance([track])[0] for _ in range(1, _FRAMES)]
     logits = np.stack([p.state.low_res_logits[0, 0].float().cpu().numpy() for p in found])
     return {"logits": logits, "scores": np.array([p.scores.object_score for p in found], np.float32)}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom.header import SliceFacts
+    from napari_sam2.io.dicom.header import SliceHeader
 
 # Gaps may differ from their median by 1.5 %. Resampled scans jitter by about 1 % because positions are stored
 # with few digits, which is harmless; a missing slice differs by 100 %, and nothing in between is in regular use.
@@ -29,14 +29,14 @@ _TILT_DEGREES = 0.5
 
 
 @dataclass(frozen=True)
-class StackPlan:
+class SliceOrder:
     """Which file goes where: ``files[t][z]``, and index (z, y, x, 1) → patient LPS mm.
 
     `has_spacing` tells whether the lengths of `affine` are physical. `frame_interval` is in seconds; `is_time` tells
     whether what differs at one position is known to be time.
     """
 
-    files: tuple[tuple[SliceFacts, ...], ...]
+    files: tuple[tuple[SliceHeader, ...], ...]
     affine: NDArray[np.float64]
     has_spacing: bool
     notes: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class StackPlan:
     is_time: bool = True
 
 
-def heights(slices: Sequence[SliceFacts]) -> NDArray[np.float64]:
+def heights(slices: Sequence[SliceHeader]) -> NDArray[np.float64]:
     """Return the distance in mm of each slice along the common normal (row direction × column direction)."""
     normal = _normal(slices[0])
     return np.array([np.dot(s.position, normal) for s in slices if s.position is not None])
@@ -63,7 +63,7 @@ def same_height(sorted_heights: NDArray[np.float64]) -> list[list[int]]:
     return groups
 
 
-def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
+def plan_stack(slices: Sequence[SliceHeader]) -> SliceOrder:
     """Put the slices of one series in order.
 
     Parameters
@@ -104,15 +104,15 @@ def plan_stack(slices: Sequence[SliceFacts]) -> StackPlan:
     notes += [] if stack[0].is_placed else ["the file has no position; the place in the body is unknown"]
     files = tuple(tuple(t) for t in times)
     if len(times) == 1:
-        return StackPlan(files, affine, has_spacing, tuple(notes))
+        return SliceOrder(files, affine, has_spacing, tuple(notes))
     interval = stack[0].frame_interval
     where = f"{len(times)} {'time points' if is_time else 'images'} at {len(stack)} position{'s' * (len(stack) > 1)}"
     notes.append(where if interval or not is_time else f"{where}; the frame interval is unknown")
     notes += [] if is_time else [undeclared_time_note(len(times))]
-    return StackPlan(files, affine, has_spacing, tuple(notes), interval if is_time else None, is_time)
+    return SliceOrder(files, affine, has_spacing, tuple(notes), interval if is_time else None, is_time)
 
 
-def _single(facts: SliceFacts) -> StackPlan:
+def _single(facts: SliceHeader) -> SliceOrder:
     notes = ["a single slice"]
     spacing = facts.pixel.spacing
     if spacing is None:
@@ -125,10 +125,10 @@ def _single(facts: SliceFacts) -> StackPlan:
     else:
         step = _normal(facts) * (facts.thickness or 1.0)
         affine = _affine(facts, np.array(facts.position), step, rows, columns)
-    return StackPlan(((facts,),), affine, spacing is not None, tuple(notes))
+    return SliceOrder(((facts,),), affine, spacing is not None, tuple(notes))
 
 
-def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
+def _regular(stack: list[SliceHeader], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
     """Return the affine of an ordered stack; raise NoVolumeError if its gaps are irregular."""
     first = stack[0]
     rows, columns = first.pixel.steps
@@ -157,7 +157,7 @@ def _regular(stack: list[SliceFacts], normal: NDArray[np.float64]) -> tuple[NDAr
     return _affine(first, origins[0], step, rows, columns), notes
 
 
-def _gap_text(stack: list[SliceFacts], gaps: NDArray[np.float64], median: float, worst: int, tilt: float) -> str:
+def _gap_text(stack: list[SliceHeader], gaps: NDArray[np.float64], median: float, worst: int, tilt: float) -> str:
     tilted = f"the gantry is tilted by {tilt:.1f}° and " if tilt > _TILT_DEGREES else ""
     values, counts = np.unique(np.round(gaps, 3), return_counts=True)
     between = f"{stack[worst].name} and {stack[worst + 1].name}"
@@ -182,7 +182,7 @@ def _missing(gap: float, median: float) -> int:
 
 
 def _affine(
-    facts: SliceFacts, origin: NDArray[np.float64], step: NDArray[np.float64], rows: float, columns: float
+    facts: SliceHeader, origin: NDArray[np.float64], step: NDArray[np.float64], rows: float, columns: float
 ) -> NDArray[np.float64]:
     assert facts.orientation is not None
     affine = np.eye(4)
@@ -195,7 +195,7 @@ def _affine(
     return affine
 
 
-def _normal(facts: SliceFacts) -> NDArray[np.float64]:
+def _normal(facts: SliceHeader) -> NDArray[np.float64]:
     assert facts.orientation is not None
     normal = np.cross(facts.orientation[:3], facts.orientation[3:])
     return np.asarray(normal / np.linalg.norm(normal), dtype=np.float64)

@@ -53,7 +53,7 @@ _BROKEN = "Get another copy of the file; its header lacks what every image needs
 
 
 @dataclass(frozen=True)
-class SliceFacts:
+class SliceHeader:
     """What the header says about one plane of a file, in the terms of a stack.
 
     `frame` is its index among the file's `frames`, `tile` its place on a mosaic, `part` what tells frames of different
@@ -118,7 +118,7 @@ class SliceFacts:
         return f"{name} frame {self.frame + 1}" if self.frames > 1 else name
 
 
-def read_facts(path: Path) -> list[SliceFacts]:
+def read_facts(path: Path) -> list[SliceHeader]:
     """Return the facts of each plane of one file, without its pixels.
 
     Raises
@@ -160,7 +160,7 @@ def _pixel_keyword(ds: FileDataset, stream: BinaryIO) -> str:
     return _PIXELS.get(int.from_bytes(tag[:2], order) << 16 | int.from_bytes(tag[2:], order), "")  # type: ignore[arg-type]
 
 
-def _facts(path: Path, ds: FileDataset, left: int, keyword: str) -> list[SliceFacts]:
+def _facts(path: Path, ds: FileDataset, left: int, keyword: str) -> list[SliceHeader]:
     sop_class = ds.get("SOPClassUID") or getattr(ds.file_meta, "MediaStorageSOPClassUID", None) or ""
     _refuse_no_picture(ds, getattr(sop_class, "name", ""))
     if not keyword:
@@ -232,12 +232,12 @@ def _slice(
     obstacle: tuple[str, str] | None,
     ends_early: bool,
     missing: tuple[str, ...],
-) -> SliceFacts:
+) -> SliceHeader:
     ds: Any = frame.dataset
     modality = text_of(ds, "Modality")
     pixel = pixel_size(frame)
     lacks = f"the header lacks {', '.join(missing)}; the usual values were assumed" if missing else ""
-    return SliceFacts(
+    return SliceHeader(
         path=path,
         series_uid=text_of(ds, "SeriesInstanceUID"),
         study_uid=text_of(ds, "StudyInstanceUID"),

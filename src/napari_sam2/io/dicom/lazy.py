@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom.header import SliceFacts
+    from napari_sam2.io.dicom.header import SliceHeader
 
 
 class LazyStack:
@@ -36,7 +36,7 @@ class LazyStack:
         Of the whole array; must hold every value of every plane.
     """
 
-    def __init__(self, slices: Sequence[SliceFacts], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    def __init__(self, slices: Sequence[SliceHeader], shape: Sequence[int], dtype: np.dtype[Any]) -> None:
         self._slices = list(slices)
         # Pages that nobody wrote to take no memory yet.
         self._data: NDArray[Any] = np.zeros(tuple(shape), dtype=dtype)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom.header import SliceFacts
+    from napari_sam2.io.dicom.header import SliceHeader
 
 _INSTALL = "Install the decoders with: pip install imagecodecs pyjpegls pylibjpeg pylibjpeg-openjpeg"
 _WHOLE = "Get a whole copy of it."
@@ -53,7 +53,7 @@ class UndecodableError(Exception):
         self.concerns_file = concerns_file
 
 
-def read_planes(slices: Sequence[SliceFacts]) -> list[NDArray[Any]]:
+def read_planes(slices: Sequence[SliceHeader]) -> list[NDArray[Any]]:
     """Decode planes of one file.
 
     Parameters
@@ -127,7 +127,7 @@ def undecodable(error: BaseException) -> UndecodableError:
     return UndecodableError(reason, remedy, concerns_file=remedy != _INSTALL)
 
 
-def _complete(header: Any, facts: SliceFacts) -> None:
+def _complete(header: Any, facts: SliceHeader) -> None:
     """Put into a header what was assumed for what it lacks."""
     if "TransferSyntaxUID" in facts.missing:
         _assume_syntax(header)
@@ -149,7 +149,7 @@ def _assume_syntax(header: Any) -> None:
     header.file_meta.TransferSyntaxUID = syntax if is_little is not False else uid.ExplicitVRBigEndian
 
 
-def _stored(source: Any, facts: SliceFacts) -> NDArray[Any]:
+def _stored(source: Any, facts: SliceHeader) -> NDArray[Any]:
     from pydicom.pixels import pixel_array
 
     if facts.is_colour and facts.stored.photometric not in _COLOUR_SPACES:
@@ -165,7 +165,7 @@ def _stored(source: Any, facts: SliceFacts) -> NDArray[Any]:
     return facts.stored.unpacked(stored)
 
 
-def _plane(stored: NDArray[Any], header: Any, facts: SliceFacts) -> NDArray[Any]:
+def _plane(stored: NDArray[Any], header: Any, facts: SliceHeader) -> NDArray[Any]:
     from pydicom.pixels import apply_modality_lut
 
     if facts.tile is not None:

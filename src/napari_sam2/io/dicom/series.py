@@ -15,7 +15,7 @@ import numpy as np
 
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError
-from napari_sam2.io.dicom.geometry import StackPlan, plan_stack
+from napari_sam2.io.dicom.geometry import SliceOrder, plan_stack
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.io.dicom.pixels import UndecodableError, read_planes
 from napari_sam2.io.dicom.series_list import SeriesInfo, choose, relative, scan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.io.dicom.header import SliceFacts
+    from napari_sam2.io.dicom.header import SliceHeader
 
 __all__ = ["DicomFolder", "SeriesInfo", "list_dicom_series", "read_dicom", "thumbnail"]
 
@@ -186,9 +186,9 @@ def _read(folder: DicomFolder, chosen: SeriesInfo, lazy: bool) -> ImageVolume:
     return _volume(path, chosen, plan, array, axes, tuple(skipped + left_out), notes)
 
 
-def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], dict[Path, UndecodableError]]:
+def _decoded(slices: list[SliceHeader]) -> tuple[dict[SliceHeader, NDArray[Any]], dict[Path, UndecodableError]]:
     """Decode the planes of all files; return them, and the reason for each file that is damaged."""
-    decoded: dict[SliceFacts, NDArray[Any]] = {}
+    decoded: dict[SliceHeader, NDArray[Any]] = {}
     damaged: dict[Path, UndecodableError] = {}
     for file, group in groupby(sorted(slices, key=lambda s: (str(s.path), s.frame)), key=lambda s: s.path):
         planes = list(group)
@@ -201,16 +201,16 @@ def _decoded(slices: list[SliceFacts]) -> tuple[dict[SliceFacts, NDArray[Any]], 
     return decoded, damaged
 
 
-def _plane_shape(facts: SliceFacts) -> tuple[int, ...]:
+def _plane_shape(facts: SliceHeader) -> tuple[int, ...]:
     return (facts.rows, facts.columns, 3) if facts.is_colour else (facts.rows, facts.columns)
 
 
-def _axes(shape: tuple[int, ...], facts: SliceFacts) -> str:
+def _axes(shape: tuple[int, ...], facts: SliceHeader) -> str:
     """Return the letters of ``(T, Z, Y, X[, C])`` without a time or a depth of one."""
     return ("t" if shape[0] > 1 else "") + ("z" if shape[1] > 1 else "") + "yx" + ("c" if facts.is_colour else "")
 
 
-def _common_type(slices: list[SliceFacts]) -> np.dtype[Any] | None:
+def _common_type(slices: list[SliceHeader]) -> np.dtype[Any] | None:
     """Return the type that holds what the headers allow; None where only decoding tells."""
     types = {s.stored.dtype for s in slices}
     if None in types:
@@ -219,7 +219,7 @@ def _common_type(slices: list[SliceFacts]) -> np.dtype[Any] | None:
     return np.dtype(np.float32) if common.kind == "f" else common
 
 
-def _plan(path: Path, slices: list[SliceFacts], left_out: list[tuple[str, str]]) -> StackPlan:
+def _plan(path: Path, slices: list[SliceHeader], left_out: list[tuple[str, str]]) -> SliceOrder:
     try:
         return plan_stack(slices)
     except NoVolumeError as error:
@@ -233,7 +233,7 @@ def _plan(path: Path, slices: list[SliceFacts], left_out: list[tuple[str, str]])
 def _volume(
     path: Path,
     chosen: SeriesInfo,
-    plan: StackPlan,
+    plan: SliceOrder,
     array: Any,
     axes: str,
     skipped: tuple[tuple[str, str], ...],
@@ -273,12 +273,12 @@ def _volume(
     return replace(volume, spacing=(plan.frame_interval, *volume.spatial_spacing))
 
 
-def _mirrored(facts: SliceFacts, value: float | None) -> float | None:
+def _mirrored(facts: SliceHeader, value: float | None) -> float | None:
     mirror = facts.stored.mirror
     return value if value is None or mirror is None else mirror - value
 
 
-def _header(ordered: list[SliceFacts]) -> dict[str, Any]:
+def _header(ordered: list[SliceHeader]) -> dict[str, Any]:
     """Return what a DICOM writer needs besides the files themselves; nothing here names the patient."""
     first = ordered[0]
     return {
@@ -296,7 +296,7 @@ def _header(ordered: list[SliceFacts]) -> dict[str, Any]:
     }
 
 
-def _window(ordered: list[SliceFacts]) -> tuple[float, float] | None:
+def _window(ordered: list[SliceHeader]) -> tuple[float, float] | None:
     windows = []
     for facts in ordered:
         if facts.window is not None and not facts.is_colour:

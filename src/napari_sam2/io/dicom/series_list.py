@@ -14,7 +14,7 @@ import numpy as np
 from napari_sam2.errors import ReadError, SeveralSeriesError
 from napari_sam2.io.dicom.files import files_of
 from napari_sam2.io.dicom.geometry import heights, plan_stack, same_height
-from napari_sam2.io.dicom.header import SliceFacts, read_facts
+from napari_sam2.io.dicom.header import SliceHeader, read_facts
 from napari_sam2.io.dicom.opening import SkipFile
 from napari_sam2.io.dicom.time_points import NoVolumeError
 
@@ -64,7 +64,7 @@ class SeriesInfo:
     modality: str
     shape: tuple[int, int, int]
     problem: str
-    slices: tuple[SliceFacts, ...]
+    slices: tuple[SliceHeader, ...]
     kind: str = ""
     spacing: tuple[float, ...] = ()
     plane: str = ""
@@ -92,7 +92,7 @@ def scan(path: Path) -> tuple[list[SeriesInfo], list[tuple[str, str]]]:
     ReadError
         If there is no image.
     """
-    slices: list[SliceFacts] = []
+    slices: list[SliceHeader] = []
     root, files, skipped = files_of(path)
     remedies: list[str] = []
     for file in files:
@@ -124,9 +124,9 @@ def _nothing(path: Path, skipped: list[tuple[str, str]], remedies: list[str]) ->
     return f"{path} holds no DICOM image.\n{remedy}{listed}{more}"
 
 
-def _groups(slices: Iterable[SliceFacts]) -> list[list[SliceFacts]]:
-    groups: list[list[SliceFacts]] = []
-    by_key: dict[tuple[Any, ...], list[list[SliceFacts]]] = {}
+def _groups(slices: Iterable[SliceHeader]) -> list[list[SliceHeader]]:
+    groups: list[list[SliceHeader]] = []
+    by_key: dict[tuple[Any, ...], list[list[SliceHeader]]] = {}
     for facts in slices:
         spacing = facts.pixel.spacing and tuple(round(s, 4) for s in facts.pixel.spacing)
         shape = (facts.rows, facts.columns, facts.is_colour)
@@ -142,13 +142,13 @@ def _groups(slices: Iterable[SliceFacts]) -> list[list[SliceFacts]]:
     return groups
 
 
-def _same_direction(a: SliceFacts, b: SliceFacts) -> bool:
+def _same_direction(a: SliceHeader, b: SliceHeader) -> bool:
     if a.orientation is None or b.orientation is None:
         return a.orientation is b.orientation
     return bool(np.allclose(a.orientation, b.orientation, atol=_SAME_DIRECTION))
 
 
-def _kinds(group: list[SliceFacts]) -> list[tuple[list[SliceFacts], str]]:
+def _kinds(group: list[SliceHeader]) -> list[tuple[list[SliceHeader], str]]:
     """Split by image type, echo and b-value, but only where slices lie at one position."""
     part = group[0].part
     if len({s.kind for s in group}) == 1 or any(s.obstacle or s.position is None or not s.orientation for s in group):
@@ -157,7 +157,7 @@ def _kinds(group: list[SliceFacts]) -> list[tuple[list[SliceFacts], str]]:
     at_once = [[group[order[i]] for i in at] for at in same_height(np.sort(heights(group)))]
     # What differs only between positions does not make a picture of another kind.
     used = [i for i in range(len(group[0].kind)) if any(len({s.kind[i] for s in at}) > 1 for at in at_once)]
-    kinds: dict[tuple[str, ...], list[SliceFacts]] = {}
+    kinds: dict[tuple[str, ...], list[SliceHeader]] = {}
     for facts in group:
         kinds.setdefault(tuple(facts.kind[i] for i in used), []).append(facts)
     named = ("", "echo ", "b-value ", "")
@@ -165,7 +165,7 @@ def _kinds(group: list[SliceFacts]) -> list[tuple[list[SliceFacts], str]]:
     return [(g, ", ".join(t for t in (part, texts[kind]) if t)) for kind, g in kinds.items()]
 
 
-def _info(index: int, group: list[SliceFacts], kind: str) -> SeriesInfo:
+def _info(index: int, group: list[SliceHeader], kind: str) -> SeriesInfo:
     first = group[0]
     problem, times = "", 1
     spacing: tuple[float, ...] = first.pixel.spacing or ()
@@ -192,7 +192,7 @@ def _info(index: int, group: list[SliceFacts], kind: str) -> SeriesInfo:
     )
 
 
-def _plane(facts: SliceFacts) -> str:
+def _plane(facts: SliceHeader) -> str:
     """Return the anatomical plane of a slice, by its normal in the patient."""
     if facts.orientation is None or not facts.is_placed:
         return ""

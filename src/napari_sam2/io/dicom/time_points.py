@@ -9,9 +9,9 @@ from napari_sam2.io.dicom.times import in_order
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari_sam2.io.dicom.header import SliceFacts
+    from napari_sam2.io.dicom.header import SliceHeader
 
-    Ranks = Mapping[SliceFacts, Any]
+    Ranks = Mapping[SliceHeader, Any]
 
 
 class NoVolumeError(Exception):
@@ -30,7 +30,7 @@ class NoVolumeError(Exception):
         self.remedy = remedy
 
 
-def time_points(groups: list[list[SliceFacts]]) -> tuple[list[list[SliceFacts]], bool]:
+def time_points(groups: list[list[SliceHeader]]) -> tuple[list[list[SliceHeader]], bool]:
     """``groups[position]`` → ``times[t][position]``, and whether the headers say that it is time that differs.
 
     Raises
@@ -67,7 +67,7 @@ def time_points(groups: list[list[SliceFacts]]) -> tuple[list[list[SliceFacts]],
     return [[g[t] for g in by_time] for t in range(counts[0])], is_time
 
 
-def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
+def _ranks(groups: list[list[SliceHeader]]) -> tuple[Ranks | None, bool]:
     """Return what orders the pictures of one position, None where nothing does, and whether that is time."""
     every = [s for g in groups for s in g]
     for ranks in (
@@ -94,7 +94,7 @@ def _ranks(groups: list[list[SliceFacts]]) -> tuple[Ranks | None, bool]:
     return (acquisitions, False) if _tell_apart(acquisitions, groups) else (None, False)
 
 
-def _tell_apart(ranks: Ranks, groups: list[list[SliceFacts]]) -> bool:
+def _tell_apart(ranks: Ranks, groups: list[list[SliceHeader]]) -> bool:
     """Tell whether each picture has a rank, and no two at one position have the same."""
     values = [[ranks[s] for s in g] for g in groups]
     return all(None not in v and len(set(v)) == len(v) for v in values)

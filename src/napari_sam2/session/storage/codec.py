@@ -16,7 +16,7 @@ import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
-from napari_sam2.engine.protocols import FrameScores, Window
+from napari_sam2.engine.protocols import CropWindow, FrameScores
 from napari_sam2.session.records import MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         "disagreement": _number(record.disagreement),
         "model": record.model,
         "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
-        "levels": None if record.levels is None else list(record.levels),
+        "levels": None if record.contrast_limits is None else list(record.contrast_limits),
         "nearest": None if record.nearest is None else keep(mask_to_bytes(record.nearest)),
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
@@ -113,7 +113,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
-    levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
+    contrast_limits, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
     if "follows" in data:
         pairs = fetch(data["follows"], lambda found: [f and _decode_follows(f, fetch) for f in json.loads(found)])
@@ -122,9 +122,9 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         fetch(data["mask"], mask_from_bytes),
         data["source"],
         FrameScores(iou, object_score),
-        None if data["window"] is None else Window(*data["window"]),
+        None if data["window"] is None else CropWindow(*data["window"]),
         sources,
-        None if levels is None else (levels[0], levels[1]),
+        None if contrast_limits is None else (contrast_limits[0], contrast_limits[1]),
         _or_nan(data["disagreement"]),
         data.get("model", ""),
         None if nearest is None else fetch(nearest, mask_from_bytes),

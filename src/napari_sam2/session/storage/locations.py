@@ -68,7 +68,7 @@ def new_place(volume: ImageVolume, folder: Path | None = None) -> Path:
 
 
 @dataclass(frozen=True)
-class Peek:
+class SessionSummary:
     """What a session file says about itself."""
 
     path: Path
@@ -78,7 +78,7 @@ class Peek:
     closed: bool
 
 
-def peek(path: Path) -> Peek:
+def peek(path: Path) -> SessionSummary:
     """Look into a session file.
 
     Raises
@@ -92,7 +92,9 @@ def peek(path: Path) -> Peek:
     finally:
         file.abandon()
     try:
-        return Peek(path, found["image"], found["settings"], found["model"]["name"], not found.get("open", False))
+        return SessionSummary(
+            path, found["image"], found["settings"], found["model"]["name"], not found.get("open", False)
+        )
     except (KeyError, TypeError) as error:
         raise SessionFileError(f"{path} is damaged: {error} is missing. It was left as it is.") from error
 

@@ -12,7 +12,7 @@ from napari_sam2.errors import SessionBusyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.interaction.session_worker import SessionHandle, Update
+    from napari_sam2.interaction.session_worker import SessionWorker, Update
     from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.runs import RunController
     from napari_sam2.widgets.controllers.tools import Tools
@@ -43,7 +43,7 @@ class ControllerContext(QObject):
     # An error, or a warning, for the user.
     failed = Signal(object)
     warned = Signal(str)
-    # (workspace, handle, update): a piece of work is done and has to be drawn.
+    # (layer_group, worker, update): a piece of work is done and has to be drawn.
     updated = Signal(object, object, object)
 
     def __init__(
@@ -109,32 +109,32 @@ class ControllerContext(QObject):
 
     def submit(
         self,
-        job: Callable[[SessionHandle], Update],
+        job: Callable[[SessionWorker], Update],
         text: str,
         key: Any = None,
-        handle: SessionHandle | None = None,
+        worker: SessionWorker | None = None,
         keep_words: bool = False,
     ) -> None:
         """Let a worker do something with a session, the current one by default; `updated` tells what comes of it.
 
         What the status line says of the act before is old news then, unless it is to be kept.
         """
-        workspace, handle = self._selection.workspace, handle or self._selection.handle
-        if workspace is None or handle is None:
+        layer_group, worker = self._selection.layer_group, worker or self._selection.worker
+        if layer_group is None or worker is None:
             return
         if not keep_words:
             self._last_words = ""
 
         def work() -> Update | None:
             try:
-                return None if handle.closed else job(handle)
+                return None if worker.closed else job(worker)
             except SessionBusyError:
-                if handle.closed:
+                if worker.closed:
                     return None  # The image was removed meanwhile.
                 raise
 
         def done(update: Update | None) -> None:
             if update is not None:
-                self.updated.emit(workspace, handle, update)
+                self.updated.emit(layer_group, worker, update)
 
         self._queue.submit(work, done, text, key)

@@ -43,11 +43,11 @@ class ContrastSync(QObject):
 
     def show_default(self) -> None:
         """Show the current image, the first time, as a reader of such images would."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None or workspace.window_was_set:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None or layer_group.window_was_set:
             return
-        workspace.window_was_set = True
-        image, grid, volume = workspace.image, handle.grid, handle.volume
+        layer_group.window_was_set = True
+        image, grid, volume = layer_group.image, worker.grid, worker.volume
         give_range(image)
         found = tuple(image.contrast_limits)
 
@@ -73,9 +73,9 @@ class ContrastSync(QObject):
         self._timer.stop()
 
     def _send(self) -> None:
-        window, handle = self._choices.window(), self._choices.handle
-        if window is not None and handle is not None and window != handle.window:
+        window, worker = self._choices.window(), self._choices.worker
+        if window is not None and worker is not None and window != worker.window:
             low, high = window
             # The widget may have chosen the window, not the user.
-            key = ("window", id(handle))
+            key = ("window", id(worker))
             self._context.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.drawings import Drawing, Stroke
-    from napari_sam2.interaction.session_worker import SessionHandle, Update
-    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
 
 
@@ -45,39 +45,41 @@ class Editing(QObject):
 
     def watch(self) -> None:
         """Let the labels layer know which frame is shown, and of which session."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is not None and workspace.painting is not None and handle is not None:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is not None and layer_group.painting is not None and worker is not None:
             frame = self._choices.shown_frame()
-            workspace.painting.watch(frame, handle.grid.label_index(frame), handle)
+            layer_group.painting.watch(frame, worker.grid.label_index(frame), worker)
 
     def take_strokes(self) -> None:
         """Make each stroke that is complete a step of its session."""
         self._strokes.stop()
-        workspace = self._choices.workspace
-        for stroke in workspace.painting.take() if workspace is not None and workspace.painting is not None else ():
+        layer_group = self._choices.layer_group
+        for stroke in (
+            layer_group.painting.take() if layer_group is not None and layer_group.painting is not None else ()
+        ):
             self._waiting.append(stroke)
-            self._context.submit(partial(self._keep, stroke), "Keeping the edit…", handle=stroke.owner)
+            self._context.submit(partial(self._keep, stroke), "Keeping the edit…", worker=stroke.owner)
 
-    def _keep(self, stroke: Stroke, handle: SessionHandle) -> Update:
+    def _keep(self, stroke: Stroke, worker: SessionWorker) -> Update:
         # Once more would change nothing, should the session be closed in this moment.
         with suppress(ValueError):
             self._waiting.remove(stroke)
-        return handle.edit(stroke)
+        return worker.edit(stroke)
 
-    def take_drawings(self, workspace: Workspace, handle: SessionHandle) -> None:
+    def take_drawings(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
         """Fill outlines for their objects; scribbles become points, which are read as such."""
-        for drawing in workspace.take_drawings(handle.grid):
+        for drawing in layer_group.take_drawings(worker.grid):
             if not drawing.is_outline:
                 continue
-            mask, inside = drawing.fill(handle.grid.frame_shape), self._context.positive
+            mask, inside = drawing.fill(worker.grid.frame_shape), self._context.positive
             self._context.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
 
-    def keep_the_rest(self, handle: SessionHandle) -> None:
+    def keep_the_rest(self, worker: SessionWorker) -> None:
         """Keep at once what was drawn and has not reached its session yet, which is about to be closed."""
         for stroke in list(self._waiting):
-            if stroke.owner is handle:
-                self._keep(stroke, handle)
+            if stroke.owner is worker:
+                self._keep(stroke, worker)
 
 
-def _fill(drawing: Drawing, mask: NDArray[np.bool_], inside: bool, handle: SessionHandle) -> Update:
-    return handle.fill(drawing.obj, drawing.frame, mask, inside)
+def _fill(drawing: Drawing, mask: NDArray[np.bool_], inside: bool, worker: SessionWorker) -> Update:
+    return worker.fill(drawing.obj, drawing.frame, mask, inside)

@@ -9,10 +9,10 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
-from napari_sam2.interaction.session_worker import SessionHandle
+from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes
 from napari_sam2.layers.image import axis_choices, shown_window
-from napari_sam2.layers.layer_group import Workspace
+from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers.image_work import ImageWork
 from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_window
 from napari_sam2.widgets.controllers.viewer_position import ViewerPosition
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
 
     from napari_sam2.interaction.autosave import Autosave
-    from napari_sam2.interaction.loaded_model import PredictorShelf
+    from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
 class ImageSelection(QObject):
-    """Keeps the choices of the source panel, and a workspace for every image that was worked on.
+    """Keeps the choices of the source panel, and a layer group for every image that was worked on.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class ImageSelection(QObject):
         The viewer whose image layers are offered.
     panel
         Shows and changes the choices.
-    shelf
+    model_cache
         Where models come from.
     autosave
         Gives a session a file.
@@ -58,7 +58,7 @@ class ImageSelection(QObject):
         self,
         viewer: ViewerModel,
         panel: SourceView,
-        shelf: PredictorShelf,
+        model_cache: ModelCache,
         autosave: Autosave,
         parent: QObject | None = None,
     ) -> None:
@@ -67,10 +67,10 @@ class ImageSelection(QObject):
         self.image: Image | None = None
         self.axis: str | None = None
         self._panel = panel
-        self.shelf = shelf
+        self.model_cache = model_cache
         self._position = ViewerPosition(viewer)
         self._watch = ImageWatch(self._on_contrast, self._on_data, self._on_name, self._on_moved)
-        self._work = work = ImageWork(viewer, shelf, autosave, self)
+        self._work = work = ImageWork(viewer, model_cache, autosave, self)
         work.markers_changed.connect(self.markers_changed)
         work.tool_changed.connect(self.tool_changed)
         work.stroke_drawn.connect(self.stroke_drawn)
@@ -88,9 +88,9 @@ class ImageSelection(QObject):
     # ------------------------------------------------------------------ what is chosen
 
     @property
-    def workspace(self) -> Workspace | None:
+    def layer_group(self) -> LayerGroup | None:
         """The layers of the current image."""
-        return None if self.image is None else self._work.workspace(self.image)
+        return None if self.image is None else self._work.layer_group(self.image)
 
     @property
     def why_not(self) -> str:
@@ -103,11 +103,11 @@ class ImageSelection(QObject):
         return doubt_about(self.image)
 
     @property
-    def handle(self) -> SessionHandle | None:
+    def worker(self) -> SessionWorker | None:
         """The session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
-        return self._work.handle(self.image, (self.axis, self._at), self._position.channel)
+        return self._work.worker(self.image, (self.axis, self._at), self._position.channel)
 
     @property
     def earlier(self) -> ImageSessions | None:
@@ -118,13 +118,13 @@ class ImageSelection(QObject):
         """Return the values that are shown as black and white, which are those that the model gets."""
         return None if self.image is None else shown_window(self.image)
 
-    def handles(self) -> list[SessionHandle]:
+    def workers(self) -> list[SessionWorker]:
         """All sessions of the current image."""
-        return [] if self.image is None else list(self._work.handles(self.image).values())
+        return [] if self.image is None else list(self._work.workers(self.image).values())
 
-    def siblings(self) -> list[SessionHandle]:
+    def siblings(self) -> list[SessionWorker]:
         """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
-        current = self.handle
+        current = self.worker
         return [] if self.image is None or current is None else self._work.siblings(self.image, current)
 
     def open_files(self) -> set[Path]:
@@ -154,8 +154,8 @@ class ImageSelection(QObject):
         if not (image is None or isinstance(image, Image)) or image is self.image:
             return
         self.about_to_change.emit()
-        if self.workspace is not None:
-            self.workspace.set_prompts_visible(False)
+        if self.layer_group is not None:
+            self.layer_group.set_prompts_visible(False)
         self._watch.follow(None)
         self.image = self.axis = None
         self._refused = None
@@ -189,25 +189,25 @@ class ImageSelection(QObject):
         self._at = self._position.fixed(self.image, self.axis)
         self._turn_and_tell()
 
-    def take_over(self, layer: Image, handle: SessionHandle) -> None:
+    def take_over(self, layer: Image, worker: SessionWorker) -> None:
         """Work on an image with a session that was opened from its file."""
         self.choose_image(layer)
         image: Any = self.image
         if image is not layer:
             return
-        if handle.window is not None and not image.rgb:
-            image.contrast_limits = handle.window
+        if worker.window is not None and not image.rgb:
+            image.contrast_limits = worker.window
         self.about_to_change.emit()
         try:
-            for axis, index in handle.grid.at:
+            for axis, index in worker.grid.at:
                 self._position.go_to(image, axis, index)
         finally:
-            self._put_in_place(image, handle)
+            self._put_in_place(image, worker)
 
-    def _put_in_place(self, image: Image, handle: SessionHandle) -> None:
-        self.axis = handle.grid.frame_axis
+    def _put_in_place(self, image: Image, worker: SessionWorker) -> None:
+        self.axis = worker.grid.frame_axis
         self._at = self._position.fixed(self.image, self.axis)
-        self._work.put(image, (self.axis, self._at), handle)
+        self._work.put(image, (self.axis, self._at), worker)
         self._show_axes()
         self._turn_and_tell()
 
@@ -220,14 +220,14 @@ class ImageSelection(QObject):
 
     def turn_viewer(self) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
-        handle = self.handle
-        if self.image is not None and handle is not None:
-            self._position.turn(self.image, handle.grid)
+        worker = self.worker
+        if self.image is not None and worker is not None:
+            self._position.turn(self.image, worker.grid)
 
     def shown_frame(self) -> int:
         """The frame that the viewer shows, 0 without an image."""
-        handle = self.handle
-        return 0 if self.image is None or handle is None else self._position.frame(self.image, handle.grid)
+        worker = self.worker
+        return 0 if self.image is None or worker is None else self._position.frame(self.image, worker.grid)
 
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
@@ -277,17 +277,17 @@ class ImageSelection(QObject):
 
     def _shows_other_channel(self) -> bool:
         """Whether the viewer shows another channel than the one that the session looks at."""
-        handle, channel = self.handle, self._position.channel(self.image)
-        return handle is not None and channel is not None and handle.grid.channels != (channel,)
+        worker, channel = self.worker, self._position.channel(self.image)
+        return worker is not None and channel is not None and worker.grid.channels != (channel,)
 
     def _follow_channel(self) -> bool:
         """Take the shown channel, where nothing has been done with another one yet; whether that is a change."""
-        handle = self.handle
-        if self.image is None or handle is None or not self._shows_other_channel():
+        worker = self.worker
+        if self.image is None or worker is None or not self._shows_other_channel():
             return False
-        if handle.session is not None or handle.waits:
+        if worker.session is not None or worker.waits:
             return False
-        del self._work.handles(self.image)[self.axis, self._at]
+        del self._work.workers(self.image)[self.axis, self._at]
         self._show_window()
         return True
 
@@ -298,13 +298,13 @@ class ImageSelection(QObject):
             self.window_changed.emit(*window)
 
     def _on_data(self, event: Any = None) -> None:
-        image, workspace = self.image, self.workspace
-        if image is None or workspace is None:
+        image, layer_group = self.image, self.layer_group
+        if image is None or layer_group is None:
             return
         # Other values under the same name: nothing that was computed holds any more.
         self._work.begin_anew(image)
-        old = "" if workspace.fits() else workspace.leave_labels()
-        if workspace.ndim != image.ndim:
+        old = "" if layer_group.fits() else layer_group.leave_labels()
+        if layer_group.ndim != image.ndim:
             # Marks of three axes have no place in a picture of two.
             self._choose_anew(image)
         else:
@@ -316,17 +316,17 @@ class ImageSelection(QObject):
 
     def _on_moved(self, event: Any = None) -> None:
         """Measure, and save, with the spacing and the place that the image has now."""
-        workspace = self.workspace
-        if self.image is not None and workspace is not None and layer_axes(self.image) != workspace.letters:
-            self._begin_anew(self.image, workspace)
+        layer_group = self.layer_group
+        if self.image is not None and layer_group is not None and layer_axes(self.image) != layer_group.letters:
+            self._begin_anew(self.image, layer_group)
         elif self.image is not None:
             self._show_axes()
             self._work.measure_anew(self.image)
 
-    def _begin_anew(self, image: Image, workspace: Workspace) -> None:
+    def _begin_anew(self, image: Image, layer_group: LayerGroup) -> None:
         """Work on an image whose axes are others now; what was done before has no place on them."""
-        made = workspace.labels is not None and workspace.labels in self.viewer.layers
-        old = workspace.leave_labels() if made else ""
+        made = layer_group.labels is not None and layer_group.labels in self.viewer.layers
+        old = layer_group.leave_labels() if made else ""
         self._choose_anew(image)
         if old:
             self.told.emit(
@@ -346,5 +346,5 @@ class ImageSelection(QObject):
         show_axes(self._panel, self.image, self.axis)
 
     def _show_window(self) -> None:
-        handle = self.handle
-        show_window(self._panel, self.image, self.window(), None if handle is None else handle.grid)
+        worker = self.worker
+        show_window(self._panel, self.image, self.window(), None if worker is None else worker.grid)

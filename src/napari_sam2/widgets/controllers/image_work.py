@@ -9,9 +9,9 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.interaction.earlier_sessions import ImageSessions, undecided_folder
-from napari_sam2.interaction.session_worker import SessionHandle
+from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.image import grid_for_layers, shown_window, volume_from_layer
-from napari_sam2.layers.layer_group import Hooks, Workspace
+from napari_sam2.layers.layer_group import LayerCallbacks, LayerGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2.interaction.autosave import Autosave
-    from napari_sam2.interaction.loaded_model import PredictorShelf
+    from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.session import VideoSession
 
     # The axis that is followed, and the index of each axis that is fixed.
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 class ImageWork(QObject):
-    """Keeps a workspace, the sessions and the earlier sessions of every image that was worked on.
+    """Keeps a layer group, the sessions and the earlier sessions of every image that was worked on.
 
     Parameters
     ----------
     viewer
         Where the layers go.
-    shelf
+    model_cache
         Where models come from.
     autosave
         Gives a session a file.
@@ -51,78 +51,80 @@ class ImageWork(QObject):
     dropped = Signal(object)
 
     def __init__(
-        self, viewer: ViewerModel, shelf: PredictorShelf, autosave: Autosave, parent: QObject | None = None
+        self, viewer: ViewerModel, model_cache: ModelCache, autosave: Autosave, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._shelf, self._autosave = viewer, shelf, autosave
-        self._workspaces: dict[int, Workspace] = {}
-        self._handles: dict[int, dict[Key, SessionHandle]] = {}
+        self._viewer, self._model_cache, self._autosave = viewer, model_cache, autosave
+        self._layer_groups: dict[int, LayerGroup] = {}
+        self._workers: dict[int, dict[Key, SessionWorker]] = {}
         self._earlier: dict[int, ImageSessions] = {}
 
     def adopt(self, image: Image) -> None:
         """Begin to work on an image, or go on with it."""
-        if id(image) in self._workspaces:
-            self._workspaces[id(image)].set_prompts_visible(True)
+        if id(image) in self._layer_groups:
+            self._layer_groups[id(image)].set_prompts_visible(True)
             return
-        hooks = Hooks(self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit)
-        self._workspaces[id(image)] = Workspace(self._viewer, image, hooks)
-        self._handles[id(image)] = {}
+        hooks = LayerCallbacks(
+            self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
+        )
+        self._layer_groups[id(image)] = LayerGroup(self._viewer, image, hooks)
+        self._workers[id(image)] = {}
         self._earlier[id(image)] = ImageSessions(self._autosave.recent)
 
-    def workspace(self, image: Image) -> Workspace | None:
+    def layer_group(self, image: Image) -> LayerGroup | None:
         """Return the layers of an image."""
-        return self._workspaces.get(id(image))
+        return self._layer_groups.get(id(image))
 
     def earlier(self, image: Image) -> ImageSessions:
         """Return the earlier sessions of an image."""
         return self._earlier[id(image)]
 
-    def handles(self, image: Image) -> dict[Key, SessionHandle]:
+    def workers(self, image: Image) -> dict[Key, SessionWorker]:
         """Return the sessions of an image."""
-        return self._handles[id(image)]
+        return self._workers[id(image)]
 
-    def handle(self, image: Image, key: Key, channel: Callable[[Image], int | None]) -> SessionHandle:
+    def worker(self, image: Image, key: Key, channel: Callable[[Image], int | None]) -> SessionWorker:
         """Return the session of an image along an axis; where there is none, begin one of the channel shown."""
-        handles = self._handles[id(image)]
-        if key not in handles:
+        workers = self._workers[id(image)]
+        if key not in workers:
             volume = volume_from_layer(image)
             grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), channel(image)))
             keep = partial(self._keep, self._earlier[id(image)])
-            handles[key] = SessionHandle(volume, grid, shown_window(image), self._shelf, keep)
-        return handles[key]
+            workers[key] = SessionWorker(volume, grid, shown_window(image), self._model_cache, keep)
+        return workers[key]
 
-    def siblings(self, image: Image, current: SessionHandle) -> list[SessionHandle]:
+    def siblings(self, image: Image, current: SessionWorker) -> list[SessionWorker]:
         """Return the sessions along the axis of the current one, whatever is fixed; the current one last."""
         axis = current.grid.frame_axis
-        found = [h for h in self._handles[id(image)].values() if h.grid.frame_axis == axis]
+        found = [h for h in self._workers[id(image)].values() if h.grid.frame_axis == axis]
         return sorted(found, key=lambda h: h is current)
 
     def open_files(self) -> set[Path]:
         """Return the files of all sessions."""
-        sessions = [h.session for handles in self._handles.values() for h in handles.values()]
+        sessions = [h.session for workers in self._workers.values() for h in workers.values()]
         return {s.path for s in sessions if s is not None and s.path is not None}
 
-    def put(self, image: Image, key: Key, handle: SessionHandle) -> None:
+    def put(self, image: Image, key: Key, worker: SessionWorker) -> None:
         """Work on with a session that was opened from its file; the one in its place is dropped."""
-        handles = self._handles[id(image)]
-        before = handles.get(key)
+        workers = self._workers[id(image)]
+        before = workers.get(key)
         if before is not None:
             self.dropped.emit([before])
-        handles[key] = handle
-        self._earlier[id(image)].go_on(handle.grid)
+        workers[key] = worker
+        self._earlier[id(image)].go_on(worker.grid)
 
     def begin_anew(self, image: Image) -> None:
         """Drop the sessions of an image whose values are others now; the layers stay."""
-        self.dropped.emit(list(self._handles[id(image)].values()))
-        self._handles[id(image)] = {}
+        self.dropped.emit(list(self._workers[id(image)].values()))
+        self._workers[id(image)] = {}
         self._earlier[id(image)] = ImageSessions(self._autosave.recent)
 
     def measure_anew(self, image: Image) -> None:
         """Measure, and save, with the spacing and the place that an image has now."""
         volume = volume_from_layer(image)
-        for handle in self._handles[id(image)].values():
-            if handle.volume.shape == volume.shape:
-                handle.volume = volume
+        for worker in self._workers[id(image)].values():
+            if worker.volume.shape == volume.shape:
+                worker.volume = volume
 
     def drop(self, image: Image) -> None:
         """Remove the prompt layers of an image, and drop its sessions."""
@@ -130,15 +132,15 @@ class ImageWork(QObject):
 
     def drop_all(self) -> None:
         """Remove all prompt layers, and drop all sessions."""
-        for key in list(self._workspaces):
+        for key in list(self._layer_groups):
             self._drop(key)
 
     def _drop(self, key: int) -> None:
-        workspace = self._workspaces.pop(key, None)
-        if workspace is not None:
-            workspace.remove_prompt_layers()
+        layer_group = self._layer_groups.pop(key, None)
+        if layer_group is not None:
+            layer_group.remove_prompt_layers()
             del self._earlier[key]
-            self.dropped.emit(list(self._handles.pop(key, {}).values()))
+            self.dropped.emit(list(self._workers.pop(key, {}).values()))
 
     def _keep(self, earlier: ImageSessions, session: VideoSession) -> None:
         """Give a session its file: apart from the others as long as the user has not chosen; called in a worker."""

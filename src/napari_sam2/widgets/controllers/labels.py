@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_sam2.interaction.session_worker import SessionHandle, Update
-    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
     from napari_sam2.widgets.controllers.prompting import Prompting
@@ -45,34 +45,34 @@ class LabelsDrawing(QObject):
         self._editing = editing
         self._keys = keys
 
-    def apply(self, workspace: Workspace, handle: SessionHandle, update: Update) -> None:
+    def apply(self, layer_group: LayerGroup, worker: SessionWorker, update: Update) -> None:
         """Draw what came of a piece of work."""
         for warning in update.warnings:
             self._context.warned.emit(warning)
-        if workspace.image not in self._choices.viewer.layers:
+        if layer_group.image not in self._choices.viewer.layers:
             return
         # Masks along another axis than the one that is followed now wait until it is chosen again.
-        seen = workspace.along == (handle.grid.frame_axis or "")
+        seen = layer_group.along == (worker.grid.frame_axis or "")
         if update.prompts is not None:
-            self._prompting.show(workspace, handle, update.prompts)
+            self._prompting.show(layer_group, worker, update.prompts)
         if update.frames and seen:
-            self.ensure(workspace, handle)
-            workspace.write_frames(update.frames)
+            self.ensure(layer_group, worker)
+            layer_group.write_frames(update.frames)
         if update.outline is not None and seen:
-            workspace.show_outline(handle.grid, update.outline.frame, update.outline.window)
+            layer_group.show_outline(worker.grid, update.outline.frame, update.outline.window)
         elif update.prompts is not None and seen:
-            workspace.show_outline(handle.grid, 0, None)
-        if handle is self._choices.handle:
+            layer_group.show_outline(worker.grid, 0, None)
+        if worker is self._choices.worker:
             self.color()
-        self._keys.bind(workspace.owned())
+        self._keys.bind(layer_group.owned())
         self._context.changed.emit()
 
-    def ensure(self, workspace: Workspace, handle: SessionHandle) -> Labels:
+    def ensure(self, layer_group: LayerGroup, worker: SessionWorker) -> Labels:
         """Return the labels layer, made and drawn anew where it is missing."""
-        missing = workspace.labels is None or workspace.labels not in self._choices.viewer.layers
-        labels = workspace.ensure_labels()
+        missing = layer_group.labels is None or layer_group.labels not in self._choices.viewer.layers
+        labels = layer_group.ensure_labels()
         if missing:
-            self.draw_all(workspace, handle)
+            self.draw_all(layer_group, worker)
             labels.selected_label = self._context.current_object
             self._editing.watch()
             self.color()
@@ -80,40 +80,40 @@ class LabelsDrawing(QObject):
 
     def ensure_current(self) -> None:
         """Make the labels layer of the current image, where it is missing."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is not None and handle is not None:
-            self.ensure(workspace, handle)
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is not None and worker is not None:
+            self.ensure(layer_group, worker)
 
-    def draw_all(self, workspace: Workspace, handle: SessionHandle) -> None:
+    def draw_all(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
         """Show the masks of every session along the axis that is followed; of a 4-D image there are several."""
-        handles = self._choices.siblings() if workspace is self._choices.workspace else [handle]
-        sessions = [h.session for h in handles if h.session is not None]
-        workspace.redraw(lambda data: [session.labels(out=data) for session in sessions])
+        workers = self._choices.siblings() if layer_group is self._choices.layer_group else [worker]
+        sessions = [h.session for h in workers if h.session is not None]
+        layer_group.redraw(lambda data: [session.labels(out=data) for session in sessions])
 
     def color(self) -> None:
         """Draw the objects in their colours, hidden ones not at all."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None or workspace.labels is None:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None or layer_group.labels is None:
             return
-        look = {obj: (*info.color, float(obj not in workspace.hidden)) for obj, info in handle.objects.items()}
-        if look and look != workspace.look:
-            workspace.look = look
-            set_object_colors(workspace.labels, look)
+        look = {obj: (*info.color, float(obj not in layer_group.hidden)) for obj, info in worker.objects.items()}
+        if look and look != layer_group.look:
+            layer_group.look = look
+            set_object_colors(layer_group.labels, look)
 
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None:
             return
-        volume = handle.volume
+        volume = worker.volume
 
         def write() -> str:
             import napari_sam2
 
             # Only now: what was asked for before may have made, or changed, them.
-            if workspace.painting is None:
+            if layer_group.painting is None:
                 raise WriteError(f"{path} was not written: there are no labels yet. Mark an object first.")
-            napari_sam2.write_labels(path, workspace.painting.array.copy(), volume)
+            napari_sam2.write_labels(path, layer_group.painting.array.copy(), volume)
             return f"Saved {path}."
 
         self._context.remember("")

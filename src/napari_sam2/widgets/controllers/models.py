@@ -46,7 +46,7 @@ class Models(QObject):
         super().__init__(context)
         self._context = context
         self._panel = panel
-        self._shelf = context.selection.shelf
+        self._model_cache = context.selection.model_cache
         self._entries: dict[str, ModelEntry] = dict(MODELS)
         # Until it was looked for, what is not in the package counts as there: choosing it must not offer a download.
         self._absent: set[str] = set()
@@ -83,14 +83,14 @@ class Models(QObject):
     @property
     def why_not(self) -> str:
         """Why nothing can be computed with the chosen model; empty where it can."""
-        name = self._shelf.choice.name
+        name = self._model_cache.choice.name
         if name == self._downloading:
             return f"the model {name} is being downloaded."
         return f"the model {name} is not on this computer; download it, or choose another." if self._is_absent else ""
 
     @property
     def _is_absent(self) -> bool:
-        return self._shelf.choice.name in self._absent
+        return self._model_cache.choice.name in self._absent
 
     def look(self) -> None:
         """Look which models are on this computer; the files are asked for in a worker."""
@@ -132,11 +132,11 @@ class Models(QObject):
 
     def choose(self, name: str) -> None:
         """Work with another model; marks and masks stay."""
-        self._set(self._shelf.choice._replace(name=name))
+        self._set(self._model_cache.choice._replace(name=name))
 
     def choose_device(self, device: str) -> None:
         """Work on another device."""
-        self._set(self._shelf.choice._replace(device=device))
+        self._set(self._model_cache.choice._replace(device=device))
 
     def choose_file(self, path: str | Path) -> None:
         """Work with a checkpoint of the user's own."""
@@ -150,17 +150,17 @@ class Models(QObject):
         self.choose(known or str(file))
 
     def _set(self, choice: ModelChoice) -> None:
-        if choice != self._shelf.choice:
-            self._shelf.choice = choice
+        if choice != self._model_cache.choice:
+            self._model_cache.choice = choice
             self._on_changed()
         self.show()
 
     def _on_changed(self) -> None:
         """Another model or device was chosen, or the chosen one is there now: marks that wait are answered."""
-        handle = self._context.selection.handle
+        worker = self._context.selection.worker
         self.pause_wanted.emit()
-        session = None if handle is None else handle.session
-        name = self._shelf.choice.name
+        session = None if worker is None else worker.session
+        name = self._model_cache.choice.name
         if session is not None and session.predictor.name != name and not self.why_not:
             self._context.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
         self.model_changed.emit()
@@ -173,7 +173,7 @@ class Models(QObject):
 
     def download(self) -> None:
         """Download the chosen model, after the user's consent where it has terms."""
-        entry = self._entries[self._shelf.choice.name]
+        entry = self._entries[self._model_cache.choice.name]
         terms = f"{entry.notice}\n\nLicence: {entry.licence}. Published by {entry.source_repo} on Hugging Face."
         if entry.notice and not self._panel.ask_consent(f"Terms of {entry.name}", terms):
             return
@@ -200,7 +200,7 @@ class Models(QObject):
 
     def keep(self) -> None:
         """Add the chosen file to the user's own models, under its name."""
-        path = Path(self._shelf.choice.name)
+        path = Path(self._model_cache.choice.name)
         name, number = path.stem, 2
         while name in self._entries:
             name, number = f"{path.stem}-{number}", number + 1
@@ -214,7 +214,7 @@ class Models(QObject):
 
     def forget(self) -> None:
         """Take the chosen model of the user's own out of the list; its file stays."""
-        name = self._shelf.choice.name
+        name = self._model_cache.choice.name
         try:
             user_models.remove_model(name)
         except NapariSam2Error as error:
@@ -225,13 +225,13 @@ class Models(QObject):
 
     def unload(self) -> None:
         """Give the memory of the loaded model back."""
-        shelf, in_use = self._shelf, self._context.model_in_use
+        model_cache, in_use = self._model_cache, self._context.model_in_use
         self.pause_wanted.emit()
 
         def unload() -> str:
             before = memory_in_use()
             with in_use:
-                shelf.unload()
+                model_cache.unload()
             freed = max(before - memory_in_use(), 0)
             return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
 
@@ -241,7 +241,7 @@ class Models(QObject):
         """Examine installation, device, and the loaded model; `report_ready` tells the text."""
         self.pause_wanted.emit()
         self._context.say("The self-check is at work; it takes some seconds.")
-        device, loaded = self._shelf.choice.device, self._shelf.loaded
+        device, loaded = self._model_cache.choice.device, self._model_cache.loaded
 
         def examine() -> str:
             from napari_sam2.engine.diagnostics.self_check import examine
@@ -294,7 +294,7 @@ class Models(QObject):
 
     def show(self) -> None:
         """Fill the panel with what is known now."""
-        choice, panel = self._shelf.choice, self._panel
+        choice, panel = self._model_cache.choice, self._panel
         rows = [(self._title(name), name, describe(entry)) for name, entry in self._entries.items()]
         if choice.name not in self._entries:
             rows.append((Path(choice.name).name, choice.name, choice.name))

@@ -52,7 +52,7 @@ class Objects(QObject):
         """Make the next marks belong to this object."""
         self._context.flush_wanted.emit()
         self._tools.set_object(obj)
-        labels = self._choices.workspace.labels if self._choices.workspace is not None else None
+        labels = self._choices.layer_group.labels if self._choices.layer_group is not None else None
         if labels is not None and labels.selected_label != obj:
             labels.selected_label = obj
         self._context.say("")
@@ -60,8 +60,8 @@ class Objects(QObject):
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""
         self._context.flush_wanted.emit()
-        handle = self._choices.handle
-        used = {obj for obj, _ in handle.seen} | set(handle.objects) if handle is not None else set()
+        worker = self._choices.worker
+        used = {obj for obj, _ in worker.seen} | set(worker.objects) if worker is not None else set()
         self._tools.set_positive(True)
         self.choose(max(used, default=0) + 1)
 
@@ -91,8 +91,8 @@ class Objects(QObject):
 
     def move(self, by: int) -> None:
         """Move the current object in the order."""
-        obj, handle = self._tools.obj, self._choices.handle
-        ids = list(handle.objects) if handle is not None else []
+        obj, worker = self._tools.obj, self._choices.worker
+        ids = list(worker.objects) if worker is not None else []
         if obj in ids and 0 <= ids.index(obj) + by < len(ids):
             place = ids.index(obj) + by
             self._context.submit(lambda h: h.change(lambda s: s.move_object(obj, place)), "Moving…")
@@ -109,35 +109,35 @@ class Objects(QObject):
 
     def set_visible(self, obj: int, visible: bool) -> None:
         """Show or hide an object's masks; nothing is changed by that."""
-        workspace = self._choices.workspace
-        if workspace is not None:
-            workspace.hidden = workspace.hidden - {obj} if visible else workspace.hidden | {obj}
+        layer_group = self._choices.layer_group
+        if layer_group is not None:
+            layer_group.hidden = layer_group.hidden - {obj} if visible else layer_group.hidden | {obj}
             self.visibility_changed.emit()
 
     def toggle_labels(self) -> None:
         """Show or hide the labels layer."""
-        labels = self._choices.workspace.labels if self._choices.workspace is not None else None
+        labels = self._choices.layer_group.labels if self._choices.layer_group is not None else None
         if labels is not None:
             labels.visible = not labels.visible
 
     def refresh(self, no_image: str, busy: str) -> None:
         """Show the objects as they are now."""
-        handle = self._choices.handle
-        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        worker = self._choices.worker
+        called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         self._panel.set_objects(self._rows(), self._tools.obj, called)
-        known = handle is not None and self._tools.obj in handle.objects
+        known = worker is not None and self._tools.obj in worker.objects
         missing = "" if known else "this object has nothing yet."
         self._panel.set_enabled(no_image, no_image or busy or missing, no_image or busy or missing)
 
     def _rows(self) -> list[ObjectRow]:
-        handle, workspace = self._choices.handle, self._choices.workspace
-        hidden = workspace.hidden if workspace is not None else frozenset()
+        worker, layer_group = self._choices.worker, self._choices.layer_group
+        hidden = layer_group.hidden if layer_group is not None else frozenset()
         rows = []
-        for i, o in handle.objects.items() if handle is not None else ():
-            size = size_text(o.voxels, handle.volume, handle.grid.frame_axis) if handle is not None else ""
+        for i, o in worker.objects.items() if worker is not None else ():
+            size = size_text(o.voxels, worker.volume, worker.grid.frame_axis) if worker is not None else ""
             rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
         # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
-        coming = {self._tools.obj} | ({obj for obj, _ in handle.seen} if handle is not None else set())
+        coming = {self._tools.obj} | ({obj for obj, _ in worker.seen} if worker is not None else set())
         for obj in sorted(coming - {row.obj_id for row in rows}):
             rows.append(ObjectRow(obj, f"object {obj}", (0.5, 0.5, 0.5), "empty", 0, "–"))
         return rows

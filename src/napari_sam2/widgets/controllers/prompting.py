@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from napari_sam2.interaction.session_worker import SessionHandle
-    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
     from napari_sam2.widgets.controllers.view_protocols import PreviewView
-    from napari_sam2.widgets.views.labels_dialog import LabelsWish
+    from napari_sam2.widgets.views.labels_dialog import LabelsRequest
 
 
 class Prompting(QObject):
@@ -78,17 +78,17 @@ class Prompting(QObject):
     # ------------------------------------------------------------------ from the layers to the session
 
     def _on_markers(self) -> None:
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None:
             return
-        bad_box = workspace.tidy_boxes(handle.grid)
-        self._editing.take_drawings(workspace, handle)
-        bad_point = workspace.tidy_points(handle.grid)
-        _note(workspace, handle)
+        bad_box = layer_group.tidy_boxes(worker.grid)
+        self._editing.take_drawings(layer_group, worker)
+        bad_point = layer_group.tidy_points(worker.grid)
+        _note(layer_group, worker)
         # Also those that were noted while a result was being drawn.
         self.answer_waiting()
         if bad_box:
-            word = frame_word(handle.grid.frame_axis)
+            word = frame_word(worker.grid.frame_axis)
             self._context.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
         elif bad_point:
             self._context.say("A point has to lie inside the image; it was taken away.")
@@ -97,14 +97,14 @@ class Prompting(QObject):
 
     def answer_waiting(self) -> None:
         """Tell the session of marks that it does not know yet, and show their masks."""
-        handle = self._choices.handle
-        if handle is None or not handle.waits:
+        worker = self._choices.worker
+        if worker is None or not worker.waits:
             return
         if why_not := self._why_not():
             self._context.say(f"Marks are kept, but {why_not}")
             return
-        preview, noted = self._panel.preview_box.isChecked(), handle.noted
-        self._context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(handle)))
+        preview, noted = self._panel.preview_box.isChecked(), worker.noted
+        self._context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(worker)))
 
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
@@ -112,17 +112,17 @@ class Prompting(QObject):
         self._context.submit(lambda h: h.answer(frame), self._computing())
 
     def _computing(self) -> str:
-        shelf = self._choices.shelf
-        return "Computing the mask…" if shelf.is_ready else f"Loading the model {shelf.choice.name}…"
+        model_cache = self._choices.model_cache
+        return "Computing the mask…" if model_cache.is_ready else f"Loading the model {model_cache.choice.name}…"
 
     # ------------------------------------------------------------------ from the session to the layers
 
-    def show(self, workspace: Workspace, handle: SessionHandle, prompts: Mapping[Any, Any]) -> None:
+    def show(self, layer_group: LayerGroup, worker: SessionWorker, prompts: Mapping[Any, Any]) -> None:
         """Show the marks of a session, and those that it does not know yet."""
-        if handle is self._choices.handle:
-            _note(workspace, handle)
-        workspace.write(handle.grid, handle.with_pending(prompts))
-        handle.seen = workspace.read(handle.grid)
+        if worker is self._choices.worker:
+            _note(layer_group, worker)
+        layer_group.write(worker.grid, worker.with_pending(prompts))
+        worker.seen = layer_group.read(worker.grid)
 
     # ------------------------------------------------------------------ steps
 
@@ -132,17 +132,17 @@ class Prompting(QObject):
             self._context.report(SessionBusyError("A run is under way; stop it before you undo or redo."))
             return
         self._context.flush_wanted.emit()
-        handle = self._choices.handle
-        if handle is None or (handle.session is None and not self._context.working):
+        worker = self._choices.worker
+        if worker is None or (worker.session is None and not self._context.working):
             return
         self._context.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
 
     def why_no_steps(self) -> tuple[str, str]:
         """Why there is nothing to undo, and nothing to redo; empty where there is."""
-        handle = self._choices.handle
-        session = None if handle is None else handle.session
+        worker = self._choices.worker
+        session = None if worker is None else worker.session
         coming = self._markers.isActive() or (
-            handle is not None and (handle.waits or (session is None and handle.seen))
+            worker is not None and (worker.waits or (session is None and worker.seen))
         )
         undo = coming or (session is not None and session.can_undo)
         redo = session is not None and session.can_redo
@@ -152,25 +152,25 @@ class Prompting(QObject):
 
     def labels_to_take(self) -> list[tuple[str, Labels]]:
         """Labels layers of the viewer on the grid of the image, but for ours."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None:
             return []
         layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
-        shape = handle.volume.label_shape
-        return [(str(x.name), x) for x in layers if x is not workspace.labels and tuple(x.data.shape) == shape]
+        shape = worker.volume.label_shape
+        return [(str(x.name), x) for x in layers if x is not layer_group.labels and tuple(x.data.shape) == shape]
 
-    def take_labels(self, wish: LabelsWish) -> None:
+    def take_labels(self, wish: LabelsRequest) -> None:
         """Take objects of another labels layer as masks to start from."""
-        handle = self._choices.handle
-        if handle is None:
+        worker = self._choices.worker
+        if worker is None:
             return
-        shown, count = self._choices.shown_frame(), handle.grid.frame_count
+        shown, count = self._choices.shown_frame(), worker.grid.frame_count
         frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
         objects = [int(wish.layer.selected_label)] if wish.only_selected else None
         data = wish.layer.data
         self._context.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
 
 
-def _note(workspace: Workspace, handle: SessionHandle) -> None:
+def _note(layer_group: LayerGroup, worker: SessionWorker) -> None:
     """Note for the session what changed among the marks since they were last seen."""
-    handle.note(changed_prompts(handle.seen, workspace.read(handle.grid)))
+    worker.note(changed_prompts(worker.seen, layer_group.read(worker.grid)))

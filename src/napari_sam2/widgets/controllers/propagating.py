@@ -9,8 +9,8 @@ from qtpy.QtCore import QObject
 from napari_sam2.core.formatting import frame_word
 
 if TYPE_CHECKING:
-    from napari_sam2.interaction.session_worker import SessionHandle, Update
-    from napari_sam2.layers.layer_group import Workspace
+    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.session.propagation import Direction
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
@@ -60,57 +60,57 @@ class Propagating(QObject):
 
     def propagate(self, direction: str) -> None:
         """Follow all objects from their marks; ``"both"``, ``"forward"`` or ``"backward"``."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if workspace is None or handle is None or self._runs.running:
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if layer_group is None or worker is None or self._runs.running:
             return
         self._context.flush_wanted.emit()
-        frames, noted = self._panel.frames(), handle.noted
+        frames, noted = self._panel.frames(), worker.noted
 
         def begin(update: Update) -> None:
-            self._labels.apply(workspace, handle, update)
-            here = workspace.image in self._choices.viewer.layers
-            if here and workspace.along == (handle.grid.frame_axis or "") and not self._runs.running:
-                self._labels.ensure(workspace, handle)
-                self._keys.bind(workspace.owned())
-                assert workspace.painting is not None
-                self._runs.start(handle, workspace.painting, cast("Direction", direction), frames)
+            self._labels.apply(layer_group, worker, update)
+            here = layer_group.image in self._choices.viewer.layers
+            if here and layer_group.along == (worker.grid.frame_axis or "") and not self._runs.running:
+                self._labels.ensure(layer_group, worker)
+                self._keys.bind(layer_group.owned())
+                assert layer_group.painting is not None
+                self._runs.start(worker, layer_group.painting, cast("Direction", direction), frames)
                 self._context.changed.emit()
 
         def prepare() -> Update:
-            update = handle.sync(preview=False, noted=noted)
-            self._foresight.apply(handle)
+            update = worker.sync(preview=False, noted=noted)
+            self._foresight.apply(worker)
             return update
 
         self._foresight.pause()
         self._context.remember("")
         self._context.queue(prepare, begin, "Preparing the run…")
 
-    def follow_choice(self, workspace: Workspace | None, turned: bool) -> None:
+    def follow_choice(self, layer_group: LayerGroup | None, turned: bool) -> None:
         """End a run of something else than what is chosen now; ``turned`` where the labels show another axis."""
-        running = self._runs.handle
+        running = self._runs.worker
         if running is None or running in self._choices.siblings():
             return
         # The labels layer of this image shows another axis from now on; that of another image still shows the run.
-        if turned and workspace is not None and self._runs.labels is workspace.labels:
+        if turned and layer_group is not None and self._runs.labels is layer_group.labels:
             self._runs.abandon()
         else:
             self._runs.stop()
 
-    def forget(self, handle: SessionHandle) -> None:
+    def forget(self, worker: SessionWorker) -> None:
         """End the run of a session that is about to be closed."""
-        self._stopped.discard(id(handle))
-        if handle is self._runs.handle:
+        self._stopped.discard(id(worker))
+        if worker is self._runs.worker:
             self._runs.abandon()
 
     def refresh(self, no_image: str, busy: str, run_why: str, undo_why: str, redo_why: str) -> None:
         """Enable the buttons of the panel; each text says why not, an empty one enables."""
-        workspace, handle = self._choices.workspace, self._choices.handle
-        if handle is not None and not (run_why := no_image or busy or run_why):
-            if handle.grid.frame_count < 2:
-                run_why = f"there is no other {frame_word(handle.grid.frame_axis)}; the mask is there already."
-            elif not handle.seen and not any(o.prompts or o.frames for o in handle.objects.values()):
+        layer_group, worker = self._choices.layer_group, self._choices.worker
+        if worker is not None and not (run_why := no_image or busy or run_why):
+            if worker.grid.frame_count < 2:
+                run_why = f"there is no other {frame_word(worker.grid.frame_axis)}; the mask is there already."
+            elif not worker.seen and not any(o.prompts or o.frames for o in worker.objects.values()):
                 run_why = "nothing is marked yet; place a point or a box first."
-        unsaved = "" if workspace is not None and workspace.labels is not None else "there are no labels yet."
+        unsaved = "" if layer_group is not None and layer_group.labels is not None else "there are no labels yet."
         self._panel.set_enabled(
             no_image or run_why,
             "" if self._runs.running else "nothing runs.",
@@ -118,19 +118,19 @@ class Propagating(QObject):
             no_image or busy or redo_why,
             no_image or unsaved,
         )
-        self._panel.set_continuing(handle is not None and id(handle) in self._stopped)
+        self._panel.set_continuing(worker is not None and id(worker) in self._stopped)
 
     def close(self) -> None:
         """Say nothing more of a run that ends."""
         self._closed = True
 
-    def _on_finished(self, handle: SessionHandle, text: str, error: Exception | None, stopped: bool) -> None:
+    def _on_finished(self, worker: SessionWorker, text: str, error: Exception | None, stopped: bool) -> None:
         self._panel.clear_progress()
         self._context.remember(text)
-        (self._stopped.add if stopped else self._stopped.discard)(id(handle))
+        (self._stopped.add if stopped else self._stopped.discard)(id(worker))
         if self._closed:
             return
-        for note in self._choices.shelf.news():
+        for note in self._choices.model_cache.news():
             self._context.warned.emit(note)
         self._labels.color()
         self._context.changed.emit()

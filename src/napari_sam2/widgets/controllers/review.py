@@ -12,7 +12,7 @@ from napari_sam2.widgets.views.common import call_frames, set_reason
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
     from napari_sam2.session.objects import Side
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -70,8 +70,8 @@ class Review(QObject):
         """Lock the current object on the shown frame, or release it."""
         obj, frame = self._obj, self._choices.shown_frame()
 
-        def toggle(handle: SessionHandle, session: VideoSession) -> None:
-            if frame in handle.locked(obj):
+        def toggle(worker: SessionWorker, session: VideoSession) -> None:
+            if frame in worker.locked(obj):
                 session.unlock(frame=frame, obj_id=obj)
             else:
                 session.lock(frame=frame, obj_id=obj)
@@ -111,18 +111,18 @@ class Review(QObject):
         return self._context.current_object
 
     def _draw(self) -> None:
-        handle = self._choices.handle
+        worker = self._choices.worker
         strip = self._panel.strip
-        strip.set_frames(1 if handle is None else handle.grid.frame_count)
-        self._scores = None if handle is None else handle.scores(self._obj)
-        prompted = [] if handle is None or self._scores is None else handle.prompted_frames(self._obj)
+        strip.set_frames(1 if worker is None else worker.grid.frame_count)
+        self._scores = None if worker is None else worker.scores(self._obj)
+        prompted = [] if worker is None or self._scores is None else worker.prompted_frames(self._obj)
         strip.set_scores(self._scores, prompted)
 
     def _show_frame(self) -> None:
         """Say what can be done with the shown frame."""
         scores, here = self._scores, self._choices.shown_frame()
         known = scores is not None and here in scores.index
-        axis = None if self._choices.handle is None else self._choices.handle.grid.frame_axis
+        axis = None if self._choices.worker is None else self._choices.worker.grid.frame_axis
         self._panel.strip.set_frame(here)
         self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
         self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
@@ -131,23 +131,23 @@ class Review(QObject):
 
     def _reasons(self, here: int, word: str) -> tuple[str, str, str, str, str]:
         """Why not to lock, lock what was seen, look for doubts, cut above and below; empty where it can be done."""
-        handle, scores = self._choices.handle, self._scores
-        if handle is None or scores is None or scores.empty:
+        worker, scores = self._choices.worker, self._scores
+        if worker is None or scores is None or scores.empty:
             missing = "the current object has no mask yet."
             return missing, missing, missing, missing, missing
         return (
             "" if here in scores.index else "it has no mask here.",
-            "" if handle.has_seen(self._obj) else f"no unlocked {word} of it was looked at yet.",
+            "" if worker.has_seen(self._obj) else f"no unlocked {word} of it was looked at yet.",
             "" if scores["doubtful"].any() else f"no {word} of it is doubtful.",
             "" if scores.index.max() > here else f"it has no mask on a {word} of a higher number.",
             "" if scores.index.min() < here else f"it has no mask on a {word} of a lower number.",
         )
 
     def _note_seen(self) -> None:
-        handle = self._choices.handle
-        if handle is not None:
-            handle.note_seen(self._choices.shown_frame())
-            lock_seen = self._reasons(self._choices.shown_frame(), frame_word(handle.grid.frame_axis))[1]
+        worker = self._choices.worker
+        if worker is not None:
+            worker.note_seen(self._choices.shown_frame())
+            lock_seen = self._reasons(self._choices.shown_frame(), frame_word(worker.grid.frame_axis))[1]
             set_reason(self._panel.lock_seen_button, lock_seen)
 
 

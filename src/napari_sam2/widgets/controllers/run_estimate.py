@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.diagnostics.resource_estimate import Calibration, Forecast
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.interaction.loaded_model import ModelChoice
-    from napari_sam2.interaction.session_worker import SessionHandle
+    from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import AheadView, ForecastView
@@ -32,7 +32,7 @@ CLOSE_S = 1.0
 class RunEstimate:
     """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
 
-    handle: SessionHandle
+    worker: SessionWorker
     forecast: Forecast | None
     frames_kept: int
 
@@ -78,9 +78,9 @@ class RunEstimator(QObject):
 
     def refresh(self) -> None:
         """Something may have changed: look again when it has been quiet for a moment."""
-        handle = self._context.selection.handle
-        known = self._outlook is not None and self._outlook.handle is handle
-        if self._context.running or handle is None or not known:
+        worker = self._context.selection.worker
+        known = self._outlook is not None and self._outlook.worker is worker
+        if self._context.running or worker is None or not known:
             self._run.set_forecast("", "")
         self._rest.start()
 
@@ -99,11 +99,11 @@ class RunEstimator(QObject):
         if self._at_work.acquire(timeout=CLOSE_S):
             self._at_work.release()
 
-    def apply(self, handle: SessionHandle) -> None:
+    def apply(self, worker: SessionWorker) -> None:
         """Let the model do the next run by the plan that fits; called in a worker."""
         outlook = self._outlook
-        predictor: Any = self._context.selection.shelf.loaded
-        if outlook is not None and outlook.handle is handle and outlook.forecast is not None:
+        predictor: Any = self._context.selection.model_cache.loaded
+        if outlook is not None and outlook.worker is worker and outlook.forecast is not None:
             outlook.forecast.plan.apply(predictor)
 
     def prepare(self) -> None:
@@ -111,11 +111,11 @@ class RunEstimator(QObject):
         if self._preparing is not None:
             self.pause()
             return
-        handle = self._context.selection.handle
-        if handle is None or handle.session is None:
+        worker = self._context.selection.worker
+        if worker is None or worker.session is None:
             return
         self.pause()
-        self._encode(handle.session, list(self._run.frames()), self._on_prepared)
+        self._encode(worker.session, list(self._run.frames()), self._on_prepared)
         self._preparing = (0, 0)
         self._show.start()
         self._advanced.set_preparing(True)
@@ -124,19 +124,19 @@ class RunEstimator(QObject):
 
     def _look(self) -> None:
         context = self._context
-        handle, shelf = context.selection.handle, context.selection.shelf
-        predictor = shelf.loaded if shelf.is_ready else None
-        session = None if handle is None else handle.session
+        worker, model_cache = context.selection.worker, context.selection.model_cache
+        predictor = model_cache.loaded if model_cache.is_ready else None
+        session = None if worker is None else worker.session
         if context.running or context.working or self._preparing is not None:
             return
-        if handle is None or session is None or predictor is None or session.predictor is not predictor:
+        if worker is None or session is None or predictor is None or session.predictor is not predictor:
             self._run.set_forecast("", "")
             return
-        frames, choice = self._run.frames(), shelf.choice
+        frames, choice = self._run.frames(), model_cache.choice
 
         def look() -> RunEstimate | None:
             with self._at_work:
-                return self._foresee(handle, session, predictor, choice, frames)
+                return self._foresee(worker, session, predictor, choice, frames)
 
         if (choice, session.frame_shape) not in self._calibrations:
             self._outlook = None
@@ -147,7 +147,7 @@ class RunEstimator(QObject):
 
     def _foresee(
         self,
-        handle: SessionHandle,
+        worker: SessionWorker,
         session: VideoSession,
         predictor: VideoPredictor,
         choice: ModelChoice,
@@ -166,15 +166,15 @@ class RunEstimator(QObject):
         kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
         count, masks = session.count_stale(frames=frames)
         if not masks:
-            return RunEstimate(handle, None, kept)
+            return RunEstimate(worker, None, kept)
         objects = max(1, round(masks / count))
         cached = min(count, session.count_encoded(frames))
         told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
-        return RunEstimate(handle, told, kept)
+        return RunEstimate(worker, told, kept)
 
     def _on_outlook(self, outlook: RunEstimate | None) -> None:
         self._outlook = outlook
-        gone = outlook is None or outlook.handle is not self._context.selection.handle
+        gone = outlook is None or outlook.worker is not self._context.selection.worker
         if outlook is None or gone or self._context.running:
             self._run.set_forecast("", "")
             return
@@ -183,7 +183,7 @@ class RunEstimator(QObject):
             self._run.set_forecast(f"All {self._slices()} are up to date.", "")
         else:
             self._run.set_forecast(found.short, f"The run takes {found.text}")
-        session = outlook.handle.session
+        session = outlook.worker.session
         if session is not None and self._advanced.ahead_box.isChecked() and not self._context.running:
             self._encode(session, self._from_here_on(outlook.frames_kept), lambda _: None)
 
@@ -216,8 +216,8 @@ class RunEstimator(QObject):
         self._queue.submit(encode, done, "", key="encode")
 
     def _slices(self) -> str:
-        handle = self._context.selection.handle
-        return frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        worker = self._context.selection.worker
+        return frame_word(None if worker is None else worker.grid.frame_axis, 2)
 
     def _show_progress(self) -> None:
         if self._preparing is not None:

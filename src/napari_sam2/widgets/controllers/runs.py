@@ -14,8 +14,8 @@ from napari_sam2.widgets.workers import FrameRun
 if TYPE_CHECKING:
     from napari.layers import Labels
 
-    from napari_sam2.interaction.session_worker import SessionHandle
-    from napari_sam2.layers.stroke_recorder import Painting
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.layers.stroke_recorder import StrokeRecorder
     from napari_sam2.session.propagation import Direction
 
 # Drawing a large labels layer costs more than computing a small frame; the eye needs no more than this.
@@ -33,8 +33,8 @@ class RunController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._run: FrameRun | None = None
-        self._painting: Painting | None = None
-        self._handle: SessionHandle | None = None
+        self._painting: StrokeRecorder | None = None
+        self._worker: SessionWorker | None = None
         self._activity: Any = None
         self._written = 0
         self._dirty = False
@@ -50,18 +50,18 @@ class RunController(QObject):
         return self._run is not None
 
     @property
-    def handle(self) -> SessionHandle | None:
+    def worker(self) -> SessionWorker | None:
         """The session that is running."""
-        return self._handle
+        return self._worker
 
     @property
     def labels(self) -> Labels | None:
         """The layer that the run draws into."""
         return None if self._painting is None else self._painting.labels
 
-    def start(self, handle: SessionHandle, painting: Painting, direction: Direction, frames: range) -> None:
+    def start(self, worker: SessionWorker, painting: StrokeRecorder, direction: Direction, frames: range) -> None:
         """Begin a run; one at a time."""
-        self._handle, self._painting = handle, painting
+        self._worker, self._painting = worker, painting
         self._written, self._started, self._why = 0, time.monotonic(), ""
         run = self._run = FrameRun(self)
         run.frame.connect(self._on_frame)
@@ -69,7 +69,7 @@ class RunController(QObject):
         run.cancelled.connect(self.cancelled)
         self.progressed.emit(0, 0, "")
         self._activity = progress(total=len(frames), desc="SAM 2: propagating")
-        run.start(lambda stop, progress: handle.run(direction, frames, stop, progress))
+        run.start(lambda stop, progress: worker.run(direction, frames, stop, progress))
         self._timer.start()
 
     def stop(self) -> None:
@@ -89,7 +89,7 @@ class RunController(QObject):
 
     @property
     def _axis(self) -> str | None:
-        return None if self._handle is None else self._handle.grid.frame_axis
+        return None if self._worker is None else self._worker.grid.frame_axis
 
     @property
     def status(self) -> str:
@@ -128,8 +128,8 @@ class RunController(QObject):
         if self._activity is not None:
             self._activity.close()
             self._activity = None
-        run, handle, axis = self._run, self._handle, self._axis
-        self._run = self._handle = self._painting = None
+        run, worker, axis = self._run, self._worker, self._axis
+        self._run = self._worker = self._painting = None
         if run is not None:
             run.deleteLater()
         seconds = time.monotonic() - self._started
@@ -139,4 +139,4 @@ class RunController(QObject):
         text = f"{verb} {count}{each}." if self._written or stopped else "Nothing was left to compute."
         if self._why:
             text = f"{text} {self._why}"
-        self.finished.emit(handle, text, error, stopped)
+        self.finished.emit(worker, text, error, stopped)

@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.autosave import Autosave
-from napari_sam2.interaction.loaded_model import PredictorShelf
+from napari_sam2.interaction.loaded_model import ModelCache
 from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_sam2.engine.protocols import VideoPredictor
-    from napari_sam2.interaction.session_worker import SessionHandle
-    from napari_sam2.layers.layer_group import Workspace
-    from napari_sam2.widgets.views.labels_dialog import LabelsWish
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.layers.layer_group import LayerGroup
+    from napari_sam2.widgets.views.labels_dialog import LabelsRequest
     from napari_sam2.widgets.views.panels import Panels
 
 
@@ -78,9 +78,9 @@ class SegmentController(QObject):
         self.runs = RunController(self)
         recent = Recent()
         self.autosave = Autosave(recent)
-        self.choices = ImageSelection(viewer, panels.source, PredictorShelf(load), self.autosave, self)
+        self.choices = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
         self._closed = False
-        self._chosen_for: Workspace | None = None
+        self._chosen_for: LayerGroup | None = None
         self.keys = KeyBinder(self._shortcuts(), self.flush)
         self.tools = Tools(self.choices, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.choices, self.tools, self.runs, self.queue, self)
@@ -191,7 +191,7 @@ class SegmentController(QObject):
         """Labels layers of the viewer on the grid of the image, but for ours."""
         return self.prompting.labels_to_take()
 
-    def take_labels(self, wish: LabelsWish) -> None:
+    def take_labels(self, wish: LabelsRequest) -> None:
         """Take objects of another labels layer as masks to start from."""
         self.prompting.take_labels(wish)
 
@@ -199,41 +199,41 @@ class SegmentController(QObject):
         """Write the labels to a file whose suffix says the format."""
         self.labels.save(path)
 
-    def _retire(self, handles: list[SessionHandle]) -> None:
+    def _retire(self, workers: list[SessionWorker]) -> None:
         """Close sessions that are no longer wanted, with all that was drawn in them."""
-        for handle in handles:
-            self.propagating.forget(handle)
+        for worker in workers:
+            self.propagating.forget(worker)
             try:
-                for warning in handle.tell_the_rest().warnings:
+                for warning in worker.tell_the_rest().warnings:
                     show_warning(warning)
-                self.editing.keep_the_rest(handle)
+                self.editing.keep_the_rest(worker)
             except NapariSam2Error as error:
                 show_warning(str(error))
-            handle.close()
+            worker.close()
 
     # ------------------------------------------------------------------ views
 
     def _on_choice(self) -> None:
-        workspace, handle = self.choices.workspace, self.choices.handle
-        turned = workspace is not None and handle is not None and workspace.along != (handle.grid.frame_axis or "")
-        self.propagating.follow_choice(workspace, turned)
-        count = handle.grid.frame_count if handle is not None else 0
-        called = frame_word(None if handle is None else handle.grid.frame_axis, 2)
+        layer_group, worker = self.choices.layer_group, self.choices.worker
+        turned = layer_group is not None and worker is not None and layer_group.along != (worker.grid.frame_axis or "")
+        self.propagating.follow_choice(layer_group, turned)
+        count = worker.grid.frame_count if worker is not None else 0
+        called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         # Another time point of the same image is no other choice: object, side and range stay as they are.
-        if workspace is not self._chosen_for or turned:
+        if layer_group is not self._chosen_for or turned:
             self.panels.run.set_frame_count(count, called)
-        if workspace is not self._chosen_for:
+        if layer_group is not self._chosen_for:
             self.context.remember(self.choices.doubt)
             self.tools.set_object(1)
             self.tools.set_positive(True)
-        self._chosen_for = workspace
-        if workspace is not None and handle is not None:
-            workspace.follow(handle.grid.frame_axis)
-            self.keys.bind(workspace.owned())
-            workspace.show_outline(handle.grid, 0, None)
+        self._chosen_for = layer_group
+        if layer_group is not None and worker is not None:
+            layer_group.follow(worker.grid.frame_axis)
+            self.keys.bind(layer_group.owned())
+            layer_group.show_outline(worker.grid, 0, None)
             self.editing.watch()
-            if turned and workspace.labels is not None and workspace.fits():
-                self.labels.draw_all(workspace, handle)
+            if turned and layer_group.labels is not None and layer_group.fits():
+                self.labels.draw_all(layer_group, worker)
                 self.context.remember(
                     "Marks and masks along the other axis are kept; choose that axis again to see them."
                 )
@@ -246,16 +246,16 @@ class SegmentController(QObject):
 
     def _on_layer_removing(self, event: Any) -> None:
         # Afterwards the marks and strokes on it cannot be read any more.
-        workspace, layer = self.choices.workspace, self.viewer.layers[event.index]
-        if workspace is not None and layer in (workspace.points, workspace.boxes, workspace.labels):
+        layer_group, layer = self.choices.layer_group, self.viewer.layers[event.index]
+        if layer_group is not None and layer in (layer_group.points, layer_group.boxes, layer_group.labels):
             self.flush()
 
     def _on_layer_removed(self, event: Any) -> None:
         self.keys.unbind(event.value)
-        workspace = self.choices.workspace
+        layer_group = self.choices.layer_group
         if event.value is self.runs.labels:
             self.runs.abandon("The labels layer was deleted, which ended the run; Continue brings it back.")
-        if workspace is not None and event.value in (workspace.points, workspace.boxes):
+        if layer_group is not None and event.value in (layer_group.points, layer_group.boxes):
             self.prompting.lose_layer()
         self.refresh()
 
@@ -275,26 +275,26 @@ class SegmentController(QObject):
         """Make lists, buttons and the status line say what is."""
         if self._closed:
             return
-        handle = self.choices.handle
+        worker = self.choices.worker
         refused = "this image cannot be segmented; the status line says why." if self.choices.why_not else ""
-        no_image = "" if handle is not None else refused or "there is no image to work on; open one first."
+        no_image = "" if worker is not None else refused or "there is no image to work on; open one first."
         busy = "a run is under way; stop it first." if self.runs.running else ""
-        fresh = "" if handle is not None and handle.session is not None else "nothing was done yet."
+        fresh = "" if worker is not None and worker.session is not None else "nothing was done yet."
         self.panels.prompt.set_enabled(no_image)
         self.objects.refresh(no_image, busy)
         self.propagating.refresh(no_image, busy, self.models.why_not, *self.prompting.why_no_steps())
         self.panels.source.set_locked(busy)
-        shelf = self.choices.shelf
+        model_cache = self.choices.model_cache
         self.panels.advanced.set_model_enabled(
-            fresh or busy, busy or ("" if shelf.loaded is not None else "no model is loaded.")
+            fresh or busy, busy or ("" if model_cache.loaded is not None else "no model is loaded.")
         )
-        self.panels.advanced.set_overlap(handle.overlap if handle is not None else "keep")
+        self.panels.advanced.set_overlap(worker.overlap if worker is not None else "keep")
         self.files.refresh()
         self.review.refresh()
         self.foresight.refresh()
         self.tools.show()
         self.status.show()
-        axis = None if handle is None else handle.grid.frame_axis
+        axis = None if worker is None else worker.grid.frame_axis
         for panel in (self.panels.source.axis_box, self.panels.prompt, self.panels.run, self.panels.advanced):
             call_frames(panel, axis)
 

@@ -16,18 +16,18 @@ from napari_sam2.engine.catalog.registry import known_models
 from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
 from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.earlier_sessions import undecided_folder
-from napari_sam2.interaction.session_worker import SessionHandle, Update
+from napari_sam2.interaction.session_worker import SessionWorker, Update
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
 from napari_sam2.session.storage import image_identity
-from napari_sam2.session.storage.locations import Peek, Recent, new_place, peek
+from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place, peek
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.interaction.loaded_model import PredictorShelf
+    from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import SessionView
 
@@ -37,18 +37,18 @@ class Opened:
     """A session from its file; ``layer`` is None where its image is not in the viewer yet."""
 
     layer: Image | None
-    handle: SessionHandle
+    worker: SessionWorker
     update: Update
 
 
 @dataclass(frozen=True)
 class Around:
-    """Session files: used lately, not closed in good order, and of the image of a handle that has none yet."""
+    """Session files: used lately, not closed in good order, and of the image of a worker that has none yet."""
 
-    handle: SessionHandle | None
+    worker: SessionWorker | None
     recent: list[Path]
     unclosed: list[Path]
-    earlier: list[Peek]
+    earlier: list[SessionSummary]
 
 
 class SessionFiles(QObject):
@@ -74,9 +74,9 @@ class SessionFiles(QObject):
         self._autosave = autosave
         self._last_path: Path | None = None
         # Where was said that sessions are kept; and the earlier ones that the user is asked about, and for which.
-        self._told: weakref.WeakKeyDictionary[SessionHandle, Path] = weakref.WeakKeyDictionary()
-        self._asked: list[Peek] = []
-        self._asked_for: SessionHandle | None = None
+        self._told: weakref.WeakKeyDictionary[SessionWorker, Path] = weakref.WeakKeyDictionary()
+        self._asked: list[SessionSummary] = []
+        self._asked_for: SessionWorker | None = None
         # Of its own, so that no mark waits for old files.
         self._looking = JobQueue(self, "looking for sessions")
         self._looking.failed.connect(context.report)
@@ -92,16 +92,16 @@ class SessionFiles(QObject):
 
     def look_around(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
-        handle, earlier, in_use = self._choices.handle, self._choices.earlier, self._choices.open_files()
-        if handle is not self._asked_for:
+        worker, earlier, in_use = self._choices.worker, self._choices.earlier, self._choices.open_files()
+        if worker is not self._asked_for:
             self._ask([])
-        self._asked_for = handle
-        if handle is not None and handle.session is not None and handle.session.path is not None:
-            handle = handle if self._is_undecided(handle) else None
+        self._asked_for = worker
+        if worker is not None and worker.session is not None and worker.session.path is not None:
+            worker = worker if self._is_undecided(worker) else None
 
         def look() -> Around:
-            found = [] if handle is None or earlier is None else earlier.look(handle.volume, handle.grid, in_use)
-            return Around(handle, self._recent.paths(), self._recent.unclosed(in_use), found)
+            found = [] if worker is None or earlier is None else earlier.look(worker.volume, worker.grid, in_use)
+            return Around(worker, self._recent.paths(), self._recent.unclosed(in_use), found)
 
         self._looking.submit(look, self._offer, "", key="look")
 
@@ -115,30 +115,30 @@ class SessionFiles(QObject):
         if self._choices.earlier is None:
             return
         self._choices.earlier.start_anew()
-        for handle in self._choices.handles():
-            self._context.submit(self._settle, "Saving the session…", handle=handle)
+        for worker in self._choices.workers():
+            self._context.submit(self._settle, "Saving the session…", worker=worker)
         self._ask([])
         self._context.say("A new session begins with the first mark; the earlier one stays as it is.")
 
-    def _settle(self, handle: SessionHandle) -> Update:
+    def _settle(self, worker: SessionWorker) -> Update:
         """Move a session that was begun before the user chose to where it belongs; called in a worker."""
-        session, path = handle.session, None if handle.session is None else handle.session.path
-        if session is not None and path is not None and self._is_undecided(handle):
+        session, path = worker.session, None if worker.session is None else worker.session.path
+        if session is not None and path is not None and self._is_undecided(worker):
             session.save(new_place(session.volume))
             path.unlink(missing_ok=True)
             if session.path is not None:
                 self._recent.note(session.path)
         return Update()
 
-    def _is_undecided(self, handle: SessionHandle) -> bool:
-        path = None if handle.session is None else handle.session.path
+    def _is_undecided(self, worker: SessionWorker) -> bool:
+        path = None if worker.session is None else worker.session.path
         return path is not None and path.parent == undecided_folder().resolve()
 
     def save(self, path: str) -> None:
         """Keep the session in another file from now on."""
 
-        def save(handle: SessionHandle) -> Update:
-            handle.open().save(path)
+        def save(worker: SessionWorker) -> Update:
+            worker.open().save(path)
             self._recent.note(Path(path))
             return Update()
 
@@ -155,7 +155,7 @@ class SessionFiles(QObject):
             self._context.report(SessionFileError("A run is under way; stop it before you open a session."))
             return
         source = Path(path).resolve()
-        current = self._choices.handle
+        current = self._choices.worker
         if current is not None and current.session is not None and current.session.path == source:
             self._context.say(f"{source.name} is open already.")
             return
@@ -167,15 +167,15 @@ class SessionFiles(QObject):
             except NapariSam2Error:
                 continue  # An image that cannot be segmented is not the one.
         self._context.queue(
-            lambda: open_session(source, candidates, self._choices.shelf, self._autosave, self._recent),
+            lambda: open_session(source, candidates, self._choices.model_cache, self._autosave, self._recent),
             self._take,
             f"Opening {source.name}…",
         )
 
     def refresh(self) -> None:
         """Show where the session is kept."""
-        handle = self._choices.handle
-        session = None if handle is None else handle.session
+        worker = self._choices.worker
+        session = None if worker is None else worker.session
         path = None if session is None else session.path
         if path is not None and path != self._last_path:
             self.look_around()
@@ -189,24 +189,24 @@ class SessionFiles(QObject):
         self._panel.set_savable(session is not None and not self._context.running)
         if session is not None:
             self._panel.set_offer("", None)
-        if handle is not None and path is not None and self._told.get(handle) != path:
-            self._told[handle] = path
-            here = " until you choose Continue or Start anew, above" if self._is_undecided(handle) else ""
+        if worker is not None and path is not None and self._told.get(worker) != path:
+            self._told[worker] = path
+            here = " until you choose Continue or Start anew, above" if self._is_undecided(worker) else ""
             self._context.say(f"Every step is kept in {path}{here}.")
 
     def _offer(self, around: Around) -> None:
-        handle = self._choices.handle
-        if around.handle is not None and around.handle is not handle:
+        worker = self._choices.worker
+        if around.worker is not None and around.worker is not worker:
             return  # Another image is shown by now, for which there is another look.
         known = [each.path for each in around.earlier]
         self._panel.set_lists([*known, *(p for p in around.recent if p not in known)], around.unclosed)
         self._ask(around.earlier)
-        if handle is not None and handle.session is not None:
+        if worker is not None and worker.session is not None:
             return
         others = [] if known else around.unclosed
         self._panel.set_offer(f"Recover {others[0].name}" if others else "", others[0] if others else None)
 
-    def _ask(self, earlier: list[Peek]) -> None:
+    def _ask(self, earlier: list[SessionSummary]) -> None:
         """Ask the user whether to go on with one of these sessions, newest first; none: nothing to ask."""
         self._asked = earlier
         if not earlier:
@@ -227,31 +227,31 @@ class SessionFiles(QObject):
         if layer is None:
             from napari_sam2.layers.volume_layers import layer_data
 
-            volume = opened.handle.volume
+            volume = opened.worker.volume
             data, options, _ = layer_data(volume, volume.name or "image")
             added = self._choices.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
-        opened.handle.grid = grid_for_layers(layer, opened.handle.grid)
-        before = self._choices.handle
+        opened.worker.grid = grid_for_layers(layer, opened.worker.grid)
+        before = self._choices.worker
         left = before.session.path if before is not None and before.session is not None else None
-        if opened.handle.session is not None and opened.handle.session.path is not None:
-            self._told[opened.handle] = opened.handle.session.path
-        self._choices.take_over(layer, opened.handle)
+        if opened.worker.session is not None and opened.worker.session.path is not None:
+            self._told[opened.worker] = opened.worker.session.path
+        self._choices.take_over(layer, opened.worker)
         if before is not None and before.closed and left is not None:
             self._context.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
         self.opened.emit()
-        workspace = self._choices.workspace
-        if workspace is not None:
+        layer_group = self._choices.layer_group
+        if layer_group is not None:
             # Marks that stand there belong to the session before; they give way to those of this one.
-            opened.handle.seen = workspace.read(opened.handle.grid)
-            self._context.updated.emit(workspace, opened.handle, opened.update)
+            opened.worker.seen = layer_group.read(opened.worker.grid)
+            self._context.updated.emit(layer_group, opened.worker, opened.update)
 
 
 def open_session(
     path: Path,
     candidates: Sequence[tuple[Any, ImageVolume]],
-    shelf: PredictorShelf,
+    model_cache: ModelCache,
     autosave: Autosave,
     recent: Recent,
 ) -> Opened:
@@ -279,23 +279,23 @@ def open_session(
         except SessionFileError as error:
             first = str(error).splitlines()[0]
             raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
-    before, warnings = shelf.choice, []
+    before, warnings = model_cache.choice, []
     if _is_here(known.model):
-        shelf.choice = before._replace(name=known.model)
+        model_cache.choice = before._replace(name=known.model)
     elif known.model != before.name:
         warnings.append(
             f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
             f"are; what is computed from now on is by {before.name}, unless you choose another model."
         )
     try:
-        session = VideoSession.open(path, predictor=shelf.get(), volume=volume)
+        session = VideoSession.open(path, predictor=model_cache.get(), volume=volume)
     except BaseException:
-        shelf.choice = before
+        model_cache.choice = before
         raise
-    handle = SessionHandle(volume, session.grid, session.window, shelf, autosave, session)
+    worker = SessionWorker(volume, session.grid, session.window, model_cache, autosave, session)
     recent.note(path)
     frames = [(session.frame_index(f), session.frame_labels(f)) for f in range(session.frame_count)]
-    return Opened(layer, handle, Update(frames=frames, prompts=handle.table(), warnings=warnings))
+    return Opened(layer, worker, Update(frames=frames, prompts=worker.table(), warnings=warnings))
 
 
 def _is_here(model: str) -> bool:

@@ -46,14 +46,14 @@ class StatusLine(QObject):
 
     def _summary(self) -> str:
         choices = self._context.selection
-        handle = choices.handle
-        if handle is None and choices.why_not:
+        worker = choices.worker
+        if worker is None and choices.why_not:
             return choices.why_not
-        if handle is None:
+        if worker is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
-        shelf = choices.shelf
-        loaded = shelf.loaded if shelf.is_ready else None
-        device = shelf.choice.device if loaded is None else loaded.device
-        count = len(handle.objects)
-        about = [Path(shelf.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
+        model_cache = choices.model_cache
+        loaded = model_cache.loaded if model_cache.is_ready else None
+        device = model_cache.choice.device if loaded is None else loaded.device
+        count = len(worker.objects)
+        about = [Path(model_cache.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
         return " · ".join(part for part in (*about, self._context.last_words) if part)

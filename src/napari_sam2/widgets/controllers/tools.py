@@ -66,22 +66,22 @@ class Tools(QObject):
 
     def take(self, tool: str) -> None:
         """Take up a tool by its name; the same tool again puts it down."""
-        workspace = self._choices.workspace
-        if workspace is None:
+        layer_group = self._choices.layer_group
+        if layer_group is None:
             self.show()
             return
         if self.in_hand() == tool:
             self.put_down()
             return
-        workspace.ensure_prompt_layers()
+        layer_group.ensure_prompt_layers()
         if tool == "brush":
             self._ensure_labels()
-        self._keys.bind(workspace.owned())
+        self._keys.bind(layer_group.owned())
         self._viewer.dims.ndisplay = 2
         self._choices.turn_viewer()
         self.put_down()
         name, mode = _TOOLS[tool]
-        layer = getattr(workspace, name)
+        layer = getattr(layer_group, name)
         layer.visible = True
         self._viewer.layers.selection.active = layer
         if tool == "brush":
@@ -94,29 +94,29 @@ class Tools(QObject):
 
     def put_down(self) -> None:
         """Let the mouse move the picture again."""
-        workspace = self._choices.workspace
-        for layer in workspace.owned() if workspace is not None else ():
+        layer_group = self._choices.layer_group
+        for layer in layer_group.owned() if layer_group is not None else ():
             layer.mode = "pan_zoom"
         self.show()
 
     def in_hand(self) -> str:
         """Name the tool in hand, read from the layers; empty if there is none."""
-        workspace = self._choices.workspace
+        layer_group = self._choices.layer_group
         active: Any = self._viewer.layers.selection.active
-        if workspace is None or active is None:
+        if layer_group is None or active is None:
             return ""
         mode = str(getattr(active, "mode", ""))
-        if active is workspace.labels:
+        if active is layer_group.labels:
             return "brush" if mode in _BRUSHES else ""
         for tool, (name, wanted) in _TOOLS.items():
-            if mode == wanted and active is getattr(workspace, name):
+            if mode == wanted and active is getattr(layer_group, name):
                 return tool
         return ""
 
     def flip(self) -> None:
         """Turn the selected points inside out, or else the next one."""
-        workspace = self._choices.workspace
-        if workspace is None or not workspace.flip():
+        layer_group = self._choices.layer_group
+        if layer_group is None or not layer_group.flip():
             self.set_positive(not self.positive)
 
     def set_positive(self, positive: bool) -> None:
@@ -143,11 +143,11 @@ class Tools(QObject):
         self.show()
 
     def _set_next(self) -> None:
-        workspace = self._choices.workspace
-        if workspace is None:
+        layer_group = self._choices.layer_group
+        if layer_group is None:
             return
-        workspace.set_next(self.obj, POSITIVE if self.positive else NEGATIVE)
-        labels = workspace.labels
+        layer_group.set_next(self.obj, POSITIVE if self.positive else NEGATIVE)
+        labels = layer_group.labels
         if labels is not None and labels.mode in ("paint", "erase"):
             # Outside of an object the brush takes away.
             labels.mode = "paint" if self.positive else "erase"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LabelsWish:
+class LabelsRequest:
     """What the user chose; ``every`` is None for the shown slice, else the step between slices."""
 
     layer: Any
@@ -55,6 +55,6 @@ class LabelsDialog(QDialog):
         layout.addWidget(self.form.native)
         layout.addWidget(buttons)
 
-    def wish(self) -> LabelsWish:
+    def wish(self) -> LabelsRequest:
         """What the form says."""
-        return LabelsWish(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)
+        return LabelsRequest(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)

@@ -20,7 +20,7 @@ import napari_sam2 as ns
 from napari_sam2.core.intensity import WindowedFrames
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.protocols import EncodesAhead, Window
+from napari_sam2.engine.protocols import CropWindow, EncodesAhead
 from napari_sam2.engine.sam2 import ImageFeatures, Sam2Model
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
 from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer, is_out_of_memory
@@ -28,7 +28,7 @@ from napari_sam2.errors import NapariSam2Error, OutOfMemoryError
 from napari_sam2.session import VideoSession
 
 CPU = torch.device("cpu")
-WHOLE = Window(0, 0, 48, 56)
+WHOLE = CropWindow(0, 0, 48, 56)
 
 
 def features(value: float, dtype: torch.dtype = torch.float32) -> ImageFeatures:
@@ -40,7 +40,7 @@ def features(value: float, dtype: torch.dtype = torch.float32) -> ImageFeatures:
 SIZE = features(0).nbytes
 
 
-def key(number: int) -> tuple[bytes, Window]:
+def key(number: int) -> tuple[bytes, CropWindow]:
     return bytes([number]), WHOLE
 
 
@@ -168,9 +168,9 @@ def _stream(predictor: Any, volume: ImageVolume, window: tuple[float, float] = (
 
 
 def test_contrast_channel_window_and_data_each_have_their_own(predictor: Any, volume: ImageVolume) -> None:
-    whole = Window(0, 0, 100, 120)
+    whole = CropWindow(0, 0, 100, 120)
 
-    def passes(crop: Window = whole, **options: Any) -> int:
+    def passes(crop: CropWindow = whole, **options: Any) -> int:
         stream = _stream(predictor, options.pop("volume", volume), **options)
         stream.embeddings.get([(f, crop) for f in range(3)])
         return stream.embeddings.encoder_passes
@@ -179,7 +179,7 @@ def test_contrast_channel_window_and_data_each_have_their_own(predictor: Any, vo
     assert passes() == 0, "another session on the same data finds all"
     assert passes(window=(0, 999)) == 3
     assert passes(channel=1) == 3
-    assert passes(Window(10, 10, 60, 60)) == 3
+    assert passes(CropWindow(10, 10, 60, 60)) == 3
     assert passes() == 0, "going back to the old contrast finds all again"
     changed = volume.array.copy()
     changed[1, 0, 5, 5] += 1
@@ -208,7 +208,7 @@ def test_encoding_ahead(predictor: Any, volume: ImageVolume) -> None:
     stream = _stream(predictor, volume)
     assert isinstance(stream, EncodesAhead)
     seen: list[tuple[int, int]] = []
-    stream.embeddings.get([(2, Window(0, 0, 100, 120))])
+    stream.embeddings.get([(2, CropWindow(0, 0, 100, 120))])
     assert stream.encode_ahead(range(5), progress=lambda done, total: seen.append((done, total))) == 4
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert stream.encode_ahead(range(5)) == 0
@@ -249,7 +249,7 @@ def test_requests_go_before_encoding_ahead(predictor: Any, volume: ImageVolume) 
     )
     worker.start()
     assert started.wait(30)
-    stream.embeddings.get([(59, Window(0, 0, 64, 64))])
+    stream.embeddings.get([(59, CropWindow(0, 0, 64, 64))])
     at = done[-1]
     worker.join()
     assert at < 60
@@ -350,7 +350,7 @@ def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, m
     monkeypatch.setattr(Sam2Model, "condition_on_memory", small_attention)
     poor = load_predictor("starter", device="cpu")
     stream = _stream(poor, volume)
-    stream.embeddings.get([(f, Window(0, 0, 100, 120)) for f in range(8)])
+    stream.embeddings.get([(f, CropWindow(0, 0, 100, 120)) for f in range(8)])
     again, labels = run(poor)
     assert sorted(again) == sorted(frames) == list(range(8))
     assert (labels != expected).sum() <= 2 * 8, "batches of another size may round differently"

@@ -16,7 +16,7 @@ from napari_sam2.core.masks import RunLengthMask, bounding_box, deepest_pixel
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine import load_predictor
-from napari_sam2.engine.protocols import Conditioning
+from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget
 from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected, drop_small, fill_holes
 from napari_sam2.errors import NapariSam2Error
@@ -237,7 +237,7 @@ def test_a_lost_object_looks_as_it_does_nearby(predictor, stack, monkeypatch):
     y, x = deepest_pixel(truth[6])
     click, empty = PromptSet(points=(PointPrompt(y, x),)), np.zeros(truth[0].shape, bool)
     accepted = stream.predict(2, PromptSet(mask=MaskPrompt(RunLengthMask.encode(truth[2]))))
-    context = [Conditioning(2, accepted.state)]
+    context = [ConditioningFrame(2, accepted.state)]
     asked = []
     answer = stream._answer
     monkeypatch.setattr(stream, "_answer", lambda *args: asked.append(args[2:]) or answer(*args))
@@ -261,7 +261,7 @@ def test_a_click_in_a_hollow_keeps_what_an_accepted_frame_shows(predictor, stack
     outside = PromptSet(points=(PointPrompt(y, x, False),))
     accepted = stream.predict(2, PromptSet(mask=MaskPrompt(RunLengthMask.encode(truth[6]))))
     assert not stream.predict(6, outside, base=truth[6]).mask.any()
-    kept = stream.predict(6, outside, base=truth[6], context=[Conditioning(2, accepted.state)]).mask
+    kept = stream.predict(6, outside, base=truth[6], context=[ConditioningFrame(2, accepted.state)]).mask
     assert not kept[y, x]
     assert 0.5 < kept.sum() / truth[6].sum() < 1
     assert not (kept & ~truth[6]).any()
@@ -293,7 +293,7 @@ def test_memory_does_not_grow_with_the_stack(predictor, stack):
     still = ImageVolume(np.stack([volume.array[6]] * 60), axes="zyx", window=(0, 1))
     stream = predictor.open(WindowedFrames(still, FrameGrid.of(still), still.window))
     accepted = stream.predict(0, PromptSet(box=BoxPrompt(*box_of(truth[6]))))
-    track = stream.track(Conditioning(0, accepted.state), [], 1)
+    track = stream.track(ConditioningFrame(0, accepted.state), [], 1)
     held = {}
     for frame in range(1, 60):
         stream.advance([track])

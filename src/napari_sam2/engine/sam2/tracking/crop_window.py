@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
-from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.protocols import CropWindow
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 
 if TYPE_CHECKING:
@@ -23,19 +23,19 @@ OUTSIDE_LOGIT = -10.0
 _SPAN_LOW, _SPAN_HIGH, _EDGE = 0.25, 0.80, 0.06
 
 
-def whole_frame(shape: tuple[int, int]) -> Window:
+def whole_frame(shape: tuple[int, int]) -> CropWindow:
     """The window that squeezes the whole frame into the input, as Meta does."""
-    return Window(0.0, 0.0, float(shape[0]), float(shape[1]))
+    return CropWindow(0.0, 0.0, float(shape[0]), float(shape[1]))
 
 
-def square_around(box: tuple[float, float, float, float], factor: float, minimum: float) -> Window:
+def square_around(box: tuple[float, float, float, float], factor: float, minimum: float) -> CropWindow:
     """A square window around the box ``(y0, x0, y1, x1)``: side = factor x its longer side, at least ``minimum``."""
     half = max(minimum, factor * max(box[2] - box[0], box[3] - box[1])) / 2
     cy, cx = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    return Window(cy - half, cx - half, cy + half, cx + half)
+    return CropWindow(cy - half, cx - half, cy + half, cx + half)
 
 
-def including(window: Window, points: Sequence[tuple[float, float]]) -> Window:
+def including(window: CropWindow, points: Sequence[tuple[float, float]]) -> CropWindow:
     """The window, widened to a larger square if a point ``(y, x)`` would fall outside or on its rim."""
     rim = _EDGE * window.height
     inside = all(window.y0 + rim <= y <= window.y1 - rim and window.x0 + rim <= x <= window.x1 - rim for y, x in points)
@@ -46,7 +46,7 @@ def including(window: Window, points: Sequence[tuple[float, float]]) -> Window:
     x0, x1 = min(window.x0 + rim, *xs), max(window.x1 - rim, *xs)
     side = max(y1 - y0, x1 - x0) / (1 - 2 * _EDGE) * 1.02
     cy, cx = (y0 + y1) / 2, (x0 + x1) / 2
-    return Window(cy - side / 2, cx - side / 2, cy + side / 2, cx + side / 2)
+    return CropWindow(cy - side / 2, cx - side / 2, cy + side / 2, cx + side / 2)
 
 
 def box_in_window(mask: Tensor) -> tuple[int, int, int, int] | None:
@@ -58,13 +58,13 @@ def box_in_window(mask: Tensor) -> tuple[int, int, int, int] | None:
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
-def to_frame_box(box: tuple[int, int, int, int], side: int, window: Window) -> tuple[float, float, float, float]:
+def to_frame_box(box: tuple[int, int, int, int], side: int, window: CropWindow) -> tuple[float, float, float, float]:
     """A box in the pixels of a picture of ``side`` that fills the window → data pixels."""
     ky, kx = window.height / side, window.width / side
     return window.y0 + box[0] * ky, window.x0 + box[1] * kx, window.y0 + box[2] * ky, window.x0 + box[3] * kx
 
 
-def needs_new_window(logits: Tensor, window: Window, minimum: float) -> tuple[float, float, float, float] | None:
+def needs_new_window(logits: Tensor, window: CropWindow, minimum: float) -> tuple[float, float, float, float] | None:
     """The object's box in data pixels if its window no longer suits it, else None. ``logits`` is ``(n, n)``."""
     box = box_in_window(logits > 0)
     if box is None:
@@ -78,7 +78,7 @@ def needs_new_window(logits: Tensor, window: Window, minimum: float) -> tuple[fl
     return None
 
 
-def crop(frame: Tensor, window: Window, size: int) -> Tensor:
+def crop(frame: Tensor, window: CropWindow, size: int) -> Tensor:
     """Resample a window of a frame to the input.
 
     Parameters
@@ -105,14 +105,14 @@ def crop(frame: Tensor, window: Window, size: int) -> Tensor:
     return F.grid_sample(image, grid, align_corners=False, padding_mode="zeros")
 
 
-def resample_logits(logits: Tensor, source: Window, target: Window) -> Tensor:
+def resample_logits(logits: Tensor, source: CropWindow, target: CropWindow) -> Tensor:
     """Mask logits ``(1, 1, n, n)`` of one window as they look in another of the same resolution."""
     n = logits.shape[-1]
     grid = _sampling_grid(target, source, (n, n), logits.device)
     return _sample_to_the_edge(logits, grid)
 
 
-def paste_logits(logits: Tensor, window: Window, shape: tuple[int, int]) -> Tensor:
+def paste_logits(logits: Tensor, window: CropWindow, shape: tuple[int, int]) -> Tensor:
     """Mask logits ``(1, 1, n, n)`` of a window → ``(Y, X)`` logits of the frame, negative outside."""
     height, width = shape
     if window == whole_frame(shape):
@@ -122,7 +122,7 @@ def paste_logits(logits: Tensor, window: Window, shape: tuple[int, int]) -> Tens
     x0, x1 = max(0, int(window.x0 // 1)), min(width, int(-(-window.x1 // 1)))
     if y0 >= y1 or x0 >= x1:
         return out
-    target = Window(float(y0), float(x0), float(y1), float(x1))
+    target = CropWindow(float(y0), float(x0), float(y1), float(x1))
     grid = _sampling_grid(target, window, (y1 - y0, x1 - x0), logits.device)
     out[y0:y1, x0:x1] = _sample_to_the_edge(logits, grid)[0, 0]
     return out
@@ -137,7 +137,7 @@ def _sample_to_the_edge(logits: Tensor, grid: Tensor) -> Tensor:
     return F.grid_sample(logits, grid.clamp(-last, last), align_corners=False, padding_mode="zeros")
 
 
-def _sampling_grid(target: Window, source: Window, size: tuple[int, int], device: torch.device) -> Tensor:
+def _sampling_grid(target: CropWindow, source: CropWindow, size: tuple[int, int], device: torch.device) -> Tensor:
     """Where each pixel of ``target`` (``size`` pixels) lies in a picture that fills ``source``: ``(1, h, w, 2)``."""
     h, w = size
     ys = target.y0 + (torch.arange(h, device=device, dtype=torch.float32) + 0.5) / h * target.height

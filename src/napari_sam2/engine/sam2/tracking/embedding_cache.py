@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.protocols import FrameSource, Window
+    from napari_sam2.engine.protocols import CropWindow, FrameSource
     from napari_sam2.engine.sam2.network.model import ImageFeatures, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
     from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
@@ -52,7 +52,7 @@ class EmbeddingCache:
         self._count = threading.Lock()
         self.encoder_passes = 0
 
-    def get(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+    def get(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
         """Embeddings of these crops, each of batch 1 and on the network's device, in the order asked."""
         with self._count:
             self._urgent += 1
@@ -62,10 +62,10 @@ class EmbeddingCache:
             with self._count:
                 self._urgent -= 1
 
-    def _get(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+    def _get(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
         with self._store.encoding:
-            found: dict[tuple[int, Window], ImageFeatures] = {}
-            missing: list[tuple[int, Window]] = []
+            found: dict[tuple[int, CropWindow], ImageFeatures] = {}
+            missing: list[tuple[int, CropWindow]] = []
             for request in dict.fromkeys(requests):
                 features = self._store.get((self._digest(request[0]), request[1]))
                 if features is None:
@@ -77,7 +77,7 @@ class EmbeddingCache:
             self._pictures.clear()
             return [found[request] for request in requests]
 
-    def _encode(self, requests: Sequence[tuple[int, Window]]) -> list[ImageFeatures]:
+    def _encode(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
         batch = self._model.encode_image(torch.cat([self._pixels(*request) for request in requests]))
         self.encoder_passes += len(requests)
         made = [batch.select([i]) for i in range(len(requests))]
@@ -89,7 +89,7 @@ class EmbeddingCache:
     def encode_ahead(
         self,
         frames: Iterable[int],
-        window: Window,
+        window: CropWindow,
         cancelled: Callable[[], bool] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> int:
@@ -128,7 +128,7 @@ class EmbeddingCache:
                 progress(start + len(part), len(wanted))
         return made
 
-    def count(self, frames: Iterable[int], window: Window) -> int:
+    def count(self, frames: Iterable[int], window: CropWindow) -> int:
         """How many of these frames have an embedding in this window already, of those that were read before."""
         known = [self._digests[frame] for frame in frames if frame in self._digests]
         return sum((digest, window) in self._store for digest in known)
@@ -140,7 +140,7 @@ class EmbeddingCache:
             self._digests[frame] = _digest_of(self._pictures[frame])
         return self._digests[frame]
 
-    def _pixels(self, frame: int, window: Window) -> torch.Tensor:
+    def _pixels(self, frame: int, window: CropWindow) -> torch.Tensor:
         """The network's input for a crop, ``(1, 3, S, S)``, normalised."""
         config, device = self._model.config, self._model.device
         array = self._pictures[frame] if frame in self._pictures else self._frames[frame]

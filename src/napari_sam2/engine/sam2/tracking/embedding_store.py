@@ -26,11 +26,11 @@ from napari_sam2.engine.sam2.network.model import ImageFeatures
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.protocols import Window
+    from napari_sam2.engine.protocols import CropWindow
 
 logger = logging.getLogger(__name__)
 
-Key = tuple[bytes, "Window"]
+Key = tuple[bytes, "CropWindow"]
 """Checksum of a frame as the network sees it, and the window."""
 
 _GIB = 1024**3

@@ -14,7 +14,7 @@ import torch
 
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.prompts import PromptSet
-from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.protocols import CropWindow
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_small
 from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
@@ -62,7 +62,7 @@ class Prompting:
         self._zoom = zoom
 
     def refine(
-        self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: Window, start: Tensor | None
+        self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: CropWindow, start: Tensor | None
     ) -> MaskDecoding:
         """Feed the prompts one after the other, each on the logits of the one before."""
         coordinates, labels = self._tokens(prompts, window)
@@ -79,7 +79,7 @@ class Prompting:
         logits = drop_small(decoding.low_res_logits, coordinates, labels, self._model.config.image_size)
         return replace(decoding, low_res_logits=logits)
 
-    def _tokens(self, prompts: PromptSet, window: Window) -> tuple[Tensor, Tensor]:
+    def _tokens(self, prompts: PromptSet, window: CropWindow) -> tuple[Tensor, Tensor]:
         """Box corners, then clicks: ``(1, P, 2)`` xy in input pixels, ``(1, P)`` labels. The one place of the swap."""
         scale_y = self._model.config.image_size / window.height
         scale_x = self._model.config.image_size / window.width
@@ -97,7 +97,9 @@ class Prompting:
         coordinates = torch.tensor([[(x, y) for x, y, _ in rows]], dtype=torch.float32, device=device)
         return coordinates, torch.tensor([[kind for *_, kind in rows]], dtype=torch.int32, device=device)
 
-    def window(self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: Window | None) -> Window:
+    def window(
+        self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: CropWindow | None
+    ) -> CropWindow:
         """The window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""
         if self._zoom is None:
             return crop_window.whole_frame(self._shape)
@@ -114,7 +116,7 @@ class Prompting:
             window = self._click_window(frame, prompts)
         return crop_window.including(window, points)
 
-    def _click_window(self, frame: int, prompts: PromptSet) -> Window:
+    def _click_window(self, frame: int, prompts: PromptSet) -> CropWindow:
         """Try windows of several sizes around the click; cut once more around the mask that suits its window best.
 
         Of each mask counts the predicted IoU, minus penalties where it touches the border, is small in its window,
@@ -125,7 +127,7 @@ class Prompting:
         cy, cx = click.y + 0.5, click.x + 0.5
         longest = float(max(self._shape))
         sides = sorted({min(float(s), longest) for s in self._zoom.click_sides_px})
-        tried = [Window(cy - s / 2, cx - s / 2, cy + s / 2, cx + s / 2) for s in sides]
+        tried = [CropWindow(cy - s / 2, cx - s / 2, cy + s / 2, cx + s / 2) for s in sides]
         best: tuple[float, tuple[float, float, float, float]] | None = None
         for window, features in zip(tried, self._embeddings.get([(frame, w) for w in tried]), strict=True):
             coordinates, labels = self._tokens(PromptSet(points=(click,)) if click.positive else prompts, window)
@@ -146,7 +148,7 @@ class Prompting:
             best = 0.0, (cy - half, cx - half, cy + half, cx + half)
         return crop_window.square_around(best[1], self._zoom.factor, self._zoom.min_side_px)
 
-    def mask_logits(self, mask: NDArray[np.bool_], window: Window) -> Tensor:
+    def mask_logits(self, mask: NDArray[np.bool_], window: CropWindow) -> Tensor:
         """A mask of the frame as low-resolution logits of a window."""
         size = self._model.config.image_size // 4
         soft = crop_window.crop(mask_tensor(mask, self._model.device)[None], window, size)

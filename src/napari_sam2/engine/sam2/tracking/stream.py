@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 
-from napari_sam2.engine.protocols import FrameScores, Prediction, Window
+from napari_sam2.engine.protocols import CropWindow, FrameScores, Prediction
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected
@@ -67,7 +67,7 @@ class Stream:
     def encode_ahead(
         self,
         frames: Iterable[int],
-        window: Window | None = None,
+        window: CropWindow | None = None,
         *,
         cancelled: Callable[[], bool] | None = None,
         progress: Callable[[int, int], None] | None = None,
@@ -117,7 +117,7 @@ class Stream:
         return replace(decoding, low_res_logits=drop_disconnected(decoding.low_res_logits, last))
 
     def _shown(
-        self, logits: Tensor, iou: Tensor, object_score: Tensor, window: Window, state: object = None
+        self, logits: Tensor, iou: Tensor, object_score: Tensor, window: CropWindow, state: object = None
     ) -> Prediction:
         """Low-resolution logits of a window as the mask of a frame."""
         pasted = crop_window.paste_logits(logits.float(), window, self._shape)

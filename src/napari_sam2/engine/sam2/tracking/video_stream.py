@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from napari_sam2.core.masks import RunLengthMask, bounding_box
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
-from napari_sam2.engine.protocols import Conditioning, Prediction, Window
+from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, Prediction
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window
@@ -50,7 +50,7 @@ class FrameState:
     not made from the low-resolution ones; ``from_prompts`` says whether the memory may be binarised.
     """
 
-    window: Window
+    window: CropWindow
     low_res_logits: Tensor
     pointer: Tensor
     object_score: Tensor
@@ -68,7 +68,7 @@ class Sam2Track:
 
     frame: int
     step: Literal[1, -1]
-    window: Window
+    window: CropWindow
     bank: MemoryBank
     last_logits: Tensor
     goes_on_to: int | None = None
@@ -111,8 +111,8 @@ class Sam2VideoStream(Stream):
         prompts: PromptSet,
         *,
         base: NDArray[np.bool_] | None = None,
-        window: Window | None = None,
-        context: Sequence[Conditioning] = (),
+        window: CropWindow | None = None,
+        context: Sequence[ConditioningFrame] = (),
         nearest: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
@@ -140,8 +140,8 @@ class Sam2VideoStream(Stream):
         frame: int,
         prompts: PromptSet,
         base: NDArray[np.bool_] | None,
-        window: Window | None,
-        context: Sequence[Conditioning],
+        window: CropWindow | None,
+        context: Sequence[ConditioningFrame],
     ) -> Prediction:
         window = self._prompting.window(frame, prompts, base, window)
         features = self.embeddings.get([(frame, window)])[0]
@@ -152,7 +152,7 @@ class Sam2VideoStream(Stream):
         decoding = self._prompting.refine(features, conditioned, prompts, window, start)
         return self._prediction(decoding, window, from_prompts=True)
 
-    def _take_mask(self, frame: int, prompts: PromptSet, window: Window | None) -> Prediction:
+    def _take_mask(self, frame: int, prompts: PromptSet, window: CropWindow | None) -> Prediction:
         """A mask prompt is its own answer; the network only makes the memory and the pointer from it."""
         assert prompts.mask is not None
         mask = prompts.mask.mask.decode()
@@ -179,7 +179,7 @@ class Sam2VideoStream(Stream):
     # ------------------------------------------------------------------ tracking
 
     @torch.inference_mode()
-    def track(self, owner: Conditioning, context: Sequence[Conditioning], step: Literal[1, -1]) -> Sam2Track:
+    def track(self, owner: ConditioningFrame, context: Sequence[ConditioningFrame], step: Literal[1, -1]) -> Sam2Track:
         """A track that starts at an accepted frame; ``context`` are other accepted frames of the object."""
         state: FrameState = owner.state
         bank = self._bank()
@@ -254,12 +254,12 @@ class Sam2VideoStream(Stream):
             max_conditioning=_MAX_CONDITIONING,
         )
 
-    def _nearest(self, context: Sequence[Conditioning], frame: int) -> list[Conditioning]:
+    def _nearest(self, context: Sequence[ConditioningFrame], frame: int) -> list[ConditioningFrame]:
         ordered = sorted(context, key=lambda c: abs(c.frame - frame))
         return ordered[: _MAX_CONDITIONING - 1]
 
     def _condition_on(
-        self, frame: int, features: ImageFeatures, window: Window, context: Sequence[Conditioning]
+        self, frame: int, features: ImageFeatures, window: CropWindow, context: Sequence[ConditioningFrame]
     ) -> Tensor:
         """Features of a corrected frame, conditioned on the object's other accepted frames."""
         bank = self._bank()
@@ -274,13 +274,13 @@ class Sam2VideoStream(Stream):
 
     # ------------------------------------------------------------------ accepted frames
 
-    def _mask_of(self, accepted: Conditioning) -> NDArray[np.bool_]:
+    def _mask_of(self, accepted: ConditioningFrame) -> NDArray[np.bool_]:
         state: FrameState = accepted.state
         pasted = crop_window.paste_logits(state.low_res_logits.float(), state.window, self._shape)
         mask: NDArray[np.bool_] = (pasted > 0).cpu().numpy()
         return mask
 
-    def _remember_state(self, frame: int, state: FrameState, window: Window) -> Memory:
+    def _remember_state(self, frame: int, state: FrameState, window: CropWindow) -> Memory:
         features = self.embeddings.get([(frame, window)])[0]
         binarise = state.from_prompts and self._model.config.binarize_mask_from_pts_for_mem_enc
         if state.high_res_logits is not None and not binarise:
@@ -289,7 +289,7 @@ class Sam2VideoStream(Stream):
             memory = self._encode(features.s16, state.low_res_logits, state.object_score, binarise)
         return Memory(memory, state.pointer)
 
-    def _foreign_memory(self, other: Conditioning, window: Window) -> Memory | None:
+    def _foreign_memory(self, other: ConditioningFrame, window: CropWindow) -> Memory | None:
         """The memory of another accepted frame, seen through this window; None if its mask does not fit in."""
         state: FrameState = other.state
         if state.window == window:
@@ -307,7 +307,7 @@ class Sam2VideoStream(Stream):
     # ------------------------------------------------------------------ results
 
     def _prediction(
-        self, decoding: MaskDecoding, window: Window, *, from_prompts: bool, mask_logits: Tensor | None = None
+        self, decoding: MaskDecoding, window: CropWindow, *, from_prompts: bool, mask_logits: Tensor | None = None
     ) -> Prediction:
         logits = decoding.low_res_logits
         if self._policy.fills_holes and mask_logits is None:
