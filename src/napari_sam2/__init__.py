@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2._version import __version__
 
 if TYPE_CHECKING:
+    from napari_sam2.analysis.frame_measurements import measure_frames
     from napari_sam2.analysis.measurements import measure_objects
     from napari_sam2.analysis.metrics import compare_labels
     from napari_sam2.core.volume import ImageVolume
@@ -27,6 +28,7 @@ _HOME = {
     "download_model": "engine.catalog.download",
     "list_series": "io",
     "load_predictor": "engine",
+    "measure_frames": "analysis.frame_measurements",
     "measure_objects": "analysis.measurements",
     "read_labels": "io",
     "read_volume": "io",
@@ -42,6 +44,7 @@ __all__ = [
     "download_model",
     "list_series",
     "load_predictor",
+    "measure_frames",
     "measure_objects",
     "read_labels",
     "read_volume",
