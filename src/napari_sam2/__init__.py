@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2._version import __version__
 
 if TYPE_CHECKING:
+    from napari_sam2.analysis.diameters import measure_diameters
     from napari_sam2.analysis.frame_measurements import measure_frames
     from napari_sam2.analysis.measurements import measure_objects
     from napari_sam2.analysis.metrics import compare_labels
@@ -28,6 +29,7 @@ _HOME = {
     "download_model": "engine.catalog.download",
     "list_series": "io",
     "load_predictor": "engine",
+    "measure_diameters": "analysis.diameters",
     "measure_frames": "analysis.frame_measurements",
     "measure_objects": "analysis.measurements",
     "read_labels": "io",
@@ -44,6 +46,7 @@ __all__ = [
     "download_model",
     "list_series",
     "load_predictor",
+    "measure_diameters",
     "measure_frames",
     "measure_objects",
     "read_labels",
