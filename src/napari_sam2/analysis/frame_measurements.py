@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2.analysis.intensities import image_slab, intensity_columns
 from napari_sam2.analysis.labelled_objects import LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, cell_size, steps_of
+from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.frames import default_frame_axis
 from napari_sam2.errors import VolumeError
@@ -90,7 +90,7 @@ def measure_frames(
     named = checked_names(names)
     parents = _checked_lineage(lineage)
     found = LabelledObjects.of(labels, volume, objects=objects)
-    axis = _checked_axis(frame_axis, volume)
+    axis = checked_frame_axis(frame_axis, volume)
     pieces = _pieces(found, volume, axis, intensity)
     order = {obj_id: i for i, obj_id in enumerate(found.ids)}
     rows = []
@@ -127,11 +127,8 @@ def _pieces(
 
 def _frame_columns(count: int, total: NDArray[np.float64], volume: ImageVolume, axis: str | None) -> dict[str, Any]:
     plane = "".join(a for a in volume.spatial_axes if a != axis)
-    unit, size = LengthUnit.of(volume), count * cell_size(steps_of(volume, plane))
-    if len(plane) == 2:
-        row = {unit.column("area", 2): size}
-    else:
-        row = {"volume_ml": size / 1000.0} if unit.name == "mm" else {unit.column("volume", 3): size}
+    column, size = cell_column("area" if len(plane) == 2 else "volume", volume, plane)
+    row = {column: count * size}
     return row | {f"centroid_{a}": float(total[volume.label_axes.index(a)]) / count for a in plane}
 
 
@@ -162,7 +159,14 @@ def _with_motion(table: pd.DataFrame, volume: ImageVolume, parents: Mapping[int,
     return table
 
 
-def _checked_axis(frame_axis: str | None, volume: ImageVolume) -> str | None:
+def checked_frame_axis(frame_axis: str | None, volume: ImageVolume) -> str | None:
+    """Return the axis of the frames: the given one, else time, else the video axis; None for a 2-D image.
+
+    Raises
+    ------
+    VolumeError
+        If there is no such axis, or the frames are time points and it is another.
+    """
     spacing = {a: volume.spacing_of(a) for a in volume.spatial_axes}
     if frame_axis is None:
         return "t" if "t" in volume.axes else default_frame_axis(volume.label_axes, spacing)

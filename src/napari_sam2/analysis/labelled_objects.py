@@ -117,9 +117,9 @@ class LabelledObjects:
     def mask(self, obj_id: int, box: Box | None = None) -> NDArray[np.bool_]:
         """Return an object's mask, or its part in a box; nothing inside where there is no such object."""
         part = (slice(None),) * (self.values.ndim - self.is_stack) if box is None else box
+        if obj_id not in self.ids:
+            return np.zeros(self.values.shape[self.is_stack :], dtype=bool)[part]
         if self.is_stack:
-            if obj_id not in self.ids:
-                return np.zeros(self.values.shape[1:], dtype=bool)[part]
             return np.asarray(self.values[self.ids.index(obj_id)][part])
         return np.asarray(self.values[part] == obj_id)
 

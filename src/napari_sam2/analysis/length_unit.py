@@ -83,13 +83,21 @@ def cell_size(steps: NDArray[np.float64]) -> float:
     return float(np.sqrt(max(float(np.linalg.det(steps.T @ steps)), 0.0)))
 
 
-def voxel_size(volume: ImageVolume) -> tuple[str, float]:
-    """Return the name of the column of sizes (volume or area), and the size of one voxel in it."""
+def cell_column(quantity: str, volume: ImageVolume, axes: str) -> tuple[str, float]:
+    """Return the name of a column of areas (two spatial axes) or volumes (three), and the size of one voxel in it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sam2.core.volume import ImageVolume
+    >>> cell_column("volume", ImageVolume(np.zeros((2, 2, 2)), spacing=(5, 2, 2), units="mm"), "zyx")
+    ('volume_ml', 0.02)
+    """
     unit = LengthUnit.of(volume)
-    size = float(np.prod([volume.spacing_of(a) * unit.factor for a in volume.spatial_axes]))
+    size = float(np.prod([volume.spacing_of(a) * unit.factor for a in axes]))
     # The voxels of a tilted gantry are sheared, and smaller than the product of their sides.
-    sheared = cell_size(steps_of(volume))
+    sheared = cell_size(steps_of(volume, axes))
     size = size if np.isclose(size, sheared, rtol=1e-4) else sheared
-    if len(volume.spatial_axes) == 2:
-        return unit.column("area", 2), size
-    return ("volume_ml", size / 1000.0) if unit.name == "mm" else (unit.column("volume", 3), size)
+    if len(axes) == 3 and unit.name == "mm":
+        return f"{quantity}_ml", size / 1000.0
+    return unit.column(quantity, len(axes)), size

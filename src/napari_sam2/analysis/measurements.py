@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2.analysis.intensities import channel_count, image_slab, intensity_columns
 from napari_sam2.analysis.labelled_objects import LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, steps_of, voxel_size
+from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.analysis.shape import longest_diameter, surface_area
 from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.frames import default_frame_axis
@@ -175,7 +175,8 @@ def _by_time(found: LabelledObjects, obj_id: int, tally: _Tally, volume: ImageVo
 
 
 def _size_columns(tally: _Tally, volume: ImageVolume) -> dict[str, Any]:
-    column, size = voxel_size(volume)
+    quantity = "volume" if len(volume.spatial_axes) == 3 else "area"
+    column, size = cell_column(quantity, volume, volume.spatial_axes)
     return {"voxels": tally.voxels, column: tally.voxels * size / max(len(tally.times), 1)}
 
 
