@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,15 +52,22 @@ def check_dimensions(dimensions: Any) -> None:
 
 
 def change_each(
-    mask: NDArray[np.bool_], change: Callable[[NDArray[np.bool_]], NDArray[np.bool_]], dimensions: Dimensions
+    mask: NDArray[np.bool_],
+    change: Callable[[NDArray[np.bool_]], NDArray[np.bool_]],
+    dimensions: Dimensions,
+    margin: Sequence[int] = (0, 0, 0),
 ) -> NDArray[np.bool_]:
-    """Change the whole mask, or every slice that has a voxel."""
+    """Change the box around a mask with a margin, or every slice there that has a voxel; outside is nothing."""
     check_dimensions(dimensions)
+    changed = np.zeros_like(mask)
+    box = box_around(mask, margin)
+    if box is None:
+        return changed
     if dimensions == 3:
-        return np.array(change(mask), dtype=bool)
-    changed = mask.copy()
+        changed[box] = change(mask[box])
+        return changed
     for frame in np.flatnonzero(mask.any(axis=(1, 2))).tolist():
-        changed[frame] = change(mask[frame])
+        changed[frame][box[1:]] = change(mask[frame][box[1:]])
     return changed
 
 
@@ -75,10 +82,10 @@ def connected_parts(mask: NDArray[np.bool_], dimensions: int = 3) -> tuple[NDArr
     return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
 
 
-def box_around(mask: NDArray[np.bool_], margin: NDArray[np.int64]) -> tuple[slice, ...] | None:
+def box_around(mask: NDArray[np.bool_], margin: Sequence[int]) -> tuple[slice, ...] | None:
     """Return the box around a mask with a margin, as far as the array goes; None for an empty mask."""
     box = []
-    for axis, extra in enumerate(margin.tolist()):
+    for axis, extra in enumerate(margin):
         filled = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
         if filled.size == 0:
             return None

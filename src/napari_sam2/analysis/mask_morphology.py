@@ -123,7 +123,7 @@ def smooth(
     if dimensions == 2:
         sigma[0] = 0.0
     # 4 sigma is where scipy cuts the Gaussian off.
-    box = box_around(mask, np.ceil(4 * sigma).astype(int) + 1)
+    box = box_around(mask, (np.ceil(4 * sigma).astype(int) + 1).tolist())
     smoothed = np.zeros_like(mask)
     if box is not None:
         smoothed[box] = gaussian_filter(mask[box].astype(np.float32), sigma, mode="nearest") >= 0.5
@@ -152,15 +152,8 @@ def grow(
     """
     mask, steps = checked_mask(mask, spacing)
     reach = checked_amount(radius, "radius")
-    check_dimensions(dimensions)
-    margin = np.ceil(reach / steps).astype(int)
-    if dimensions == 2:
-        margin[0] = 0
-    box = box_around(mask, margin)
-    grown = np.zeros_like(mask)
-    if box is not None:
-        grown[box] = change_each(mask[box], lambda part: part | _is_near(part, steps, reach), dimensions)
-    return grown
+    margin = np.ceil(reach / steps).astype(int).tolist()
+    return change_each(mask, lambda part: part | _is_near(part, steps, reach), dimensions, margin)
 
 
 def shrink(
@@ -186,13 +179,8 @@ def shrink(
     """
     mask, steps = checked_mask(mask, spacing)
     reach = checked_amount(radius, "radius")
-    check_dimensions(dimensions)
     # The nearest voxel outside is in the box or next to it.
-    box = box_around(mask, np.ones(3, dtype=int))
-    shrunk = np.zeros_like(mask)
-    if box is not None:
-        shrunk[box] = change_each(mask[box], lambda part: part & ~_is_near(~part, steps, reach), dimensions)
-    return shrunk
+    return change_each(mask, lambda part: part & ~_is_near(~part, steps, reach), dimensions, (1, 1, 1))
 
 
 def split(
@@ -214,8 +202,16 @@ def split(
     """
     mask, _ = checked_mask(mask, spacing)
     check_dimensions(dimensions)
-    labels, sizes = connected_parts(mask, dimensions)
-    return tuple(labels == 1 + i for i in np.argsort(-sizes, kind="stable").tolist())
+    box = box_around(mask, (0, 0, 0))
+    if box is None:
+        return ()
+    labels, sizes = connected_parts(mask[box], dimensions)
+    parts = []
+    for number in np.argsort(-sizes, kind="stable").tolist():
+        part = np.zeros_like(mask)
+        part[box] = labels == 1 + number
+        parts.append(part)
+    return tuple(parts)
 
 
 def _is_near(mask: NDArray[np.bool_], steps: NDArray[np.float64], reach: float) -> NDArray[np.bool_]:
