@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2._version import __version__
 
 if TYPE_CHECKING:
+    from napari_sam2.analysis.diameters import measure_diameters
+    from napari_sam2.analysis.differences import label_differences
+    from napari_sam2.analysis.frame_measurements import measure_frames
     from napari_sam2.analysis.measurements import measure_objects
-    from napari_sam2.analysis.metrics import compare_labels
+    from napari_sam2.analysis.metrics import compare_frames, compare_labels
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
@@ -23,10 +26,14 @@ if TYPE_CHECKING:
 _HOME = {
     "ImageVolume": "core.volume",
     "VideoSession": "session",
+    "compare_frames": "analysis.metrics",
     "compare_labels": "analysis.metrics",
     "download_model": "engine.catalog.download",
+    "label_differences": "analysis.differences",
     "list_series": "io",
     "load_predictor": "engine",
+    "measure_diameters": "analysis.diameters",
+    "measure_frames": "analysis.frame_measurements",
     "measure_objects": "analysis.measurements",
     "read_labels": "io",
     "read_volume": "io",
@@ -38,10 +45,14 @@ __all__ = [
     "ImageVolume",
     "VideoSession",
     "__version__",
+    "compare_frames",
     "compare_labels",
     "download_model",
+    "label_differences",
     "list_series",
     "load_predictor",
+    "measure_diameters",
+    "measure_frames",
     "measure_objects",
     "read_labels",
     "read_volume",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion
 
-from napari_sam2.analysis.metrics import compare_labels, dice, iou
+from napari_sam2.analysis.metrics import compare_frames, compare_labels, dice, iou
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
+from support.bodies import affine_of, grid
 
 
 def test_overlap_of_masks() -> None:
@@ -74,3 +75,85 @@ def test_labels_off_the_grid_are_refused() -> None:
     volume = ImageVolume(np.zeros((2, 4, 4)))
     with pytest.raises(VolumeError, match="true labels"):
         compare_labels(np.zeros((2, 4, 4), np.uint8), np.zeros((2, 4, 5), np.uint8), volume)
+
+
+def test_size_differences_have_a_sign_and_a_unit() -> None:
+    volume = ImageVolume(np.zeros((4, 5, 6)), units="mm", affine=affine_of(grid("sheared")))
+    a, b = np.zeros((4, 5, 6), np.uint8), np.zeros((4, 5, 6), np.uint8)
+    a[0, 0, :3], b[0, 0, :4] = 1, 1
+    a[1, 1, 1], b[2, 2, 2] = 2, 3
+    table = compare_labels(a, b, volume)
+    assert table["volume_difference_ml"].tolist() == pytest.approx([-0.0025, 0.0025, -0.0025])
+    assert table["volume_difference_percent"].tolist() == pytest.approx([-25.0, np.nan, -100.0], nan_ok=True)
+    assert table["surface_dice"].tolist()[1:] == [0.0, 0.0]
+
+
+def test_distances_on_a_sheared_grid_are_those_in_the_patient() -> None:
+    steps = grid("sheared")
+    volume = ImageVolume(np.zeros((5, 6, 7)), units="mm", affine=affine_of(steps))
+    a, b = np.zeros(volume.shape, np.uint8), np.zeros(volume.shape, np.uint8)
+    a[1, 4, 2] = b[3, 1, 3] = 1
+    expected = np.linalg.norm(steps @ [2, -3, 1])
+    assert expected != pytest.approx(np.hypot(np.hypot(5.32, 3), 1), abs=0.1)
+    assert compare_labels(a, b, volume)["hd95_mm"].tolist() == pytest.approx([expected])
+
+
+@pytest.mark.parametrize(
+    ("units", "tolerance", "expected"),
+    [("mm", None, 1.0), ("mm", 0.9, 0.5), ("um", None, 1.0), ("um", 0.0009, 0.5), ("um", 0.001, 1.0), (None, 1.0, 1.0)],
+)
+def test_the_tolerance_is_in_millimetres(units, tolerance, expected) -> None:
+    volume = ImageVolume(np.zeros((12, 30, 30)), units=units)
+    a, b = np.zeros(volume.shape, np.uint8), np.zeros(volume.shape, np.uint8)
+    a[2], b[3] = 1, 1  # two plates face to face: one of the two faces of each lies on the other's
+    found = compare_labels(a, b, volume, tolerance_mm=tolerance)["surface_dice"][0]
+    assert found == pytest.approx(expected, abs=0.01)
+
+
+def test_masks_that_overlap_are_compared_one_by_one() -> None:
+    volume = ImageVolume(np.zeros((3, 6, 6)))
+    masks = np.zeros((2, 3, 6, 6), bool)
+    masks[0, :, :4], masks[1, :, 2:] = True, True
+    truth = np.zeros((3, 6, 6), np.uint16)
+    truth[:, 2:] = 7
+    table = compare_labels(masks, truth, volume, objects=[5, 7])
+    assert table[["object", "dice", "voxels"]].to_numpy().tolist() == [[5, 0, 72], [7, 1, 72]]
+    assert compare_labels(masks, masks, volume)["dice"].tolist() == [1.0, 1.0]
+
+
+def test_frames_are_compared_one_by_one() -> None:
+    volume = ImageVolume(np.zeros((5, 9, 9)), spacing=(4.0, 0.5, 0.5), units="mm")
+    a, b = np.zeros(volume.shape, np.uint8), np.zeros(volume.shape, np.uint8)
+    a[1:3, 2:5, 2:5] = b[2:4, 2:5, 4:7] = 1
+    a[4, 0, 0] = b[4, 0, 0] = 2
+    table = compare_frames(a, b, volume)
+    assert table[["object", "frame"]].to_numpy().tolist() == [[1, 1], [1, 2], [1, 3], [2, 4]]
+    assert table["dice"].tolist() == pytest.approx([0, 1 / 3, 0, 1])
+    assert table["hd95_mm"].tolist() == pytest.approx([np.nan, 1.0, np.nan, 0.0], nan_ok=True)
+    assert table["area_difference_mm2"].tolist() == pytest.approx([9 / 4, 0, -9 / 4, 0])
+    assert table["surface_dice"].tolist()[::2] == [0.0, 0.0]
+    other = compare_frames(a, b, volume, frame_axis="x")
+    assert other[other["object"] == 1]["frame"].tolist() == [2, 3, 4, 5, 6]
+
+
+def test_frames_of_a_film_are_its_time_points() -> None:
+    volume = ImageVolume(np.zeros((3, 2, 5, 5)), axes="ztyx")
+    a, b = np.zeros(volume.shape, np.uint8), np.zeros(volume.shape, np.uint8)
+    a[:, 0, :2] = b[:, 0, :2] = b[:, 1, :2] = 1
+    table = compare_frames(a, b, volume)
+    assert table[["frame", "dice", "volume_difference"]].to_numpy().tolist() == [[0, 1, 0], [1, 0, -30]]
+    assert compare_labels(a, b, volume)["volume_difference"].tolist() == [-15.0]
+
+
+def test_nothing_to_compare_gives_an_empty_table() -> None:
+    volume, none = ImageVolume(np.zeros((2, 3, 4)), units="mm"), np.zeros((2, 3, 4), np.uint8)
+    for table in (compare_labels(none, none, volume), compare_frames(none, none, volume)):
+        assert len(table) == 0
+        assert {"object", "truth_object", "dice", "surface_dice", "hd95_mm"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("how", [{"tolerance_mm": -1}, {"tolerance_mm": "1"}, {"match": "name"}])
+def test_a_comparison_that_makes_no_sense_is_refused(how) -> None:
+    volume, labels = ImageVolume(np.zeros((2, 3, 4))), np.ones((2, 3, 4), np.uint8)
+    with pytest.raises(VolumeError, match=next(iter(how))):
+        compare_labels(labels, labels, volume, **how)

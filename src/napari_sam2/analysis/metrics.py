@@ -1,12 +1,19 @@
-"""How well two label images agree: overlap (Dice, IoU) and distance of surfaces (HD95, ASSD)."""
+"""How well two label images agree: overlap (Dice, IoU), distance of surfaces (HD95, ASSD, surface Dice) and size."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.measurements import LengthUnit, fitting_labels
+from napari_sam2.analysis.frame_measurements import checked_frame_axis
+from napari_sam2.analysis.labelled_objects import Box, LabelledObjects
+from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
+from napari_sam2.analysis.matching import Match, matched_pairs
+from napari_sam2.analysis.surface_distances import compare_surfaces
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
@@ -62,32 +69,59 @@ def iou(a: NDArray[Any], b: NDArray[Any]) -> float:
     return 1.0 if one + other == 0 else both / (one + other - both)
 
 
-def compare_labels(labels: Any, truth: Any, volume: ImageVolume) -> pd.DataFrame:
+def compare_labels(
+    labels: Any,
+    truth: Any,
+    volume: ImageVolume,
+    *,
+    tolerance_mm: float | None = None,
+    match: Match = "number",
+    objects: Iterable[int] | None = None,
+    truth_objects: Iterable[int] | None = None,
+) -> pd.DataFrame:
     """Compare labels with the truth, object by object.
 
     Parameters
     ----------
     labels, truth
-        Whole numbers on the volume's grid without channels; 0 is the background, one number is one object
-        in both.
+        Whole numbers on the volume's grid without channels, 0 is the background; or (n_objects, …) bool masks on
+        that grid, which may overlap.
     volume
-        Gives the spacing of the distances.
+        Gives the spacing of the distances, and the affine where the grid is sheared.
+    tolerance_mm
+        Distance up to which surfaces agree, in mm; in units of the spacing where there is no physical unit. Default:
+        1 mm; 1 µm for volumes in µm and nm.
+    match
+        ``"number"``: one number is one object in both. ``"overlap"``: objects are matched one to one such that the
+        sum of IoU is as large as it can be (Hungarian method), where they share a voxel.
+    objects, truth_objects
+        The objects to compare; default: all. For a stack: the number of each of its masks, default 1, 2, ….
 
     Returns
     -------
     pandas.DataFrame
-        One row per number that is in either image, ascending: ``object``, ``dice``, ``iou``, ``hd95_mm``,
-        ``assd_mm`` (``_um`` for micrometres, no suffix without a physical unit), ``voxels``, ``truth_voxels``.
+        One row per object that is in either image, ascending:
 
-        HD95 is the larger of the two directed 95th percentiles of the distances between the surfaces; ASSD
-        the mean over both surfaces. Surface voxels are those with a face outside the object, the border of
-        the image included. Both distances are NaN where one of the two has no such object. Of a time series
-        the distances of all time points at which both have the object are pooled.
+        - ``object``, and ``truth_object``, its partner: the same number, or the one matched by overlap. There 0
+          stands for none, and objects of the truth without a partner come last;
+        - ``dice``, ``iou``;
+        - ``hd95_mm`` (``_um`` for micrometres, no suffix without a physical unit): the larger of the two directed
+          95th percentiles of the distances between the surfaces, and ``assd_mm``, the mean over both surfaces.
+          Surface voxels are those with a face outside the object, the border of the image included;
+        - ``surface_dice``: part of both surfaces within the tolerance, by area (Nikolov et al. 2021, in
+          :mod:`napari_sam2.analysis.surface_distances`);
+        - ``volume_difference_ml`` (or ``_um3``, ``area_difference_mm2``, …): labels minus truth, the mean over the
+          time points at which either is there; and ``volume_difference_percent`` of the truth;
+        - ``voxels``, ``truth_voxels``.
+
+        Where one of the two has no such object, Dice, IoU and surface Dice are 0 and the distances NaN; without one
+        in the truth there is no percentage. In a time series distances never cross time: those of all time points at
+        which both have the object are pooled.
 
     Raises
     ------
     VolumeError
-        If one of the two does not fit the volume.
+        If one of the two does not fit the volume, or tolerance or match make no sense.
 
     Examples
     --------
@@ -99,24 +133,157 @@ def compare_labels(labels: Any, truth: Any, volume: ImageVolume) -> pd.DataFrame
     [[1.0, 1.0, 0.0]]
     """
     import pandas as pd
-    from scipy.ndimage import find_objects
 
-    ours = fitting_labels(labels, volume, "labels")
-    true = fitting_labels(truth, volume, "true labels")
-    unit = LengthUnit.of(volume)
+    pairs = _Pairs.of(labels, truth, volume, match, objects, truth_objects)
+    tolerance = _checked_tolerance(tolerance_mm, volume)
     rows = []
-    for obj_id in sorted({*_ids(ours), *_ids(true)}):
+    for obj_id, true_id, ours, true in pairs.masks():
+        if "t" in volume.label_axes:
+            axis = volume.label_axes.index("t")
+            ours, true = np.moveaxis(ours, axis, 0), np.moveaxis(true, axis, 0)
+        else:
+            ours, true = ours[None], true[None]
+        row = {"object": obj_id, "truth_object": true_id}
+        rows.append(row | _agreement(list(ours), list(true), volume, volume.spatial_axes, tolerance))
+    blank = [np.zeros((0,) * len(volume.spatial_axes), dtype=bool)]
+    columns = _agreement(blank, blank, volume, volume.spatial_axes, tolerance)
+    return pd.DataFrame(rows, columns=["object", "truth_object", *columns])
+
+
+def compare_frames(
+    labels: Any,
+    truth: Any,
+    volume: ImageVolume,
+    *,
+    frame_axis: str | None = None,
+    tolerance_mm: float | None = None,
+    match: Match = "number",
+    objects: Iterable[int] | None = None,
+    truth_objects: Iterable[int] | None = None,
+) -> pd.DataFrame:
+    """Compare labels with the truth in every frame that shows the object in either.
+
+    Parameters
+    ----------
+    labels, truth, volume, tolerance_mm, match, objects, truth_objects
+        As of :func:`compare_labels`. Objects are matched once, over all frames.
+    frame_axis
+        Default: time where there is such an axis, else the video axis (the coarsest spacing).
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per object and frame: ``object``, ``truth_object``, ``frame``, and the columns of
+        :func:`compare_labels` for this frame alone. Surfaces of 2-D frames are outlines in the frame, and their sizes
+        are areas.
+
+    Raises
+    ------
+    VolumeError
+        If one of the two does not fit the volume, or axis, tolerance or match make no sense.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from napari_sam2.core.volume import ImageVolume
+    >>> volume = ImageVolume(np.zeros((3, 4, 4)), axes="zyx", spacing=(3.0, 1.0, 1.0), units="mm")
+    >>> labels, truth = np.zeros((2, 3, 4, 4), dtype=np.uint8)
+    >>> labels[:2], truth[1:, :2] = 1, 1
+    >>> compare_frames(labels, truth, volume)[["frame", "dice"]].round(2).values.tolist()
+    [[0.0, 0.0], [1.0, 0.67], [2.0, 0.0]]
+    """
+    import pandas as pd
+
+    pairs = _Pairs.of(labels, truth, volume, match, objects, truth_objects)
+    tolerance = _checked_tolerance(tolerance_mm, volume)
+    axis = checked_frame_axis(frame_axis, volume)
+    plane = "".join(a for a in volume.spatial_axes if a != axis)
+    place = None if axis is None else volume.label_axes.index(axis)
+    rows = []
+    for (obj_id, true_id, ours, true), box in zip(pairs.masks(), pairs.boxes, strict=True):
+        if place is None:
+            ours, true, start = ours[None], true[None], 0
+        else:
+            ours, true, start = np.moveaxis(ours, place, 0), np.moveaxis(true, place, 0), box[place].start
+        for frame, (one, other) in enumerate(zip(ours, true, strict=True), start=start):
+            if one.any() or other.any():
+                row = {"object": obj_id, "truth_object": true_id, "frame": frame}
+                rows.append(row | _agreement([one], [other], volume, plane, tolerance))
+    blank = [np.zeros((0,) * len(plane), dtype=bool)]
+    columns = _agreement(blank, blank, volume, plane, tolerance)
+    return pd.DataFrame(rows, columns=["object", "truth_object", "frame", *columns])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pairs:
+    """The objects that are compared, and for each pair the box around both."""
+
+    ours: LabelledObjects
+    truth: LabelledObjects
+    ids: list[tuple[int, int]]
+    boxes: list[Box]
+
+    @classmethod
+    def of(
+        cls,
+        labels: Any,
+        truth: Any,
+        volume: ImageVolume,
+        match: Match,
+        objects: Iterable[int] | None,
+        truth_objects: Iterable[int] | None,
+    ) -> _Pairs:
+        ours = LabelledObjects.of(labels, volume, "labels", objects)
+        true = LabelledObjects.of(truth, volume, "true labels", truth_objects)
+        ids = matched_pairs(ours, true, match)
+        our_boxes, true_boxes = ours.boxes(), true.boxes()
+        nothing = (slice(0, 0),) * len(volume.label_axes)
+        boxes = []
+        for obj_id, true_id in ids:
+            known = [b for b in (our_boxes.get(obj_id), true_boxes.get(true_id)) if b is not None]
+            around = [
+                slice(min(s.start for s in sides), max(s.stop for s in sides)) for sides in zip(*known, strict=True)
+            ]
+            boxes.append(tuple(around) or nothing)
+        return cls(ours, true, ids, boxes)
+
+    def masks(self) -> Iterator[tuple[int, int, NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Iterate over both numbers of each pair and both masks in their box."""
         # Distances do not need what lies beyond both objects, and whole CTs are large.
-        box = find_objects(((ours == obj_id) | (true == obj_id)).astype(np.uint8))[0]
-        a, b = ours[box] == obj_id, true[box] == obj_id
-        hd95, assd = _distances(a, b, volume, unit.factor)
-        rows.append((obj_id, dice(a, b), iou(a, b), hd95, assd, int(a.sum()), int(b.sum())))
-    columns = ["object", "dice", "iou", unit.column("hd95"), unit.column("assd"), "voxels", "truth_voxels"]
-    return pd.DataFrame(rows, columns=columns)
+        for (obj_id, true_id), box in zip(self.ids, self.boxes, strict=True):
+            yield obj_id, true_id, self.ours.mask(obj_id, box), self.truth.mask(true_id, box)
 
 
-def _ids(labels: NDArray[Any]) -> list[int]:
-    return [int(i) for i in np.unique(labels) if i != 0]
+def _agreement(
+    ours: list[NDArray[np.bool_]], truth: list[NDArray[np.bool_]], volume: ImageVolume, axes: str, tolerance: float
+) -> dict[str, float]:
+    """Return the columns for masks of one object, one for each time point, on these spatial axes."""
+    unit, steps = LengthUnit.of(volume), steps_of(volume, axes)
+    near = compare_surfaces(ours, truth, steps, tolerance)
+    both, one, other = (sum(counts) for counts in zip(*map(_counts, ours, truth), strict=True))
+    times = sum(a.any() or b.any() for a, b in zip(ours, truth, strict=True))
+    size_column, size = cell_column("volume_difference" if len(axes) == 3 else "area_difference", volume, axes)
+    quantity = "volume" if len(axes) == 3 else "area"
+    return {
+        "dice": 1.0 if one + other == 0 else 2.0 * both / (one + other),
+        "iou": 1.0 if one + other == 0 else both / (one + other - both),
+        unit.column("hd95"): near.hd95,
+        unit.column("assd"): near.assd,
+        "surface_dice": near.surface_dice,
+        size_column: (one - other) * size / max(times, 1),
+        f"{quantity}_difference_percent": 100.0 * (one - other) / other if other else float("nan"),
+        "voxels": one,
+        "truth_voxels": other,
+    }
+
+
+def _checked_tolerance(tolerance_mm: float | None, volume: ImageVolume) -> float:
+    """Return the tolerance in the unit of the table."""
+    if tolerance_mm is None:
+        return 1.0
+    if isinstance(tolerance_mm, bool) or not isinstance(tolerance_mm, Real) or not 0 <= tolerance_mm < float("inf"):
+        raise VolumeError(f"tolerance_mm={tolerance_mm!r} must be a distance, zero or more.")
+    return float(tolerance_mm) * LengthUnit.of(volume).affine_factor
 
 
 def _counts(a: NDArray[Any], b: NDArray[Any]) -> tuple[int, int, int]:
@@ -124,37 +291,3 @@ def _counts(a: NDArray[Any], b: NDArray[Any]) -> tuple[int, int, int]:
     if a.shape != b.shape:
         raise VolumeError(f"Two masks must have one shape to be compared, not {a.shape} and {b.shape}.")
     return int(np.count_nonzero(a & b)), int(np.count_nonzero(a)), int(np.count_nonzero(b))
-
-
-def _distances(a: NDArray[np.bool_], b: NDArray[np.bool_], volume: ImageVolume, factor: float) -> tuple[float, float]:
-    spacing = tuple(s * factor for s in volume.spatial_spacing)
-    if "t" in volume.label_axes:
-        axis = volume.label_axes.index("t")
-        a, b = np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0)
-    else:
-        a, b = a[None], b[None]
-    there: list[NDArray[np.float64]] = []
-    back: list[NDArray[np.float64]] = []
-    for one, other in zip(a, b, strict=True):
-        if one.any() and other.any():
-            one_surface, other_surface = _surface(one), _surface(other)
-            there.append(_to_surface(one_surface, other_surface, spacing))
-            back.append(_to_surface(other_surface, one_surface, spacing))
-    if not there:
-        return float("nan"), float("nan")
-    forth, fro = np.concatenate(there), np.concatenate(back)
-    hd95 = max(float(np.percentile(forth, 95)), float(np.percentile(fro, 95)))
-    return hd95, float((forth.sum() + fro.sum()) / (forth.size + fro.size))
-
-
-def _surface(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    from scipy.ndimage import binary_erosion
-
-    return np.asarray(mask & ~binary_erosion(mask))
-
-
-def _to_surface(start: NDArray[np.bool_], target: NDArray[np.bool_], spacing: tuple[float, ...]) -> NDArray[np.float64]:
-    from scipy.ndimage import distance_transform_edt
-
-    distances = distance_transform_edt(~target, sampling=spacing)
-    return np.asarray(distances, dtype=np.float64)[start]

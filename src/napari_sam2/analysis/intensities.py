@@ -1,0 +1,63 @@
+"""Statistics of the image's values in each object, read slab by slab."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.core.volume import ImageVolume
+
+PERCENTILES: Mapping[str, float] = {"p05": 5.0, "p25": 25.0, "median": 50.0, "p75": 75.0, "p95": 95.0}
+STATISTICS = ("mean", "sd", *PERCENTILES)
+
+
+def image_slab(volume: ImageVolume, first: int) -> NDArray[Any]:
+    """Return the image at one index of the labels' first axis, channels first."""
+    index: list[Any] = [slice(None)] * volume.ndim
+    index[volume.axes.index(volume.label_axes[0])] = first
+    slab = volume.parts[tuple(index)]
+    if "c" not in volume.axes:
+        return slab[None]
+    left = volume.axes.replace(volume.label_axes[0], "")
+    return np.moveaxis(slab, left.index("c"), 0)
+
+
+def channel_count(volume: ImageVolume) -> int:
+    """Return the number of channels; 1 without a channel axis."""
+    return volume.size_of("c") if "c" in volume.axes else 1
+
+
+def intensity_columns(values: NDArray[Any], volume: ImageVolume) -> dict[str, float]:
+    """Summarise the values of one object.
+
+    Parameters
+    ----------
+    values
+        (channels, n); NaN and infinities are left out.
+    volume
+        Gives unit and channels.
+
+    Returns
+    -------
+    dict
+        ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_…``, ``median_…``, ``p75_…``
+        and ``p95_…`` by linear interpolation. The names end in ``_hu`` where the values are Hounsfield units, and in
+        the channel's index where there are channels. NaN where there is no value.
+    """
+    columns: dict[str, float] = {}
+    unit = "_hu" if volume.is_hu else ""
+    for channel, own in enumerate(values):
+        finite = own[np.isfinite(own)].astype(np.float64)
+        suffix = f"{unit}_{channel}" if "c" in volume.axes else unit
+        if finite.size:
+            found = [finite.mean(), finite.std(), *np.percentile(finite, list(PERCENTILES.values()))]
+        else:
+            found = [np.nan] * len(STATISTICS)
+        columns.update({f"{name}_intensity{suffix}": float(v) for name, v in zip(STATISTICS, found, strict=True)})
+    return columns
