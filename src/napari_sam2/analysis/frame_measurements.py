@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.intensities import image_slab, intensity_columns
+from napari_sam2.analysis.intensities import image_slab, intensity_columns, with_intensity_unit
 from napari_sam2.analysis.labelled_objects import LabelledObjects
 from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.core.arguments import checked_names
@@ -100,7 +100,7 @@ def measure_frames(
         row |= _frame_columns(count, total, volume, axis)
         rows.append(row | (intensity_columns(np.concatenate(values, axis=1), volume) if intensity else {}))
     table = pd.DataFrame(rows, columns=None if rows else ["object", "name", "frame"])
-    return table if axis != "t" else _with_motion(table, volume, parents)
+    return with_intensity_unit(table if axis != "t" else _with_motion(table, volume, parents), volume)
 
 
 def _pieces(

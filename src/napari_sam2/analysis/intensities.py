@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pandas as pd
     from numpy.typing import NDArray
 
     from napari_sam2.core.volume import ImageVolume
@@ -41,23 +42,29 @@ def intensity_columns(values: NDArray[Any], volume: ImageVolume) -> dict[str, fl
     values
         (channels, n); NaN and infinities are left out.
     volume
-        Gives unit and channels.
+        Gives the channels.
 
     Returns
     -------
     dict
         ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_…``, ``median_…``, ``p75_…``
-        and ``p95_…`` by linear interpolation. The names end in ``_hu`` where the values are Hounsfield units, and in
-        the channel's index where there are channels. NaN where there is no value.
+        and ``p95_…`` by linear interpolation, in the image's values. Where there are channels, the names end in the
+        channel's index. NaN where there is no value.
     """
     columns: dict[str, float] = {}
-    unit = "_hu" if volume.is_hu else ""
     for channel, own in enumerate(values):
         finite = own[np.isfinite(own)].astype(np.float64)
-        suffix = f"{unit}_{channel}" if "c" in volume.axes else unit
+        suffix = f"_{channel}" if "c" in volume.axes else ""
         if finite.size:
             found = [finite.mean(), finite.std(), *np.percentile(finite, list(PERCENTILES.values()))]
         else:
             found = [np.nan] * len(STATISTICS)
         columns.update({f"{name}_intensity{suffix}": float(v) for name, v in zip(STATISTICS, found, strict=True)})
     return columns
+
+
+def with_intensity_unit(table: pd.DataFrame, volume: ImageVolume) -> pd.DataFrame:
+    """Note the unit of the intensity columns of a table in its ``attrs["units"]``, where it is known (HU of a CT)."""
+    if volume.is_hu:
+        table.attrs["units"] = {column: "HU" for column in table.columns if "_intensity" in str(column)}
+    return table

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.intensities import channel_count, image_slab, intensity_columns
+from napari_sam2.analysis.intensities import channel_count, image_slab, intensity_columns, with_intensity_unit
 from napari_sam2.analysis.labelled_objects import LabelledObjects
 from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.analysis.shape import longest_diameter, surface_area
@@ -86,7 +86,7 @@ def measure_objects(
         - ``frames``: frames (along the default video axis) that hold the object;
         - ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_intensity``,
           ``median_intensity``, ``p75_intensity``, ``p95_intensity``: in the image's values, NaN and infinities left
-          out. The names end in ``_hu`` for Hounsfield units; with channels there is one for each, ``…_0`` and so on.
+          out; with channels there is one for each, ``…_0`` and so on. Of a CT, ``table.attrs["units"]`` says ``"HU"``.
 
     Raises
     ------
@@ -120,11 +120,11 @@ def measure_objects(
             row |= intensity_columns(np.concatenate(values, axis=1), volume)
         rows.append(row)
     if rows:
-        return pd.DataFrame(rows)
+        return with_intensity_unit(pd.DataFrame(rows), volume)
     columns = ["object", "name", *_size_columns(_empty(volume), volume)]
     columns += list(_shape_columns([], volume)) * shape + list(_place_columns(_empty(volume), volume))
     columns += list(intensity_columns(np.zeros((channel_count(volume), 0)), volume)) * intensity
-    return pd.DataFrame(columns=columns)
+    return with_intensity_unit(pd.DataFrame(columns=columns), volume)
 
 
 def _empty(volume: ImageVolume) -> _Tally:

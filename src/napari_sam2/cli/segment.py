@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from napari_sam2.session import VideoSession
 
 
+# First words of the columns that a terminal has room for.
+_SHOWN = ("object", "name", "voxels", "volume", "area", "extent", "frames", "mean")
+
+
 def add_parser(commands: SubParsers) -> None:
     """Add the command and its options."""
     segment = commands.add_parser("segment", help="segment objects of an image from boxes and points")
@@ -85,7 +89,9 @@ def run(arguments: argparse.Namespace) -> None:
     labels = session.labels()
     ns.write_labels(arguments.out, labels, volume)
     print(f"wrote {arguments.out}")
-    print(ns.measure_objects(labels, volume).to_string(index=False))
+    table = ns.measure_objects(labels, volume, shape=False)
+    shown = [c for c in table.columns if not c.endswith(("_start", "_stop")) and c.partition("_")[0] in _SHOWN]
+    print(table[shown].to_string(index=False))
 
 
 def _apply_prompts(session: VideoSession, words: Sequence[tuple[str, str]]) -> None:
