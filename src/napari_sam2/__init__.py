@@ -13,6 +13,7 @@ from napari_sam2._version import __version__
 if TYPE_CHECKING:
     from napari_sam2.analysis.measurements import measure_objects
     from napari_sam2.analysis.metrics import compare_labels
+    from napari_sam2.batch import run_batch
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
@@ -29,6 +30,7 @@ _HOME = {
     "load_predictor": "engine",
     "measure_objects": "analysis.measurements",
     "read_labels": "io",
+    "run_batch": "batch",
     "read_volume": "io",
     "write_labels": "io",
     "write_mesh": "io.mesh",
@@ -45,6 +47,7 @@ __all__ = [
     "measure_objects",
     "read_labels",
     "read_volume",
+    "run_batch",
     "write_labels",
     "write_mesh",
 ]
