@@ -1,16 +1,13 @@
-"""Dask clusters: one of this machine's own, or one that runs already."""
+"""A Dask cluster of this machine's own, with as many processes as it can hold."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
-from distributed import Client, Nanny, Scheduler, Security, SpecCluster
-
-from napari_sam2.errors import ClusterError
+from distributed import Client, Nanny, Scheduler, SpecCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,56 +65,3 @@ def _gpus() -> list[str]:
     from napari_sam2.engine.device import available_devices
 
     return [name.partition(":")[2] or "0" for name in available_devices() if name.startswith("cuda")]
-
-
-def connect(
-    address: str, security: Security | None = None, *, allow_unencrypted: bool = False, timeout_s: float = 30.0
-) -> Client:
-    """Connect to a running cluster.
-
-    Parameters
-    ----------
-    address
-        Of its scheduler, such as ``tcp://127.0.0.1:8786`` or ``tls://gpu-server:8786``.
-    security
-        Certificates for ``tls://``; by default those of Dask's own configuration.
-    allow_unencrypted
-        Connect without encryption to another machine: whoever can listen sees the images and can run code.
-    timeout_s
-        How long to try, in seconds.
-
-    Raises
-    ------
-    ClusterError
-        If it does not answer, or would be unencrypted beyond this machine and that was not allowed.
-    """
-    if not allow_unencrypted and not is_safe(address):
-        raise ClusterError(
-            f"{address} is another machine, and the connection would not be encrypted.\n"
-            "Use tls:// with certificates (see docs/batch.md), or allow it knowingly with --allow-unencrypted."
-        )
-    options: dict[str, Any] = {} if security is None else {"security": security}
-    try:
-        return Client(address, timeout=timeout_s, **options)
-    except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise ClusterError(
-            f"No Dask scheduler answers at {address}: {error}.\nCheck the address, and that the scheduler runs."
-        ) from error
-
-
-def is_safe(address: str) -> bool:
-    """Return whether a connection is encrypted or does not leave this machine.
-
-    Examples
-    --------
-    >>> is_safe("tcp://127.0.0.1:8786"), is_safe("tcp://gpu-server:8786"), is_safe("tls://gpu-server:8786")
-    (True, False, True)
-    """
-    protocol, _, rest = address.rpartition("://")
-    if protocol == "tls" or protocol in ("inproc", "ucxx+tls"):
-        return True
-    host = rest.rpartition(":")[0].strip("[]") or rest
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

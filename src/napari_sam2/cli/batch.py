@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _client(arguments: argparse.Namespace, certificates: dict[str, str | None]) -> Any:
     from distributed import Security
 
-    from napari_sam2.batch.cluster import connect
+    from napari_sam2.engine.remote.connection import connect
 
     security = None
     if any(certificates.values()):
