@@ -98,7 +98,7 @@ class RemoteStream:
         self._do(track.ensure)
         return track
 
-    def advance(self, tracks: Sequence[RemoteTrack]) -> list[RemotePrediction]:
+    def advance(self, tracks: Sequence[RemoteTrack]) -> list[Prediction]:
         """Move tracks one frame on; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
 
         def move() -> list[tuple[RemotePrediction, CropWindow]]:
