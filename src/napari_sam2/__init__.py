@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.analysis.frame_measurements import measure_frames
     from napari_sam2.analysis.measurements import measure_objects
     from napari_sam2.analysis.metrics import compare_frames, compare_labels
+    from napari_sam2.batch import run_batch
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
@@ -37,6 +38,7 @@ _HOME = {
     "measure_objects": "analysis.measurements",
     "read_labels": "io",
     "read_volume": "io",
+    "run_batch": "batch",
     "write_labels": "io",
     "write_mesh": "io.mesh",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "measure_objects",
     "read_labels",
     "read_volume",
+    "run_batch",
     "write_labels",
     "write_mesh",
 ]

@@ -54,6 +54,14 @@ class PromptError(NapariSam2Error):
     """A point, box or mask is malformed, lies outside the image, or is missing altogether."""
 
 
+class JobError(NapariSam2Error):
+    """A list of jobs cannot be understood, or a job cannot be done as it is written."""
+
+
+class ClusterError(NapariSam2Error):
+    """A Dask cluster cannot be reached, or has no worker left."""
+
+
 class CheckpointError(NapariSam2Error):
     """A checkpoint is damaged, or does not hold a model of a known configuration."""
 

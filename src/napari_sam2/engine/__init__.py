@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
+from napari_sam2.engine.remote.connection import is_remote
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,7 +35,8 @@ def load_predictor(
     name
         A name of the registry or of the user's settings, or the path of a ``.pt`` or ``.safetensors`` checkpoint.
     device
-        ``"auto"`` (CUDA, then MPS, then CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``.
+        ``"auto"`` (CUDA, then MPS, then CPU), ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``; or ``"dask://HOST:PORT"``:
+        a worker of that Dask cluster, on the device that suits it (see docs/batch.md).
     image_size
         Input size in pixels where the checkpoint cannot tell it; a multiple of 32.
     precision
@@ -48,6 +51,10 @@ def load_predictor(
         If the file is no SAM-2 checkpoint, or damaged: a downloaded one is compared with the hub's checksum each time.
         If nothing here can load models of its family.
     """
+    if is_remote(device):
+        from napari_sam2.engine.remote.predictor import load_remote
+
+        return load_remote(str(name), device)
     from napari_sam2.engine.catalog.model_files import check_integrity, resolve
     from napari_sam2.engine.catalog.registry import DEFAULT_FAMILY, known_models
     from napari_sam2.errors import CheckpointError

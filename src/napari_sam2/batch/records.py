@@ -1,0 +1,103 @@
+"""What a case leaves beside its files: ``case.json``, by which a batch knows what is done."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_sam2.core.atomic_write import replacing
+
+if TYPE_CHECKING:
+    from napari_sam2.batch.job import Job
+
+RECORD_NAME = "case.json"
+
+
+@dataclass(frozen=True)
+class CaseRecord:
+    """The state of one case.
+
+    Parameters
+    ----------
+    name
+        Name of the case, and of its folder.
+    status
+        ``"running"`` (begun, and not ended), ``"done"`` or ``"failed"``.
+    fingerprint
+        Of the job; see :attr:`napari_sam2.batch.job.Job.fingerprint`.
+    image
+        Path of the image.
+    model
+        Name of the model.
+    error
+        One sentence; empty where nothing failed.
+    seconds
+        Time of the last attempt, from reading the image to the last file.
+    objects
+        How many objects there are.
+    frames
+        How many frames have a mask, of all objects together.
+    doubtful
+        How many of these are marked doubtful.
+    volume_ml
+        Volume of all objects in millilitres; None where the image has no physical size.
+    worker
+        Where it was computed.
+    worker_fault
+        Whether the failure lies with that worker's disk or memory, so that another one may succeed.
+    """
+
+    name: str
+    status: Literal["running", "done", "failed"]
+    fingerprint: str
+    image: str
+    model: str = ""
+    error: str = ""
+    seconds: float = 0.0
+    objects: int = 0
+    frames: int = 0
+    doubtful: int = 0
+    volume_ml: float | None = None
+    worker: str = ""
+    worker_fault: bool = False
+
+
+def worker_name() -> str:
+    """Return how records name the process that computes them: computer and process id."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+def case_folder(out: Path, job: Job) -> Path:
+    """Return the folder of a case."""
+    return out / job.name
+
+
+def read_record(folder: Path) -> CaseRecord | None:
+    """Return what a case says of itself; None where it says nothing, or nothing that can be read."""
+    try:
+        return CaseRecord(**json.loads((folder / RECORD_NAME).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        # A record that cannot be read is worth nothing: the case is taken up from its session file.
+        return None
+
+
+def write_record(folder: Path, record: CaseRecord) -> None:
+    """Write the record of a case, whole or not at all.
+
+    Raises
+    ------
+    WriteError
+        If the disk refuses.
+    """
+    with replacing(folder / RECORD_NAME) as part:
+        part.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
+
+
+def is_done(folder: Path, job: Job) -> bool:
+    """Return whether a case was finished from this very job."""
+    record = read_record(folder)
+    return record is not None and record.status == "done" and record.fingerprint == job.fingerprint

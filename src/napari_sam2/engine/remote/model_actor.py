@@ -1,0 +1,219 @@
+"""The worker's side: a loaded model with the streams, states and tracks of those who use it.
+
+Calls of several users come one at a time, in the order in which they were made, each of one frame of work; so nobody
+waits for more than one frame of each other user.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from napari_sam2.core.masks import RunLengthMask
+from napari_sam2.engine.protocols import ConditioningFrame
+from napari_sam2.engine.remote.wire import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.protocols import CropWindow, Prediction
+    from napari_sam2.engine.remote.wire import PackedFrame
+
+_FRAME_BYTES = 2 * 2**30
+
+
+class FramesNeededError(Exception):
+    """Frames have to be sent before the call can be answered; it changed nothing, so that it may be made again."""
+
+    def __init__(self, frames: Sequence[int]) -> None:
+        super().__init__(list(frames))
+        self.frames = list(frames)
+
+
+class FrameStore:
+    """Packed frames by content, within a budget of bytes; the ones not used for longest go first."""
+
+    def __init__(self, budget_bytes: int = _FRAME_BYTES) -> None:
+        self._frames: OrderedDict[bytes, PackedFrame] = OrderedDict()
+        self._budget = budget_bytes
+        self._bytes = 0
+
+    def put(self, frame: PackedFrame) -> None:
+        """Keep a frame; the newest is kept whatever its size."""
+        if frame.digest not in self._frames:
+            self._bytes += len(frame.data)
+            self._frames[frame.digest] = frame
+        self._frames.move_to_end(frame.digest)
+        while self._bytes > self._budget and len(self._frames) > 1:
+            _, oldest = self._frames.popitem(last=False)
+            self._bytes -= len(oldest.data)
+
+    def get(self, digest: bytes) -> PackedFrame | None:
+        """Return a frame, or None."""
+        found = self._frames.get(digest)
+        if found is not None:
+            self._frames.move_to_end(digest)
+        return found
+
+    def __contains__(self, digest: bytes) -> bool:
+        return digest in self._frames
+
+
+class _Frames:
+    """The frames of one user's stack, as far as they were sent."""
+
+    def __init__(self, count: int, store: FrameStore) -> None:
+        self.count = count
+        self.digests: dict[int, bytes] = {}
+        self._store = store
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, frame: int) -> NDArray[np.float32]:
+        packed = self._store.get(self.digests[frame]) if frame in self.digests else None
+        if packed is None:
+            raise FramesNeededError([frame])
+        return packed.unpack()
+
+
+@dataclass
+class _Stream:
+    frames: _Frames
+    stream: Any
+    predictions: dict[int, Prediction] = field(default_factory=dict)
+    tracks: dict[int, Any] = field(default_factory=dict)
+
+
+class ModelActor:
+    """A model for several users; see :class:`~napari_sam2.engine.remote.predictor.RemotePredictor`.
+
+    Parameters
+    ----------
+    name
+        Name or path of the model on this computer.
+    device
+        Device of this computer.
+    """
+
+    def __init__(self, name: str, device: str) -> None:
+        from napari_sam2.engine import load_predictor
+
+        self._predictor = load_predictor(name, device=device)
+        self._store = FrameStore()
+        self._streams: dict[str, _Stream] = {}
+        self._tokens = itertools.count(1)
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, device, notes and fingerprint of the model."""
+        model = self._predictor
+        return {
+            "name": model.name,
+            "device": model.device,
+            "notes": list(model.notes),
+            "fingerprint": model.fingerprint,
+        }
+
+    # ------------------------------------------------------------------ frames
+
+    def lacking(self, stream: str, digests: Mapping[int, bytes]) -> list[int]:
+        """Say which content some frames have; return those of them that must be sent."""
+        frames = self._streams[stream].frames
+        frames.digests.update(digests)
+        return [frame for frame, digest in digests.items() if digest not in self._store]
+
+    def put(self, packed: Sequence[PackedFrame]) -> None:
+        """Take frames."""
+        for frame in packed:
+            self._store.put(frame)
+
+    # ------------------------------------------------------------------ streams
+
+    def open(self, stream: str, count: int, first: PackedFrame, options: Mapping[str, Any]) -> bool:
+        """Begin work on a stack of frames; return whether embeddings can be made ahead of need."""
+        from napari_sam2.engine.protocols import EncodesAhead
+
+        frames = _Frames(count, self._store)
+        self._store.put(first)
+        frames.digests[0] = first.digest
+        opened = self._predictor.open(frames, **options)
+        self._streams[stream] = _Stream(frames, opened)
+        return isinstance(opened, EncodesAhead)
+
+    def close(self, stream: str) -> None:
+        """Forget a stack with all that belongs to it."""
+        self._streams.pop(stream, None)
+
+    def sees_whole_frames(self, stream: str) -> bool:
+        """Return whether all objects share one window."""
+        seen: bool = self._streams[stream].stream.sees_whole_frames
+        return seen
+
+    def encode_ahead(self, stream: str, frames: Sequence[int], window: CropWindow | None) -> int:
+        """Make embeddings; return how many."""
+        made: int = self._streams[stream].stream.encode_ahead(frames, window)
+        return made
+
+    def count_encoded(self, stream: str, frames: Sequence[int]) -> int:
+        """Return how many of the frames have an embedding; of frames that were not sent, none has."""
+        known = self._streams[stream]
+        here = [f for f in frames if known.frames.digests.get(f, b"") in self._store]
+        count: int = known.stream.count_encoded(here)
+        return count
+
+    def predict(
+        self,
+        stream: str,
+        frame: int,
+        prompts: PromptSet,
+        masks: Mapping[str, RunLengthMask | None],
+        context: Sequence[tuple[int, int]],
+        options: Mapping[str, Any],
+    ) -> Answer:
+        """Answer prompts; `masks` are arguments that are arrays, `context` frames with the tokens of their states."""
+        known = self._streams[stream]
+        arrays = {name: None if mask is None else mask.decode() for name, mask in masks.items()}
+        found = known.stream.predict(frame, prompts, context=self._conditioning(known, context), **arrays, **options)
+        return self._answer(known, found)
+
+    def track(
+        self, stream: str, owner: tuple[int, int], context: Sequence[tuple[int, int]], step: Literal[1, -1]
+    ) -> tuple[int, CropWindow]:
+        """Make a track; return its token and its window."""
+        known = self._streams[stream]
+        track = known.stream.track(*self._conditioning(known, [owner]), self._conditioning(known, context), step)
+        token = next(self._tokens)
+        known.tracks[token] = track
+        return token, track.window
+
+    def advance(self, stream: str, tokens: Sequence[int]) -> list[tuple[Answer, CropWindow]]:
+        """Move tracks one frame on."""
+        known = self._streams[stream]
+        tracks = [known.tracks[token] for token in tokens]
+        found = known.stream.advance(tracks)
+        return [(self._answer(known, p), t.window) for p, t in zip(found, tracks, strict=True)]
+
+    def logits(self, stream: str, token: int) -> NDArray[np.float32]:
+        """Return the logits ``(Y, X) float32`` of a prediction."""
+        return self._streams[stream].predictions[token].logits
+
+    def release(self, stream: str, tokens: Sequence[int]) -> None:
+        """Forget predictions and tracks that nobody holds any more."""
+        known = self._streams.get(stream)
+        for token in tokens if known is not None else ():
+            known.predictions.pop(token, None)  # type: ignore[union-attr]
+            known.tracks.pop(token, None)  # type: ignore[union-attr]
+
+    def _conditioning(self, known: _Stream, context: Sequence[tuple[int, int]]) -> list[ConditioningFrame]:
+        return [ConditioningFrame(frame, known.predictions[token].state) for frame, token in context]
+
+    def _answer(self, known: _Stream, prediction: Prediction) -> Answer:
+        token = next(self._tokens)
+        known.predictions[token] = prediction
+        return Answer(RunLengthMask.encode(prediction.mask), prediction.scores, prediction.window, token)

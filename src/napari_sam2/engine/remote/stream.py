@@ -1,0 +1,335 @@
+"""A stack of frames at a remote model: what is asked goes there, and what is lost with a worker is made anew."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+
+from napari_sam2.core.masks import RunLengthMask
+from napari_sam2.engine.protocols import Prediction
+from napari_sam2.engine.remote.model_actor import FramesNeededError
+from napari_sam2.engine.remote.wire import PackedFrame, WorkerLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, FrameSource
+    from napari_sam2.engine.remote.wire import Answer
+
+_AHEAD = 2  # frames encoded in one call, so that other users do not wait for long
+_ATTEMPTS = 4  # workers that may die during one call
+
+
+class Caller(Protocol):
+    """What a stream needs of its predictor."""
+
+    generation: int
+    bytes_sent: int
+
+    def call(self, ask: Callable[[Any], Any]) -> Any:
+        """Call a method of the model's actor; WorkerLostError where its worker died."""
+        ...
+
+    def forget(self, stream: str) -> None:
+        """Note that a stream is done with."""
+        ...
+
+
+class RemoteStream:
+    """A model on a worker, at work on one stack of frames of ours.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    frames
+        The stack.
+    options
+        Of the model's `open`.
+    """
+
+    def __init__(self, predictor: Caller, frames: FrameSource, options: Mapping[str, Any]) -> None:
+        self._predictor = predictor
+        self._frames = frames
+        self._options = dict(options)
+        self._key = uuid.uuid4().hex
+        self._generation = -1
+        self._sent: dict[int, bytes] = {}
+        self._dropped: deque[int] = deque()
+        self._can_encode_ahead = False
+        self._whole: bool | None = None
+        self._lock = threading.RLock()
+        self._do(lambda: None)
+        # Nothing is asked while memory is being freed, which may be in any thread: the worker is told later.
+        weakref.finalize(self, predictor.forget, self._key).atexit = False
+
+    # ------------------------------------------------------------------ the protocol
+
+    def predict(
+        self,
+        frame: int,
+        prompts: PromptSet,
+        *,
+        context: Sequence[ConditioningFrame] = (),
+        window: CropWindow | None = None,
+        base: NDArray[np.bool_] | None = None,
+        nearest: NDArray[np.bool_] | None = None,
+        **options: Any,
+    ) -> RemotePrediction:
+        """Answer prompts; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
+        masks = {n: None if m is None else RunLengthMask.encode(m) for n, m in (("base", base), ("nearest", nearest))}
+        state = RemoteState(self, frame, prompts, masks, tuple(context), {"window": window, **options})
+        prediction: RemotePrediction = self._do(state.answered)
+        return prediction
+
+    def track(
+        self, owner: ConditioningFrame, context: Sequence[ConditioningFrame], step: Literal[1, -1]
+    ) -> RemoteTrack:
+        """Make a track; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
+        track = RemoteTrack(self, owner, tuple(context), step)
+        self._do(track.ensure)
+        return track
+
+    def advance(self, tracks: Sequence[RemoteTrack]) -> list[Prediction]:
+        """Move tracks one frame on; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
+
+        def move() -> list[tuple[RemotePrediction, CropWindow]]:
+            tokens = [track.ensure() for track in tracks]
+            self.send([track.frame + track.step for track in tracks])
+            found = self._ask("advance", tokens)
+            # The session keeps states of prompted frames only: an accepted tracked frame is given as a mask.
+            return [(RemotePrediction(self, answer, None), window) for answer, window in found]
+
+        moved = self._do(move)
+        for track, (_, window) in zip(tracks, moved, strict=True):
+            track.frame += track.step
+            track.steps += 1
+            track.window = window
+        return [prediction for prediction, _ in moved]
+
+    @property
+    def sees_whole_frames(self) -> bool:
+        """Return whether all objects share one window, the whole frame."""
+        if self._whole is None:
+            self._whole = bool(self._do(lambda: self._ask("sees_whole_frames")))
+        return self._whole
+
+    def encode_ahead(
+        self,
+        frames: Iterable[int],
+        window: CropWindow | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Make embeddings that will be wanted; see :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
+        wanted, made = list(frames), 0
+        for start in range(0, len(wanted) if self._can_encode_ahead else 0, _AHEAD):
+            if cancelled is not None and cancelled():
+                break
+            some = wanted[start : start + _AHEAD]
+
+            def encode(some: Sequence[int] = some) -> int:
+                self.send(some)
+                return int(self._ask("encode_ahead", list(some), window))
+
+            made += self._do(encode)
+            if progress is not None:
+                progress(start + len(some), len(wanted))
+        return made
+
+    def count_encoded(self, frames: Iterable[int]) -> int:
+        """Return how many of these frames have an embedding of the whole frame already."""
+        if not self._can_encode_ahead:
+            return 0
+        return int(self._do(lambda: self._ask("count_encoded", list(frames))))
+
+    # ------------------------------------------------------------------ calls
+
+    @property
+    def generation(self) -> int:
+        """Return which worker the stream is open at; tokens of earlier ones are lost."""
+        return self._generation
+
+    def _do(self, work: Callable[[], Any]) -> Any:
+        """Do something at the worker; once more at another one if it dies meanwhile."""
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                with self._lock:
+                    self._open()
+                    return work()
+            except WorkerLostError:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _open(self) -> None:
+        if self._generation == self._predictor.generation:
+            return
+        self._sent.clear()
+        self._dropped.clear()
+        first = self._packed(0)
+        generation = self._predictor.generation
+        self._can_encode_ahead = self._predictor.call(
+            lambda actor: actor.open(self._key, len(self._frames), first, self._options)
+        )
+        self._sent[0] = first.digest
+        self._generation = generation
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        """Call a method of the actor for this stream, and send it the frames that it turns out to need."""
+        if self._dropped:
+            gone = [self._dropped.popleft() for _ in range(len(self._dropped))]
+            self._predictor.call(lambda actor: actor.release(self._key, gone))
+        for _ in range(len(self._frames) + 1):
+            try:
+                return self._predictor.call(lambda actor: getattr(actor, method)(self._key, *arguments))
+            except FramesNeededError as needed:
+                for frame in needed.frames:
+                    self._sent.pop(frame, None)
+                self.send(needed.frames)
+        raise RuntimeError("the worker asks for frames without end")
+
+    def send(self, frames: Iterable[int]) -> None:
+        """Send frames that the worker does not have yet, each once."""
+        new = {f: self._packed(f) for f in dict.fromkeys(frames) if f not in self._sent and 0 <= f < len(self._frames)}
+        if not new:
+            return
+        digests = {f: packed.digest for f, packed in new.items()}
+        lacking = self._predictor.call(lambda actor: actor.lacking(self._key, digests))
+        if lacking:
+            parcels = [new[f] for f in lacking]
+            self._predictor.bytes_sent += sum(len(p.data) for p in parcels)
+            self._predictor.call(lambda actor: actor.put(parcels))
+        self._sent.update(digests)
+
+    def _packed(self, frame: int) -> PackedFrame:
+        return PackedFrame.of(np.asarray(self._frames[frame], dtype=np.float32))
+
+    def drop(self, generation: int, token: int) -> None:
+        """Note that nobody holds a prediction or track any more; the worker is told with the next call."""
+        if generation == self._generation:
+            self._dropped.append(token)
+
+
+class RemoteState:
+    """What a prompted frame leaves behind for tracking, and how to have it made anew."""
+
+    def __init__(
+        self,
+        stream: RemoteStream,
+        frame: int,
+        prompts: PromptSet,
+        masks: Mapping[str, RunLengthMask | None],
+        context: tuple[ConditioningFrame, ...],
+        options: Mapping[str, Any],
+    ) -> None:
+        self._stream = stream
+        self._frame, self._prompts, self._masks, self._context = frame, prompts, masks, context
+        self._options = dict(options)
+        self._held: _Held | None = None
+
+    def answered(self) -> RemotePrediction:
+        """Let the worker answer; return its answer."""
+        self._stream.send([self._frame])
+        answer = self._stream._ask(
+            "predict", self._frame, self._prompts, self._masks, _tokens(self._context), self._options
+        )
+        prediction = RemotePrediction(self._stream, answer, self)
+        self._held = prediction.held
+        return prediction
+
+    def ensure(self) -> int:
+        """Return the token of the state, made anew where its worker is gone."""
+        if self._held is None or self._held.generation != self._stream.generation:
+            self.answered()
+        assert self._held is not None
+        return self._held.token
+
+
+class RemoteTrack:
+    """One object followed in one direction, and how to have it made anew."""
+
+    def __init__(
+        self,
+        stream: RemoteStream,
+        owner: ConditioningFrame,
+        context: tuple[ConditioningFrame, ...],
+        step: Literal[1, -1],
+    ) -> None:
+        self._stream = stream
+        self._owner, self._context = owner, context
+        self._held: _Held | None = None
+        self.step = step
+        self.frame = owner.frame
+        self.steps = 0
+        self.window: CropWindow  # as the worker says
+
+    def ensure(self) -> int:
+        """Return the token of the track, brought to where it stood where its worker is gone."""
+        if self._held is not None and self._held.generation == self._stream.generation:
+            return self._held.token
+        stream = self._stream
+        (owner,) = _tokens((self._owner,))
+        token: int
+        token, self.window = stream._ask("track", owner, _tokens(self._context), self.step)
+        self._held = _Held(stream, token)
+        for i in range(self.steps):
+            stream.send([self._owner.frame + (i + 1) * self.step])
+            ((answer, self.window),) = stream._ask("advance", [token])
+            stream.drop(stream.generation, answer.token)
+        return token
+
+
+class _Held:
+    """A token of the worker's, which is told when the last who holds it lets go."""
+
+    def __init__(self, stream: RemoteStream, token: int) -> None:
+        self.generation, self.token = stream.generation, token
+        weakref.finalize(self, _drop, weakref.ref(stream), stream.generation, token).atexit = False
+
+
+class RemotePrediction(Prediction):
+    """A prediction whose logits are fetched when they are asked for."""
+
+    held: _Held
+    _stream: RemoteStream
+    _mask: RunLengthMask
+
+    def __init__(self, stream: RemoteStream, answer: Answer, state: Any) -> None:
+        # Not by Prediction's own initialiser, which would want the logits.
+        vars(self).update(
+            scores=answer.scores, window=answer.window, state=state, _stream=stream, _mask=answer.mask,
+            held=_Held(stream, answer.token),
+        )  # fmt: skip
+
+    @property
+    def mask(self) -> NDArray[np.bool_]:
+        """Return ``(Y, X) bool``."""
+        return self._mask.decode()
+
+    @property
+    def logits(self) -> NDArray[np.float32]:
+        """Return ``(Y, X) float32``, fetched from the worker; where that is gone, ±10 as the mask says."""
+        if self.held.generation == self._stream.generation:
+            logits: NDArray[np.float32] = self._stream._do(lambda: self._stream._ask("logits", self.held.token))
+            return logits
+        return np.where(self.mask, np.float32(10), np.float32(-10))
+
+
+def _tokens(context: Sequence[ConditioningFrame]) -> list[tuple[int, int]]:
+    return [(other.frame, other.state.ensure()) for other in context]
+
+
+def _drop(stream: weakref.ref[RemoteStream], generation: int, token: int) -> None:
+    alive = stream()
+    if alive is not None:
+        alive.drop(generation, token)
