@@ -1,4 +1,4 @@
-"""Read images and labels, and write labels, by the suffix of the path.
+"""Read images and labels, by the suffix of the path or by what the file holds.
 
 The formats' libraries are imported when a file of the format is opened, so that importing this module is light.
 """
@@ -6,17 +6,14 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.paths import check_file, checked_path, is_folder
 from napari_sam2.core.volume import ImageVolume, check_volume
-from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.errors import ReadError
 from napari_sam2.io.formats import (
     DICOM,
     FOREIGN,
@@ -25,9 +22,6 @@ from napari_sam2.io.formats import (
     TIFF,
     ZARR,
     by_suffix,
-    is_inside_zarr,
-    label_format,
-    label_suffixes,
 )
 
 if TYPE_CHECKING:
@@ -37,18 +31,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom.series import DicomFolder, SeriesInfo
-    from napari_sam2.io.dicom.terminology import SegmentCode
     from napari_sam2.io.formats import Format
 
 __all__ = [
-    "check_label_target",
     "list_series",
     "read_label_names",
     "read_labels",
     "read_series",
     "read_volume",
     "scan_dicom",
-    "write_labels",
 ]
 
 _log = logging.getLogger(__name__)
@@ -147,68 +138,6 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     from napari_sam2.io.dicom.series import list_dicom_series
 
     return list_dicom_series(_existing(folder, "folder"))
-
-
-def write_labels(
-    path: str | PathLike[str],
-    labels: Any,
-    volume: ImageVolume,
-    names: Mapping[int, str] | None = None,
-    codes: Mapping[int, SegmentCode] | None = None,
-) -> None:
-    """Write labels in the format of the suffix, whole or not at all.
-
-    Parameters
-    ----------
-    path
-        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.dcm`` (DICOM-SEG) or ``.zarr``
-        (OME-Zarr; also ``IMAGE.zarr/labels/NAME``); what is there is replaced.
-    labels
-        Whole numbers on the volume's grid without channels; 0 is the background.
-    volume
-        The volume that the labels belong to. Labels of a volume read from NIfTI, NRRD or MetaImage go back on that
-        file's own grid and orientation. A DICOM-SEG needs a volume read from DICOM, and repeats its patient and
-        study data, as the standard requires; the other formats hold nothing of them.
-    names
-        Names of the labels; kept in the file where the format has a place for them.
-    codes
-        What the labels are, for a DICOM-SEG; see `napari_sam2.io.dicom.terminology`. Names in its table need none.
-
-    Raises
-    ------
-    WriteError
-        If the suffix is unknown, the labels do not fit, or the disk refuses.
-    """
-    path = check_label_target(path, volume)
-    names = checked_names(names)
-    _check_codes(codes)
-    found = label_format(path)
-    assert found is not None
-    if found is DICOM:
-        found.write_labels(path, labels, volume, names, codes)
-    else:
-        found.write_labels(path, labels, volume, names)
-
-
-def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
-    """Return the path of labels to be written, or raise a WriteError that says why not; for use before long work.
-
-    Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
-    """
-    path = checked_path(path, WriteError)
-    check_volume(volume)
-    if label_format(path) is None:
-        raise WriteError(
-            f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
-            f"Use one of the suffixes {', '.join(label_suffixes())}."
-        )
-    # The groups inside an OME-Zarr are made as they are needed.
-    if not is_inside_zarr(path) and not is_folder(path.parent):
-        raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
-    sources = () if volume.source is None else volume.source.paths
-    if os.path.exists(path) and any(os.path.exists(source) and path.samefile(source) for source in sources):
-        raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
-    return path
 
 
 def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
@@ -310,17 +239,6 @@ def _format_of(path: Path) -> Format | None:
 
         return DICOM if looks_like_dicom(path) else None
     return found
-
-
-def _check_codes(codes: Any) -> None:
-    from napari_sam2.io.dicom.terminology import SegmentCode
-
-    if codes is not None and not (
-        isinstance(codes, Mapping) and all(isinstance(code, SegmentCode) for code in codes.values())
-    ):
-        raise WriteError(
-            f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.dicom.terminology."
-        )
 
 
 def _existing(path: Any, called: str = "path") -> Path:
