@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
-    from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+    from napari_sam2.io import list_series, read_label_masks, read_labels, read_volume, write_labels
     from napari_sam2.io.mesh import write_mesh
     from napari_sam2.session import VideoSession
 
@@ -28,6 +28,7 @@ _HOME = {
     "list_series": "io",
     "load_predictor": "engine",
     "measure_objects": "analysis.measurements",
+    "read_label_masks": "io",
     "read_labels": "io",
     "read_volume": "io",
     "write_labels": "io",
@@ -43,6 +44,7 @@ __all__ = [
     "list_series",
     "load_predictor",
     "measure_objects",
+    "read_label_masks",
     "read_labels",
     "read_volume",
     "write_labels",

@@ -11,6 +11,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_sam2.core.paths import check_file, checked_path, is_folder
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.errors import ReadError
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "list_series",
+    "read_label_masks",
     "read_label_names",
     "read_labels",
     "read_series",
@@ -140,7 +143,7 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     return list_dicom_series(_existing(folder, "folder"))
 
 
-def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
+def read_labels(path: str | PathLike[str], volume: ImageVolume, notes: list[str] | None = None) -> NDArray[Any]:
     """Read labels onto a volume's grid.
 
     Parameters
@@ -149,11 +152,15 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file, or an OME-Zarr label image.
     volume
         The volume that the labels belong to.
+    notes
+        Gets a sentence about everything that was left out (contours that enclose nothing, …) or decided (which object
+        has a voxel that belongs to several); the log has them too.
 
     Returns
     -------
     ndarray
-        Unsigned integers, of the volume's shape without channels.
+        Unsigned integers, of the volume's shape without channels. Where the segments of a DICOM-SEG or the structures
+        of an RT-STRUCT overlap, the higher number has the voxel; `read_label_masks` keeps them whole.
 
     Raises
     ------
@@ -162,22 +169,42 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     """
     path = _existing(path)
     check_volume(volume)
-    found = _format_of(path)
-    if found is None:
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            why = "it is a folder, and no OME-Zarr"
-        elif suffix in DICOM.suffixes:
-            why = "it is no DICOM file, whatever its name says"
-        else:
-            why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
-        suffixes = (s for f in NAMED_FORMATS if f.labels_reader for s in f.suffixes)
-        raise ReadError(
-            f"{path} cannot be read as labels: {why}.\n"
-            f"Labels are read from {', '.join(suffixes)}, from {DICOM.labels_name}, RT-STRUCT and {ZARR.name}."
-        )
-    labels: NDArray[Any] = found.read_labels(path, volume)
+    found = _labels_format(path)
+    labels: NDArray[Any]
+    labels = found.read_labels(path, volume, notes) if found is DICOM else found.read_labels(path, volume)
     return labels
+
+
+def read_label_masks(
+    path: str | PathLike[str], volume: ImageVolume, notes: list[str] | None = None
+) -> dict[int, NDArray[np.bool_]]:
+    """Read labels onto a volume's grid as one mask for each object, whole where objects overlap.
+
+    Parameters
+    ----------
+    path, volume, notes
+        As in `read_labels`.
+
+    Returns
+    -------
+    dict
+        The mask of each label, ascending, of the volume's shape without channels. `write_labels` takes them as
+        ``np.stack(list(masks.values()))`` with ``objects=list(masks)``.
+
+    Raises
+    ------
+    ReadError
+        If the file is unreadable, holds no labels, or lies on another grid.
+    """
+    path = _existing(path)
+    check_volume(volume)
+    found = _labels_format(path)
+    if found is DICOM:
+        from napari_sam2.io.dicom.label_reader import read_dicom_masks
+
+        return read_dicom_masks(path, volume, notes)
+    labels = found.read_labels(path, volume)
+    return {int(label): labels == label for label in np.unique(labels) if label}
 
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
@@ -225,6 +252,25 @@ def _reader_of(path: Path) -> Callable[[Path], ImageVolume] | None:
 
             return read_tiff_folder
     return None
+
+
+def _labels_format(path: Path) -> Format:
+    """Return the format of a file or folder of labels, or raise a ReadError that says why it is none."""
+    found = _format_of(path)
+    if found is not None:
+        return found
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        why = "it is a folder, and no OME-Zarr"
+    elif suffix in DICOM.suffixes:
+        why = "it is no DICOM file, whatever its name says"
+    else:
+        why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
+    suffixes = (s for f in NAMED_FORMATS if f.labels_reader for s in f.suffixes)
+    raise ReadError(
+        f"{path} cannot be read as labels: {why}.\n"
+        f"Labels are read from {', '.join(suffixes)}, from {DICOM.labels_name}, RT-STRUCT and {ZARR.name}."
+    )
 
 
 def _format_of(path: Path) -> Format | None:

@@ -60,7 +60,11 @@ def read_label_file(path: Path) -> LabelFile | None:
         from napari_sam2.io.dicom.seg_grid import seg_grid
 
         grid = seg_grid(path)
-        return LabelFile(read_dicom_labels(path, grid), grid, note.names)
+        notes: list[str] = []
+        found = read_dicom_labels(path, grid, notes)
+        assert grid.source is not None
+        grid = replace(grid, source=replace(grid.source, notes=(*grid.source.notes, *notes)))
+        return LabelFile(found, grid, note.names)
     volume = read_volume(path)
     try:
         # Channels, fractions and values below zero are no labels, whatever the header says.

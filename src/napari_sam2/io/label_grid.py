@@ -133,6 +133,14 @@ def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
     return array.reshape([sizes.get(a, 1) for a in ("xyzt" if "t" in sizes else "xyz")])
 
 
+def to_planes(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
+    """Turn the axes of labels to ``(…, z, y, x)``, with a z of one where the volume has none; axes before them stay."""
+    before = array.ndim - len(volume.label_axes)
+    order = [before + volume.label_axes.index(a) for a in "zyx" if a in volume.label_axes]
+    array = array.transpose([*range(before), *order])
+    return array if "z" in volume.label_axes else np.expand_dims(array, before)
+
+
 def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64], volume: ImageVolume) -> NDArray[Any]:
     """Return the labels of a file on the volume's grid, whatever the file's orientation; nothing is resampled.
 

@@ -21,7 +21,8 @@ from napari_sam2.io.dicom.opening import damage, first_line, quiet
 from napari_sam2.io.dicom.outlines import outlines
 from napari_sam2.io.dicom.source_series import PATIENT, STUDY, checked_header, read_headers
 from napari_sam2.io.dicom.terminology import code_for
-from napari_sam2.io.label_grid import checked_labels
+from napari_sam2.io.label_grid import checked_labels, to_planes
+from napari_sam2.io.label_stack import LabelStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +60,8 @@ def write_rtstruct(
     path
         Ends in ``.dcm``; replaced if it is there.
     labels
-        Whole numbers on the volume's grid without channels; 0 is the background. The labels are the ROI numbers.
+        Whole numbers on the volume's grid without channels; 0 is the background. Or a `LabelStack`, of objects that
+        may overlap. The labels are the ROI numbers.
     volume
         Read from DICOM by `read_volume`; its first file must still be where it was.
     names
@@ -75,8 +77,9 @@ def write_rtstruct(
         If the volume is not a DICOM series of slices, has no unique identifiers or positions, or the labels are empty.
     """
     header = checked_header(path, volume, "RT-STRUCT")
-    array = checked_labels(labels, volume, path)
-    present = [int(v) for v in np.unique(array) if v]
+    stack = labels.filled() if isinstance(labels, LabelStack) else None
+    array = checked_labels(labels, volume, path) if stack is None else stack.masks
+    present = [int(v) for v in np.unique(array) if v] if stack is None else list(stack.objects)
     if not present:
         raise WriteError(
             f"{path} was not written: there is no object in the labels.\nAn RT-STRUCT needs at least one structure."
@@ -90,11 +93,12 @@ def write_rtstruct(
             "RT-STRUCT must refer.\nWrite NIfTI or NRRD instead."
         )
     (first,) = read_headers(path, volume.source.paths[:1])
-    planes = array[None] if volume.label_axes == "yx" else array.transpose(["zyx".index(a) for a in volume.label_axes])
+    planes = to_planes(array, volume)
+    slices = _labels_of(planes) if stack is None else _masks_of(planes, present)
     try:
         with quiet():
             images = _image_references(volume, header, first)
-            contours = _contours(planes, present, volume, header, images)
+            contours = _contours(slices, present, volume, header, images)
             dataset = _structure_set(first, header, volume, images)
             _add_structures(dataset, present, contours, names or {}, codes or {}, colors or {})
             with replacing(path) as temporary:
@@ -136,7 +140,7 @@ def _image_references(volume: ImageVolume, header: Mapping[str, Any], first: Dat
 
 
 def _contours(
-    planes: NDArray[Any],
+    slices: Iterator[dict[int, NDArray[np.bool_]]],
     present: list[int],
     volume: ImageVolume,
     header: Mapping[str, Any],
@@ -147,8 +151,8 @@ def _contours(
     # More digits than anyone measures make a file large, and a text of more than 16 letters is no number there.
     digits = int(np.clip(-np.floor(np.log10(_FINE * np.linalg.norm(in_plane, axis=0).min())), 2, 9))
     found: dict[int, list[Dataset]] = {label: [] for label in present}
-    for plane, position, image in zip(planes, header["positions"], images, strict=True):
-        for label, outline in _traced(plane):
+    for masks, position, image in zip(slices, header["positions"], images, strict=True):
+        for label, outline in ((label, o) for label, mask in masks.items() for o in _traced(mask)):
             points = np.array(position) + outline @ in_plane.T
             # Minus zero would be written as such.
             values = [f"{v:.{digits}f}" for v in (np.round(points, digits) + 0.0).ravel().tolist()]
@@ -163,15 +167,23 @@ def _contours(
     return found
 
 
-def _traced(plane: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """Yield the label and the outline of each part in one slice, ascending by label."""
-    for label in np.unique(plane):
-        if label:
-            mask = plane == label
-            rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-            corner = np.array([rows[0], columns[0]])
-            for outline in outlines(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]):
-                yield int(label), outline + corner
+def _labels_of(planes: NDArray[Any]) -> Iterator[dict[int, NDArray[np.bool_]]]:
+    """Yield the masks of the labels in each slice of ``(Z, Y, X)``."""
+    for plane in planes:
+        yield {int(label): plane == label for label in np.unique(plane) if label}
+
+
+def _masks_of(planes: NDArray[np.bool_], present: list[int]) -> Iterator[dict[int, NDArray[np.bool_]]]:
+    """Yield the masks of the objects in each slice of ``(n_objects, Z, Y, X)``."""
+    for z in range(planes.shape[1]):
+        yield {label: planes[i, z] for i, label in enumerate(present) if planes[i, z].any()}
+
+
+def _traced(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
+    """Yield the outline of each part of a mask, from the box around them."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    for outline in outlines(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]):
+        yield outline + np.array([rows[0], columns[0]])
 
 
 def _structure_set(

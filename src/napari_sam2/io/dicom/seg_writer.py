@@ -17,7 +17,8 @@ from napari_sam2.errors import WriteError
 from napari_sam2.io.dicom.opening import damage, first_line, quiet
 from napari_sam2.io.dicom.source_series import checked_header, read_headers
 from napari_sam2.io.dicom.terminology import TISSUE, SegmentCode, code_for
-from napari_sam2.io.label_grid import checked_labels
+from napari_sam2.io.label_grid import checked_labels, to_planes
+from napari_sam2.io.label_stack import LabelStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,8 @@ def write_dicom_seg(
     path
         Ends in ``.dcm``; replaced if it is there.
     labels
-        Whole numbers on the volume's grid without channels; 0 is the background.
+        Whole numbers on the volume's grid without channels; 0 is the background. Or a `LabelStack`, of objects that
+        may overlap: a segment for each.
     volume
         Read from DICOM by `read_volume`; its files must still be where they were.
     names
@@ -65,18 +67,21 @@ def write_dicom_seg(
     WriteError
         If the volume is not a DICOM series of slices, has no unique identifiers, or the labels are empty.
     """
-    array = checked_labels(labels, volume, path)
+    stack = labels.filled() if isinstance(labels, LabelStack) else None
+    array = checked_labels(labels, volume, path) if stack is None else stack.masks
     sources, order = _sources(path, volume)
-    present = [int(v) for v in np.unique(array) if v]
+    present = [int(v) for v in np.unique(array) if v] if stack is None else list(stack.objects)
     if not present:
         raise WriteError(
             f"{path} was not written: there is no object in the labels.\nA DICOM-SEG needs at least one segment."
         )
-    planes = array[None] if volume.label_axes == "yx" else array.transpose(["zyx".index(a) for a in volume.label_axes])
-    if probabilities is None:
-        pixels = _numbered(planes, present)[order]
+    planes = to_planes(array, volume)
+    if probabilities is not None:
+        pixels = _fractions(path, probabilities, present, volume.label_shape).reshape(*planes.shape[-3:], -1)[order]
+    elif stack is not None:
+        pixels = np.moveaxis(planes, 0, -1)[order].astype(np.uint8)
     else:
-        pixels = _fractions(path, probabilities, present, volume.label_shape).reshape(*planes.shape, -1)[order]
+        pixels = _numbered(planes, present)[order]
     descriptions = [
         _description(n, v, (names or {}).get(v), (codes or {}).get(v)) for n, v in enumerate(present, start=1)
     ]
