@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import download_model
     from napari_sam2.io import list_series, read_label_masks, read_labels, read_volume, write_labels
     from napari_sam2.io.mesh import write_mesh
+    from napari_sam2.io.tables import write_table
+    from napari_sam2.io.tracks import write_tracks
     from napari_sam2.session import VideoSession
 
 _HOME = {
@@ -33,6 +35,8 @@ _HOME = {
     "read_volume": "io",
     "write_labels": "io",
     "write_mesh": "io.mesh",
+    "write_table": "io.tables",
+    "write_tracks": "io.tracks",
 }
 
 __all__ = [
@@ -49,6 +53,8 @@ __all__ = [
     "read_volume",
     "write_labels",
     "write_mesh",
+    "write_table",
+    "write_tracks",
 ]
 
 

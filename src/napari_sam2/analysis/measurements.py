@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.arrays import as_array
 from napari_sam2.core.frames import default_frame_axis
-from napari_sam2.core.units import millimetres_per_unit
+from napari_sam2.core.length_unit import LengthUnit, voxel_size
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.errors import VolumeError
 
@@ -19,35 +19,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True)
-class LengthUnit:
-    """How lengths of a volume are told in tables.
-
-    Parameters
-    ----------
-    name
-        ``"mm"``, ``"um"``, or ``""`` where the volume has no physical unit.
-    factor
-        Multiplies the volume's spacing.
-    """
-
-    name: str
-    factor: float
-
-    @classmethod
-    def of(cls, volume: ImageVolume) -> LengthUnit:
-        """The unit for a volume: mm for mm, cm and m; µm for µm and nm; otherwise that of its spacing."""
-        millimetres = millimetres_per_unit(volume.units)
-        if millimetres is None:
-            return cls("", 1.0)
-        return cls("mm", millimetres) if millimetres >= 1.0 else cls("um", millimetres * 1e3)
-
-    def column(self, quantity: str, power: int = 1) -> str:
-        """Name of a column, e.g. ``extent_z_mm``, ``area_um2``, ``volume`` (no unit)."""
-        suffix = self.name + (str(power) if power > 1 and self.name else "")
-        return f"{quantity}_{suffix}" if suffix else quantity
 
 
 @dataclass
@@ -203,7 +174,7 @@ def _row(obj_id: int, tally: _Tally, volume: ImageVolume, names: Mapping[int, st
     unit = LengthUnit.of(volume)
     count = max(tally.voxels, 1)
     row: dict[str, Any] = {"object": obj_id, "name": names.get(obj_id, ""), "voxels": tally.voxels}
-    column, size = _voxel_size(volume, unit)
+    column, size = voxel_size(volume, unit)
     row[column] = tally.voxels * size / max(len(tally.times), 1)
     for axis in volume.spatial_axes:
         i = volume.label_axes.index(axis)
@@ -217,15 +188,3 @@ def _row(obj_id: int, tally: _Tally, volume: ImageVolume, names: Mapping[int, st
     for channel, mean in enumerate(means.tolist()):
         row["mean_intensity" if "c" not in volume.axes else f"mean_intensity_{channel}"] = mean
     return row
-
-
-def _voxel_size(volume: ImageVolume, unit: LengthUnit) -> tuple[str, float]:
-    """Name of the size column and the size of one voxel in it."""
-    size = float(np.prod([volume.spacing_of(a) * unit.factor for a in volume.spatial_axes]))
-    if len(volume.spatial_axes) == 2:
-        return unit.column("area", 2), size
-    if unit.name != "mm":
-        return unit.column("volume", 3), size
-    # The voxels of a tilted gantry are sheared, and smaller than the product of their sides.
-    sheared = abs(float(np.linalg.det(volume.affine[:3, :3])))
-    return "volume_ml", (size if np.isclose(size, sheared, rtol=1e-4) else sheared) / 1000.0

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.analysis.measurements import LengthUnit, fitting_labels
+from napari_sam2.analysis.measurements import fitting_labels
+from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
