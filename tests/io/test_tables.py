@@ -94,6 +94,6 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch, suffix) -> None:
 
 def test_without_openpyxl_the_error_says_what_to_install(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(WriteError, match="pip install openpyxl, or write .csv"):
+    with pytest.raises(WriteError, match=r"pip install openpyxl, or write \.csv"):
         ns.write_table(tmp_path / "t.xlsx", TABLE)
     assert list(tmp_path.iterdir()) == []

@@ -73,6 +73,9 @@ class Format:
         return _function(self.note_reader)
 
 
+OME_XML_SUFFIX = ".companion.ome"
+"""Of the one file of a TIFF image that is no TIFF: the OME-XML of a set of files, apart from them."""
+
 NIFTI = Format(
     "NIfTI",
     "nifti",
@@ -122,7 +125,7 @@ METAIMAGE = Format(
 TIFF = Format(
     "TIFF",
     "tiff",
-    (".tif", ".tiff", ".btf", ".tf8", ".companion.ome"),
+    (".tif", ".tiff", ".btf", ".tf8", ".tf2", OME_XML_SUFFIX),
     (".tif", ".tiff"),
     "tiff.volume:read_tiff",
     "tiff.volume:read_tiff_labels",
