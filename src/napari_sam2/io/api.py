@@ -83,6 +83,16 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
 def scan_dicom(path: str | PathLike[str]) -> DicomFolder | None:
     """Read the headers of what `read_volume` takes for DICOM; None for any other format.
 
+    Parameters
+    ----------
+    path
+        A folder of DICOM files, a zipped one, a DICOMDIR, or one file.
+
+    Returns
+    -------
+    DicomFolder or None
+        The series in it, and the files that were skipped.
+
     Raises
     ------
     ReadError
@@ -96,6 +106,18 @@ def scan_dicom(path: str | PathLike[str]) -> DicomFolder | None:
 
 def read_series(folder: DicomFolder, series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
     """Read one series of a folder whose headers have been read, as `read_volume` does from its path.
+
+    Parameters
+    ----------
+    folder
+        Of `scan_dicom`.
+    series, lazy
+        As in `read_volume`.
+
+    Returns
+    -------
+    ImageVolume
+        As of `read_volume`.
 
     Raises
     ------
@@ -132,6 +154,11 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     ----------
     folder
         A folder, or one DICOM file.
+
+    Returns
+    -------
+    list of SeriesInfo
+        With the UID, description, size, spacing and date of each.
 
     Raises
     ------
@@ -209,6 +236,16 @@ def read_label_masks(
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     """Return the label names in a file of ours, of 3D Slicer, a DICOM-SEG or RT-STRUCT; empty without any.
+
+    Parameters
+    ----------
+    path
+        A file or folder of labels.
+
+    Returns
+    -------
+    dict
+        The name of each label that has one.
 
     Raises
     ------

@@ -98,6 +98,17 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     Labels of a volume that came from such a file get its grid and geometry. Names are written to NRRD in the way
     of 3D Slicer, which shows them where the file is called ``.seg.nrrd``.
 
+    Parameters
+    ----------
+    path
+        Ends in ``.nrrd`` or ``.mha``; what is there is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    names
+        Names of the labels.
+
     Raises
     ------
     WriteError
@@ -143,6 +154,18 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     """Read labels from NRRD or MetaImage onto the volume's grid, whatever the file's orientation.
 
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
+
     Raises
     ------
     ReadError
@@ -158,7 +181,18 @@ def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
 
 
 def read_itk_label_note(path: Path) -> LabelNote | None:
-    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any."""
+    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    LabelNote or None
+        The names, as far as the labels have one.
+    """
     import SimpleITK as sitk
 
     check_header(path)

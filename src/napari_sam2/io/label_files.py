@@ -45,6 +45,16 @@ class LabelFile:
 def read_label_file(path: Path) -> LabelFile | None:
     """Read a file that says it holds labels, on its own grid; None for any other file.
 
+    Parameters
+    ----------
+    path
+        A file or folder.
+
+    Returns
+    -------
+    LabelFile or None
+        Its labels, their grid and their names.
+
     Raises
     ------
     ReadError

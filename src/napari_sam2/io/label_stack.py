@@ -40,7 +40,13 @@ class LabelStack:
     objects: tuple[int, ...]
 
     def filled(self) -> LabelStack:
-        """Return the objects that have a voxel, ascending."""
+        """Return the objects that have a voxel, ascending.
+
+        Returns
+        -------
+        LabelStack
+            With none, one or more masks.
+        """
         kept = sorted((o, i) for i, o in enumerate(self.objects) if self.masks[i].any())
         return LabelStack(self.masks[[i for _, i in kept]], tuple(o for o, _ in kept))
 
@@ -51,6 +57,13 @@ class LabelStack:
         ----------
         rule
             ``"keep"``: the first of the objects that overlap keeps a voxel; ``"overwrite"``: the last one takes it.
+
+        Returns
+        -------
+        labels : ndarray
+            Unsigned integers, of the grid's shape.
+        several : int
+            The number of voxels of more than one object.
         """
         labels = np.zeros(self.masks.shape[1:], np.min_scalar_type(max(self.objects, default=0)))
         several = np.zeros(self.masks.shape[1:], bool)
@@ -74,6 +87,11 @@ def as_stack(path: Path, labels: Any, objects: Any, volume: ImageVolume) -> Labe
         The label of each mask; None for 1, 2, 3 and so on.
     volume
         Whose grid it is.
+
+    Returns
+    -------
+    LabelStack or None
+        In the order in which the masks were given.
 
     Raises
     ------
@@ -99,7 +117,19 @@ def as_stack(path: Path, labels: Any, objects: Any, volume: ImageVolume) -> Labe
 
 
 def object_paths(path: Path, suffix: str, stack: LabelStack, names: Mapping[int, str]) -> Iterator[Path]:
-    """Yield the path of the file of each object: ``case_1_liver.nii.gz`` for ``case.nii.gz``."""
+    """Yield the path of the file of each object: ``case_1_liver.nii.gz`` for ``case.nii.gz``.
+
+    Parameters
+    ----------
+    path
+        Of them all.
+    suffix
+        Its suffix, which each of them gets.
+    stack
+        The objects.
+    names
+        Of the objects, as far as they have one.
+    """
     stem = path.name[: len(path.name) - len(suffix)]
     for obj_id in stack.objects:
         # What no system allows in a file's name, or what would lead to another folder.

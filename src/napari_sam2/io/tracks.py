@@ -175,6 +175,11 @@ def track_table(
 def frames_of(labels: Any, volume: ImageVolume) -> Iterator[NDArray[Any]]:
     """Yield the labels of each time point, ``(Y, X)`` or ``(Z, Y, X)``.
 
+    Parameters
+    ----------
+    labels, volume
+        As in `napari_tracks`.
+
     Raises
     ------
     VolumeError
@@ -198,7 +203,23 @@ def frames_of(labels: Any, volume: ImageVolume) -> Iterator[NDArray[Any]]:
 
 
 def checked_lineage(lineage: Any) -> dict[int, int]:
-    """Return parents by daughter, or raise a VolumeError where they are something else; None is no divisions."""
+    """Return parents by daughter, or raise a VolumeError where they are something else; None is no divisions.
+
+    Parameters
+    ----------
+    lineage
+        ``{daughter: parent}``, or None.
+
+    Returns
+    -------
+    dict
+        The same with plain numbers.
+
+    Raises
+    ------
+    VolumeError
+        If it is no mapping of whole numbers, or an object is its own parent.
+    """
     if lineage is None:
         return {}
     numbers = (*lineage, *lineage.values()) if isinstance(lineage, Mapping) else (None,)

@@ -122,7 +122,23 @@ def read_dicom_masks(path: Path, volume: ImageVolume, notes: list[str] | None = 
 
 
 def read_dicom_names(path: Path) -> dict[int, str]:
-    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other DICOM files."""
+    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other DICOM files.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict
+        The name of each label; empty where it has none.
+
+    Raises
+    ------
+    ReadError
+        If the file is damaged.
+    """
     import pydicom
 
     try:

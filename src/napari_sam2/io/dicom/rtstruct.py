@@ -120,7 +120,18 @@ def structures(
 
 
 def roi_labels(ds: Dataset) -> dict[int, int]:
-    """Return the label of each structure by its ROI number: the number itself, or a free one where it is below 1."""
+    """Return the label of each structure by its ROI number: the number itself, or a free one where it is below 1.
+
+    Parameters
+    ----------
+    ds
+        The data set of an RT-STRUCT.
+
+    Returns
+    -------
+    dict
+        ``{ROI number: label}``; all labels are above zero.
+    """
     numbers = [int(roi.ROINumber) for roi in ds.get("StructureSetROISequence") or []]
     labels = {n: n for n in numbers if n > 0}
     # 0 is the background.

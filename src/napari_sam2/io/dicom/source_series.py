@@ -33,6 +33,11 @@ def checked_header(path: Path, volume: ImageVolume, kind: str) -> Mapping[str, A
     kind
         What is to be written, ``"DICOM-SEG"`` or ``"RT-STRUCT"``.
 
+    Returns
+    -------
+    Mapping
+        The header of the volume's source, see `VolumeSource`.
+
     Raises
     ------
     WriteError
@@ -59,6 +64,18 @@ def checked_header(path: Path, volume: ImageVolume, kind: str) -> Mapping[str, A
 
 def read_headers(path: Path, files: Iterable[Path]) -> list[Dataset]:
     """Read the headers of files of the series, in UTF-8 and with all elements of patient and study.
+
+    Parameters
+    ----------
+    path
+        Of the file to be written, for texts.
+    files
+        Of the series.
+
+    Returns
+    -------
+    list of Dataset
+        Without pixels, in the order of the files.
 
     Raises
     ------
