@@ -181,18 +181,7 @@ def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
 
 
 def read_itk_label_note(path: Path) -> LabelNote | None:
-    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any.
-
-    Parameters
-    ----------
-    path
-        The file.
-
-    Returns
-    -------
-    LabelNote or None
-        The names, as far as the labels have one.
-    """
+    """Return what a file of ours or of 3D Slicer says about its labels; None where it does not say that it has any."""
     import SimpleITK as sitk
 
     check_header(path)
