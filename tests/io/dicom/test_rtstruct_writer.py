@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -223,6 +224,10 @@ def test_what_cannot_become_structures_says_why(tmp_path) -> None:
         write_labels(tmp_path / "l.nii", labels, volume, kind="rtstruct")
     with pytest.raises(WriteError, match="'seg' or 'rtstruct'"):
         write_labels(path, labels, volume, kind="contours")
+    far = volume.source.header | {"positions": [(1e12, 0.0, 0.0)] * SHAPE[0]}
+    beyond = replace(volume, source=replace(volume.source, header=far))
+    with pytest.raises(WriteError, match="too far from the origin"):
+        write_labels(path, labels, beyond, kind="rtstruct")
     write_series(tmp_path / "anonymous", np.zeros((3, 6, 7), np.uint16), FrameOfReferenceUID=None)
     with pytest.raises(WriteError, match="unique identifiers"):
         write_labels(path, labels[:3], read_volume(tmp_path / "anonymous"), kind="rtstruct")

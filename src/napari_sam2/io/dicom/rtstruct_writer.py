@@ -41,6 +41,8 @@ _TARGETS = ("GTV", "CTV", "PTV")
 _MOST_ROI = 2**31 - 1
 # How finely points are written, in pixels.
 _FINE = 1e-3
+# Of a number that is stored as text.
+_MOST_LETTERS = 16
 # The retired class to which a study is referred to here by all who write structure sets; the element is required.
 _STUDY_CLASS = "1.2.840.10008.3.1.2.3.1"
 
@@ -148,23 +150,36 @@ def _contours(
 ) -> dict[int, list[Dataset]]:
     """Return the items of the contours of each label, slice by slice."""
     in_plane = volume.affine[:3, 1:3]
-    # More digits than anyone measures make a file large, and a text of more than 16 letters is no number there.
+    # More digits than anyone measures make a file large.
     digits = int(np.clip(-np.floor(np.log10(_FINE * np.linalg.norm(in_plane, axis=0).min())), 2, 9))
     found: dict[int, list[Dataset]] = {label: [] for label in present}
     for masks, position, image in zip(slices, header["positions"], images, strict=True):
         for label, outline in ((label, o) for label, mask in masks.items() for o in _traced(mask)):
             points = np.array(position) + outline @ in_plane.T
-            # Minus zero would be written as such.
-            values = [f"{v:.{digits}f}" for v in (np.round(points, digits) + 0.0).ravel().tolist()]
             item = _item(
                 ContourImageSequence=[image],
                 ContourGeometricType="CLOSED_PLANAR",
                 NumberOfContourPoints=len(points),
                 ContourNumber=len(found[label]) + 1,
-                ContourData=values,
             )
+            _set_points(item, points, digits)
             found[label].append(item)
     return found
+
+
+def _set_points(item: Dataset, points: NDArray[np.float64], digits: int) -> None:
+    """Give a contour its points, as the text in which they are stored: pydicom takes long to check each number."""
+    from pydicom.dataelem import RawDataElement
+    from pydicom.tag import Tag
+
+    # Minus zero would be written as such.
+    values = [f"{v:.{digits}f}" for v in (np.round(points, digits) + 0.0).ravel().tolist()]
+    if max(map(len, values)) > _MOST_LETTERS:
+        raise ValueError("a position is too far from the origin to be written")
+    text = "\\".join(values).encode("ascii")
+    text += b" " * (len(text) % 2)
+    tag = Tag("ContourData")
+    item[tag] = RawDataElement(tag, "DS", len(text), text, 0, True, True)
 
 
 def _labels_of(planes: NDArray[Any]) -> Iterator[dict[int, NDArray[np.bool_]]]:
