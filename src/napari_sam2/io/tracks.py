@@ -56,7 +56,7 @@ def write_tracks(path: str | PathLike[str], session: Any, *, truth: bool = False
     >>> ns.write_tracks("01_RES", session)  # doctest: +SKIP
     """
     path = checked_path(path, WriteError)
-    is_table = path.suffix.lower() in TABLE_SUFFIXES and not is_folder(path)
+    is_table = path.suffix.lower() in TABLE_SUFFIXES
     if not is_table and path.suffix and not is_folder(path):
         raise WriteError(
             f"{path} was not written: tracks cannot be written as {path.suffix!r}.\n"

@@ -157,6 +157,13 @@ def test_what_is_written_of_each_structure(tmp_path) -> None:
     assert listed == list(volume.source.header["sop_instance_uids"])
 
 
+def test_a_name_that_the_standard_does_not_allow_is_put_right(tmp_path) -> None:
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
+    names = {1: "Leber,\nlinker\tLappen", 2: "a\\b", 300: "x" * 80}
+    write_labels(tmp_path / "rs.dcm", phantom(SHAPE), volume, names, kind="rtstruct")
+    assert read_label_names(tmp_path / "rs.dcm") == {1: "Leber, linker Lappen", 2: "a/b", 300: "x" * 64}
+
+
 def test_a_contour_of_more_than_64_kib_is_whole(tmp_path) -> None:
     comb = np.zeros((1, 240, 400), np.uint16)
     comb[0, 1:-1, 1::2] = 1

@@ -252,7 +252,8 @@ def _add_structures(
 ) -> None:
     structures, outlined, observations = [], [], []
     for number, label in enumerate(present, start=1):
-        name = names.get(label, "").strip() or f"object {label}"
+        # One line: a name there has no line breaks.
+        name = " ".join(names.get(label, "").split()) or f"object {label}"
         structures.append(
             _item(
                 ROINumber=label,
