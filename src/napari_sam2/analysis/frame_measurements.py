@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_sam2.analysis.intensities import image_slab, intensity_columns, with_intensity_unit
 from napari_sam2.analysis.labelled_objects import LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.frames import default_frame_axis
+from napari_sam2.core.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:

@@ -98,6 +98,17 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     Labels of a volume that came from such a file get its grid and geometry. Names are written to NRRD in the way
     of 3D Slicer, which shows them where the file is called ``.seg.nrrd``.
 
+    Parameters
+    ----------
+    path
+        Ends in ``.nrrd`` or ``.mha``; what is there is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    names
+        Names of the labels.
+
     Raises
     ------
     WriteError
@@ -142,6 +153,18 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
 
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     """Read labels from NRRD or MetaImage onto the volume's grid, whatever the file's orientation.
+
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
 
     Raises
     ------

@@ -288,7 +288,7 @@ def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64
 
 
 def _with_positive_steps(header: Any) -> Any:
-    """Some programs mark a mirrored axis by a step below zero; in NIfTI the direction is that of the forms."""
+    """Return a header whose steps are above zero; some programs mark a mirrored axis there, not in the forms."""
     steps = np.array(header["pixdim"][1:4])
     if not (steps < 0).any():
         return header

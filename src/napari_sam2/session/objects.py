@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import colorsys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks
@@ -68,7 +68,7 @@ def ensure(state: SessionState, put: Put, obj_id: int) -> None:
         ids = state.object_ids()
         last = state.object_record(ids[-1]) if ids else None
         rank = 0 if last is None else last.rank + 1
-        put("object", obj_id, WHOLE, ObjectRecord(f"object {obj_id}", _color(obj_id), rank))
+        put("object", obj_id, WHOLE, ObjectRecord(f"object {obj_id}", object_color(obj_id), rank))
 
 
 # ---------------------------------------------------------------------- steps
@@ -232,8 +232,3 @@ def within_cuts(history: History, obj_id: int, frame: int) -> bool:
     """Whether a frame lies between the cuts of an object."""
     above, below = history.get("cut_above", obj_id), history.get("cut_below", obj_id)
     return (above is None or frame <= above) and (below is None or frame >= below)
-
-
-def _color(obj_id: int) -> tuple[float, float, float]:
-    """Well separated hues, by the golden ratio."""
-    return colorsys.hsv_to_rgb((0.02 + obj_id * 0.618034) % 1.0, 0.75, 0.95)

@@ -106,8 +106,11 @@ def test_one_contour_that_cannot_be_drawn_is_left_out_by_name(tmp_path, caplog, 
     path = _write(tmp_path / "rs.dcm", {1: [("CLOSED_PLANAR", INSIDE), (kind, points)]})
     expected = np.zeros(VOLUME.shape, np.uint8)
     expected[1, 2:6, 3:9] = 1
-    assert np.array_equal(read_labels(path, VOLUME), expected)
+    notes: list[str] = []
+    assert np.array_equal(read_labels(path, VOLUME, notes), expected)
     assert re.search(words, caplog.text)
+    (note,) = notes
+    assert re.search(f"left out: .*{words}", note)
 
 
 def test_a_contour_without_points_is_left_out_by_name(tmp_path, caplog) -> None:

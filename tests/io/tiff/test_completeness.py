@@ -10,6 +10,7 @@ import tifffile
 
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
+from napari_sam2.io.formats import OME_XML_SUFFIX, TIFF
 from support.micromanager import write_stack
 from support.ome import NAMES, STACK, image, ome, planes, save, uuid, write_set
 
@@ -107,6 +108,16 @@ def test_metadata_in_another_file_are_found_or_named(tmp_path) -> None:
     companion.write_text("<OME")
     with pytest.raises(ReadError, match=r"metadata in all\.companion\.ome are damaged"):
         read_volume(paths[0])
+
+
+@pytest.mark.parametrize("suffix", [s for s in TIFF.suffixes if s != OME_XML_SUFFIX])
+def test_metadata_in_a_tiff_of_every_suffix_are_found(tmp_path, suffix) -> None:
+    names = [f"master.ome{suffix}", *NAMES[1:]]
+    own = f'<BinaryOnly MetadataFile="{names[0]}" UUID="{uuid(0)}"/>'
+    save(tmp_path / names[0], STACK[0], ome(image(planes(names)), uuid(0)))
+    paths = [save(tmp_path / n, STACK[k], ome(own, uuid(k))) for k, n in enumerate(names) if k]
+    assert np.array_equal(read_volume(paths[0]).array, STACK)
+    assert np.array_equal(read_volume(tmp_path / names[0]).array, STACK)
 
 
 def test_metadata_in_the_first_file_of_a_set(tmp_path) -> None:
