@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam2.core.arguments import checked_names
 from napari_sam2.core.arrays import as_array
-from napari_sam2.core.frames import default_frame_axis
+from napari_sam2.core.frame_axis import default_frame_axis
 from napari_sam2.core.units import millimetres_per_unit
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.errors import VolumeError
@@ -153,9 +153,7 @@ def _empty(volume: ImageVolume) -> _Tally:
 
 def _tallies(labels: NDArray[Any], volume: ImageVolume) -> dict[int, _Tally]:
     axes = volume.label_axes
-    frame_axis = default_frame_axis(
-        axes, {a: volume.spacing_of(a) for a in volume.spatial_axes}, volume.is_time_declared
-    )
+    frame_axis = default_frame_axis(volume).axis
     tallies: dict[int, _Tally] = {}
     # One slab of the first axis at a time: lazy images are never loaded whole.
     for first in range(labels.shape[0]):

@@ -10,9 +10,10 @@ import numpy as np
 
 from napari_sam2.core.arrays import reading
 from napari_sam2.core.formatting import frame_word
-from napari_sam2.core.frames import FrameGrid, default_frame_axis
+from napari_sam2.core.frame_axis import default_frame_axis
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window
-from napari_sam2.core.units import in_one_unit, millimetres_per_unit
+from napari_sam2.core.units import in_one_unit, millimetres_per_unit, short_unit
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.layers.axis_names import (
     VOLUME_KEY,
@@ -28,19 +29,6 @@ from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-# How units are written in a combo box; anything else is written out.
-_SHORT_UNITS = {
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "second": "s",
-    "millisecond": "ms",
-    "minute": "min",
-    "hour": "h",
-}
 
 
 @dataclass(frozen=True)
@@ -99,12 +87,12 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     Parameters
     ----------
     layer
-        An image layer of two to four axes, RGB or not; of a multiscale image the finest level counts.
+        An image layer of two to five axes, colours included; of a multiscale image the finest level counts.
 
     Raises
     ------
     VolumeError
-        If the layer has fewer than two or more than four axes.
+        If the layer has fewer than two axes, or more.
     """
     data = layer.data[0] if layer.multiscale else layer.data
     known = known_volume(layer)
@@ -176,8 +164,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     axes = volume.label_axes
     if len(axes) == 2:
         return [AxisChoice(None, "single image")]
-    spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
-    first = default_frame_axis(axes, spacing, volume.is_time_declared)
+    first = default_frame_axis(volume).axis
     order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
     # Along y or x of a time-lapse, a frame would mix time and space.
     if "t" in order and len(axes) == 3:
@@ -196,11 +183,11 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
     count = volume.size_of(axis)
     unit = unit_name(layer.units[index])
     if axis == "t":
-        step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if is_time(unit) else ""
+        step = f", {layer.scale[index]:g} {short_unit(unit)}" if is_time(unit) else ""
         return f"t{step}, {count} {frame_word('t', count)}"
     if unit in ("pixel", ""):
         unit = (volume.units or "").strip()
-    step = f", {volume.spacing_of(axis):.3g} {_SHORT_UNITS.get(unit, unit)}" if unit and unit != "pixel" else ""
+    step = f", {volume.spacing_of(axis):.3g} {short_unit(unit)}" if unit and unit != "pixel" else ""
     return f"{axis}{step}, {count} {frame_word(axis, count)}"
 
 
