@@ -28,12 +28,12 @@ def layer_axes(layer: Layer) -> str:
     """One of ``"tzcyx"`` for each axis of an image layer, which has none for the colours of an RGB image.
 
     By what our reader left, the axes' names, and their units. Axes of which nothing is said are ``yx`` at the end,
-    ``z`` before them, and ``t`` before that; :func:`assumed_axes` tells which.
+    ``z`` before them, and ``t`` before that; of five axes, ``tczyx``. :func:`assumed_axes` tells which.
 
     Raises
     ------
     VolumeError
-        If the layer has fewer than two or more than four axes.
+        If the layer has fewer than two or more than five axes.
 
     Examples
     --------
@@ -58,9 +58,10 @@ def _look_at(layer: Layer) -> tuple[str, str]:
         return letters_of(layer, known), ""
     if layer.ndim == 2:
         return "yx", ""
-    if not 2 <= layer.ndim <= 4:
+    if not 2 <= layer.ndim <= (4 if layer.rgb else 5):
+        most = "four beside its colours" if layer.rgb else "five"
         raise VolumeError(
-            f"The image {layer.name!r} has {layer.ndim} axes; two to four can be segmented. "
+            f"The image {layer.name!r} has {layer.ndim} axes; two to {most} can be segmented. "
             "Take one channel or one position of it into its own layer."
         )
     said = [_letter(layer, i) for i in range(layer.ndim)]
@@ -69,7 +70,8 @@ def _look_at(layer: Layer) -> tuple[str, str]:
     named = [letter for letter in said if letter is not None]
     letters = _filled(said) if len(set(named)) == len(named) else None
     if letters is None:
-        said, letters = [None] * layer.ndim, "tzyx"[-layer.ndim :]
+        said = [None] * layer.ndim
+        letters = _filled(said) or ""
     if known is not None and letters == letters_of(layer, known):
         # Our reader names every axis, also one that the file does not.
         return letters, _open_letters(known)
@@ -139,7 +141,8 @@ def _letter(layer: Layer, axis: int) -> str | None:
 def _filled(said: list[str | None]) -> str | None:
     """Letters for all axes, those that are not said by their places; None where that does not work out."""
     letters = list(said)
-    free = [a for a in "xyztc" if a not in letters]
+    # Five axes take all letters: time is then outermost, as OME writes it.
+    free = [a for a in ("xyzct" if len(said) == 5 else "xyztc") if a not in letters]
     for i in reversed(range(len(letters))):
         if letters[i] is None:
             letters[i] = free.pop(0)
