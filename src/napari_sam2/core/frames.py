@@ -161,7 +161,7 @@ class FrameGrid:
         return np.moveaxis(plane, left.index("c"), -1)[..., [c - min(self.channels) for c in self.channels]]
 
     def label_index(self, frame: int) -> tuple[int | slice, ...]:
-        """Index of one frame in an array on the labels grid."""
+        """Return the index of one frame in an array on the labels grid."""
         fixed = dict(self.at)
         return tuple(
             frame if a == self.frame_axis else fixed[a] if a in fixed else slice(None) for a in self.label_axes

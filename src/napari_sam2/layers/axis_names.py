@@ -25,7 +25,7 @@ _AXIS_NAMES = {
 
 
 def layer_axes(layer: Layer) -> str:
-    """One of ``"tzcyx"`` for each axis of an image layer, which has none for the colours of an RGB image.
+    """Return one of ``"tzcyx"`` for each axis of an image layer, which has none for the colours of an RGB image.
 
     By what our reader left, the axes' names, and their units. Axes of which nothing is said are ``yx`` at the end,
     ``z`` before them, and ``t`` before that; of five axes, ``tczyx``. :func:`assumed_axes` tells which.
@@ -48,7 +48,7 @@ def layer_axes(layer: Layer) -> str:
 
 
 def assumed_axes(layer: Layer) -> str:
-    """The letters of :func:`layer_axes` that nothing says, but for ``yx``."""
+    """Return the letters of :func:`layer_axes` that nothing says, but for ``yx``."""
     return _look_at(layer)[1]
 
 
@@ -80,7 +80,7 @@ def _look_at(layer: Layer) -> tuple[str, str]:
 
 
 def axes_choices(layer: Image) -> list[tuple[str, str]]:
-    """``(text, letters)`` of what the axes of an image may be, or nothing where its file says what they are.
+    """List ``(text, letters)`` of what the axes of an image may be, or nothing where its file says what they are.
 
     The letters are those that :func:`layer_axes` finds once they are the layer's ``axis_labels``.
     """
@@ -99,7 +99,7 @@ def axes_choices(layer: Image) -> list[tuple[str, str]]:
 
 
 def letters_of(layer: Image, volume: ImageVolume) -> str:
-    """One letter of a volume for each axis of the layer that shows it."""
+    """Return one letter of a volume for each axis of the layer that shows it."""
     return volume.label_axes if layer.rgb else volume.axes
 
 
@@ -109,18 +109,18 @@ def unit_name(unit: Any) -> str:
 
 
 def finest(layer: Image) -> Any:
-    """The array of an image layer, of a multiscale one the finest level."""
+    """Return the array of an image layer, of a multiscale one the finest level."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def known_volume(layer: Layer) -> ImageVolume | None:
-    """What one of our readers left, unless the layer has other data by now."""
+    """Return what one of our readers left, unless the layer has other data by now."""
     known = layer.metadata.get(VOLUME_KEY)
     return known if isinstance(known, ImageVolume) and known.shape == tuple(finest(layer).shape) else None
 
 
 def _open_letters(volume: ImageVolume) -> str:
-    """The letters that a reader chose for axes that the file does not name."""
+    """Return the letters that a reader chose for axes that the file does not name."""
     if not volume.is_time_declared:
         return "t"
     named = "" if volume.source is None else str(volume.source.header.get("axes", ""))
@@ -130,7 +130,7 @@ def _open_letters(volume: ImageVolume) -> str:
 
 
 def _letter(layer: Layer, axis: int) -> str | None:
-    """What an axis is by its name or, as far as time and space go, by its unit; None where neither says it."""
+    """Return what an axis is by its name or, as far as time and space go, by its unit; None where neither says it."""
     name = str(layer.axis_labels[axis]).strip().lower()
     found = next((letter for letter, pattern in _AXIS_NAMES.items() if re.fullmatch(pattern, name)), None)
     if found is None and is_time(unit_name(layer.units[axis])):
@@ -139,7 +139,7 @@ def _letter(layer: Layer, axis: int) -> str | None:
 
 
 def _filled(said: list[str | None]) -> str | None:
-    """Letters for all axes, those that are not said by their places; None where that does not work out."""
+    """Return letters for all axes, those that are not said by their places; None where that does not work out."""
     letters = list(said)
     # Five axes take all letters: time is then outermost, as OME writes it.
     free = [a for a in ("xyzct" if len(said) == 5 else "xyztc") if a not in letters]
@@ -151,11 +151,11 @@ def _filled(said: list[str | None]) -> str | None:
 
 
 def _is_long(layer: Layer, axis: int) -> bool:
-    """Whether an axis has a unit of length."""
+    """Tell whether an axis has a unit of length."""
     unit = unit_name(layer.units[axis])
     return unit not in ("pixel", "dimensionless", "") and not is_time(unit)
 
 
 def is_time(unit: str) -> bool:
-    """Whether a unit, as :func:`unit_name` calls it, is one of time."""
+    """Tell whether a unit, as :func:`unit_name` calls it, is one of time."""
     return unit.endswith("second") or unit in _TIME_UNITS

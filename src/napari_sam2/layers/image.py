@@ -47,26 +47,26 @@ class LayerGrid(FrameGrid):
 
     @property
     def label_axes(self) -> str:
-        """Axis letters of the layers, the channel included."""
+        """Return the axis letters of the layers, the channel included."""
         return self.axes
 
     @property
     def label_shape(self) -> tuple[int, ...]:
-        """Shape of a labels layer."""
+        """Return the shape of a labels layer."""
         return tuple(1 if a == "c" else self._size(a) for a in self.axes)
 
     def label_index(self, frame: int) -> tuple[int | slice, ...]:
-        """Index of one frame in a labels layer."""
+        """Return the index of one frame in a labels layer."""
         index = super().label_index(frame)
         return tuple(0 if a == "c" else i for a, i in zip(self.axes, index, strict=True))
 
     def from_frame(self, frame: int, y: float, x: float) -> tuple[float, ...]:
-        """``(frame, y, x)`` → data coordinates of the layers."""
+        """Turn ``(frame, y, x)`` into data coordinates of the layers."""
         by_axis = dict(zip(self.axes.replace("c", ""), self.without_channel().from_frame(frame, y, x), strict=True))
         return tuple(by_axis.get(a, 0.0) for a in self.axes)
 
     def without_channel(self) -> FrameGrid:
-        """The same frames on the volume's own labels grid."""
+        """Return the same frames on the volume's own labels grid."""
         return FrameGrid(self.axes, self.shape, self.frame_axis, self.at, self.channels)
 
 
@@ -123,20 +123,20 @@ def volume_from_layer(layer: Image) -> ImageVolume:
 
 
 def channel_place(layer: Image) -> int | None:
-    """Which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
+    """Return which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
     place = letters_of(layer, volume_from_layer(layer)).find("c")
     return None if place < 0 else place
 
 
 def place_on(image: Image) -> dict[str, Any]:
-    """Keyword arguments that put a layer of :func:`grid_shape` exactly on an image."""
+    """Return the keyword arguments that put a layer of :func:`grid_shape` exactly on an image."""
     place = geometry_of(image)
     channel = channel_place(image)
     return place if channel is None else one_voxel_along(place, channel, finest(image).shape[channel])
 
 
 def grid_shape(layer: Image) -> tuple[int, ...]:
-    """Shape of the labels of an image layer: that of its finest level, without colours, and one channel long."""
+    """Return the shape of the labels of an image layer: of its finest level, without colours, one channel long."""
     data = finest(layer)
     channel = channel_place(layer)
     shape = data.shape[:-1] if layer.rgb else data.shape
@@ -144,7 +144,7 @@ def grid_shape(layer: Image) -> tuple[int, ...]:
 
 
 def shown_window(layer: Image) -> tuple[float, float] | None:
-    """The values that are shown as black and white, which are those that the model gets.
+    """Return the values that are shown as black and white, which are those that the model gets.
 
     None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them
     by the range of their type, in which most cameras fill a small part.
@@ -173,7 +173,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
 
 
 def _source_of(layer: Image) -> VolumeSource | None:
-    """The file that another reader opened."""
+    """Return the file that another reader opened."""
     path = layer.source.path
     return VolumeSource((Path(path),)) if path and Path(path).exists() else None
 
@@ -192,7 +192,7 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
 
 
 def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:
-    """The unit of the axes of space, and the factor that brings each of them to it."""
+    """Return the unit of the axes of space, and the factor that brings each of them to it."""
     names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a not in "tc"}
     if len(set(names.values())) == 1:
         name = next(iter(names.values()))
@@ -202,7 +202,7 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
 
 
 def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
-    """How large an object is, for people: a volume where the voxels have one, else their number.
+    """Return how large an object is, for people: a volume where the voxels have one, else their number.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def _three_digits(value: float) -> str:
 
 
 def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
-    """The window that an image should be shown with, where nobody has chosen one; reads the image.
+    """Return the window that an image should be shown with, where nobody has chosen one; reads the image.
 
     None where it has one: an image of our readers, a colour picture, or limits that differ from those that napari
     sets by itself.
