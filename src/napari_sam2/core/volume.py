@@ -208,7 +208,7 @@ class ImageVolume:
         return self.shape[self.axes.index(axis)]
 
     def spacing_of(self, axis: str) -> float:
-        """Return the spacing of one axis by its letter, in `units`; 1.0 for channels and for a time without an interval.
+        """Return the spacing of one axis by its letter, in `units`; 1.0 for channels and for time without an interval.
 
         Raises
         ------
