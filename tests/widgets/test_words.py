@@ -141,9 +141,9 @@ def test_errors_of_a_session_use_the_word_of_its_axis(predictor, volume_data, ax
 
 
 def test_an_image_that_cannot_be_segmented_is_not_called_missing(desk, warned):
-    d = desk(np.zeros((2, 2, 3, 20, 20), np.uint8))
+    d = desk(np.zeros((2, 2, 2, 3, 20, 20), np.uint8))
     d.settle()
-    assert "5 axes" in d.widget.status.text()
+    assert "6 axes" in d.widget.status.text()
     assert "Open an image" not in d.widget.status.text()
     assert "cannot be segmented" in d.widget.run.both_button.toolTip()
     d.viewer.layers.clear()

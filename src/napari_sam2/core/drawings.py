@@ -26,7 +26,7 @@ class Drawing:
     corners: NDArray[np.float64]
 
     def fill(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """The pixels ``(Y, X) bool`` whose centres lie inside."""
+        """Return the pixels ``(Y, X) bool`` whose centres lie inside."""
         from skimage.draw import polygon2mask
 
         return np.asarray(polygon2mask(shape, self.corners), bool)

@@ -35,7 +35,7 @@ class RunLengthMask:
         return cls((int(mask.shape[0]), int(mask.shape[1])), runs)
 
     def decode(self) -> NDArray[np.bool_]:
-        """The mask, ``(Y, X) bool``, a new array."""
+        """Return the mask, ``(Y, X) bool``, a new array."""
         steps = np.zeros(self.shape[0] * self.shape[1] + 1, dtype=np.int8)
         steps[self.runs[:, 0]] = 1
         steps[self.runs[:, 1]] = -1
@@ -53,19 +53,19 @@ class RunLengthMask:
         return hash((self.shape, self.runs.tobytes()))
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready description."""
+        """Return a JSON-ready description."""
         return {"shape": list(self.shape), "runs": self.runs.tolist()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunLengthMask:
-        """The inverse of :meth:`to_dict`."""
+        """Return the mask of :meth:`to_dict`."""
         height, width = data["shape"]
         runs = np.asarray(data["runs"], dtype=np.int32).reshape(-1, 2)
         return cls((int(height), int(width)), runs)
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """The half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
+    """Return the half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return None
@@ -83,7 +83,7 @@ def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def check_overlap(rule: str) -> Overlap:
-    """The overlap rule, or an error that lists the rules."""
+    """Return the overlap rule, or raise an error that lists the rules."""
     for known in OVERLAPS:
         if rule == known:
             return known
@@ -96,7 +96,7 @@ def compose(
     overlap: Overlap,
     locked: Sequence[tuple[int, RunLengthMask]] = (),
 ) -> NDArray[np.uint16]:
-    """One label picture from the objects' masks.
+    """Return one label picture from the objects' masks.
 
     Parameters
     ----------

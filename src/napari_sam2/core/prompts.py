@@ -61,7 +61,7 @@ class PromptSet:
         return bool(self.points) or self.box is not None or self.mask is not None
 
     def with_points(self, points: Iterable[PointPrompt]) -> PromptSet:
-        """A copy with these points appended."""
+        """Return a copy with these points appended."""
         new = tuple(points)
         return replace(self, points=self.points + new, calls=(*self.calls, len(new)))
 
@@ -81,7 +81,7 @@ class PromptSet:
         return np.array([int(p.positive) for p in self.points], dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready description; the mask as shape and runs."""
+        """Return a JSON-ready description; the mask as shape and runs."""
         out: dict[str, Any] = {}
         if self.points:
             out["points"] = [[p.y, p.x] for p in self.points]
@@ -95,7 +95,7 @@ class PromptSet:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PromptSet:
-        """The inverse of :meth:`to_dict`."""
+        """Return the prompts of :meth:`to_dict`."""
         points = tuple(
             PointPrompt(y, x, bool(label))
             for (y, x), label in zip(data.get("points", ()), data.get("labels", ()), strict=True)
@@ -199,7 +199,7 @@ PromptTable = Mapping[PromptKey, FramePrompts]
 
 
 def rebased(before: FramePrompts | None, after: FramePrompts | None, now: FramePrompts | None) -> FramePrompts | None:
-    """What becomes of a change from ``before`` to ``after`` where the prompts are others ``now``; None for none."""
+    """Return what becomes of a change from ``before`` to ``after`` where ``now`` other prompts stand; None for none."""
     if now == before:
         return after
     old, new, here = (p or FramePrompts() for p in (before, after, now))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.atomic_write import replacing
-from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.frame_axis import undeclared_time_note
 from napari_sam2.core.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError, WriteError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.arrays import unreadable
-from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.frame_axis import undeclared_time_note
 from napari_sam2.core.paths import NOT_THERE, check_file, why_no_file
 from napari_sam2.core.units import millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.core.volume import ImageVolume, VolumeSource
