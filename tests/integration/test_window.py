@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
+from napari_sam2.core.prompts import BoxPrompt, PointPrompt
 from napari_sam2.layers.geometry import same_place
 from napari_sam2.plugin.dock_widget import SegmentWidget
 from support.predictors import FakePredictor
@@ -70,9 +71,9 @@ def test_a_click_in_the_world_lands_on_the_voxel_under_the_cursor(window, qtbot)
     layer_group = controller.choices.layer_group
     mouse(layer_group.points, world)
     settle(qtbot, controller)
-    (prompts,) = controller.choices.worker.seen.values()
-    assert list(controller.choices.worker.seen) == [(1, VOXEL[0])]
-    assert np.round(prompts.points[0]).tolist() == list(VOXEL[1:])
+    (prompts,) = controller.choices.worker.pending.shown.values()
+    assert list(controller.choices.worker.pending.shown) == [(1, VOXEL[0])]
+    assert np.round(prompts.coordinates[0]).tolist() == list(VOXEL[1:])
     assert layer_group.labels.get_value(world, world=True) == 1
     assert layer_group.labels.data[VOXEL] == 1
 
@@ -99,7 +100,7 @@ def test_a_rectangle_dragged_in_the_world_is_a_box_of_pixels(window, qtbot):
     steps = [image.data_to_world((5, y, x)) for y, x in ((9.6, 4.2), (15, 20), (20.4, 30.2))]
     mouse(layer_group.boxes, *steps)
     settle(qtbot, controller)
-    assert controller.choices.worker.seen[1, 5].box == (10, 5, 21, 31)
+    assert controller.choices.worker.pending.shown[1, 5].box == BoxPrompt(10, 5, 21, 31)
     rows, columns = np.nonzero(layer_group.labels.data[5])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 20, 5, 30)
     controller.propagate("both")
@@ -119,7 +120,7 @@ def test_dragging_a_point_asks_again(window, qtbot):
     layer_group.points.selected_data = {0}
     mouse(layer_group.points, start, end)
     settle(qtbot, controller)
-    if controller.choices.worker.seen[1, 5].points[0] == VOXEL[1:]:
+    if controller.choices.worker.pending.shown[1, 5].points[0] == PointPrompt(*VOXEL[1:]):
         pytest.skip("this napari selects by the pixel on the screen, which is not simulated here")
     assert layer_group.labels.data[5, 30, 10] == 1
     assert layer_group.labels.data[VOXEL] == 0

@@ -10,7 +10,6 @@ from app_model.types import KeyBinding
 from qtpy.QtCore import QMetaMethod, QObject
 
 import napari_sam2 as ns
-from napari_sam2.core.prompts import FramePrompts, rebased
 from napari_sam2.widgets.signals import call_first
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -241,7 +240,7 @@ def test_buttons_hand_over_what_was_drawn(desk, volume_data):
     d.click(5, 20, 25)
     put(d, 7, 20, 25)
     d.widget.review.lock_clicked.emit()
-    assert (1, 7) in d.controller.choices.worker.seen
+    assert (1, 7) in d.controller.choices.worker.pending.shown
     d.settle()
 
 
@@ -253,28 +252,3 @@ def test_every_key_flushes(desk, volume_data, monkeypatch):
         told.clear()
         press(d, key)
         assert told, key
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "now", "wanted"),
-    [
-        ("a", "ab", "", "b"),
-        ("a", "ab", "a", "ab"),
-        ("ab", "b", "abc", "bc"),
-        ("a", "b", "a", "b"),
-        ("a", "", "ac", "c"),
-        ("", "a", "b", "ba"),
-    ],
-)
-def test_a_change_holds_on_other_prompts_than_those_it_was_made_on(before, after, now, wanted):
-    def marks(letters):
-        return FramePrompts(tuple((float(ord(c)), 0.0) for c in letters), (1,) * len(letters)) or None
-
-    assert rebased(marks(before), marks(after), marks(now)) == marks(wanted)
-
-
-def test_a_box_that_was_not_changed_is_the_one_that_is_there_now():
-    old, new = (0.0, 0.0, 2.0, 2.0), (1.0, 1.0, 3.0, 3.0)
-    point = ((1.0, 1.0),)
-    assert rebased(FramePrompts(box=old), FramePrompts(point, (1,), old), None) == FramePrompts(point, (1,))
-    assert rebased(FramePrompts(box=old), FramePrompts(box=new), None) == FramePrompts(box=new)

@@ -56,7 +56,7 @@ def test_a_point_outside_the_image_is_taken_away_with_a_sentence(desk, volume_da
     d.click(*where)
     assert np.array_equal(d.layer_group.points.data, [(6, 20, 25)])
     assert "inside the image" in d.widget.status.text()
-    assert list(d.controller.choices.worker.seen) == [(1, 6)]
+    assert list(d.controller.choices.worker.pending.shown) == [(1, 6)]
     d.click(7, 20, 25)
     assert "inside the image" not in d.widget.status.text()
 

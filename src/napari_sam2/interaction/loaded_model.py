@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from napari_sam2.errors import SessionBusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,7 @@ class ModelCache:
         self.choice = ModelChoice("starter", "auto")
         self._load = load
         self._loaded: tuple[ModelChoice, VideoPredictor] | None = None
-        self._told = 0
+        self._returned_notes = 0
         self._lock = threading.Lock()
 
     @property
@@ -58,13 +60,37 @@ class ModelCache:
         with self._lock:
             self._unload()
 
-    def news(self) -> list[str]:
-        """What the predictor has to say that was not told yet: another precision, less at once than hoped for."""
+    def new_notes(self) -> list[str]:
+        """Return the notes of the predictor that were not returned before, see :attr:`VideoPredictor.notes`."""
         notes = [] if self.loaded is None else list(self.loaded.notes)
-        fresh, self._told = notes[self._told :], len(notes)
-        return fresh
+        new, self._returned_notes = notes[self._returned_notes :], len(notes)
+        return new
 
     def _unload(self) -> None:
-        loaded, self._loaded, self._told = self._loaded, None, 0
+        loaded, self._loaded, self._returned_notes = self._loaded, None, 0
         if loaded is not None:
             loaded[1].unload()
+
+
+class UnloadedModel:
+    """Stands for a model in a session that only keeps marks.
+
+    Parameters
+    ----------
+    name
+        Of the model that was chosen.
+    """
+
+    device = "cpu"
+    notes: tuple[str, ...] = ()
+    fingerprint = None
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def open(self, frames: Any, *, zoom: Any = "auto", exact: bool = False) -> Any:
+        """Refuse: nothing can be computed without a model."""
+        raise SessionBusyError(f"The model {self.name} is not loaded; this session only keeps marks.")
+
+    def unload(self) -> None:
+        """Do nothing, because nothing is loaded."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.drawings import Drawing
     from napari_sam2.core.frames import FrameGrid
-    from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
+    from napari_sam2.core.prompts import PromptKey, PromptSet, PromptTable
 
 _FINISHED = ("added", "removed", "changed")
 
@@ -170,19 +171,26 @@ class LayerGroup:
             prompts_io.show_along(self._live(self.points), self.along)
         return changed
 
-    def read(self, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
-        """All markers that stand on the grid."""
+    def read(self, grid: FrameGrid) -> dict[PromptKey, PromptSet]:
+        """Read all markers that stand on the grid."""
         return prompts_io.read_prompts(self._live(self.points), self._live(self.boxes), grid)
 
-    def write(self, grid: FrameGrid, table: PromptTable) -> None:
-        """Make the markers on the grid exactly these, without reporting it as the user's doing."""
+    def write(self, grid: FrameGrid, table: PromptTable) -> dict[PromptKey, PromptSet]:
+        """Make the markers on the grid exactly these, without reporting it as the user's doing.
+
+        Returns
+        -------
+        dict
+            The prompts as :meth:`read` would read them now.
+        """
         if not table and self._live(self.points) is None and self._live(self.boxes) is None:
-            return
+            return {}
         points, boxes = self.ensure_prompt_layers()
         with self.quiet():
-            prompts_io.write_prompts(points, boxes, grid, table)
+            shown = prompts_io.write_prompts(points, boxes, grid, table)
             prompts_io.show_along(points, self.along)
             prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity, self.along)
+        return shown
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
         """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
@@ -287,7 +295,7 @@ class LayerGroup:
             height, width = grid.frame_shape
             low = np.maximum(window[:2], 0)
             high = np.minimum(window[2:], (height, width))
-            box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+            box = BoxPrompt(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
             outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
             outline.editable = False
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from napari_sam2.core.drawings import Drawing
 from napari_sam2.core.frames import rectangle_to_box
-from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
+from napari_sam2.core.prompts import BoxPrompt, PointPrompt, PromptSet
 from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.prompts import PromptKey, PromptTable
 
 POINTS_NAME = "SAM 2 points"
 BOXES_NAME = "SAM 2 boxes"
@@ -109,35 +110,36 @@ def show_along(points: Points | None, along: str) -> None:
         points.shown = [_is_along(letter, along) for letter in points.features["along"]]
 
 
-def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
-    """All markers on a grid, by ``(object, frame)``.
+def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, PromptSet]:
+    """Read all markers on a grid, by object and frame.
 
     Markers outside the volume, of another axis, on another index of a fixed axis, or rectangles that hold no voxel
     centre are left out. Of several boxes of one object on one frame the last one drawn counts.
     """
-    found: dict[PromptKey, tuple[list[tuple[float, float]], list[int], list[Any]]] = {}
+    clicks: dict[PromptKey, list[PointPrompt]] = {}
+    found: dict[PromptKey, BoxPrompt] = {}
     if points is not None:
         table = points.features
         rows = zip(points.data, table["obj"], table["polarity"], table["along"], strict=True)
         for point, obj, polarity, along in rows:
             place = _frame_of(point, grid)
             if place is not None and _is_along(along, grid.frame_axis):
-                entry = found.setdefault((int(obj), place[0]), ([], [], []))
-                entry[0].append(place[1:])
-                entry[1].append(int(polarity != NEGATIVE))
+                frame, y, x = place
+                clicks.setdefault((int(obj), frame), []).append(PointPrompt(y, x, polarity != NEGATIVE))
     if boxes is not None:
         for _, frame, obj, box, _ in box_rows(boxes, grid):
             if box is not None:
-                found.setdefault((obj, frame), ([], [], []))[2].append(box)
-    return {k: FramePrompts(tuple(p), tuple(s), b[-1] if b else None) for k, (p, s, b) in found.items()}
+                found[obj, frame] = box
+    return {key: PromptSet(tuple(clicks.get(key, ())), found.get(key)) for key in {**clicks, **found}}
 
 
-def box_rows(
-    boxes: Shapes, grid: FrameGrid
-) -> list[tuple[int, int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
-    """``(place, frame, object, box or None, vertices)`` of each shape of this grid that is no drawing.
+def box_rows(boxes: Shapes, grid: FrameGrid) -> list[tuple[int, int, int, BoxPrompt | None, NDArray[Any]]]:
+    """List the shapes of a grid that were not drawn freely.
 
-    None where it cannot serve as a box.
+    Returns
+    -------
+    list of tuple
+        Index in the layer, frame, object, box, and vertices. The box is None where the shape cannot serve as one.
     """
     rows = []
     for i, vertices, obj, kind in _shapes(boxes, grid):
@@ -172,16 +174,15 @@ def _shapes(layer: Shapes, grid: FrameGrid) -> list[tuple[int, NDArray[np.float6
     ]
 
 
-def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
-    """List what has to be told to the session: new prompts of a key, or None where the last one went."""
-    keys = sorted({*before, *after})
-    return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
-
-
-def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:
+def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> dict[PromptKey, PromptSet]:
     """Make the layers show exactly these prompts on the grid; markers of other grids stay.
 
     A rectangle that already stands for a box keeps its drawn corners, so that nothing jumps.
+
+    Returns
+    -------
+    dict
+        The prompts as :func:`read_prompts` would read them now, where boxes have the edges of whole pixels.
     """
     _write_points(points, grid, table)
     rows = box_rows(boxes, grid)
@@ -199,11 +200,21 @@ def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptT
             "obj": np.array([*kept["obj"], *(o for o, _ in wanted)], int),
             "along": np.array([*kept["along"], *[grid.frame_axis or ""] * len(wanted)], object),
         }
+    return {(o, f): shown for (o, f), p in table.items() if (shown := _as_shown(p, f, grid))}
 
 
-def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: FrameGrid) -> NDArray[np.float64]:
-    """``(4, D) float64`` corners around the pixels of a half-open box, in data coordinates of the layer."""
-    y0, x0, y1, x1 = (v - 0.5 for v in box)
+def _as_shown(prompts: PromptSet, frame: int, grid: FrameGrid) -> PromptSet:
+    """Return the prompts for which the markers of these prompts stand."""
+    box = prompts.box
+    if box is not None:
+        box = _box_of([grid.to_frame(corner) for corner in rectangle_of(box, frame, grid)], grid)
+    places = ((_frame_of(grid.from_frame(frame, p.y, p.x), grid), p.positive) for p in prompts.points)
+    return PromptSet(tuple(PointPrompt(*place[1:], positive) for place, positive in places if place is not None), box)
+
+
+def rectangle_of(box: BoxPrompt, frame: int, grid: FrameGrid) -> NDArray[np.float64]:
+    """Return the corners ``(4, D) float64`` around the pixels of a box, in data coordinates of the layer."""
+    y0, x0, y1, x1 = box.y0 - 0.5, box.x0 - 0.5, box.y1 - 0.5, box.x1 - 0.5
     return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
 
 
@@ -240,9 +251,9 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
     ]
     old = points.features.iloc[keep]
     new = [
-        (grid.from_frame(f, y, x), o, POSITIVE if label else NEGATIVE)
+        (grid.from_frame(f, point.y, point.x), o, POSITIVE if point.positive else NEGATIVE)
         for (o, f), p in table.items()
-        for (y, x), label in zip(p.points, p.labels, strict=True)
+        for point in p.points
     ]
     data = np.array([*points.data[keep], *(place for place, _, _ in new)], float).reshape(-1, points.ndim)
     features = pd.DataFrame(
@@ -301,11 +312,11 @@ def _is_here(point: Any, grid: FrameGrid) -> bool:
     )
 
 
-def _box_of(places: list[tuple[int, float, float]], grid: FrameGrid) -> tuple[float, float, float, float] | None:
+def _box_of(places: list[tuple[int, float, float]], grid: FrameGrid) -> BoxPrompt | None:
     frame = places[0][0]
     if any(p[0] != frame for p in places) or not 0 <= frame < grid.frame_count:
         return None
     y0, x0, y1, x1 = rectangle_to_box([p[1:] for p in places])
     height, width = grid.frame_shape
-    box = (max(y0, 0), max(x0, 0), min(y1, height), min(x1, width))
-    return (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if box[0] < box[2] and box[1] < box[3] else None
+    y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
+    return BoxPrompt(float(y0), float(x0), float(y1), float(x1)) if y0 < y1 and x0 < x1 else None

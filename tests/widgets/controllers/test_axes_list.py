@@ -139,7 +139,7 @@ def test_other_axes_leave_the_masks_made_before_in_a_layer(desk, stained, warned
     assert np.array_equal(old.data, before)
     assert old.name in warned[0]
     assert d.layer_group.labels is None
-    assert d.controller.choices.worker.seen == {}
+    assert d.controller.choices.worker.pending.shown == {}
     d.click(0, 3, 20, 25)
     assert d.labels.shape == (1, 6, 30, 32)
 

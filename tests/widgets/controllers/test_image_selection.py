@@ -42,7 +42,7 @@ def test_a_box_belongs_to_its_time_point(desk, film):
     assert np.flatnonzero(d.labels.any(axis=(1, 2, 3))).tolist() == [1]
     before = d.labels.copy()
     go_to(d, 0, 0)
-    assert d.controller.choices.worker.seen == {}
+    assert d.controller.choices.worker.pending.shown == {}
     assert np.array_equal(d.labels, before)
     draw(d, 0, 6)
     assert sorted(int(box[0, 0]) for box in d.layer_group.boxes.data) == [0, 1]
@@ -50,7 +50,7 @@ def test_a_box_belongs_to_its_time_point(desk, film):
     d.settle()
     assert [int(box[0, 0]) for box in d.layer_group.boxes.data] == [1]
     go_to(d, 0, 1)
-    assert list(d.controller.choices.worker.seen) == [(1, 6)]
+    assert list(d.controller.choices.worker.pending.shown) == [(1, 6)]
     assert np.array_equal(d.labels, before)
 
 
@@ -66,7 +66,7 @@ def test_marks_and_masks_of_another_axis_come_back(desk, volume_data):
     d.settle()
     assert d.layer_group.boxes.nshapes == 1
     assert not d.layer_group.points.shown.any()
-    assert d.controller.choices.worker.seen == {}
+    assert d.controller.choices.worker.pending.shown == {}
     assert not d.labels.any()
     assert "are kept" in d.widget.status.text()
     d.click(6, 20, 25)
@@ -78,7 +78,7 @@ def test_marks_and_masks_of_another_axis_come_back(desk, volume_data):
     d.settle()
     d.controller.choices.choose_axis("z")
     d.settle()
-    assert set(d.controller.choices.worker.seen) == {(1, 6), (2, 3)}
+    assert set(d.controller.choices.worker.pending.shown) == {(1, 6), (2, 3)}
     assert d.layer_group.points.shown.tolist() == [True, False]
     assert np.array_equal(d.labels, along_z)
     assert d.layer_group.outline.nshapes == 0

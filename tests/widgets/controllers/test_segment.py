@@ -34,7 +34,7 @@ def test_deleting_the_last_point_takes_the_mask_away(desk, volume_data):
     d.layer_group.points.remove([0])
     d.settle()
     assert not d.labels.any()
-    assert d.controller.choices.worker.seen == {}
+    assert d.controller.choices.worker.pending.shown == {}
 
 
 def test_box_takes_the_pixels_whose_centres_lie_inside(desk, volume_data):

@@ -12,7 +12,8 @@ from napari_sam2.errors import SessionBusyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.runs import RunController
     from napari_sam2.widgets.controllers.tools import Tools

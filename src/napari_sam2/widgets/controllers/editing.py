@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.drawings import Drawing, Stroke
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
 
@@ -64,7 +65,7 @@ class Editing(QObject):
         # Once more would change nothing, should the session be closed in this moment.
         with suppress(ValueError):
             self._waiting.remove(stroke)
-        return worker.edit(stroke)
+        return worker.paint(stroke)
 
     def take_drawings(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
         """Fill outlines for their objects; scribbles become points, which are read as such."""

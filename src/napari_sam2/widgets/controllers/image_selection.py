@@ -285,7 +285,7 @@ class ImageSelection(QObject):
         worker = self.worker
         if self.image is None or worker is None or not self._shows_other_channel():
             return False
-        if worker.session is not None or worker.waits:
+        if worker.session is not None or worker.pending:
             return False
         del self._work.workers(self.image)[self.axis, self._at]
         self._show_window()

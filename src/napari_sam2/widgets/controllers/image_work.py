@@ -124,7 +124,7 @@ class ImageWork(QObject):
         volume = volume_from_layer(image)
         for worker in self._workers[id(image)].values():
             if worker.volume.shape == volume.shape:
-                worker.volume = volume
+                worker.set_volume(volume)
 
     def drop(self, image: Image) -> None:
         """Remove the prompt layers of an image, and drop its sessions."""

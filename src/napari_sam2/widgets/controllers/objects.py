@@ -61,7 +61,7 @@ class Objects(QObject):
         """Begin a new object; an object that has nothing yet is used first."""
         self._context.flush_wanted.emit()
         worker = self._choices.worker
-        used = {obj for obj, _ in worker.seen} | set(worker.objects) if worker is not None else set()
+        used = {obj for obj, _ in worker.pending.shown} | set(worker.objects) if worker is not None else set()
         self._tools.set_positive(True)
         self.choose(max(used, default=0) + 1)
 
@@ -137,7 +137,7 @@ class Objects(QObject):
             size = size_text(o.voxels, worker.volume, worker.grid.frame_axis) if worker is not None else ""
             rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
         # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
-        coming = {self._tools.obj} | ({obj for obj, _ in worker.seen} if worker is not None else set())
+        coming = {self._tools.obj} | ({obj for obj, _ in worker.pending.shown} if worker is not None else set())
         for obj in sorted(coming - {row.obj_id for row in rows}):
             rows.append(ObjectRow(obj, f"object {obj}", (0.5, 0.5, 0.5), "empty", 0, "–"))
         return rows

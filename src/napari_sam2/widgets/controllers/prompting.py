@@ -9,12 +9,11 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import SessionBusyError
-from napari_sam2.layers.prompts import changed_prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
+    from napari_sam2.core.prompts import PromptTable
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -84,7 +83,7 @@ class Prompting(QObject):
         bad_box = layer_group.tidy_boxes(worker.grid)
         self._editing.take_drawings(layer_group, worker)
         bad_point = layer_group.tidy_points(worker.grid)
-        _note(layer_group, worker)
+        worker.pending.change_to(layer_group.read(worker.grid))
         # Also those that were noted while a result was being drawn.
         self.answer_waiting()
         if bad_box:
@@ -98,18 +97,18 @@ class Prompting(QObject):
     def answer_waiting(self) -> None:
         """Tell the session of marks that it does not know yet, and show their masks."""
         worker = self._choices.worker
-        if worker is None or not worker.waits:
+        if worker is None or not worker.pending:
             return
         if why_not := self._why_not():
             self._context.say(f"Marks are kept, but {why_not}")
             return
-        preview, noted = self._panel.preview_box.isChecked(), worker.noted
-        self._context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(worker)))
+        preview, last = self._panel.preview_box.isChecked(), worker.pending.last_number
+        self._context.submit(lambda worker: worker.sync(preview, last), self._computing(), key=("sync", id(worker)))
 
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
         frame = self._choices.shown_frame()
-        self._context.submit(lambda h: h.answer(frame), self._computing())
+        self._context.submit(lambda worker: worker.predict(frame), self._computing())
 
     def _computing(self) -> str:
         model_cache = self._choices.model_cache
@@ -117,12 +116,11 @@ class Prompting(QObject):
 
     # ------------------------------------------------------------------ from the session to the layers
 
-    def show(self, layer_group: LayerGroup, worker: SessionWorker, prompts: Mapping[Any, Any]) -> None:
+    def show(self, layer_group: LayerGroup, worker: SessionWorker, prompts: PromptTable) -> None:
         """Show the marks of a session, and those that it does not know yet."""
         if worker is self._choices.worker:
-            _note(layer_group, worker)
-        layer_group.write(worker.grid, worker.with_pending(prompts))
-        worker.seen = layer_group.read(worker.grid)
+            worker.pending.change_to(layer_group.read(worker.grid))
+        worker.pending.set_shown(layer_group.write(worker.grid, worker.pending.rebase(prompts)))
 
     # ------------------------------------------------------------------ steps
 
@@ -135,14 +133,17 @@ class Prompting(QObject):
         worker = self._choices.worker
         if worker is None or (worker.session is None and not self._context.working):
             return
-        self._context.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
+        if back:
+            self._context.submit(lambda worker: worker.undo(), "Undoing…")
+        else:
+            self._context.submit(lambda worker: worker.redo(), "Redoing…")
 
     def why_no_steps(self) -> tuple[str, str]:
         """Why there is nothing to undo, and nothing to redo; empty where there is."""
         worker = self._choices.worker
         session = None if worker is None else worker.session
         coming = self._markers.isActive() or (
-            worker is not None and (worker.waits or (session is None and worker.seen))
+            worker is not None and (worker.pending or (session is None and worker.pending.shown))
         )
         undo = coming or (session is not None and session.can_undo)
         redo = session is not None and session.can_redo
@@ -168,9 +169,4 @@ class Prompting(QObject):
         frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
         objects = [int(wish.layer.selected_label)] if wish.only_selected else None
         data = wish.layer.data
-        self._context.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
-
-
-def _note(layer_group: LayerGroup, worker: SessionWorker) -> None:
-    """Note for the session what changed among the marks since they were last seen."""
-    worker.note(changed_prompts(worker.seen, layer_group.read(worker.grid)))
+        self._context.submit(lambda worker: worker.take_labels(data, frames, objects), "Taking the labels…")

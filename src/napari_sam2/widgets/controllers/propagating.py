@@ -9,7 +9,8 @@ from qtpy.QtCore import QObject
 from napari_sam2.core.formatting import frame_word
 
 if TYPE_CHECKING:
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.session.propagation import Direction
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -64,7 +65,7 @@ class Propagating(QObject):
         if layer_group is None or worker is None or self._runs.running:
             return
         self._context.flush_wanted.emit()
-        frames, noted = self._panel.frames(), worker.noted
+        frames, last = self._panel.frames(), worker.pending.last_number
 
         def begin(update: Update) -> None:
             self._labels.apply(layer_group, worker, update)
@@ -77,7 +78,7 @@ class Propagating(QObject):
                 self._context.changed.emit()
 
         def prepare() -> Update:
-            update = worker.sync(preview=False, noted=noted)
+            update = worker.sync(preview=False, up_to=last)
             self._foresight.apply(worker)
             return update
 
@@ -108,7 +109,7 @@ class Propagating(QObject):
         if worker is not None and not (run_why := no_image or busy or run_why):
             if worker.grid.frame_count < 2:
                 run_why = f"there is no other {frame_word(worker.grid.frame_axis)}; the mask is there already."
-            elif not worker.seen and not any(o.prompts or o.frames for o in worker.objects.values()):
+            elif not worker.pending.shown and not any(o.prompts or o.frames for o in worker.objects.values()):
                 run_why = "nothing is marked yet; place a point or a box first."
         unsaved = "" if layer_group is not None and layer_group.labels is not None else "there are no labels yet."
         self._panel.set_enabled(
@@ -130,7 +131,7 @@ class Propagating(QObject):
         (self._stopped.add if stopped else self._stopped.discard)(id(worker))
         if self._closed:
             return
-        for note in self._choices.model_cache.news():
+        for note in self._choices.model_cache.new_notes():
             self._context.warned.emit(note)
         self._labels.color()
         self._context.changed.emit()

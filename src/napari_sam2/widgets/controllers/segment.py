@@ -204,7 +204,7 @@ class SegmentController(QObject):
         for worker in workers:
             self.propagating.forget(worker)
             try:
-                for warning in worker.tell_the_rest().warnings:
+                for warning in worker.sync_before_closing().warnings:
                     show_warning(warning)
                 self.editing.keep_the_rest(worker)
             except NapariSam2Error as error:

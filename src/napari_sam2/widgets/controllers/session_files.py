@@ -6,39 +6,26 @@ import datetime
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.engine.catalog.model_files import path_of
-from napari_sam2.engine.catalog.registry import known_models
-from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
+from napari_sam2.errors import NapariSam2Error, SessionFileError
 from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.earlier_sessions import undecided_folder
-from napari_sam2.interaction.session_worker import SessionWorker, Update
+from napari_sam2.interaction.open_session import open_session
+from napari_sam2.interaction.update import Update
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
-from napari_sam2.session.storage import image_identity
-from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place, peek
+from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.interaction.loaded_model import ModelCache
+    from napari_sam2.interaction.open_session import OpenedSession
+    from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import SessionView
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A session from its file; ``layer`` is None where its image is not in the viewer yet."""
-
-    layer: Image | None
-    worker: SessionWorker
-    update: Update
 
 
 @dataclass(frozen=True)
@@ -222,7 +209,7 @@ class SessionFiles(QObject):
         text += " Until you choose, what you draw is kept apart."
         self._panel.offer.set_offer(text, str(last.path))
 
-    def _take(self, opened: Opened) -> None:
+    def _take(self, opened: OpenedSession) -> None:
         layer = opened.layer
         if layer is None:
             from napari_sam2.layers.volume_layers import layer_data
@@ -232,7 +219,7 @@ class SessionFiles(QObject):
             added = self._choices.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
-        opened.worker.grid = grid_for_layers(layer, opened.worker.grid)
+        opened.worker.set_grid(grid_for_layers(layer, opened.worker.grid))
         before = self._choices.worker
         left = before.session.path if before is not None and before.session is not None else None
         if opened.worker.session is not None and opened.worker.session.path is not None:
@@ -244,62 +231,5 @@ class SessionFiles(QObject):
         layer_group = self._choices.layer_group
         if layer_group is not None:
             # Marks that stand there belong to the session before; they give way to those of this one.
-            opened.worker.seen = layer_group.read(opened.worker.grid)
+            opened.worker.pending.set_shown(layer_group.read(opened.worker.grid))
             self._context.updated.emit(layer_group, opened.worker, opened.update)
-
-
-def open_session(
-    path: Path,
-    candidates: Sequence[tuple[Any, ImageVolume]],
-    model_cache: ModelCache,
-    autosave: Autosave,
-    recent: Recent,
-) -> Opened:
-    """Open a session with its image, one of the candidates if it is among them; called in a worker.
-
-    Raises
-    ------
-    SessionFileError
-        If the file cannot be opened or its image is not found.
-    """
-    from napari_sam2.session import VideoSession
-
-    known = peek(path)
-    layer, volume = None, None
-    for each, candidate in candidates:
-        try:
-            image_identity.check(known.image, candidate, path)
-        except (SessionFileError, ReadError):
-            continue
-        layer, volume = each, candidate
-        break
-    if volume is None:
-        try:
-            volume = image_identity.find(known.image, path)
-        except SessionFileError as error:
-            first = str(error).splitlines()[0]
-            raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
-    before, warnings = model_cache.choice, []
-    if _is_here(known.model):
-        model_cache.choice = before._replace(name=known.model)
-    elif known.model != before.name:
-        warnings.append(
-            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
-            f"are; what is computed from now on is by {before.name}, unless you choose another model."
-        )
-    try:
-        session = VideoSession.open(path, predictor=model_cache.get(), volume=volume)
-    except BaseException:
-        model_cache.choice = before
-        raise
-    worker = SessionWorker(volume, session.grid, session.window, model_cache, autosave, session)
-    recent.note(path)
-    frames = [(session.frame_index(f), session.frame_labels(f)) for f in range(session.frame_count)]
-    return Opened(layer, worker, Update(frames=frames, prompts=worker.table(), warnings=warnings))
-
-
-def _is_here(model: str) -> bool:
-    """Whether a model, by its name or as a file, can be loaded on this computer."""
-    entry = known_models().get(model)
-    path = Path(model) if entry is None else path_of(entry)
-    return path is not None and path.is_file()
