@@ -23,7 +23,7 @@ class WidgetDriver:
 
     @property
     def layer_group(self):
-        return self.controller.choices.layer_group
+        return self.controller.selection.layer_group
 
     @property
     def labels(self):
@@ -31,7 +31,7 @@ class WidgetDriver:
 
     @property
     def session(self):
-        return self.controller.choices.worker.session
+        return self.controller.selection.worker.session
 
     def idle(self):
         return not self.controller.busy
@@ -49,15 +49,15 @@ class WidgetDriver:
 
     def click(self, *where):
         """Place a point with the tool, at data coordinates."""
-        if self.controller.tools.in_hand() != "point":
-            self.controller.tools.take("point")
+        if self.controller.tools.active_tool() != "point":
+            self.controller.tools.activate("point")
         self.layer_group.points.add(np.array(where, float))
         self.settle()
 
     def drag(self, frame, y0, x0, y1, x1):
         """Draw a rectangle with the tool, on a frame along the first axis."""
-        if self.controller.tools.in_hand() != "box":
-            self.controller.tools.take("box")
+        if self.controller.tools.active_tool() != "box":
+            self.controller.tools.activate("box")
         corners = [(frame, y0, x0), (frame, y0, x1), (frame, y1, x1), (frame, y1, x0)]
         self.layer_group.boxes.add_rectangles(np.array(corners, float))
         self.settle()

@@ -14,34 +14,34 @@ from napari_sam2.session.storage.locations import peek, user_folder
 from napari_sam2.widgets import workers
 
 WAYS = {
-    "viewer": lambda d: d.viewer.close(),
-    "dock widget": lambda d: d.viewer.window.remove_dock_widget(d.widget),
-    "image": lambda d: d.viewer.layers.remove(d.image),
-    "all layers": lambda d: d.viewer.layers.clear(),
+    "viewer": lambda driver: driver.viewer.close(),
+    "dock widget": lambda driver: driver.viewer.window.remove_dock_widget(driver.widget),
+    "image": lambda driver: driver.viewer.layers.remove(driver.image),
+    "all layers": lambda driver: driver.viewer.layers.clear(),
 }
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_closing_in_the_middle_of_a_frame_closes_the_file_with_all_finished_frames(desk, volume_data, way):
-    d = desk(volume_data)
-    d.drag(0, 5, 5, 20, 20)
-    path = d.session.path
-    d.predictor.delay = 0.05
-    d.controller.propagate("forward")
-    d.qtbot.waitUntil(lambda: d.labels[3].any(), timeout=5000)
-    d.predictor.gate = threading.Event()
-    d.qtbot.wait(150)
-    shown = np.flatnonzero(d.labels.any(axis=(1, 2))).tolist()
-    d.layer_group.points.add([1.0, 30, 30])
+def test_closing_in_the_middle_of_a_frame_closes_the_file_with_all_finished_frames(make_driver, volume_data, way):
+    driver = make_driver(volume_data)
+    driver.drag(0, 5, 5, 20, 20)
+    path = driver.session.path
+    driver.predictor.delay = 0.05
+    driver.controller.propagate("forward")
+    driver.qtbot.waitUntil(lambda: driver.labels[3].any(), timeout=5000)
+    driver.predictor.gate = threading.Event()
+    driver.qtbot.wait(150)
+    shown = np.flatnonzero(driver.labels.any(axis=(1, 2))).tolist()
+    driver.layer_group.points.add([1.0, 30, 30])
     started, took = time.monotonic(), []
-    d.controller.choices.dropped.connect(lambda _: took.append(time.monotonic() - started))
-    WAYS[way](d)
+    driver.controller.selection.dropped.connect(lambda _: took.append(time.monotonic() - started))
+    WAYS[way](driver)
     assert peek(path).closed
     assert not path.with_name(path.name + "-journal").exists()
     assert took[0] < 2
-    d.predictor.gate.set()
-    d.qtbot.wait(200)
-    again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
+    driver.predictor.gate.set()
+    driver.qtbot.wait(200)
+    again = ns.VideoSession.open(path, predictor=driver.predictor, volume=ns.ImageVolume(volume_data))
     assert set(shown) <= set(again.scores(1).index)
     assert len(again.scores(1).index) < 12
     # A mark of the last moment is kept, unless the user removed it with its layer.
@@ -49,71 +49,71 @@ def test_closing_in_the_middle_of_a_frame_closes_the_file_with_all_finished_fram
     again.close()
 
 
-def test_no_timer_is_left_after_closing(desk, volume_data):
-    d = desk(volume_data)
-    d.drag(0, 5, 5, 20, 20)
-    d.predictor.delay = 0.05
-    d.controller.propagate("both")
-    d.qtbot.waitUntil(lambda: d.labels[2].any(), timeout=5000)
-    d.controller.close()
-    assert [t for t in d.controller.findChildren(QTimer) if t.isActive()] == []
-    d.controller.refresh()
-    d.qtbot.wait(300)
-    assert [t for t in d.controller.findChildren(QTimer) if t.isActive()] == []
+def test_no_timer_is_left_after_closing(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.drag(0, 5, 5, 20, 20)
+    driver.predictor.delay = 0.05
+    driver.controller.propagate("both")
+    driver.qtbot.waitUntil(lambda: driver.labels[2].any(), timeout=5000)
+    driver.controller.close()
+    assert [t for t in driver.controller.findChildren(QTimer) if t.isActive()] == []
+    driver.controller.refresh()
+    driver.qtbot.wait(300)
+    assert [t for t in driver.controller.findChildren(QTimer) if t.isActive()] == []
 
 
 @pytest.mark.parametrize("way", ["dock widget", "viewer"])
-def test_marks_made_while_the_model_was_being_loaded_are_kept(desk, volume_data, way):
-    d = desk(volume_data)
+def test_marks_made_while_the_model_was_being_loaded_are_kept(make_driver, volume_data, way):
+    driver = make_driver(volume_data)
     loaded = threading.Event()
-    model_cache = d.controller.choices.model_cache
+    model_cache = driver.controller.selection.model_cache
     load = model_cache._load
     model_cache._load = lambda *choice: (loaded.wait(20), load(*choice))[1]
-    d.controller.tools.take("point")
-    d.layer_group.points.add([5.0, 20, 25])
-    d.qtbot.wait(100)
-    d.layer_group.points.add([6.0, 20, 25])
-    WAYS[way](d)
+    driver.controller.tools.activate("point")
+    driver.layer_group.points.add([5.0, 20, 25])
+    driver.qtbot.wait(100)
+    driver.layer_group.points.add([6.0, 20, 25])
+    WAYS[way](driver)
     path = user_folder() / "sessions" / "picture.sam2"
     assert peek(path).closed
     loaded.set()
-    d.qtbot.wait(200)
+    driver.qtbot.wait(200)
     assert peek(path).closed
-    again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
+    again = ns.VideoSession.open(path, predictor=driver.predictor, volume=ns.ImageVolume(volume_data))
     assert again.prompted_frames(1) == [5, 6]
     again.close()
 
 
-def test_cancelling_a_run_that_has_ended_changes_nothing(desk, volume_data):
-    d = desk(volume_data)
-    d.drag(0, 5, 5, 20, 20)
-    d.predictor.delay = 0.02
-    d.controller.propagate("both")
-    d.qtbot.waitUntil(lambda: d.controller.runs.running, timeout=5000)
-    worker = d.controller.runs._run._worker
-    d.settle()
+def test_cancelling_a_run_that_has_ended_changes_nothing(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.drag(0, 5, 5, 20, 20)
+    driver.predictor.delay = 0.02
+    driver.controller.propagate("both")
+    driver.qtbot.waitUntil(lambda: driver.controller.runs.running, timeout=5000)
+    worker = driver.controller.runs._run._worker
+    driver.settle()
     # As napari does with all workers that there ever were, when its window closes while another one runs.
     worker.quit()
-    d.click(7, 30, 30)
-    assert d.labels[7, 30, 30] == 1
+    driver.click(7, 30, 30)
+    assert driver.labels[7, 30, 30] == 1
 
 
-def test_napari_is_told_what_its_workers_do(desk, volume_data, monkeypatch):
+def test_napari_is_told_what_its_workers_do(make_driver, volume_data, monkeypatch):
     made = []
     create = workers.create_worker
     monkeypatch.setattr(
         workers, "create_worker", lambda call, *a, **how: (made.append(call), create(call, *a, **how))[1]
     )
-    d = desk(volume_data)
-    d.drag(0, 5, 5, 20, 20)
+    driver = make_driver(volume_data)
+    driver.drag(0, 5, 5, 20, 20)
     assert {"SAM 2: looking for sessions", "SAM 2: Loading the model starter"} <= {repr(call) for call in made}
-    d.predictor.delay = 0.05
-    d.controller.propagate("both")
-    d.qtbot.waitUntil(lambda: d.labels[2].any(), timeout=5000)
+    driver.predictor.delay = 0.05
+    driver.controller.propagate("both")
+    driver.qtbot.waitUntil(lambda: driver.labels[2].any(), timeout=5000)
     began = []
-    d.controller.runs._run._worker.started.connect(lambda: began.append(repr(made[-1])))
-    d.qtbot.waitUntil(lambda: len(began) > 1, timeout=5000)
+    driver.controller.runs._run._worker.started.connect(lambda: began.append(repr(made[-1])))
+    driver.qtbot.waitUntil(lambda: len(began) > 1, timeout=5000)
     assert all(text.startswith("SAM 2: propagating ") and text.endswith(" of 11") for text in began)
     assert len(set(began)) == len(began)
-    d.settle()
+    driver.settle()
     assert not [call for call in made if "<" in repr(call)]

@@ -116,14 +116,14 @@ def test_files_open_with_room(make_napari_viewer, tmp_path):
     assert layer.contrast_limits[1] < 599
 
 
-def test_a_window_that_the_widget_chose_leaves_room(desk):
+def test_a_window_that_the_widget_chose_leaves_room(make_driver):
     data = spread(-1000, 1000, np.float32, (12, 40, 50))
     data[3, 5, 5] = np.nan
-    d = desk(data)
-    d.settle()
-    (low, high), (least, most) = d.image.contrast_limits, d.image.contrast_limits_range
+    driver = make_driver(data)
+    driver.settle()
+    (low, high), (least, most) = driver.image.contrast_limits, driver.image.contrast_limits_range
     assert -1000 < low < high < 1000
     assert (least, most) == (-1000, 1000)
-    d.image.contrast_limits = (-1000, 900)
-    d.settle()
-    assert d.controller.choices.worker.window == (-1000, 900)
+    driver.image.contrast_limits = (-1000, 900)
+    driver.settle()
+    assert driver.controller.selection.worker.contrast_limits == (-1000, 900)

@@ -21,38 +21,38 @@ from napari_sam2.widgets.views.source_panel import SourcePanel
 
 
 @pytest.fixture
-def cold(desk, volume_data):
-    """A desk whose model is being loaded until ``loaded`` is set: nothing reaches the session before."""
-    d = desk(volume_data)
-    d.loaded = threading.Event()
-    model_cache = d.controller.choices.model_cache
+def cold(make_driver, volume_data):
+    """A driver whose model is being loaded until ``loaded`` is set: nothing reaches the session before."""
+    driver = make_driver(volume_data)
+    driver.loaded = threading.Event()
+    model_cache = driver.controller.selection.model_cache
     load = model_cache._load
 
     def slow(*choice):
-        assert d.loaded.wait(20)
+        assert driver.loaded.wait(20)
         return load(*choice)
 
     model_cache._load = slow
-    d.controller.tools.take("point")
-    d.settle()
-    yield d
-    d.loaded.set()
+    driver.controller.tools.activate("point")
+    driver.settle()
+    yield driver
+    driver.loaded.set()
 
 
-def press(d, *keys):
+def press(driver, *keys):
     """What napari calls when a key is pressed; nothing else happens between, as in a window that is held up."""
     for key in keys:
-        d.viewer.keymap[KeyBinding.from_str(key)](d.viewer)
+        driver.viewer.keymap[KeyBinding.from_str(key)](driver.viewer)
 
 
-def put(d, *where):
+def put(driver, *where):
     """Click without giving the window time."""
-    d.layer_group.points.add(np.array(where, float))
+    driver.layer_group.points.add(np.array(where, float))
 
 
-def finish(d):
-    d.loaded.set()
-    d.settle()
+def finish(driver):
+    driver.loaded.set()
+    driver.settle()
 
 
 CELLS = [(5, 8, 8), (5, 8, 40), (5, 32, 8), (5, 32, 40)]
@@ -107,104 +107,104 @@ def test_deleting_the_second_object_goes_back_to_the_first(cold):
     assert [cold.labels[cell] for cell in CELLS[:3]] == [1, 0, 1]
 
 
-def test_a_lasso_keeps_the_side_that_was_chosen_when_it_was_drawn(desk, volume_data):
-    d = desk(volume_data)
-    d.drag(5, 5, 5, 30, 30)
-    d.controller.tools.take("lasso")
+def test_a_lasso_keeps_the_side_that_was_chosen_when_it_was_drawn(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.drag(5, 5, 5, 30, 30)
+    driver.controller.tools.activate("lasso")
     corners = np.array([(5, 10, 10), (5, 10, 20), (5, 20, 20), (5, 20, 10)], float)
-    d.controller.tools.set_positive(False)
-    d.layer_group.boxes.add_polygons(corners)
-    press(d, "T")
-    d.settle()
-    assert d.labels[5, 15, 15] == 0
-    assert d.labels[5, 7, 7] == 1
+    driver.controller.tools.set_positive(False)
+    driver.layer_group.boxes.add_polygons(corners)
+    press(driver, "T")
+    driver.settle()
+    assert driver.labels[5, 15, 15] == 0
+    assert driver.labels[5, 7, 7] == 1
 
 
 @pytest.mark.parametrize("go", ["axis", "image"])
-def test_a_click_before_another_image_or_axis_is_chosen_is_kept(desk, volume_data, go):
-    d = desk(volume_data)
-    other = d.viewer.add_image(volume_data[:6] + 1, name="other")
-    d.settle()
-    d.click(5, 8, 8)
-    worker = d.controller.choices.worker
-    put(d, 7, 20, 25)
+def test_a_click_before_another_image_or_axis_is_chosen_is_kept(make_driver, volume_data, go):
+    driver = make_driver(volume_data)
+    other = driver.viewer.add_image(volume_data[:6] + 1, name="other")
+    driver.settle()
+    driver.click(5, 8, 8)
+    worker = driver.controller.selection.worker
+    put(driver, 7, 20, 25)
     if go == "axis":
-        d.controller.choices.choose_axis("y")
+        driver.controller.selection.choose_axis("y")
     else:
-        d.controller.choices.choose_image(other)
-    d.settle()
+        driver.controller.selection.choose_image(other)
+    driver.settle()
     assert worker.session.prompted_frames(1) == [5, 7]
 
 
-def test_a_click_before_the_time_slider_moves_is_kept(desk):
-    d = desk(np.random.default_rng(1).random((4, 5, 30, 30)).astype(np.float32))
-    d.viewer.dims.set_current_step(0, 0)
-    d.controller.choices.choose_axis("z")
-    d.click(0, 2, 10, 10)
-    worker = d.controller.choices.worker
-    put(d, 0, 3, 20, 20)
-    d.viewer.dims.set_current_step(0, 2)
-    d.settle()
+def test_a_click_before_the_time_slider_moves_is_kept(make_driver):
+    driver = make_driver(np.random.default_rng(1).random((4, 5, 30, 30)).astype(np.float32))
+    driver.viewer.dims.set_current_step(0, 0)
+    driver.controller.selection.choose_axis("z")
+    driver.click(0, 2, 10, 10)
+    worker = driver.controller.selection.worker
+    put(driver, 0, 3, 20, 20)
+    driver.viewer.dims.set_current_step(0, 2)
+    driver.settle()
     assert worker.session.prompted_frames(1) == [2, 3]
 
 
-def test_a_run_right_after_the_contrast_limits_were_changed_sees_the_new_ones(desk, volume_data):
-    d = desk(volume_data, contrast_limits=(100, 900))
-    d.drag(0, 5, 5, 20, 20)
-    d.image.contrast_limits = (200, 400)
-    d.controller.propagate("both")
-    assert not d.controller.window.busy
-    d.settle()
-    assert d.session.window == (200, 400)
-    stream = d.predictor.streams[-1]
+def test_a_run_right_after_the_contrast_limits_were_changed_sees_the_new_ones(make_driver, volume_data):
+    driver = make_driver(volume_data, contrast_limits=(100, 900))
+    driver.drag(0, 5, 5, 20, 20)
+    driver.image.contrast_limits = (200, 400)
+    driver.controller.propagate("both")
+    assert not driver.controller.contrast.busy
+    driver.settle()
+    assert driver.session.window == (200, 400)
+    stream = driver.predictor.streams[-1]
     assert sorted(stream.advanced) == list(range(1, 12))
     seen = np.clip((volume_data[7] - 200) / 200, 0, 1)
     assert np.allclose(stream.frames[7][..., 0], seen, atol=1e-6)
 
 
-def test_saving_right_after_a_click_saves_its_mask(desk, volume_data, tmp_path):
-    d = desk(volume_data)
-    d.controller.tools.take("point")
-    d.predictor.delay = 0.2
-    put(d, 5, 20, 25)
-    d.controller.save(tmp_path / "labels.nii.gz")
-    d.settle()
-    saved = ns.read_labels(tmp_path / "labels.nii.gz", d.controller.choices.worker.volume)
+def test_saving_right_after_a_click_saves_its_mask(make_driver, volume_data, tmp_path):
+    driver = make_driver(volume_data)
+    driver.controller.tools.activate("point")
+    driver.predictor.delay = 0.2
+    put(driver, 5, 20, 25)
+    driver.controller.save(tmp_path / "labels.nii.gz")
+    driver.settle()
+    saved = ns.read_labels(tmp_path / "labels.nii.gz", driver.controller.selection.worker.volume)
     assert saved[5, 20, 25] == 1
 
 
-def test_a_click_while_an_undo_is_being_drawn_is_answered(desk, volume_data):
-    d = desk(volume_data)
-    d.click(5, 20, 25)
-    d.predictor.delay = 0.2
-    put(d, 7, 20, 25)
-    d.controller.step(back=True)
-    put(d, 8, 20, 25)
-    d.settle()
-    assert d.session.prompted_frames(1) == [5, 8]
-    assert d.labels[8, 20, 25] == 1
-    assert not d.labels[7].any()
+def test_a_click_while_an_undo_is_being_drawn_is_answered(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.click(5, 20, 25)
+    driver.predictor.delay = 0.2
+    put(driver, 7, 20, 25)
+    driver.controller.step(back=True)
+    put(driver, 8, 20, 25)
+    driver.settle()
+    assert driver.session.prompted_frames(1) == [5, 8]
+    assert driver.labels[8, 20, 25] == 1
+    assert not driver.labels[7].any()
 
 
-def test_a_click_that_is_deleted_again_while_the_model_is_busy_changes_nothing(desk, volume_data):
-    d = desk(volume_data)
-    d.drag(5, 5, 5, 20, 20)
-    d.controller.propagate("both")
-    d.settle()
-    before = d.labels.copy()
-    d.controller.tools.take("point")
-    d.predictor.delay = 0.3
-    put(d, 8, 30, 30)
-    d.qtbot.wait(50)
-    put(d, 2, 30, 30)
-    d.qtbot.wait(50)
-    d.layer_group.points.remove([1])
-    d.settle()
-    assert np.array_equal(d.labels[2], before[2])
-    assert d.labels[8, 30, 30] == 1
-    d.controller.step(back=True)
-    d.settle()
-    assert np.array_equal(d.labels, before)
+def test_a_click_that_is_deleted_again_while_the_model_is_busy_changes_nothing(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.drag(5, 5, 5, 20, 20)
+    driver.controller.propagate("both")
+    driver.settle()
+    before = driver.labels.copy()
+    driver.controller.tools.activate("point")
+    driver.predictor.delay = 0.3
+    put(driver, 8, 30, 30)
+    driver.qtbot.wait(50)
+    put(driver, 2, 30, 30)
+    driver.qtbot.wait(50)
+    driver.layer_group.points.remove([1])
+    driver.settle()
+    assert np.array_equal(driver.labels[2], before[2])
+    assert driver.labels[8, 30, 30] == 1
+    driver.controller.step(back=True)
+    driver.settle()
+    assert np.array_equal(driver.labels, before)
 
 
 def test_whatever_a_panel_says_the_door_is_asked_first(qtbot):
@@ -235,20 +235,20 @@ def test_whatever_a_panel_says_the_door_is_asked_first(qtbot):
     assert checked >= 30
 
 
-def test_buttons_hand_over_what_was_drawn(desk, volume_data):
-    d = desk(volume_data)
-    d.click(5, 20, 25)
-    put(d, 7, 20, 25)
-    d.widget.review.lock_clicked.emit()
-    assert (1, 7) in d.controller.choices.worker.pending.shown
-    d.settle()
+def test_buttons_hand_over_what_was_drawn(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.click(5, 20, 25)
+    put(driver, 7, 20, 25)
+    driver.widget.review.lock_clicked.emit()
+    assert (1, 7) in driver.controller.selection.worker.pending.shown
+    driver.settle()
 
 
-def test_every_key_flushes(desk, volume_data, monkeypatch):
-    d = desk(volume_data)
+def test_every_key_flushes(make_driver, volume_data, monkeypatch):
+    driver = make_driver(volume_data)
     told = []
-    monkeypatch.setattr(type(d.controller.editing), "take_strokes", lambda self: told.append(True))
+    monkeypatch.setattr(type(driver.controller.editing), "take_strokes", lambda self: told.append(True))
     for key in ("M", "R", "Q", "W", "L", "N", "T", "B", "P", "V", "Ctrl+Z", "Ctrl+Shift+Z", "S", "Shift+S", "Escape"):
         told.clear()
-        press(d, key)
+        press(driver, key)
         assert told, key

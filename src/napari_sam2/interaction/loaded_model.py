@@ -30,11 +30,20 @@ class ModelCache:
     """
 
     def __init__(self, load: Callable[[str, str], VideoPredictor]) -> None:
-        self.choice = ModelChoice("starter", "auto")
+        self._choice = ModelChoice("starter", "auto")
         self._load = load
         self._loaded: tuple[ModelChoice, VideoPredictor] | None = None
         self._returned_notes = 0
         self._lock = threading.Lock()
+
+    @property
+    def choice(self) -> ModelChoice:
+        """The model and the device that are chosen."""
+        return self._choice
+
+    def choose(self, choice: ModelChoice) -> None:
+        """Choose another model or device, which is loaded when it is first used."""
+        self._choice = choice
 
     @property
     def loaded(self) -> VideoPredictor | None:

@@ -79,7 +79,7 @@ def open_session(
             raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
     before, warnings = model_cache.choice, []
     if _is_on_this_computer(known.model):
-        model_cache.choice = before._replace(name=known.model)
+        model_cache.choose(before._replace(name=known.model))
     elif known.model != before.name:
         warnings.append(
             f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
@@ -88,7 +88,7 @@ def open_session(
     try:
         session = VideoSession.open(path, predictor=model_cache.get(), volume=volume)
     except BaseException:
-        model_cache.choice = before
+        model_cache.choose(before)
         raise
     worker = SessionWorker(volume, session.grid, session.window, model_cache, autosave, session)
     recent.note(path)

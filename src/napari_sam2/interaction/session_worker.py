@@ -46,7 +46,7 @@ class SessionWorker:
         The image.
     grid
         Its frames.
-    window
+    contrast_limits
         ``(low, high)`` in the image's values; None leaves it to the session.
     model_cache
         Where the model comes from.
@@ -60,14 +60,14 @@ class SessionWorker:
         self,
         volume: ImageVolume,
         grid: FrameGrid,
-        window: tuple[float, float] | None,
+        contrast_limits: tuple[float, float] | None,
         model_cache: ModelCache,
         autosave: Callable[[VideoSession], None] | None = None,
         session: VideoSession | None = None,
     ) -> None:
         self.volume = volume
         self.grid = grid
-        self.window = window
+        self.contrast_limits = contrast_limits
         self.session = session
         self.closed = False
         self.pending = PendingPrompts()
@@ -120,7 +120,7 @@ class SessionWorker:
             predictor,
             self.volume,
             frame_axis=self.grid.frame_axis,
-            window=self.window,
+            window=self.contrast_limits,
             at=dict(self.grid.at),
             channel=self.grid.channels or None,
             overlap=self._overlap or "keep",
@@ -260,9 +260,9 @@ class SessionWorker:
         self.open()
         return self.change(take, frames)
 
-    def set_window(self, low: float, high: float) -> Update:
+    def set_contrast_limits(self, low: float, high: float) -> Update:
         """Change the values that the model sees as black and white."""
-        self.window = (low, high)
+        self.contrast_limits = (low, high)
         update, session = Update(), self.session
         if session is not None:
             with errors_as_warnings(session, update):

@@ -155,7 +155,7 @@ def grid_shape(layer: Image) -> tuple[int, ...]:
     return tuple(1 if i == channel else int(n) for i, n in enumerate(shape))
 
 
-def shown_window(layer: Image) -> tuple[float, float] | None:
+def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
     """The values that are shown as black and white, which are those that the model gets.
 
     None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them

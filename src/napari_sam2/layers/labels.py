@@ -51,5 +51,5 @@ def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, fl
     from napari.utils.colormaps import DirectLabelColormap
 
     table: dict[int | None, Any] = {None: (0.6, 0.6, 0.6, 1.0), 0: (0.0, 0.0, 0.0, 0.0)}
-    table.update((obj, color) for obj, color in colors.items())
+    table.update((obj_id, color) for obj_id, color in colors.items())
     layer.colormap = DirectLabelColormap(color_dict=table)

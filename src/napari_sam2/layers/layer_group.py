@@ -16,7 +16,7 @@ from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -51,11 +51,11 @@ class LayerGroup:
         The viewer that shows the image.
     image
         The image layer.
-    hooks
+    callbacks
         What to call when the user did something.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, hooks: LayerCallbacks) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, callbacks: LayerCallbacks) -> None:
         self.viewer = viewer
         self.image = image
         self.ndim = image.ndim
@@ -64,14 +64,14 @@ class LayerGroup:
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
-        self.painting: StrokeRecorder | None = None
-        self.hidden: frozenset[int] = frozenset()
-        self.next_obj = 1
+        self.stroke_recorder: StrokeRecorder | None = None
+        self._hidden: frozenset[int] = frozenset()
+        self.next_obj_id = 1
         self.next_polarity = prompts_io.POSITIVE
         self.along = ""
-        self.look: dict[int, tuple[float, float, float, float]] = {}
-        self.window_was_set = False
-        self._hooks = hooks
+        self._object_colors: dict[int, tuple[float, float, float, float]] = {}
+        self._has_contrast = False
+        self._callbacks = callbacks
         self._quiet = 0
         self._fresh_points = 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
@@ -88,13 +88,13 @@ class LayerGroup:
     def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
         """Return the two prompt layers, made (again) where they are missing."""
         if self.points is None or self.points not in self.viewer.layers:
-            self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity, self.along)
+            self.points = prompts_io.make_points(self.image, self.next_obj_id, self.next_polarity, self.along)
             self.points.events.data.connect(self._marker_event)
             self.points.events.features.connect(self._feature_event)
             self.points.events.mode.connect(self._tool_event)
             self._add(self.points)
         if self.boxes is None or self.boxes not in self.viewer.layers:
-            self.boxes = prompts_io.make_boxes(self.image, self.next_obj, self.along)
+            self.boxes = prompts_io.make_boxes(self.image, self.next_obj_id, self.along)
             self.boxes.events.data.connect(self._marker_event)
             self.boxes.events.features.connect(self._feature_event)
             self.boxes.events.mode.connect(self._tool_event)
@@ -107,16 +107,16 @@ class LayerGroup:
             self.labels = labels_io.make_labels(self.image)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
-            self.painting = StrokeRecorder(self.labels, self._hooks.stroke, channel_place(self.image))
-            self.look = {}
+            self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
+            self._object_colors = {}
             self._add(self.labels, above=self.image)
         return self.labels
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
         """Put finished frames into the labels layer, and draw it."""
         labels = self.ensure_labels()
-        assert self.painting is not None
-        self.painting.write(frames)
+        assert self.stroke_recorder is not None
+        self.stroke_recorder.write(frames)
         labels.refresh()
 
     def remove_prompt_layers(self) -> None:
@@ -144,10 +144,35 @@ class LayerGroup:
 
     def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:
         """Empty the labels layer and let ``fill`` put into its array what it should show."""
-        labels, painting = self._live(self.labels), self.painting
-        if labels is not None and painting is not None:
-            painting.redraw(fill)
+        labels, stroke_recorder = self._live(self.labels), self.stroke_recorder
+        if labels is not None and stroke_recorder is not None:
+            stroke_recorder.redraw(fill)
             labels.refresh()
+
+    @property
+    def has_contrast(self) -> bool:
+        """Whether the image has the contrast limits that it is worked on with, see :meth:`keep_contrast`."""
+        return self._has_contrast
+
+    def keep_contrast(self) -> None:
+        """Leave the contrast limits of the image to the user from now on."""
+        self._has_contrast = True
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """The objects whose masks are not shown."""
+        return self._hidden
+
+    def set_object_visible(self, obj_id: int, visible: bool) -> None:
+        """Show or hide an object the next time that the objects are coloured."""
+        self._hidden = self._hidden - {obj_id} if visible else self._hidden | {obj_id}
+
+    def color_objects(self, colors: Mapping[int, tuple[float, float, float]]) -> None:
+        """Draw the objects in these colours, hidden ones not at all; without any colour nothing changes."""
+        opaque = {obj_id: (*color, float(obj_id not in self._hidden)) for obj_id, color in colors.items()}
+        if self.labels is not None and opaque and opaque != self._object_colors:
+            self._object_colors = opaque
+            labels_io.set_object_colors(self.labels, opaque)
 
     def set_prompts_visible(self, visible: bool) -> None:
         """Show or hide the markers, for instance while another image is worked on."""
@@ -157,16 +182,16 @@ class LayerGroup:
 
     # ------------------------------------------------------------------ markers
 
-    def set_next(self, obj: int, polarity: str) -> None:
+    def set_next(self, obj_id: int, polarity: str) -> None:
         """Say for which object, and inside or outside of it, the next marker is."""
-        self.next_obj, self.next_polarity = obj, polarity
+        self.next_obj_id, self.next_polarity = obj_id, polarity
         with self.quiet():
-            prompts_io.set_next(self.points, self.boxes, obj, polarity, self.along)
+            prompts_io.set_next(self.points, self.boxes, obj_id, polarity, self.along)
 
     def follow(self, axis: str | None) -> bool:
         """Say along which axis frames are followed now; the marks of other axes wait. Returns whether it changed."""
         changed, self.along = self.along != (axis or ""), axis or ""
-        self.set_next(self.next_obj, self.next_polarity)
+        self.set_next(self.next_obj_id, self.next_polarity)
         with self.quiet():
             prompts_io.show_along(self._live(self.points), self.along)
         return changed
@@ -189,7 +214,7 @@ class LayerGroup:
         with self.quiet():
             shown = prompts_io.write_prompts(points, boxes, grid, table)
             prompts_io.show_along(points, self.along)
-            prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity, self.along)
+            prompts_io.set_next(points, boxes, self.next_obj_id, self.next_polarity, self.along)
         return shown
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
@@ -208,11 +233,11 @@ class LayerGroup:
         if self._drawn and boxes.nshapes and prompts_io.is_outside(np.mean(boxes.data[-1], axis=0), grid):
             useless.append(boxes.nshapes - 1)
         rows = prompts_io.box_rows(boxes, grid)
-        for i, frame, obj, box, _ in rows:
+        for i, frame, obj_id, box, _ in rows:
             if box is None:
                 useless.append(i)
             else:
-                newest[obj, frame] = i
+                newest[obj_id, frame] = i
         doomed = sorted({*useless, *(row[0] for row in rows)} - set(newest.values()))
         if doomed:
             with self.quiet():
@@ -260,7 +285,7 @@ class LayerGroup:
                 points = self.ensure_prompt_layers()[0]
                 clicks = [grid.from_frame(drawing.frame, y, x) for y, x in drawing.clicks(spacing)]
                 with self.quiet():
-                    prompts_io.add_points(points, clicks, drawing.obj, self.next_polarity, self.along)
+                    prompts_io.add_points(points, clicks, drawing.obj_id, self.next_polarity, self.along)
         return found
 
     def flip(self) -> bool:
@@ -318,20 +343,20 @@ class LayerGroup:
             self._own_new_point(event.source)
             self._fresh_points += event.source is self.points
             self._drawn = self._drawn or event.source is self.boxes
-        self._hooks.markers()
+        self._callbacks.markers()
 
     def _feature_event(self, event: Any = None) -> None:
         if not self._quiet:
-            self._hooks.markers()
+            self._callbacks.markers()
 
     def _tool_event(self, event: Any = None) -> None:
         # Selecting a marker makes its features the next one's; taking up a tool gives them back.
-        self.set_next(self.next_obj, self.next_polarity)
-        self._hooks.tool()
+        self.set_next(self.next_obj_id, self.next_polarity)
+        self._callbacks.tool()
 
     def _label_event(self, event: Any = None) -> None:
         if self.labels is not None and self.labels.selected_label > 0:
-            self._hooks.picked(int(self.labels.selected_label))
+            self._callbacks.picked(int(self.labels.selected_label))
 
     def _own_new_point(self, layer: Layer) -> None:
         points = self.points
@@ -339,7 +364,7 @@ class LayerGroup:
             return
         table = points.features
         last = len(table) - 1
-        wanted = {"obj": self.next_obj, "polarity": self.next_polarity, "along": self.along}
+        wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
         if all(table[name].iloc[last] == value for name, value in wanted.items()):
             return
         with self.quiet():
@@ -357,11 +382,11 @@ class LayerGroup:
             self.labels.metadata[VOLUME_KEY] = volume_from_layer(self.image)
 
     def _let_labels_go(self) -> None:
-        if self.labels is not None and self.painting is not None:
-            self.painting.close()
+        if self.labels is not None and self.stroke_recorder is not None:
+            self.stroke_recorder.close()
             self.labels.events.mode.disconnect(self._tool_event)
             self.labels.events.selected_label.disconnect(self._label_event)
-            self.painting = None
+            self.stroke_recorder = None
 
     def _live(self, layer: Any) -> Any:
         return layer if layer is not None and layer in self.viewer.layers else None

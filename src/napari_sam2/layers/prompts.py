@@ -38,7 +38,7 @@ _OUTLINES = ("polygon",)
 _SCRIBBLES = ("path", "line")
 
 
-def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "") -> Points:
+def make_points(image: Image, obj_id: int, polarity: str = POSITIVE, along: str = "") -> Points:
     """Make an empty points layer on an image whose next click is for this object and polarity.
 
     ``along`` is the axis letter for which markers are made; one without a letter counts for every axis.
@@ -49,7 +49,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
         ndim=image.ndim,
         name=POINTS_NAME,
         features={"obj": np.zeros(0, int), "polarity": np.zeros(0, object), "along": np.zeros(0, object)},
-        feature_defaults={"obj": obj, "polarity": polarity, "along": along},
+        feature_defaults={"obj": obj_id, "polarity": polarity, "along": along},
         face_color="polarity",
         face_color_cycle=POLARITY_COLORS,
         border_color="white",
@@ -59,7 +59,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
     )
 
 
-def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
+def make_boxes(image: Image, obj_id: int, along: str = "") -> Shapes:
     """Make an empty shapes layer on an image whose next rectangle is for this object; see :func:`make_points`."""
     from napari.layers import Shapes
 
@@ -67,7 +67,7 @@ def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
         ndim=image.ndim,
         name=BOXES_NAME,
         features={"obj": np.zeros(0, int), "along": np.zeros(0, object)},
-        feature_defaults={"obj": obj, "along": along},
+        feature_defaults={"obj": obj_id, "along": along},
         edge_color=BOX_COLOR,
         face_color="transparent",
         edge_width=marker_size(image) / 8,
@@ -96,12 +96,12 @@ def marker_size(image: Image) -> float:
     return max(1.5, max(grid_shape(image)[-2:]) / 50)
 
 
-def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str, along: str = "") -> None:
+def set_next(points: Points | None, boxes: Shapes | None, obj_id: int, polarity: str, along: str = "") -> None:
     """Say for which object and axis, and inside or outside of it, the next marker is."""
     if points is not None:
-        points.feature_defaults = {"obj": obj, "polarity": polarity, "along": along}
+        points.feature_defaults = {"obj": obj_id, "polarity": polarity, "along": along}
     if boxes is not None:
-        boxes.feature_defaults = {"obj": obj, "along": along}
+        boxes.feature_defaults = {"obj": obj_id, "along": along}
 
 
 def show_along(points: Points | None, along: str) -> None:
@@ -121,15 +121,15 @@ def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -
     if points is not None:
         table = points.features
         rows = zip(points.data, table["obj"], table["polarity"], table["along"], strict=True)
-        for point, obj, polarity, along in rows:
+        for point, obj_id, polarity, along in rows:
             place = _frame_of(point, grid)
             if place is not None and _is_along(along, grid.frame_axis):
                 frame, y, x = place
-                clicks.setdefault((int(obj), frame), []).append(PointPrompt(y, x, polarity != NEGATIVE))
+                clicks.setdefault((int(obj_id), frame), []).append(PointPrompt(y, x, polarity != NEGATIVE))
     if boxes is not None:
-        for _, frame, obj, box, _ in box_rows(boxes, grid):
+        for _, frame, obj_id, box, _ in box_rows(boxes, grid):
             if box is not None:
-                found[obj, frame] = box
+                found[obj_id, frame] = box
     return {key: PromptSet(tuple(clicks.get(key, ())), found.get(key)) for key in {**clicks, **found}}
 
 
@@ -142,24 +142,24 @@ def box_rows(boxes: Shapes, grid: FrameGrid) -> list[tuple[int, int, int, BoxPro
         Index in the layer, frame, object, box, and vertices. The box is None where the shape cannot serve as one.
     """
     rows = []
-    for i, vertices, obj, kind in _shapes(boxes, grid):
+    for i, vertices, obj_id, kind in _shapes(boxes, grid):
         if kind not in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             frame = grid.to_frame(np.mean(vertices, axis=0))[0]
             if not 0 <= frame < grid.frame_count:
                 continue  # Of an image that had more slices before.
-            rows.append((i, frame, obj, _box_of(places, grid), vertices))
+            rows.append((i, frame, obj_id, _box_of(places, grid), vertices))
     return rows
 
 
 def drawings(boxes: Shapes, grid: FrameGrid) -> list[Drawing]:
     """Outlines and scribbles that were drawn on one frame of the grid."""
     found = []
-    for i, vertices, obj, kind in _shapes(boxes, grid):
+    for i, vertices, obj_id, kind in _shapes(boxes, grid):
         if kind in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             corners = np.array([p[1:] for p in places], float)
-            found.append(Drawing(i, obj, places[0][0], kind in _OUTLINES, corners))
+            found.append(Drawing(i, obj_id, places[0][0], kind in _OUTLINES, corners))
     return found
 
 
@@ -168,8 +168,8 @@ def _shapes(layer: Shapes, grid: FrameGrid) -> list[tuple[int, NDArray[np.float6
     table = layer.features
     rows = zip(layer.data, table["obj"], table["along"], layer.shape_type, strict=False)
     return [
-        (i, np.asarray(v, float), int(obj), str(kind))
-        for i, (v, obj, along, kind) in enumerate(rows)
+        (i, np.asarray(v, float), int(obj_id), str(kind))
+        for i, (v, obj_id, along, kind) in enumerate(rows)
         if _is_along(along, grid.frame_axis) and _is_here(np.mean(v, axis=0), grid)
     ]
 
@@ -218,11 +218,11 @@ def rectangle_of(box: BoxPrompt, frame: int, grid: FrameGrid) -> NDArray[np.floa
     return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
 
 
-def add_points(points: Points, places: list[tuple[float, ...]], obj: int, polarity: str, along: str = "") -> None:
+def add_points(points: Points, places: list[tuple[float, ...]], obj_id: int, polarity: str, along: str = "") -> None:
     """Append clicks of one object, polarity and axis."""
     features = pd.DataFrame(
         {
-            "obj": np.array([*points.features["obj"], *[obj] * len(places)], int),
+            "obj": np.array([*points.features["obj"], *[obj_id] * len(places)], int),
             "polarity": np.array([*points.features["polarity"], *[polarity] * len(places)], object),
             "along": np.array([*points.features["along"], *[along] * len(places)], object),
         }

@@ -57,7 +57,7 @@ class ControllerContext(QObject):
     ) -> None:
         super().__init__(parent)
         self._selection, self._tools, self._runs, self._queue = selection, tools, runs, queue
-        self._last_words = ""
+        self._last_message = ""
         # Held by what works with the model outside of the queue, so that it can be waited for before the model goes.
         self.model_in_use = threading.Lock()
 
@@ -69,7 +69,7 @@ class ControllerContext(QObject):
     @property
     def current_object(self) -> int:
         """The object to which the next mark belongs."""
-        return self._tools.obj
+        return self._tools.obj_id
 
     @property
     def positive(self) -> bool:
@@ -87,17 +87,17 @@ class ControllerContext(QObject):
         return self._queue.busy
 
     @property
-    def last_words(self) -> str:
+    def last_message(self) -> str:
         """What the status line says of the last act."""
-        return self._last_words
+        return self._last_message
 
-    def remember(self, text: str) -> None:
+    def set_last_message(self, text: str) -> None:
         """Keep what happened for the status line, which is drawn later; an empty text forgets the last act."""
-        self._last_words = text
+        self._last_message = text
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Say in the status line what happened."""
-        self._last_words = text
+        self._last_message = text
         self.changed.emit()
 
     def report(self, error: Exception) -> None:
@@ -114,7 +114,7 @@ class ControllerContext(QObject):
         text: str,
         key: Any = None,
         worker: SessionWorker | None = None,
-        keep_words: bool = False,
+        keep_message: bool = False,
     ) -> None:
         """Let a worker do something with a session, the current one by default; `updated` tells what comes of it.
 
@@ -123,8 +123,8 @@ class ControllerContext(QObject):
         layer_group, worker = self._selection.layer_group, worker or self._selection.worker
         if layer_group is None or worker is None:
             return
-        if not keep_words:
-            self._last_words = ""
+        if not keep_message:
+            self._last_message = ""
 
         def work() -> Update | None:
             try:

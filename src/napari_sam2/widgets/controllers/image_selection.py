@@ -11,10 +11,10 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.image import axis_choices, shown_window
+from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers.image_work import ImageWork
-from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_window
+from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_contrast_limits
 from napari_sam2.widgets.controllers.viewer_position import ViewerPosition
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ImageSelection(QObject):
     viewer
         The viewer whose image layers are offered.
     panel
-        Shows and changes the choices.
+        Shows and changes the selection.
     model_cache
         Where models come from.
     autosave
@@ -49,9 +49,9 @@ class ImageSelection(QObject):
     stroke_drawn = Signal()
     label_picked = Signal(int)
     frame_changed = Signal()
-    window_changed = Signal(float, float)
+    contrast_changed = Signal(float, float)
     dropped = Signal(object)
-    told = Signal(str)
+    message = Signal(str)
     failed = Signal(object)
 
     def __init__(
@@ -93,7 +93,7 @@ class ImageSelection(QObject):
         return None if self.image is None else self._work.layer_group(self.image)
 
     @property
-    def why_not(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
 
@@ -114,9 +114,9 @@ class ImageSelection(QObject):
         """The earlier sessions of the current image."""
         return None if self.image is None else self._work.earlier(self.image)
 
-    def window(self) -> tuple[float, float] | None:
+    def contrast_limits(self) -> tuple[float, float] | None:
         """Return the values that are shown as black and white, which are those that the model gets."""
-        return None if self.image is None else shown_window(self.image)
+        return None if self.image is None else shown_contrast_limits(self.image)
 
     def workers(self) -> list[SessionWorker]:
         """All sessions of the current image."""
@@ -195,8 +195,8 @@ class ImageSelection(QObject):
         image: Any = self.image
         if image is not layer:
             return
-        if worker.window is not None and not image.rgb:
-            image.contrast_limits = worker.window
+        if worker.contrast_limits is not None and not image.rgb:
+            image.contrast_limits = worker.contrast_limits
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:
@@ -293,9 +293,9 @@ class ImageSelection(QObject):
 
     def _on_contrast(self, event: Any = None) -> None:
         self._show_window()
-        window = self.window()
-        if window is not None:
-            self.window_changed.emit(*window)
+        limits = self.contrast_limits()
+        if limits is not None:
+            self.contrast_changed.emit(*limits)
 
     def _on_data(self, event: Any = None) -> None:
         image, layer_group = self.image, self.layer_group
@@ -312,7 +312,7 @@ class ImageSelection(QObject):
             self._at = self._position.fixed(self.image, self.axis)
             self.changed.emit()
         if old:
-            self.told.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
+            self.message.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
 
     def _on_moved(self, event: Any = None) -> None:
         """Measure, and save, with the spacing and the place that the image has now."""
@@ -329,7 +329,7 @@ class ImageSelection(QObject):
         old = layer_group.leave_labels() if made else ""
         self._choose_anew(image)
         if old:
-            self.told.emit(
+            self.message.emit(
                 f"The axes of {str(image.name)!r} are others now; the labels made before are kept in the layer {old!r}."
             )
 
@@ -347,4 +347,4 @@ class ImageSelection(QObject):
 
     def _show_window(self) -> None:
         worker = self.worker
-        show_window(self._panel, self.image, self.window(), None if worker is None else worker.grid)
+        show_contrast_limits(self._panel, self.image, self.contrast_limits(), None if worker is None else worker.grid)

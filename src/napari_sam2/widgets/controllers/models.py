@@ -81,7 +81,7 @@ class Models(QObject):
         return self._lookup.busy or self._downloads.busy or self._checks.busy
 
     @property
-    def why_not(self) -> str:
+    def unavailable_reason(self) -> str:
         """Why nothing can be computed with the chosen model; empty where it can."""
         name = self._model_cache.choice.name
         if name == self._downloading:
@@ -151,7 +151,7 @@ class Models(QObject):
 
     def _set(self, choice: ModelChoice) -> None:
         if choice != self._model_cache.choice:
-            self._model_cache.choice = choice
+            self._model_cache.choose(choice)
             self._on_changed()
         self.show()
 
@@ -161,7 +161,7 @@ class Models(QObject):
         self.pause_wanted.emit()
         session = None if worker is None else worker.session
         name = self._model_cache.choice.name
-        if session is not None and session.predictor.name != name and not self.why_not:
+        if session is not None and session.predictor.name != name and not self.unavailable_reason:
             self._context.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
         self.model_changed.emit()
         self._context.changed.emit()

@@ -27,7 +27,7 @@ def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
         panel.set_letters(axes_choices(image), layer_axes(image))
 
 
-def show_window(
+def show_contrast_limits(
     panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
 ) -> None:
     """Show the values that are black and white, and the channel that they are of."""

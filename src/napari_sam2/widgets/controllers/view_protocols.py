@@ -105,7 +105,7 @@ class ObjectsView(Protocol):
     def set_objects(self, rows: Sequence[ObjectRow], current: int, called: str = "slices") -> None:
         """Show the objects; ``called`` is the word for frames."""
 
-    def set_enabled(self, next_why: str, reset_why: str, merge_why: str) -> None:
+    def set_enabled(self, next_reason: str, reset_reason: str, merge_reason: str) -> None:
         """Enable the buttons, or say why not."""
 
 
@@ -152,7 +152,9 @@ class RunView(Protocol):
     def frames(self) -> range:
         """Return the chosen range."""
 
-    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, redo_why: str, save_why: str) -> None:
+    def set_enabled(
+        self, run_reason: str, stop_reason: str, undo_reason: str, redo_reason: str, save_reason: str
+    ) -> None:
         """Enable the buttons, or say why not."""
 
     def set_continuing(self, continuing: bool) -> None:
@@ -197,7 +199,7 @@ class OfferView(Protocol):
     def set_offer(self, text: str, tip: str) -> None:
         """Ask; an empty text: nothing."""
 
-    def set_enabled(self, why: str) -> None:
+    def set_enabled(self, reason: str) -> None:
         """Enable the answers, or say why not."""
 
 

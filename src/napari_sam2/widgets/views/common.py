@@ -39,14 +39,14 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     return made
 
 
-def set_reason(widget: QWidget, why: str) -> None:
+def set_reason(widget: QWidget, reason: str) -> None:
     """Enable a widget, or disable it and let its tooltip say why; an empty text enables."""
     tip = widget.property("napari_sam2_tip")
     if tip is None:
         tip = widget.toolTip()
         widget.setProperty("napari_sam2_tip", tip)
-    widget.setEnabled(not why)
-    widget.setToolTip(f"{tip}\n\nNot now: {why}" if why else str(tip))
+    widget.setEnabled(not reason)
+    widget.setToolTip(f"{tip}\n\nNot now: {reason}" if reason else str(tip))
 
 
 def call_frames(panel: QWidget, frame_axis: str | None) -> None:

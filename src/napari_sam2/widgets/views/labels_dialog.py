@@ -22,7 +22,7 @@ class LabelsRequest:
 
 
 class LabelsDialog(QDialog):
-    """A small form; :meth:`wish` has the answer once it was accepted.
+    """A small form; :meth:`request` has the answer once it was accepted.
 
     Parameters
     ----------
@@ -55,6 +55,6 @@ class LabelsDialog(QDialog):
         layout.addWidget(self.form.native)
         layout.addWidget(buttons)
 
-    def wish(self) -> LabelsRequest:
+    def request(self) -> LabelsRequest:
         """What the form says."""
         return LabelsRequest(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)
