@@ -12,13 +12,6 @@ from napari_sam2.interaction.session_worker import SessionWorker
 from support.predictors import FakePredictor
 
 
-@pytest.fixture(autouse=True)
-def user_folder(tmp_path, monkeypatch):
-    """Nothing is looked for, or kept, in the folder of whoever runs the tests."""
-    monkeypatch.setenv("NAPARI_SAM2_DATA", str(tmp_path / "user"))
-    return tmp_path / "user"
-
-
 @pytest.fixture
 def predictor():
     """Tracks without moving the mask, so that every frame has the same."""

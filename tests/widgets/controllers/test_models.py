@@ -13,7 +13,6 @@ from qtpy.QtGui import QDropEvent, QGuiApplication
 from napari_sam2.engine.catalog import registry, user_models
 from napari_sam2.engine.catalog.model_files import BUNDLED_DIR
 from napari_sam2.errors import ModelNotDownloadedError
-from napari_sam2.widgets.controllers.model_texts import describe
 from support.hub import FakeHub
 
 ENTRY = registry.ModelEntry(
@@ -53,18 +52,18 @@ def found(make_driver, volume_data, qtbot):
     return made
 
 
-def panel(make_driver):
-    return make_driver.widget.source.model
+def panel(driver):
+    return driver.widget.source.model
 
 
-def titles(make_driver):
-    box = panel(make_driver).model_box
+def titles(driver):
+    box = panel(driver).model_box
     return [box.itemText(i) for i in range(box.count())]
 
 
-def wait(make_driver, condition=None):
-    make_driver.qtbot.waitUntil(condition or (lambda: not make_driver.controller.models.busy), timeout=20000)
-    make_driver.settle()
+def wait(driver, condition=None):
+    driver.qtbot.waitUntil(condition or (lambda: not driver.controller.models.busy), timeout=20000)
+    driver.settle()
 
 
 def test_every_model_says_what_it_is_before_anything_is_downloaded(hub, found):
@@ -278,8 +277,3 @@ def test_self_check_shows_a_text_to_copy(found, monkeypatch):
     dialogs[0].copy_button.click()
     assert QGuiApplication.clipboard().text() == "trial: on auto\nNothing is wrong."
     dialogs[0].close()
-
-
-def test_descriptions_have_all_that_is_known():
-    text = describe(ENTRY)
-    assert text == "Toy\n4 MB · MIT · sees 64 px\nGood for: playing.\nFrom us/toy."

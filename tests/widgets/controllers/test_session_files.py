@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 
 import napari_sam2 as ns
-from napari_sam2.core.volume import VolumeSource
 from napari_sam2.errors import SessionFileError
 from napari_sam2.interaction import earlier_sessions
 from napari_sam2.interaction.earlier_sessions import undecided_folder
 from napari_sam2.layers.volume_layers import read_layers
-from napari_sam2.samples import sample_path
-from napari_sam2.session.storage.locations import Recent, new_place, peek, user_folder
+from napari_sam2.session.storage.locations import Recent, peek, user_folder
 from napari_sam2.session.storage.session_file import SessionFile
 
 
@@ -434,27 +431,3 @@ def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot
         peek(path)
     viewer.close()
     assert peek(path).closed
-
-
-def test_new_places_never_exist(tmp_path, volume_data):
-    folder = tmp_path / "a.b"
-    folder.mkdir()
-    image = folder / "ct.abdomen.tif"
-    image.write_bytes(b"")
-    volume = ns.ImageVolume(volume_data, source=VolumeSource((image,)))
-    assert new_place(volume) == folder / "ct.abdomen.sam2"
-    (folder / "ct.abdomen.sam2").write_bytes(b"")
-    assert new_place(volume) == folder / "ct.abdomen-2.sam2"
-
-
-def test_a_sample_is_not_written_beside():
-    volume = ns.read_volume(sample_path("brain_mr"))
-    assert new_place(volume).parent == user_folder() / "sessions"
-
-
-def test_a_broken_list_of_recent_files_is_an_empty_one(tmp_path):
-    user_folder().mkdir(parents=True)
-    (user_folder() / "recent.json").write_text("{")
-    assert Recent().paths() == []
-    Recent().note(tmp_path)
-    assert Recent().paths() == [Path(tmp_path)]

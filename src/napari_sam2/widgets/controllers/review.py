@@ -41,8 +41,8 @@ class Review(QObject):
         self._selection = context.selection
         self._panel = panel
         self._scores: pd.DataFrame | None = None
-        self._strip = _timer(self, STRIP_MS, self._draw)
-        self._look = _timer(self, LOOK_MS, self._note_seen)
+        self._strip = _timer(self, "strip", STRIP_MS, self._draw)
+        self._look = _timer(self, "rest", LOOK_MS, self._note_seen)
         panel.frame_clicked.connect(self._selection.show_frame)
         panel.next_doubtful_clicked.connect(self.next_doubtful)
         panel.lock_clicked.connect(self.toggle_lock)
@@ -151,8 +151,9 @@ class Review(QObject):
             set_reason(self._panel.lock_seen_button, lock_seen)
 
 
-def _timer(parent: QObject, milliseconds: int, then: object) -> QTimer:
+def _timer(parent: QObject, name: str, milliseconds: int, then: object) -> QTimer:
     timer = QTimer(parent)
+    timer.setObjectName(name)
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)
     timer.timeout.connect(then)
