@@ -26,7 +26,7 @@ SessionKey = tuple["str | None", tuple[tuple[str, int], ...]]
 
 
 def undecided_folder() -> Path:
-    """Where the sessions of marks lie that were made before the user chose; each a session file like any other."""
+    """Return the folder of the sessions that were begun before the user chose; each is an ordinary session file."""
     return user_folder() / "undecided"
 
 
@@ -73,7 +73,7 @@ def _last_change(path: Path) -> float:
 
 
 def session_key(grid: FrameGrid) -> SessionKey:
-    """What tells the sessions of one image apart: the axis, and the indices of the axes that stand still."""
+    """Return what tells the sessions of one image apart: the frame axis, and the indices of the fixed axes."""
     return grid.frame_axis, tuple(sorted((str(a), int(i)) for a, i in grid.at))
 
 
@@ -109,7 +109,7 @@ class ImageSessions:
             return self._found[here]
 
     def asks(self, volume: ImageVolume, grid: FrameGrid) -> bool:
-        """Whether there is something to choose that was not chosen yet."""
+        """Return whether there is something to choose that was not chosen yet."""
         here = session_key(grid)
         if self.anew or here in self.decided:
             return False

@@ -1,4 +1,4 @@
-"""Which model on which device is chosen, and the one predictor that is loaded. No Qt."""
+"""The choice of a model and a device, and the one predictor that is loaded. No Qt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ModelChoice(NamedTuple):
-    """Which model on which device: what ``load_predictor`` takes."""
+    """A model by its name, and the device that it computes on: the arguments of ``load_predictor``."""
 
     name: str
     device: str
@@ -38,7 +38,7 @@ class ModelCache:
 
     @property
     def choice(self) -> ModelChoice:
-        """The model and the device that are chosen."""
+        """Return the model and the device that are chosen."""
         return self._choice
 
     def choose(self, choice: ModelChoice) -> None:
@@ -47,12 +47,12 @@ class ModelCache:
 
     @property
     def loaded(self) -> VideoPredictor | None:
-        """The predictor in memory; None if there is none."""
+        """Return the predictor in memory; None if there is none."""
         return None if self._loaded is None else self._loaded[1]
 
     @property
     def is_ready(self) -> bool:
-        """Whether the chosen model is the loaded one."""
+        """Return whether the chosen model is the loaded one."""
         return self._loaded is not None and self._loaded[0] == self.choice
 
     def get(self) -> VideoPredictor:

@@ -46,12 +46,12 @@ class PendingPrompts:
 
     @property
     def shown(self) -> PromptTable:
-        """The prompts that the window shows."""
+        """Return the prompts that the window shows."""
         return self._shown
 
     @property
     def last_number(self) -> int:
-        """The number of the latest change; 0 before there was one."""
+        """Return the number of the latest change; 0 before there was one."""
         return self._last_number
 
     def set_shown(self, table: PromptTable) -> None:

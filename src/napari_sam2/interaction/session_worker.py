@@ -307,12 +307,12 @@ class SessionWorker:
 
     @property
     def objects(self) -> Mapping[int, ObjectInfo]:
-        """The objects by id; none before the session is open."""
+        """Return the objects by id; none before the session is open."""
         return {} if self.session is None else self.session.objects
 
     @property
     def overlap(self) -> Overlap:
-        """The rule for pixels that two objects claim."""
+        """Return the rule for pixels that two objects claim."""
         return self._overlap or "keep" if self.session is None else self.session.overlap
 
     def scores(self, obj_id: int) -> pd.DataFrame | None:

@@ -78,7 +78,7 @@ class LayerGrid(FrameGrid):
         return tuple(by_axis.get(a, 0.0) for a in self.axes)
 
     def without_channel(self) -> FrameGrid:
-        """The same frames on the volume's own labels grid."""
+        """Return the same frames on the volume's own labels grid."""
         return FrameGrid(self.axes, self.shape, self.frame_axis, self.at, self.channels)
 
 
@@ -135,7 +135,7 @@ def volume_from_layer(layer: Image) -> ImageVolume:
 
 
 def channel_place(layer: Image) -> int | None:
-    """Which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
+    """Return the index of the channel axis of an image layer; None for none, and for the colours of an RGB image."""
     place = letters_of(layer, volume_from_layer(layer)).find("c")
     return None if place < 0 else place
 
@@ -156,7 +156,7 @@ def grid_shape(layer: Image) -> tuple[int, ...]:
 
 
 def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
-    """The values that are shown as black and white, which are those that the model gets.
+    """Return the values that are shown as black and white, which are those that the model gets.
 
     None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them
     by the range of their type, in which most cameras fill a small part.
@@ -186,7 +186,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
 
 
 def _source_of(layer: Image) -> VolumeSource | None:
-    """The file that another reader opened."""
+    """Return the file that another reader opened."""
     path = layer.source.path
     return VolumeSource((Path(path),)) if path and Path(path).exists() else None
 
@@ -205,7 +205,7 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
 
 
 def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:
-    """The unit of the axes of space, and the factor that brings each of them to it."""
+    """Return the unit of the axes of space, and the factor that brings each of them to it."""
     names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a not in "tc"}
     if len(set(names.values())) == 1:
         name = next(iter(names.values()))
@@ -215,7 +215,7 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
 
 
 def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
-    """How large an object is, for people: a volume where the voxels have one, else their number.
+    """Return the size of an object as text: a volume where the voxels have one, else their number.
 
     Examples
     --------
@@ -243,7 +243,7 @@ def _three_digits(value: float) -> str:
 
 
 def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
-    """The window that an image should be shown with, where nobody has chosen one; reads the image.
+    """Return the contrast limits to show an image with where nobody has chosen any; reads the image.
 
     None where it has one: an image of our readers, a colour picture, or limits that differ from those that napari
     sets by itself.

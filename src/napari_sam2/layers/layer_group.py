@@ -30,7 +30,7 @@ _FINISHED = ("added", "removed", "changed")
 
 
 class LayerCallbacks(NamedTuple):
-    """What a layer group calls.
+    """The functions that a layer group calls.
 
     ``markers`` whenever the user added, moved, changed or removed a marker, ``tool`` whenever the mode of a layer of
     ours changed, ``stroke`` when something was painted, ``picked`` with a label that was chosen on the labels layer.
@@ -130,7 +130,7 @@ class LayerGroup:
         self.points = self.boxes = self.outline = None
 
     def fits(self) -> bool:
-        """Whether the labels layer, where there is one, has the shape of the image as it is now."""
+        """Return whether the labels layer, where there is one, has the shape of the image as it is now."""
         return self.labels is None or tuple(self.labels.data.shape) == grid_shape(self.image)
 
     def leave_labels(self) -> str:
@@ -151,7 +151,7 @@ class LayerGroup:
 
     @property
     def has_contrast(self) -> bool:
-        """Whether the image has the contrast limits that it is worked on with, see :meth:`keep_contrast`."""
+        """Return whether the image has the contrast limits that it is worked on with, see :meth:`keep_contrast`."""
         return self._has_contrast
 
     def keep_contrast(self) -> None:
@@ -160,7 +160,7 @@ class LayerGroup:
 
     @property
     def hidden(self) -> frozenset[int]:
-        """The objects whose masks are not shown."""
+        """Return the objects whose masks are not shown."""
         return self._hidden
 
     def set_object_visible(self, obj_id: int, visible: bool) -> None:

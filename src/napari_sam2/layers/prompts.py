@@ -2,8 +2,8 @@
 
 A marker carries its object, for a point its polarity, and the axis along which frames were followed when it was
 made, in the layer's feature table, so that moving, copying or deleting it with napari's own tools keeps its meaning.
-A marker of another axis, or of another index of a fixed axis, is none of this grid's: it is left alone. What changed
-is found by comparing two readings of the layers, never by following single events.
+A marker of another axis, or of another index of a fixed axis, does not belong to the grid and is left alone. Changes
+are found by comparing two readings of the layers, never by following single events.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def make_outline(image: Image) -> Shapes:
 
 
 def marker_size(image: Image) -> float:
-    """Diameter of a point in data pixels: about one fiftieth of the picture, so that it can be grabbed."""
+    """Return the diameter of a point in data pixels: about a fiftieth of the picture, so that it can be grabbed."""
     return max(1.5, max(grid_shape(image)[-2:]) / 50)
 
 
@@ -270,7 +270,7 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
 
 
 def stray_points(points: Points, grid: FrameGrid) -> list[int]:
-    """Which points of this grid lie beside the picture of their frame."""
+    """List the points of a grid that lie beside the picture of their frame."""
     rows = zip(points.data, points.features["along"], strict=True)
     return [
         i
@@ -283,7 +283,7 @@ def stray_points(points: Points, grid: FrameGrid) -> list[int]:
 
 
 def is_outside(place: Any, grid: FrameGrid) -> bool:
-    """Whether a place, in data coordinates of the layers, lies outside the image."""
+    """Return whether a place, in data coordinates of the layers, lies outside the image."""
     inside = (
         (-0.5 <= v <= n - 0.5) or a == "c" for v, n, a in zip(place, grid.label_shape, grid.label_axes, strict=True)
     )

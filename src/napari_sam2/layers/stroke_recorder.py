@@ -1,4 +1,4 @@
-"""What the user paints on our labels layer with napari's own brush, eraser, bucket and polygon, as strokes.
+"""Strokes on our labels layer with napari's own brush, eraser, bucket and polygon.
 
 A stroke is found by comparing the shown frame with how we left it, never by reading napari's history; that history
 is emptied after each stroke, because our session is the one that undoes.
@@ -52,7 +52,7 @@ class StrokeRecorder:
 
     @property
     def array(self) -> Any:
-        """The layer's array without the channel: a view, on the labels grid of the volume."""
+        """Return the layer's array without the channel: a view, on the labels grid of the volume."""
         data = self.labels.data
         return data if self._channel is None else data[(slice(None),) * self._channel + (0,)]
 

@@ -1,1 +1,1 @@
-"""What `napari.yaml` names, and nothing else."""
+"""The functions and classes that `napari.yaml` names, and nothing else."""

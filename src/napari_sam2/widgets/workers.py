@@ -67,7 +67,7 @@ class JobQueue(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something runs or waits."""
+        """Return whether something runs or waits."""
         return self._current is not None or bool(self._waiting)
 
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
@@ -159,7 +159,7 @@ class FrameRun(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether the worker still lives."""
+        """Return whether the worker still lives."""
         return self._worker is not None
 
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What a controller may know of the dock widget, and how it asks for what others do."""
+"""The part of the dock widget that each controller may read, and signals for what others have to do."""
 
 from __future__ import annotations
 
@@ -63,32 +63,32 @@ class ControllerContext(QObject):
 
     @property
     def selection(self) -> ImageSelection:
-        """The image that is worked on, its layers and sessions."""
+        """Return the image that is worked on, its layers and sessions."""
         return self._selection
 
     @property
     def current_object(self) -> int:
-        """The object to which the next mark belongs."""
+        """Return the object to which the next mark belongs."""
         return self._tools.obj_id
 
     @property
     def positive(self) -> bool:
-        """Whether the next mark lies inside the object."""
+        """Return whether the next mark lies inside the object."""
         return self._tools.positive
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
+        """Return whether a run is under way."""
         return self._runs.running
 
     @property
     def working(self) -> bool:
-        """Whether work is queued or being done."""
+        """Return whether work is queued or being done."""
         return self._queue.busy
 
     @property
     def last_message(self) -> str:
-        """What the status line says of the last act."""
+        """Return the message of the last act in the status line."""
         return self._last_message
 
     def set_last_message(self, text: str) -> None:

@@ -38,7 +38,7 @@ class ContrastSync(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether the session was not told the present contrast limits yet."""
+        """Return whether the session was not told the present contrast limits yet."""
         return self._timer.isActive()
 
     def show_default(self) -> None:

@@ -1,4 +1,4 @@
-"""What the user draws by hand: strokes on the labels layer become edits, outlines become mask prompts."""
+"""Drawing by hand: strokes on the labels layer become edits, outlines become mask prompts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Editing(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a stroke waits to be taken."""
+        """Return whether a stroke waits to be taken."""
         return self._strokes.isActive()
 
     def watch(self) -> None:

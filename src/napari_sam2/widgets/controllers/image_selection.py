@@ -1,4 +1,4 @@
-"""What is being segmented: the image and its axis; and the session that belongs to this choice."""
+"""The image that is segmented and the axis that is followed, and the session that belongs to them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class ImageSelection(QObject):
-    """Keeps the choices of the source panel, and a layer group for every image that was worked on.
+    """Keeps what was chosen in the source panel, and a layer group for every image that was worked on.
 
     Parameters
     ----------
     viewer
         The viewer whose image layers are offered.
     panel
-        Shows and changes the selection.
+        Shows what is chosen, and lets the user choose.
     model_cache
         Where models come from.
     autosave
@@ -89,12 +89,12 @@ class ImageSelection(QObject):
 
     @property
     def layer_group(self) -> LayerGroup | None:
-        """The layers of the current image."""
+        """Return the layers of the current image."""
         return None if self.image is None else self._work.layer_group(self.image)
 
     @property
     def unavailable_reason(self) -> str:
-        """Why the image that was chosen cannot be worked on; empty where none was, or it can."""
+        """Return why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
 
     @property
@@ -104,14 +104,14 @@ class ImageSelection(QObject):
 
     @property
     def worker(self) -> SessionWorker | None:
-        """The session of the current image, axis and fixed indices; None without a usable image."""
+        """Return the session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
         return self._work.worker(self.image, (self.axis, self._at), self._position.channel)
 
     @property
     def earlier(self) -> ImageSessions | None:
-        """The earlier sessions of the current image."""
+        """Return the earlier sessions of the current image."""
         return None if self.image is None else self._work.earlier(self.image)
 
     def contrast_limits(self) -> tuple[float, float] | None:
@@ -119,16 +119,16 @@ class ImageSelection(QObject):
         return None if self.image is None else shown_contrast_limits(self.image)
 
     def workers(self) -> list[SessionWorker]:
-        """All sessions of the current image."""
+        """Return all sessions of the current image."""
         return [] if self.image is None else list(self._work.workers(self.image).values())
 
     def siblings(self) -> list[SessionWorker]:
-        """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
+        """Return the sessions of the current image along the current axis, whatever is fixed; the current one last."""
         current = self.worker
         return [] if self.image is None or current is None else self._work.siblings(self.image, current)
 
     def open_files(self) -> set[Path]:
-        """The files of all sessions of this widget."""
+        """Return the files of all sessions of this widget."""
         return self._work.open_files()
 
     # ------------------------------------------------------------------ choosing
@@ -225,7 +225,7 @@ class ImageSelection(QObject):
             self._position.turn(self.image, worker.grid)
 
     def shown_frame(self) -> int:
-        """The frame that the viewer shows, 0 without an image."""
+        """Return the frame that the viewer shows, 0 without an image."""
         worker = self.worker
         return 0 if self.image is None or worker is None else self._position.frame(self.image, worker.grid)
 
@@ -276,7 +276,7 @@ class ImageSelection(QObject):
             self.frame_changed.emit()
 
     def _shows_other_channel(self) -> bool:
-        """Whether the viewer shows another channel than the one that the session looks at."""
+        """Return whether the viewer shows another channel than the one that the session looks at."""
         worker, channel = self.worker, self._position.channel(self.image)
         return worker is not None and channel is not None and worker.grid.channels != (channel,)
 

@@ -1,4 +1,4 @@
-"""What was begun on each image of the viewer: its layers, its sessions, and those of earlier days."""
+"""The work on each image of the viewer: its layers, its sessions, and those of earlier days."""
 
 from __future__ import annotations
 

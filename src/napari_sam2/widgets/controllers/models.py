@@ -77,12 +77,12 @@ class Models(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether models are being looked for or downloaded, or the self-check is at work."""
+        """Return whether models are being looked for or downloaded, or the self-check is at work."""
         return self._lookup.busy or self._downloads.busy or self._checks.busy
 
     @property
     def unavailable_reason(self) -> str:
-        """Why nothing can be computed with the chosen model; empty where it can."""
+        """Return why nothing can be computed with the chosen model; empty where it can."""
         name = self._model_cache.choice.name
         if name == self._downloading:
             return f"the model {name} is being downloaded."
@@ -328,6 +328,6 @@ class Models(QObject):
 
 
 def dropped_checkpoint(urls: Any) -> str:
-    """The checkpoint among dropped files; empty if there is none."""
+    """Return the checkpoint among dropped files; empty if there is none."""
     paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
     return next((path for path in paths if Path(path).suffix.lower() in SUFFIXES), "")

@@ -1,4 +1,4 @@
-"""What the list of objects does: choose, add, reset, delete, merge, rename, order, show and hide."""
+"""The list of objects: choose, add, reset, delete, merge, rename, order, show and hide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The marks: what the user placed, moved or took away reaches the session, and what the session holds is shown."""
+"""Marks that the user places, moves or removes reach the session, and those that the session holds are shown."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Prompting(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether marks wait to be read."""
+        """Return whether marks wait to be read."""
         return self._markers.isActive() or self._lost_layer.isActive()
 
     def read_soon(self) -> None:
@@ -65,7 +65,7 @@ class Prompting(QObject):
         self._markers.start()
 
     def lose_layer(self) -> None:
-        """A layer of marks was removed: the session is told of those that went with it."""
+        """Tell the session soon which marks were removed together with their layer."""
         self._lost_layer.start()
 
     def flush(self) -> None:
@@ -139,7 +139,7 @@ class Prompting(QObject):
             self._context.submit(lambda worker: worker.redo(), "Redoing…")
 
     def undo_and_redo_reasons(self) -> tuple[str, str]:
-        """Why there is nothing to undo, and nothing to redo; empty where there is."""
+        """Return why there is nothing to undo, and nothing to redo; empty where there is."""
         worker = self._selection.worker
         session = None if worker is None else worker.session
         coming = self._markers.isActive() or (
@@ -152,7 +152,7 @@ class Prompting(QObject):
     # ------------------------------------------------------------------ labels as marks
 
     def labels_to_take(self) -> list[tuple[str, Labels]]:
-        """Labels layers of the viewer on the grid of the image, but for ours."""
+        """List the labels layers of the viewer on the grid of the image, apart from our own."""
         layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None:
             return []

@@ -130,7 +130,7 @@ class Review(QObject):
         self._look.start()
 
     def _reasons(self, here: int, word: str) -> tuple[str, str, str, str, str]:
-        """Why not to lock, lock what was seen, look for doubts, cut above and below; empty where it can be done."""
+        """Return why five buttons are disabled (lock, lock seen, next doubtful, cut above, cut below), else empty."""
         worker, scores = self._selection.worker, self._scores
         if worker is None or scores is None or scores.empty:
             missing = "the current object has no mask yet."

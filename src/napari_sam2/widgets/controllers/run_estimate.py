@@ -1,4 +1,4 @@
-"""What a run will take, said before it begins; and work ahead while the user looks around."""
+"""The time and memory that a run will take, shown before it begins; and encoding ahead while nothing else runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CLOSE_S = 1.0
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
+    """An estimate of the next run of a session; ``forecast`` is None where nothing is to be computed."""
 
     worker: SessionWorker
     forecast: Forecast | None
@@ -73,7 +73,7 @@ class RunEstimator(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something is computed for the future, or about to be."""
+        """Return whether something is computed for the future, or about to be."""
         return self._queue.busy or self._rest.isActive()
 
     def refresh(self) -> None:
@@ -188,7 +188,7 @@ class RunEstimator(QObject):
             self._encode(session, self._from_here_on(estimate.frames_kept), lambda _: None)
 
     def _on_failed(self, error: Exception) -> None:
-        # Nobody asked for this work, so nobody is bothered with what became of it.
+        # The user did not ask for this work, so he is not told that it failed.
         level = logging.INFO if isinstance(error, NapariSam2Error) else logging.WARNING
         logger.log(level, "no forecast: %s", error)
         if self._estimate is None:
@@ -198,7 +198,7 @@ class RunEstimator(QObject):
     # ------------------------------------------------------------------ encoding ahead
 
     def _from_here_on(self, most: int) -> list[int]:
-        """The frames of the chosen range, from the shown one outwards, as many as are kept."""
+        """Return the frames of the chosen range, from the shown one outwards, as many as are kept."""
         here = self._context.selection.shown_frame()
         return sorted(self._run.frames(), key=lambda frame: abs(frame - here))[:most]
 

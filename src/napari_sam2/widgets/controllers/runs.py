@@ -46,17 +46,17 @@ class RunController(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
+        """Return whether a run is under way."""
         return self._run is not None
 
     @property
     def worker(self) -> SessionWorker | None:
-        """The session that is running."""
+        """Return the session that is running."""
         return self._worker
 
     @property
     def labels(self) -> Labels | None:
-        """The layer that the run draws into."""
+        """Return the layer that the run draws into."""
         return None if self._stroke_recorder is None else self._stroke_recorder.labels
 
     def start(
@@ -95,7 +95,7 @@ class RunController(QObject):
 
     @property
     def status(self) -> str:
-        """What the status line says of the run; empty without one."""
+        """Return the text of the status line on the run; empty without one."""
         if self._run is None:
             return ""
         done, total, _ = self._run.progress

@@ -152,7 +152,7 @@ class SegmentController(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something runs, waits, or is about to begin."""
+        """Return whether something runs, waits, or is about to begin."""
         try:
             self.objectName()
         except RuntimeError:

@@ -74,7 +74,7 @@ class SessionFiles(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether files are being looked for."""
+        """Return whether files are being looked for."""
         return self._lookup.busy
 
     def look_for_sessions(self) -> None:

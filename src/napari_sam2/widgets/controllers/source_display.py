@@ -1,4 +1,4 @@
-"""What the source panel shows of an image: its axes, and the grey values that the model gets."""
+"""The axes of an image and the values that the model gets, as the source panel shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tool is in the user's hand, for which object, and whether the next click is inside or outside of it."""
+"""The active tool, the object that it marks, and whether the next click is inside or outside of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _BRUSHES = ("paint", "erase", "fill", "polygon")
 
 
 class Tools(QObject):
-    """Takes up and puts down napari's own tools on the layers of the current image.
+    """Activates napari's own tools on the layers of the current image.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class Tools(QObject):
         self._viewer.layers.selection.events.active.connect(self._on_active)
 
     def activate(self, tool: str) -> None:
-        """Take up a tool by its name; the same tool again puts it down."""
+        """Activate a tool by its name; the active one is deactivated."""
         layer_group = self._selection.layer_group
         if layer_group is None:
             self.show()
@@ -93,14 +93,14 @@ class Tools(QObject):
         self.show()
 
     def deactivate(self) -> None:
-        """Let the mouse move the picture again."""
+        """Let the mouse move the picture again, whatever tool was active."""
         layer_group = self._selection.layer_group
         for layer in layer_group.owned() if layer_group is not None else ():
             layer.mode = "pan_zoom"
         self.show()
 
     def active_tool(self) -> str:
-        """Name the tool in hand, read from the layers; empty if there is none."""
+        """Return the name of the active tool, read from the layers; empty if there is none."""
         layer_group = self._selection.layer_group
         active: Any = self._viewer.layers.selection.active
         if layer_group is None or active is None:
@@ -131,11 +131,11 @@ class Tools(QObject):
         self._set_next()
 
     def show(self) -> None:
-        """Show on the panel what is in hand."""
+        """Show the active tool on the panel."""
         self._panel.set_tool(self.active_tool())
 
     def close(self) -> None:
-        """Put the tool down and stop listening."""
+        """Deactivate the tool and stop listening."""
         self.deactivate()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
 

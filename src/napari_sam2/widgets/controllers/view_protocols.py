@@ -1,4 +1,4 @@
-"""What each controller needs of its view. Signals are Qt's, which have no type of their own here."""
+"""The protocol that each controller expects of its view. Qt's signals have no type of their own here."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class ReviewView(Protocol):
 
     @property
     def strip(self) -> StripView:
-        """The scores."""
+        """Return the scores."""
 
     def set_locked(self, locked: bool) -> None:
         """Show whether the object is locked on the shown frame."""
@@ -211,7 +211,7 @@ class SessionView(Protocol):
 
     @property
     def offer(self) -> OfferView:
-        """The question about an earlier session."""
+        """Return the question about an earlier session."""
 
     def set_file(self, path: Path | None, text: str) -> None:
         """Show the file, or say why there is none."""

@@ -1,4 +1,4 @@
-"""What is seldom needed, folded away: the device, the overlap rule, autosave, work ahead, unload, self-check."""
+"""Seldom needed settings, folded away: the device, the overlap rule, autosave, work ahead, unload, self-check."""
 
 from __future__ import annotations
 

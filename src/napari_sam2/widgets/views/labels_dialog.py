@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelsRequest:
-    """What the user chose; ``every`` is None for the shown slice, else the step between slices."""
+    """The user's choice; ``every`` is None for the shown slice, else the step between slices."""
 
     layer: Any
     only_selected: bool
@@ -56,5 +56,5 @@ class LabelsDialog(QDialog):
         layout.addWidget(buttons)
 
     def request(self) -> LabelsRequest:
-        """What the form says."""
+        """Return the choice that the form shows."""
         return LabelsRequest(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)

@@ -29,7 +29,7 @@ _NAME = 1
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """What one line shows; ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume with its unit."""
+    """The content of one line; ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume with its unit."""
 
     obj_id: int
     name: str

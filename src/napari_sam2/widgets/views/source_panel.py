@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SourcePanel(QGroupBox):
-    """What to segment, and the model's own panel. Emits what the user chose; shows what it is told."""
+    """The choice of an image, with the panel of the model inside. Emits choices; shows what it is given."""
 
     image_chosen = Signal(object)
     axis_chosen = Signal(object)
