@@ -112,5 +112,5 @@ class LabelsDrawing(QObject):
             napari_sam2.write_labels(path, layer_group.stroke_recorder.array.copy(), volume)
             return f"Saved {path}."
 
-        self._context.remember("")
-        self._context.queue(write, self._context.say, "Saving…")
+        self._context.set_last_message("")
+        self._context.queue(write, self._context.show_message, "Saving…")

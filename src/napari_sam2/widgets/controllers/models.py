@@ -162,7 +162,7 @@ class Models(QObject):
         session = None if worker is None else worker.session
         name = self._model_cache.choice.name
         if session is not None and session.predictor.name != name and not self.unavailable_reason:
-            self._context.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
+            self._context.show_message(f"Masks made so far stay until {name} answers or follows their marks anew.")
         self.model_changed.emit()
         self._context.changed.emit()
 
@@ -209,7 +209,7 @@ class Models(QObject):
         except NapariSam2Error as error:
             self._context.report(error)
             return
-        self._context.say(f"{path.name} is in the list as '{name}' from now on.")
+        self._context.show_message(f"{path.name} is in the list as '{name}' from now on.")
         self.look()
 
     def forget(self) -> None:
@@ -235,12 +235,12 @@ class Models(QObject):
             freed = max(before - memory_in_use(), 0)
             return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
 
-        self._context.queue(unload, self._context.say, "Unloading the model…")
+        self._context.queue(unload, self._context.show_message, "Unloading the model…")
 
     def self_check(self) -> None:
         """Examine installation, device, and the loaded model; `report_ready` tells the text."""
         self.pause_wanted.emit()
-        self._context.say("The self-check is at work; it takes some seconds.")
+        self._context.show_message("The self-check is at work; it takes some seconds.")
         device, loaded = self._model_cache.choice.device, self._model_cache.loaded
 
         def examine() -> str:
@@ -262,7 +262,7 @@ class Models(QObject):
     def _on_downloaded(self, name: str) -> None:
         self._end_download()
         self._absent.discard(name)
-        self._context.say(f"{name} is on this computer now.")
+        self._context.show_message(f"{name} is on this computer now.")
         self.show()
         self._on_changed()
 
@@ -271,7 +271,7 @@ class Models(QObject):
         self.show()
         self._on_changed()
         if isinstance(error, DownloadCancelledError):
-            self._context.say(str(error))
+            self._context.show_message(str(error))
         else:
             self._context.report(error)
 

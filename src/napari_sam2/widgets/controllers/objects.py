@@ -55,7 +55,7 @@ class Objects(QObject):
         labels = self._selection.layer_group.labels if self._selection.layer_group is not None else None
         if labels is not None and labels.selected_label != obj_id:
             labels.selected_label = obj_id
-        self._context.say("")
+        self._context.show_message("")
 
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""

@@ -88,9 +88,9 @@ class Prompting(QObject):
         self.answer_waiting()
         if bad_box:
             word = frame_word(worker.grid.frame_axis)
-            self._context.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
+            self._context.show_message(f"A box has to hold at least one pixel of one {word}; it was taken away.")
         elif bad_point:
-            self._context.say("A point has to lie inside the image; it was taken away.")
+            self._context.show_message("A point has to lie inside the image; it was taken away.")
         else:
             self._context.changed.emit()
 
@@ -100,7 +100,7 @@ class Prompting(QObject):
         if worker is None or not worker.pending:
             return
         if unavailable_reason := self._unavailable_reason():
-            self._context.say(f"Marks are kept, but {unavailable_reason}")
+            self._context.show_message(f"Marks are kept, but {unavailable_reason}")
             return
         preview, last = self._panel.preview_box.isChecked(), worker.pending.last_number
         self._context.submit(lambda worker: worker.sync(preview, last), self._computing(), key=("sync", id(worker)))

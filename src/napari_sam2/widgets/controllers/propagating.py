@@ -89,7 +89,7 @@ class Propagating(QObject):
             return update
 
         self._run_estimator.pause()
-        self._context.remember("")
+        self._context.set_last_message("")
         self._context.queue(prepare, begin, "Preparing the run…")
 
     def follow_choice(self, layer_group: LayerGroup | None, turned: bool) -> None:
@@ -133,7 +133,7 @@ class Propagating(QObject):
 
     def _on_finished(self, worker: SessionWorker, text: str, error: Exception | None, stopped: bool) -> None:
         self._panel.clear_progress()
-        self._context.remember(text)
+        self._context.set_last_message(text)
         (self._stopped.add if stopped else self._stopped.discard)(id(worker))
         if self._closed:
             return

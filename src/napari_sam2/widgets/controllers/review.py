@@ -54,12 +54,12 @@ class Review(QObject):
 
     def next_doubtful(self) -> None:
         """Show the next frame on which the current object is doubtful, from the first one again after the last."""
-        self._context.say("")
+        self._context.show_message("")
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
         if not doubtful:
-            self._context.say(f"Nothing is doubtful about object {self._obj}.")
+            self._context.show_message(f"Nothing is doubtful about object {self._obj}.")
             return
         here = self._selection.shown_frame()
         self._selection.show_frame(next((f for f in doubtful if f > here), doubtful[0]))

@@ -221,7 +221,7 @@ class RunEstimator(QObject):
 
     def _show_progress(self) -> None:
         if self._preparing is not None:
-            self._context.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
+            self._context.show_message("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
 
     def _on_prepared(self, made: int) -> None:
         if self._preparing is None:
@@ -231,6 +231,8 @@ class RunEstimator(QObject):
         self._show.stop()
         self._advanced.set_preparing(False)
         if total:
-            self._context.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
+            self._context.show_message(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
         else:
-            self._context.say("This model sees each object through a window of its own; nothing can be prepared.")
+            self._context.show_message(
+                "This model sees each object through a window of its own; nothing can be prepared."
+            )

@@ -105,7 +105,7 @@ class SessionFiles(QObject):
         for worker in self._selection.workers():
             self._context.submit(self._settle, "Saving the session…", worker=worker)
         self._ask([])
-        self._context.say("A new session begins with the first mark; the earlier one stays as it is.")
+        self._context.show_message("A new session begins with the first mark; the earlier one stays as it is.")
 
     def _settle(self, worker: SessionWorker) -> Update:
         """Move a session that was begun before the user chose to where it belongs; called in a worker."""
@@ -144,7 +144,7 @@ class SessionFiles(QObject):
         source = Path(path).resolve()
         current = self._selection.worker
         if current is not None and current.session is not None and current.session.path == source:
-            self._context.say(f"{source.name} is open already.")
+            self._context.show_message(f"{source.name} is open already.")
             return
         layers = [layer for layer in self._selection.viewer.layers if isinstance(layer, Image)]
         candidates = []
@@ -179,7 +179,7 @@ class SessionFiles(QObject):
         if worker is not None and path is not None and self._announced.get(worker) != path:
             self._announced[worker] = path
             here = " until you choose Continue or Start anew, above" if self._is_undecided(worker) else ""
-            self._context.say(f"Every step is kept in {path}{here}.")
+            self._context.show_message(f"Every step is kept in {path}{here}.")
 
     def _offer(self, found: FoundSessions) -> None:
         worker = self._selection.worker
@@ -226,7 +226,7 @@ class SessionFiles(QObject):
             self._announced[opened.worker] = opened.worker.session.path
         self._selection.take_over(layer, opened.worker)
         if before is not None and before.closed and left is not None:
-            self._context.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
+            self._context.show_message(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
         self.opened.emit()
         layer_group = self._selection.layer_group
         if layer_group is not None:
