@@ -6,7 +6,7 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_sam2.layers.axis_names import VOLUME_KEY
-from napari_sam2.layers.labels import make_labels, set_object_colors, write_frames
+from napari_sam2.layers.labels import ObjectColors, make_labels, set_object_colors, write_frames
 
 
 def test_labels_are_empty_lie_on_the_image_and_know_its_volume():
@@ -34,3 +34,19 @@ def test_objects_have_their_colours_and_hidden_ones_none():
     assert np.allclose(shown[0, 1], (1, 0, 0, 1))
     assert shown[1, 0, 3] == 0
     assert shown[1, 1, 0] == shown[1, 1, 1] == shown[1, 1, 2] > 0
+
+
+def test_objects_are_coloured_once_and_hidden_on_request():
+    labels = Labels(np.array([[0, 1], [2, 2]], np.uint16))
+    colors, chosen = ObjectColors(), {1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0)}
+    colors.draw(labels, chosen)
+    before = labels.colormap
+    colors.draw(labels, chosen)
+    colors.draw(labels, {})
+    assert labels.colormap is before
+    colors.set_visible(2, False)
+    assert colors.hidden == {2}
+    colors.draw(labels, chosen)
+    assert [labels.colormap.map(np.array([i], np.uint16))[0, 3] for i in (1, 2)] == [1, 0]
+    colors.set_visible(2, True)
+    assert colors.hidden == frozenset()

@@ -51,13 +51,6 @@ def test_layers_are_made_when_they_are_needed_and_again_when_they_were_removed(g
     assert group.ensure_prompt_layers()[1] is boxes
 
 
-def test_a_layer_that_appears_leaves_the_active_one_active(group):
-    group.viewer.layers.selection.active = group.image
-    group.ensure_prompt_layers()
-    group.ensure_labels()
-    assert group.viewer.layers.selection.active is group.image
-
-
 def test_a_click_belongs_to_the_current_object_and_is_reported(group, grid, calls):
     points, _ = group.ensure_prompt_layers()
     group.set_next(3, NEGATIVE)
@@ -125,20 +118,13 @@ def test_marks_of_another_axis_wait(group, grid):
     assert group.points.shown.all()
 
 
-def test_objects_are_coloured_once_and_hidden_on_request(group):
+def test_a_new_labels_layer_is_coloured_again(group):
+    colors = {1: (1.0, 0.0, 0.0)}
+    group.colors.draw(group.ensure_labels(), colors)
+    group.viewer.layers.remove(group.labels)
     labels = group.ensure_labels()
-    labels.data[0, :2] = [[1] * 40, [2] * 40]
-    colors = {1: (1.0, 0.0, 0.0), 2: (0.0, 1.0, 0.0)}
-    group.color_objects(colors)
-    before = labels.colormap
-    group.color_objects(colors)
-    assert labels.colormap is before
-    group.set_object_visible(2, False)
-    assert group.hidden == {2}
-    group.color_objects(colors)
-    assert [labels.colormap.map(np.array([i], np.uint16))[0, 3] for i in (1, 2)] == [1, 0]
-    group.set_object_visible(2, True)
-    assert group.hidden == frozenset()
+    group.colors.draw(labels, colors)
+    assert labels.colormap.map(np.array([1], np.uint16))[0].tolist() == [1, 0, 0, 1]
 
 
 def test_a_picked_label_is_reported(group, calls):

@@ -9,14 +9,16 @@ import numpy as np
 
 from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers import labels as labels_io
+from napari_sam2.layers import marker_cleanup
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.layer_order import add_layer
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -58,18 +60,14 @@ class LayerGroup:
     def __init__(self, viewer: ViewerModel, image: Image, callbacks: LayerCallbacks) -> None:
         self.viewer = viewer
         self.image = image
-        self.ndim = image.ndim
-        self.letters = layer_axes(image)
+        self.ndim, self.letters = image.ndim, layer_axes(image)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
         self.stroke_recorder: StrokeRecorder | None = None
-        self._hidden: frozenset[int] = frozenset()
-        self.next_obj_id = 1
-        self.next_polarity = prompts_io.POSITIVE
-        self.along = ""
-        self._object_colors: dict[int, tuple[float, float, float, float]] = {}
+        self.colors = labels_io.ObjectColors()
+        self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
         self._has_contrast = False
         self._callbacks = callbacks
         self._quiet = 0
@@ -89,16 +87,12 @@ class LayerGroup:
         """Return the two prompt layers, made (again) where they are missing."""
         if self.points is None or self.points not in self.viewer.layers:
             self.points = prompts_io.make_points(self.image, self.next_obj_id, self.next_polarity, self.along)
-            self.points.events.data.connect(self._marker_event)
-            self.points.events.features.connect(self._feature_event)
-            self.points.events.mode.connect(self._tool_event)
-            self._add(self.points)
+            self._listen(self.points)
+            add_layer(self.viewer, self.points)
         if self.boxes is None or self.boxes not in self.viewer.layers:
             self.boxes = prompts_io.make_boxes(self.image, self.next_obj_id, self.along)
-            self.boxes.events.data.connect(self._marker_event)
-            self.boxes.events.features.connect(self._feature_event)
-            self.boxes.events.mode.connect(self._tool_event)
-            self._add(self.boxes, below=self.points)
+            self._listen(self.boxes)
+            add_layer(self.viewer, self.boxes, below=self.points)
         return self.points, self.boxes
 
     def ensure_labels(self) -> Labels:
@@ -108,8 +102,8 @@ class LayerGroup:
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
-            self._object_colors = {}
-            self._add(self.labels, above=self.image)
+            self.colors.forget()
+            add_layer(self.viewer, self.labels, above=self.image)
         return self.labels
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
@@ -149,30 +143,10 @@ class LayerGroup:
             stroke_recorder.redraw(fill)
             labels.refresh()
 
-    @property
-    def has_contrast(self) -> bool:
-        """Return whether the image has the contrast limits that it is worked on with, see :meth:`keep_contrast`."""
-        return self._has_contrast
-
-    def keep_contrast(self) -> None:
-        """Leave the contrast limits of the image to the user from now on."""
-        self._has_contrast = True
-
-    @property
-    def hidden(self) -> frozenset[int]:
-        """Return the objects whose masks are not shown."""
-        return self._hidden
-
-    def set_object_visible(self, obj_id: int, visible: bool) -> None:
-        """Show or hide an object the next time that the objects are coloured."""
-        self._hidden = self._hidden - {obj_id} if visible else self._hidden | {obj_id}
-
-    def color_objects(self, colors: Mapping[int, tuple[float, float, float]]) -> None:
-        """Draw the objects in these colours, hidden ones not at all; without any colour nothing changes."""
-        opaque = {obj_id: (*color, float(obj_id not in self._hidden)) for obj_id, color in colors.items()}
-        if self.labels is not None and opaque and opaque != self._object_colors:
-            self._object_colors = opaque
-            labels_io.set_object_colors(self.labels, opaque)
+    def claim_contrast(self) -> bool:
+        """Return True the first time: the contrast limits are still napari's guess. Later they are the user's."""
+        claimed, self._has_contrast = not self._has_contrast, True
+        return claimed
 
     def set_prompts_visible(self, visible: bool) -> None:
         """Show or hide the markers, for instance while another image is worked on."""
@@ -228,21 +202,11 @@ class LayerGroup:
         boxes = self._live(self.boxes)
         if boxes is None:
             return False
-        newest: dict[tuple[int, int], int] = {}
-        useless = []
-        if self._drawn and boxes.nshapes and prompts_io.is_outside(np.mean(boxes.data[-1], axis=0), grid):
-            useless.append(boxes.nshapes - 1)
-        rows = prompts_io.box_rows(boxes, grid)
-        for i, frame, obj_id, box, _ in rows:
-            if box is None:
-                useless.append(i)
-            else:
-                newest[obj_id, frame] = i
-        doomed = sorted({*useless, *(row[0] for row in rows)} - set(newest.values()))
+        doomed, is_bad = marker_cleanup.boxes_to_remove(boxes, grid, self._drawn)
         if doomed:
             with self.quiet():
                 boxes.remove(doomed)
-        return bool(useless)
+        return is_bad
 
     def tidy_points(self, grid: FrameGrid) -> bool:
         """Remove points beside the picture, and one that was just placed anywhere outside the image.
@@ -258,10 +222,7 @@ class LayerGroup:
         self._fresh_points = 0
         if points is None:
             return False
-        count = len(points.data)
-        placed = range(max(count - fresh, 0), count)
-        doomed = {i for i in placed if prompts_io.is_outside(points.data[i], grid)}
-        doomed.update(prompts_io.stray_points(points, grid))
+        doomed = marker_cleanup.points_to_remove(points, grid, fresh)
         if doomed:
             with self.quiet():
                 points.selected_data = doomed
@@ -296,8 +257,6 @@ class LayerGroup:
         prompts_io.flip_polarity(points, sorted(int(i) for i in points.selected_data))
         return True
 
-    # ------------------------------------------------------------------ outline
-
     def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
         """Outline the part of a frame that the model sees; None takes the outline away.
 
@@ -312,15 +271,14 @@ class LayerGroup:
             if window is None:
                 return
             outline = self.outline = prompts_io.make_outline(self.image)
-            self._add(outline, above=self.labels if self._live(self.labels) is not None else self.image)
+            add_layer(self.viewer, outline, above=self.labels if self._live(self.labels) is not None else self.image)
             outline.editable = False
         if outline.nshapes:
             outline.remove(list(range(outline.nshapes)))
         if window is not None:
+            y0, x0, y1, x1 = window
             height, width = grid.frame_shape
-            low = np.maximum(window[:2], 0)
-            high = np.minimum(window[2:], (height, width))
-            box = BoxPrompt(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+            box = BoxPrompt(max(y0, 0.0), max(x0, 0.0), min(y1, float(height)), min(x1, float(width)))
             outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
             outline.editable = False
 
@@ -334,6 +292,11 @@ class LayerGroup:
             yield
         finally:
             self._quiet -= 1
+
+    def _listen(self, layer: Points | Shapes) -> None:
+        layer.events.data.connect(self._marker_event)
+        layer.events.features.connect(self._feature_event)
+        layer.events.mode.connect(self._tool_event)
 
     def _marker_event(self, event: Any) -> None:
         action = str(getattr(event.action, "value", event.action))
@@ -362,15 +325,9 @@ class LayerGroup:
         points = self.points
         if layer is not points or points is None or points.mode != "add" or not len(points.data):
             return
-        table = points.features
-        last = len(table) - 1
-        wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
-        if all(table[name].iloc[last] == value for name, value in wanted.items()):
-            return
         with self.quiet():
-            changed = table.copy()
-            changed.loc[changed.index[last], list(wanted)] = list(wanted.values())
-            points.features = changed
+            wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
+            marker_cleanup.set_newest_features(points, wanted)
 
     def _follow_image(self, event: Any = None) -> None:
         if layer_axes(self.image) != self.letters:
@@ -390,15 +347,3 @@ class LayerGroup:
 
     def _live(self, layer: Any) -> Any:
         return layer if layer is not None and layer in self.viewer.layers else None
-
-    def _add(self, layer: Layer, above: Layer | None = None, below: Layer | None = None) -> None:
-        active = self.viewer.layers.selection.active
-        self.viewer.add_layer(layer)
-        layers = self.viewer.layers
-        if above is not None and above in layers:
-            layers.move(layers.index(layer), layers.index(above) + 1)
-        elif below is not None and below in layers:
-            layers.move(layers.index(layer), layers.index(below))
-        # A layer of ours that appears must not take the tool out of the user's hand.
-        if active is not None and active in layers:
-            layers.selection.active = active

@@ -44,9 +44,8 @@ class ContrastSync(QObject):
     def show_default(self) -> None:
         """Show the current image, the first time, as a reader of such images would."""
         layer_group, worker = self._selection.layer_group, self._selection.worker
-        if layer_group is None or worker is None or layer_group.has_contrast:
+        if layer_group is None or worker is None or not layer_group.claim_contrast():
             return
-        layer_group.keep_contrast()
         image, grid, volume = layer_group.image, worker.grid, worker.volume
         give_range(image)
         found = tuple(image.contrast_limits)

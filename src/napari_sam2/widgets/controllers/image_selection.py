@@ -236,9 +236,8 @@ class ImageSelection(QObject):
 
     def close(self) -> None:
         """Remove the prompt layers, forget the images, and stop listening."""
-        layers = self.viewer.layers
-        layers.events.inserted.disconnect(self._on_inserted)
-        layers.events.removed.disconnect(self._on_removed)
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
         self._watch.follow(None)
         self._work.drop_all()

@@ -117,7 +117,7 @@ class Objects(QObject):
         """Show or hide an object's masks; nothing is changed by that."""
         layer_group = self._selection.layer_group
         if layer_group is not None:
-            layer_group.set_object_visible(obj_id, visible)
+            layer_group.colors.set_visible(obj_id, visible)
             self.visibility_changed.emit()
 
     def toggle_labels(self) -> None:
@@ -137,7 +137,7 @@ class Objects(QObject):
 
     def _rows(self) -> list[ObjectRow]:
         worker, layer_group = self._selection.worker, self._selection.layer_group
-        hidden = layer_group.hidden if layer_group is not None else frozenset()
+        hidden = layer_group.colors.hidden if layer_group is not None else frozenset()
         rows = []
         for i, o in worker.objects.items() if worker is not None else ():
             size = size_text(o.voxels, worker.volume, worker.grid.frame_axis) if worker is not None else ""
