@@ -32,12 +32,19 @@ def prompt_table(session: VideoSession | None) -> dict[PromptKey, PromptSet]:
 def tell(session: VideoSession, net: NetChanges, update: Update) -> dict[PromptKey, PromptSet | None]:
     """Tell a session what changed among its prompts.
 
-    Prompts that it refuses become warnings of the update, which then shows the prompts of the session again.
+    Parameters
+    ----------
+    session
+        The session.
+    net
+        The changes.
+    update
+        Takes what the session refuses as warnings, and then shows the prompts of the session again.
 
     Returns
     -------
     dict
-        The changes that were none for the session are left out.
+        The changes by object and frame, without those that are none for the session.
     """
     known = prompt_table(session)
     # What was moved and moved back is as the session knows it.

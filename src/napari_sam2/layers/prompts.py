@@ -39,9 +39,18 @@ _SCRIBBLES = ("path", "line")
 
 
 def make_points(image: Image, obj_id: int, polarity: str = POSITIVE, along: str = "") -> Points:
-    """Make an empty points layer on an image whose next click is for this object and polarity.
+    """Make an empty points layer on an image.
 
-    ``along`` is the axis letter for which markers are made; one without a letter counts for every axis.
+    Parameters
+    ----------
+    image
+        The image layer.
+    obj_id
+        The object of the next click.
+    polarity
+        ``"positive"`` or ``"negative"``: whether the next click lies inside the object.
+    along
+        Letter of the axis for which clicks are made; one without a letter counts for every axis.
     """
     from napari.layers import Points
 
@@ -113,8 +122,18 @@ def show_along(points: Points | None, along: str) -> None:
 def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, PromptSet]:
     """Read all markers on a grid, by object and frame.
 
-    Markers outside the volume, of another axis, on another index of a fixed axis, or rectangles that hold no voxel
-    centre are left out. Of several boxes of one object on one frame the last one drawn counts.
+    Parameters
+    ----------
+    points, boxes
+        The layers of markers; None where there is none.
+    grid
+        The frames. Markers outside the volume, of another axis, or on another index of a fixed axis are left out.
+
+    Returns
+    -------
+    dict
+        Rectangles that hold no voxel centre are left out. Of several boxes of an object on a frame the last one drawn
+        counts.
     """
     clicks: dict[PromptKey, list[PointPrompt]] = {}
     found: dict[PromptKey, BoxPrompt] = {}
@@ -219,7 +238,7 @@ def rectangle_of(box: BoxPrompt, frame: int, grid: FrameGrid) -> NDArray[np.floa
 
 
 def add_points(points: Points, places: list[tuple[float, ...]], obj_id: int, polarity: str, along: str = "") -> None:
-    """Append clicks of one object, polarity and axis."""
+    """Append clicks of one object, polarity and axis; ``places`` are data coordinates of the layer."""
     features = pd.DataFrame(
         {
             "obj": np.array([*points.features["obj"], *[obj_id] * len(places)], int),

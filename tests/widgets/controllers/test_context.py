@@ -27,7 +27,9 @@ def worker():
 @pytest.fixture
 def context(qapp, worker):
     selection = SimpleNamespace(layer_group="workspace", worker=worker)
-    return ControllerContext(selection, SimpleNamespace(obj_id=3, positive=False), SimpleNamespace(running=True), Queue())
+    return ControllerContext(
+        selection, SimpleNamespace(obj_id=3, positive=False), SimpleNamespace(running=True), Queue()
+    )
 
 
 def heard(signal):

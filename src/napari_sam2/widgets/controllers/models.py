@@ -20,7 +20,7 @@ from napari_sam2.widgets.workers import JobQueue, memory_in_use
 if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import DownloadProgress
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.controllers.view_protocols import ModelView, UpkeepView
+    from napari_sam2.widgets.controllers.view_protocols import MaintenanceView, ModelView
 
 REFRESH_MS = 100
 
@@ -42,7 +42,7 @@ class Models(QObject):
     # The model is about to be used otherwise, or to go: work ahead has to stop.
     pause_wanted = Signal()
 
-    def __init__(self, context: ControllerContext, panel: ModelView, advanced: UpkeepView) -> None:
+    def __init__(self, context: ControllerContext, panel: ModelView, advanced: MaintenanceView) -> None:
         super().__init__(context)
         self._context = context
         self._panel = panel
@@ -308,7 +308,7 @@ class Models(QObject):
             panel.set_about("a file of your own", choice.name)
             panel.set_action("keep", "Keep in the list", "Offer this file under its name from now on.")
             return
-        # What is not here yet is told in full, so that nobody downloads without knowing what.
+        # A model that is not here yet is described in full, so that nobody downloads it unawares.
         about = f"{facts(entry)} · not on this computer\n{good_for(entry)}" if self._is_absent else facts(entry)
         panel.set_about(about, describe(entry))
         if self._downloading:

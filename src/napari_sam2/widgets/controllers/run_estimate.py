@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.controllers.view_protocols import AheadView, ForecastView
+    from napari_sam2.widgets.controllers.view_protocols import EncodeAheadView, ForecastView
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class RunEstimator(QObject):
         The views.
     """
 
-    def __init__(self, context: ControllerContext, run: ForecastView, advanced: AheadView) -> None:
+    def __init__(self, context: ControllerContext, run: ForecastView, advanced: EncodeAheadView) -> None:
         super().__init__(context)
         self._context = context
         self._run, self._advanced = run, advanced

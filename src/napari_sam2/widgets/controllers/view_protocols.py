@@ -63,7 +63,7 @@ class ModelView(Protocol):
         """Return whether the user agrees to the terms of a model."""
 
 
-class UpkeepView(Protocol):
+class MaintenanceView(Protocol):
     """Asks for the devices, for unloading and for the self-check (`models`)."""
 
     toggled: Any
@@ -179,7 +179,7 @@ class ForecastView(Protocol):
         """Say what the run will take."""
 
 
-class AheadView(Protocol):
+class EncodeAheadView(Protocol):
     """Asks for work ahead (`run_estimate`)."""
 
     ahead_changed: Any
