@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 
+from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.layers.prompts import POSITIVE
 
 
@@ -280,3 +281,17 @@ def test_the_data_of_a_layer_set_back_while_the_model_is_busy_leaves_the_mask(tr
     points.data, points.features = data, features
     driver.settle()
     assert np.array_equal(driver.session.labels()[:10], before[:10])
+
+
+def test_markers_are_not_read_back_after_they_were_written(make_driver, volume_data, monkeypatch):
+    driver = make_driver(volume_data)
+    driver.click(5, 20, 25)
+    driver.drag(5, 5, 5, 10, 10)
+    calls, read, write = [], LayerGroup.read, LayerGroup.write
+    monkeypatch.setattr(LayerGroup, "read", lambda self, grid: calls.append("read") or read(self, grid))
+    monkeypatch.setattr(LayerGroup, "write", lambda self, *given: calls.append("write") or write(self, *given))
+    driver.controller.step(back=True)
+    driver.settle()
+    assert calls[calls.index("write") :] == ["write"]
+    group, worker = driver.layer_group, driver.controller.selection.worker
+    assert worker.pending.shown == read(group, worker.grid) != {}
