@@ -1,1 +1,1 @@
-"""The functions and classes that `napari.yaml` names, and nothing else."""
+"""What `napari.yaml` names, and nothing else."""
