@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -62,6 +63,45 @@ class RunLengthMask:
         height, width = data["shape"]
         runs = np.asarray(data["runs"], dtype=np.int32).reshape(-1, 2)
         return cls((int(height), int(width)), runs)
+
+
+class LazyMasks(Mapping[int, "NDArray[np.bool_]"]):
+    """Masks ``(Y, X) bool`` by object id, each decoded when it is first asked for.
+
+    Parameters
+    ----------
+    encoded
+        The masks by object id, in the order in which they are listed.
+
+    Examples
+    --------
+    >>> masks = LazyMasks({1: RunLengthMask.encode(np.eye(2, dtype=bool))})
+    >>> masks[1]
+    array([[ True, False],
+           [False,  True]])
+    """
+
+    def __init__(self, encoded: Mapping[int, RunLengthMask]) -> None:
+        self._encoded = dict(encoded)
+        # Kept, so that what the caller changes in a mask is still there when it is looked up again.
+        self._decoded: dict[int, NDArray[np.bool_]] = {}
+
+    def __getitem__(self, obj_id: int) -> NDArray[np.bool_]:
+        if obj_id not in self._decoded:
+            self._decoded[obj_id] = self._encoded[obj_id].decode()
+        return self._decoded[obj_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._encoded)
+
+    def __contains__(self, obj_id: object) -> bool:
+        return obj_id in self._encoded
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
 
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:

@@ -1,4 +1,4 @@
-"""What the axes of an image layer are: said by its file, its axis names, its units or the user, else assumed."""
+"""The axes of an image layer: given by its file, its axis names, its units or the user, else assumed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def layer_axes(layer: Layer) -> str:
 
 
 def assumed_axes(layer: Layer) -> str:
-    """Return the letters of :func:`layer_axes` that nothing says, but for ``yx``."""
+    """Return the letters of :func:`layer_axes` that are only assumed, apart from ``yx``."""
     return _look_at(layer)[1]
 
 
@@ -114,7 +114,7 @@ def finest(layer: Image) -> Any:
 
 
 def known_volume(layer: Layer) -> ImageVolume | None:
-    """Return what one of our readers left, unless the layer has other data by now."""
+    """Return the volume that one of our readers left, unless the layer has other data by now."""
     known = layer.metadata.get(VOLUME_KEY)
     return known if isinstance(known, ImageVolume) and known.shape == tuple(finest(layer).shape) else None
 
@@ -130,7 +130,7 @@ def _open_letters(volume: ImageVolume) -> str:
 
 
 def _letter(layer: Layer, axis: int) -> str | None:
-    """Return what an axis is by its name or, as far as time and space go, by its unit; None where neither says it."""
+    """Return the letter of an axis by its name or, for time and space, by its unit; None where neither tells it."""
     name = str(layer.axis_labels[axis]).strip().lower()
     found = next((letter for letter, pattern in _AXIS_NAMES.items() if re.fullmatch(pattern, name)), None)
     if found is None and is_time(unit_name(layer.units[axis])):
@@ -151,11 +151,11 @@ def _filled(said: list[str | None]) -> str | None:
 
 
 def _is_long(layer: Layer, axis: int) -> bool:
-    """Tell whether an axis has a unit of length."""
+    """Return whether an axis has a unit of length."""
     unit = unit_name(layer.units[axis])
     return unit not in ("pixel", "dimensionless", "") and not is_time(unit)
 
 
 def is_time(unit: str) -> bool:
-    """Tell whether a unit, as :func:`unit_name` calls it, is one of time."""
+    """Return whether a unit, as :func:`unit_name` calls it, is one of time."""
     return unit.endswith("second") or unit in _TIME_UNITS

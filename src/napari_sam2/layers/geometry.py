@@ -80,7 +80,7 @@ def one_voxel_along(place: dict[str, Any], axis: int, count: int) -> dict[str, A
 
 
 def same_place(first: Layer, second: Layer) -> bool:
-    """Tell whether a data coordinate means the same point of the world in both layers."""
+    """Return whether a data coordinate means the same point of the world in both layers."""
     if first.ndim != second.ndim:
         return False
     corners = np.vstack([np.zeros(first.ndim), np.eye(first.ndim)])

@@ -123,7 +123,7 @@ def volume_from_layer(layer: Image) -> ImageVolume:
 
 
 def channel_place(layer: Image) -> int | None:
-    """Return which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
+    """Return the index of the channel axis of an image layer; None for none, and for the colours of an RGB image."""
     place = letters_of(layer, volume_from_layer(layer)).find("c")
     return None if place < 0 else place
 
@@ -143,7 +143,7 @@ def grid_shape(layer: Image) -> tuple[int, ...]:
     return tuple(1 if i == channel else int(n) for i, n in enumerate(shape))
 
 
-def shown_window(layer: Image) -> tuple[float, float] | None:
+def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
     """Return the values that are shown as black and white, which are those that the model gets.
 
     None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them
@@ -202,7 +202,7 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
 
 
 def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
-    """Return how large an object is, for people: a volume where the voxels have one, else their number.
+    """Return the size of an object as text: a volume where the voxels have one, else their number.
 
     Examples
     --------
@@ -230,7 +230,7 @@ def _three_digits(value: float) -> str:
 
 
 def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
-    """Return the window that an image should be shown with, where nobody has chosen one; reads the image.
+    """Return the contrast limits to show an image with where nobody has chosen any; reads the image.
 
     None where it has one: an image of our readers, a colour picture, or limits that differ from those that napari
     sets by itself.

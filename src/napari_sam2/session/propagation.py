@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.analysis.metrics import iou
-from napari_sam2.core.masks import RunLengthMask, resolve_by_score
+from napari_sam2.core.masks import LazyMasks, RunLengthMask, resolve_by_score
 from napari_sam2.engine.protocols import FrameResult
 from napari_sam2.session.history import Step
 from napari_sam2.session.objects import within_cuts
@@ -304,9 +304,8 @@ class Run:
     def _result(self, frame: int) -> FrameResult:
         records = {i: self._state.mask_record(i, frame) for i in self._state.object_ids()}
         present = {i: r for i, r in records.items() if r is not None}
-        return FrameResult(
-            frame, {i: r.mask.decode() for i, r in present.items()}, {i: r.scores for i, r in present.items()}
-        )
+        masks = LazyMasks({i: r.mask for i, r in present.items()})
+        return FrameResult(frame, masks, {i: r.scores for i, r in present.items()})
 
 
 def resolved(outcomes: dict[int, PendingMask]) -> dict[int, MaskRecord]:

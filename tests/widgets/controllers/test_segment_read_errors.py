@@ -27,45 +27,45 @@ def drive():
     return image, broken
 
 
-def test_the_image_is_blamed_and_the_session_goes_on(desk, drive, warned, tmp_path):
+def test_the_image_is_blamed_and_the_session_goes_on(make_driver, drive, warned, tmp_path):
     image, broken = drive
-    d = desk(image, contrast_limits=(0, 900))
-    d.settle()
+    driver = make_driver(image, contrast_limits=(0, 900))
+    driver.settle()
     warned.clear()
-    d.click(2, 20, 20)
-    assert d.labels[2, 20, 20] == 1
-    assert d.session.path is None
+    driver.click(2, 20, 20)
+    assert driver.labels[2, 20, 20] == 1
+    assert driver.session.path is None
     assert [text.splitlines()[0] for text in warned] == [
         "The session is kept in memory only: The image 'picture' cannot be read at z = 4: the network drive went away."
     ]
     broken.clear()
     target = tmp_path / "mine.sam2"
-    d.widget.session.save_chosen.emit(str(target))
-    d.settle()
-    assert d.session.path == target
+    driver.widget.session.save_chosen.emit(str(target))
+    driver.settle()
+    assert driver.session.path == target
 
 
-def test_an_answer_that_cannot_be_computed_leaves_the_mark(desk, drive, warned):
+def test_an_answer_that_cannot_be_computed_leaves_the_mark(make_driver, drive, warned):
     image, broken = drive
-    d = desk(image, contrast_limits=(0, 900))
-    d.click(BAD, 20, 20)
-    assert not d.labels.any()
+    driver = make_driver(image, contrast_limits=(0, 900))
+    driver.click(BAD, 20, 20)
+    assert not driver.labels.any()
     assert any("cannot be read at z = 4" in text for text in warned)
-    assert d.session.prompted_frames(1) == [BAD]
+    assert driver.session.prompted_frames(1) == [BAD]
     broken.clear()
-    d.click(BAD, 22, 22)
-    assert d.labels[BAD, 20, 20] == d.labels[BAD, 22, 22] == 1
-    assert len(d.session.prompts(1, BAD).points) == 2
+    driver.click(BAD, 22, 22)
+    assert driver.labels[BAD, 20, 20] == driver.labels[BAD, 22, 22] == 1
+    assert len(driver.session.prompts(1, BAD).points) == 2
 
 
-def test_a_slice_that_napari_cannot_show_stops_nothing(desk, drive):
+def test_a_slice_that_napari_cannot_show_stops_nothing(make_driver, drive):
     image, _ = drive
-    d = desk(image, contrast_limits=(0, 900))
+    driver = make_driver(image, contrast_limits=(0, 900))
     # A frame along y holds a row of every slice.
     with pytest.raises(OSError, match="network drive"):
-        d.controller.choices.choose_axis("y")
-    assert d.controller.choices.worker.grid.frame_axis == "y"
+        driver.controller.selection.choose_axis("y")
+    assert driver.controller.selection.worker.grid.frame_axis == "y"
     with contextlib.suppress(OSError):
-        d.controller.choices.choose_axis("z")
-    d.click(2, 20, 20)
-    assert d.labels[2, 20, 20] == 1
+        driver.controller.selection.choose_axis("z")
+    driver.click(2, 20, 20)
+    assert driver.labels[2, 20, 20] == 1

@@ -19,7 +19,7 @@ from napari_sam2.widgets.views.source_panel import SourcePanel
 PAIRS = {
     protocols.SourceView: SourcePanel,
     protocols.ModelView: ModelPanel,
-    protocols.UpkeepView: AdvancedPanel,
+    protocols.MaintenanceView: AdvancedPanel,
     protocols.ToolsView: PromptPanel,
     protocols.PreviewView: PromptPanel,
     protocols.ObjectsView: ObjectsPanel,
@@ -27,7 +27,7 @@ PAIRS = {
     protocols.ReviewView: ReviewPanel,
     protocols.RunView: RunPanel,
     protocols.ForecastView: RunPanel,
-    protocols.AheadView: AdvancedPanel,
+    protocols.EncodeAheadView: AdvancedPanel,
     protocols.OfferView: OfferPanel,
     protocols.SessionView: SessionPanel,
 }
