@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.slips import slip
+from training.mask_corruption import corrupt
 
 
 def _discs() -> tuple[torch.Tensor, torch.Tensor]:
@@ -20,12 +20,12 @@ def test_wrong_masks_overlap_the_found_ones_and_differ() -> None:
     rng = np.random.default_rng(0)
     overlaps = []
     for _ in range(60):
-        logits = slip(found, earlier, rng)
+        logits = corrupt(found, earlier, rng)
         assert logits.shape == (2, 1, 48, 48)
         assert torch.isfinite(logits).all()
         assert logits.abs().max() <= 14
         wrong = logits[:, 0] > 0
-        assert not wrong[1].any(), "where nothing was found nothing can slip"
+        assert not wrong[1].any(), "where nothing was found nothing can be corrupted"
         both, either = (wrong[0] & found[0]).sum(), (wrong[0] | found[0]).sum()
         overlaps.append(float(both / either))
     assert min(overlaps) > 0
@@ -33,7 +33,7 @@ def test_wrong_masks_overlap_the_found_ones_and_differ() -> None:
     assert np.mean(np.array(overlaps) < 0.95) > 0.8
 
 
-def test_the_same_seed_gives_the_same_slip() -> None:
+def test_the_same_seed_gives_the_same_corruption() -> None:
     found, earlier = _discs()
-    one, other = (slip(found, earlier, np.random.default_rng(5)) for _ in range(2))
+    one, other = (corrupt(found, earlier, np.random.default_rng(5)) for _ in range(2))
     assert torch.equal(one, other)

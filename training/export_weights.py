@@ -1,4 +1,4 @@
-"""Weights for use: float16, with the configuration that the engine reads."""
+"""Export weights for use: float16, with the configuration that the engine reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ _SMALL = 64  # tensors of at most so many numbers stay float32
 
 
 def config_to_json(config: Sam2Config) -> dict[str, Any]:
-    """The JSON that `Sam2Config.from_json` reads."""
+    """Write a configuration as the JSON that `Sam2Config.from_json` reads.
+
+    Parameters
+    ----------
+    config
+        Of a network.
+    """
     hint, zoom = config.prompt_hint, config.zoom
     data: dict[str, Any] = {
         "architecture": "sam2.1" if config.no_obj_embed_spatial else "sam2",

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-class Together:
+class ProcessGroup:
     """The group of processes, seen from one of them; a context manager.
 
     Parameters
@@ -25,18 +25,24 @@ class Together:
         0 for the process that decides, logs and writes.
     size
         How many there are.
-    meeting
+    rendezvous
         A file that does not exist yet, the same for all: through it they find each other.
     """
 
-    def __init__(self, rank: int, size: int, meeting: Path) -> None:
+    def __init__(self, rank: int, size: int, rendezvous: Path) -> None:
         self.rank = rank
         if sys.platform == "linux":
             os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the name of the machine need not resolve
-        dist.init_process_group("gloo", init_method=meeting.resolve().as_uri(), rank=rank, world_size=size)
+        dist.init_process_group("gloo", init_method=rendezvous.resolve().as_uri(), rank=rank, world_size=size)
 
-    def average(self, parameters: Iterable[Tensor]) -> None:
-        """Replace the gradients by their means; the processes must have the same ones."""
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace the gradients by their means over the processes.
+
+        Parameters
+        ----------
+        parameters
+            The same ones have gradients in all processes.
+        """
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([g.reshape(-1) for g in gradients])
         dist.all_reduce(flat)
@@ -45,13 +51,19 @@ class Together:
         for gradient, mean in zip(gradients, means, strict=True):
             gradient.copy_(mean.view_as(gradient))
 
-    def agree(self, wish: bool) -> bool:
-        """What the first process wishes."""
-        decision = torch.tensor(float(wish))
-        dist.broadcast(decision, 0)
-        return bool(decision)
+    def broadcast(self, decision: bool) -> bool:
+        """Return the decision of the first process.
 
-    def __enter__(self) -> Together:
+        Parameters
+        ----------
+        decision
+            This process's own, which counts in the first one only.
+        """
+        shared = torch.tensor(float(decision))
+        dist.broadcast(shared, 0)
+        return bool(shared)
+
+    def __enter__(self) -> ProcessGroup:
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -1,4 +1,4 @@
-"""What a scanner or a microscope, and the user's contrast, do to a clean clip."""
+"""Augment clips with what a scanner or a microscope, and the user's contrast, do to them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,37 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.scenes import smooth_noise
-from training.stacks import ObjectBox, Stack
+from training.noise import smooth_noise
+from training.volumes import LabelledVolume, ObjectBox
 
 # Level and width in HU of the windows that users choose, and how often.
 _CT_WINDOWS = (((40.0, 400.0), 0.5), ((50.0, 1000.0), 0.2), ((-500.0, 1500.0), 0.12), ((400.0, 1800.0), 0.18))
 
 
-def draw_window(stack: Stack, obj: int, frame: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Contrast limits in the stack's own values.
+def draw_window(volume: LabelledVolume, obj: int, frame: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Draw contrast limits in the volume's own values.
 
-    CT: one of the usual windows that shows the object apart from what is around it; else percentiles of the stack.
+    For a CT one of the usual windows that shows the object apart from what is around it, else its percentiles.
+
+    Parameters
+    ----------
+    volume
+        With the object on the given frame.
+    obj
+        Its label.
+    frame
+        Index of the frame.
+    rng
+        Everything follows from it.
     """
-    if not stack.is_hu:
-        lowest, low, high, highest = stack.levels
+    if not volume.is_hu:
+        lowest, low, high, highest = volume.percentiles
         bottom, top = rng.uniform(lowest, low), rng.uniform(high, highest)
         width = max(top - bottom, 1e-6)
-        if stack.is_clean and rng.random() < 0.3:  # a window that cuts off more, or leaves more room
+        if volume.is_clean and rng.random() < 0.3:  # a window that cuts off more, or leaves more room
             bottom, top = bottom + rng.uniform(-0.15, 0.12) * width, top - rng.uniform(-0.2, 0.2) * width
         return float(bottom), float(max(top, bottom + 1e-3 * width))
-    inside, around = _means(stack.picture[frame], stack.labels[frame] == obj, stack.boxes[frame][obj])
+    inside, around = _means(volume.image[frame], volume.labels[frame] == obj, volume.boxes[frame][obj])
     limits = (0.0, 1.0)
     for _ in range(6):
         (level, width), _ = _CT_WINDOWS[int(rng.choice(len(_CT_WINDOWS), p=[p for _, p in _CT_WINDOWS]))]
@@ -39,11 +50,11 @@ def draw_window(stack: Stack, obj: int, frame: int, rng: np.random.Generator) ->
     return limits
 
 
-def _means(picture: NDArray[np.generic], mask: NDArray[np.bool_], place: ObjectBox) -> tuple[float, float]:
-    """Mean value inside an object, and in the rest of its box widened by three pixels."""
+def _means(image: NDArray[np.generic], mask: NDArray[np.bool_], place: ObjectBox) -> tuple[float, float]:
+    """Compute the mean value inside an object, and in the rest of its box widened by three pixels."""
     y0, x0, y1, x1 = place.box
     part = slice(max(0, y0 - 3), y1 + 3), slice(max(0, x0 - 3), x1 + 3)
-    values, inside = np.asarray(picture[part], np.float32), mask[part]
+    values, inside = np.asarray(image[part], np.float32), mask[part]
     return float(values[inside].mean()), float(values[~inside].mean()) if not inside.all() else 0.0
 
 
@@ -84,8 +95,18 @@ def degrade(clip: Tensor, rng: np.random.Generator, strength: float) -> Tensor:
     return out
 
 
-def adjust(clip: Tensor, rng: np.random.Generator, invert: float) -> Tensor:
-    """Cut to 0 … 1, sometimes inverted, with a random gamma."""
+def adjust_contrast(clip: Tensor, rng: np.random.Generator, invert: float) -> Tensor:
+    """Clip to 0 … 1, invert sometimes, and apply a random gamma.
+
+    Parameters
+    ----------
+    clip
+        ``(T, S, S)`` float.
+    rng
+        Everything follows from it.
+    invert
+        Share of the clips that are inverted.
+    """
     clip = clip.clamp(0, 1)
     if rng.random() < invert:
         clip = 1 - clip
@@ -93,7 +114,15 @@ def adjust(clip: Tensor, rng: np.random.Generator, invert: float) -> Tensor:
 
 
 def blur(clip: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of each frame of ``(T, S, S)``; sigma in pixels."""
+    """Blur each frame by a Gaussian.
+
+    Parameters
+    ----------
+    clip
+        ``(T, S, S)`` float.
+    sigma
+        Standard deviation in pixels.
+    """
     reach = max(1, round(2.5 * sigma))
     place = torch.arange(-reach, reach + 1, dtype=torch.float32)
     kernel = torch.exp(-(place**2) / (2 * sigma**2))

@@ -1,4 +1,4 @@
-"""Labelled stacks of frames, real or synthetic, and where their objects lie."""
+"""Labelled volumes and time-lapses, real or synthetic, and the boxes of their objects."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class ObjectBox:
 
     @property
     def longer_side(self) -> int:
-        """Pixels along the longer side of the box."""
+        """Return the pixels along the longer side of the box."""
         return max(self.box[2] - self.box[0], self.box[3] - self.box[1])
 
 
 @dataclass
-class Stack:
-    """Frames with their truth.
+class LabelledVolume:
+    """Frames with the labels of their objects.
 
     Attributes
     ----------
-    picture : array, (T, Y, X)
+    image : array, (T, Y, X)
         Any real dtype; raw values.
     labels : array, (T, Y, X) of non-negative integers
         0 is the background.
@@ -38,33 +38,33 @@ class Stack:
         Whether blur and noise are still to be added (synthetic scenes).
     only : frozenset of int
         The objects that may be asked for; empty: all.
-    ends : tuple of float, optional
-        Percentiles 0.5 and 99.5 of the picture where they are known.
+    percentile_range : tuple of float, optional
+        Percentiles 0.5 and 99.5 of the image where they are known.
     """
 
-    picture: NDArray[np.generic]
+    image: NDArray[np.generic]
     labels: NDArray[np.integer]
     is_hu: bool = False
     is_clean: bool = False
     only: frozenset[int] = frozenset()
-    ends: tuple[float, float] | None = None
+    percentile_range: tuple[float, float] | None = None
     _boxes: list[dict[int, ObjectBox]] | None = field(default=None, repr=False)
     _areas: dict[int, NDArray[np.intp]] | None = field(default=None, repr=False)
-    _levels: tuple[float, float, float, float] | None = field(default=None, repr=False)
+    _percentiles: tuple[float, float, float, float] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.labels)
 
     @property
     def boxes(self) -> list[dict[int, ObjectBox]]:
-        """For each frame its objects; made when first asked for."""
+        """Return the objects of each frame; made when first asked for."""
         if self._boxes is None:
             self._boxes = [_boxes_of(frame, self.only) for frame in self.labels]
         return self._boxes
 
     @property
     def areas(self) -> dict[int, NDArray[np.intp]]:
-        """For each object its pixels on each frame ``(T,)``; made when first asked for."""
+        """Return for each object its pixels on each frame ``(T,)``; made when first asked for."""
         if self._areas is None:
             found: dict[int, NDArray[np.intp]] = {}
             for frame, boxes in enumerate(self.boxes):
@@ -74,16 +74,16 @@ class Stack:
         return self._areas
 
     @property
-    def levels(self) -> tuple[float, float, float, float]:
-        """Percentiles 0.5, 2, 98 and 99.5 of the picture, for windows."""
-        if self._levels is None:
-            sample = np.asarray(self.picture).reshape(-1)
+    def percentiles(self) -> tuple[float, float, float, float]:
+        """Return percentiles 0.5, 2, 98 and 99.5 of the image, for contrast limits."""
+        if self._percentiles is None:
+            sample = np.asarray(self.image).reshape(-1)
             sample = sample[:: max(1, sample.size // 200_000)].astype(np.float32)
             lowest, low, high, highest = np.percentile(sample, (0.5, 2, 98, 99.5)).tolist()
-            if self.ends is not None:
-                lowest, highest = self.ends
-            self._levels = lowest, max(low, lowest), min(high, highest), highest
-        return self._levels
+            if self.percentile_range is not None:
+                lowest, highest = self.percentile_range
+            self._percentiles = lowest, max(low, lowest), min(high, highest), highest
+        return self._percentiles
 
 
 def _boxes_of(frame: NDArray[np.integer], only: frozenset[int]) -> dict[int, ObjectBox]:

@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, zeros_like
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
-from training.checkpoint import Progress, Tensors
+from training.run_checkpoint import Tensors, TrainingState
 
 _TRUNK, _MEMORY = "image_encoder.trunk.blocks.", "memory_attention.layers."
 # The last layer of each residual branch.
@@ -22,26 +22,32 @@ _OUTPUTS = ("attn.proj.", "mlp.layers.1.", "self_attn.out_proj.", "cross_attn_im
 
 
 def is_deeper(network: Mapping[str, Any], than: Mapping[str, Any]) -> bool:
-    """Whether ``network`` has more blocks in the trunk or more layers in the memory attention, and no fewer."""
+    """Tell whether a network has more blocks in the trunk or more layers in the memory attention, and no fewer.
+
+    Parameters
+    ----------
+    network, than
+        JSON of the two configurations.
+    """
     new, old = Sam2Config.from_json(network), Sam2Config.from_json(than)
     depths = zip((*new.stages, new.memory_attention_layers), (*old.stages, old.memory_attention_layers), strict=True)
     changes = [a - b for a, b in depths]
     return min(changes) >= 0 and max(changes) > 0
 
 
-def grow(progress: Progress, network: Mapping[str, Any]) -> Progress:
+def grow_depth(state: TrainingState, network: Mapping[str, Any]) -> TrainingState:
     """Give a run the blocks of a deeper ``network``.
 
     Parameters
     ----------
-    progress
+    state
         A run of the same network with fewer blocks; all else must agree.
     network
         JSON of the configuration with more blocks.
 
     Returns
     -------
-    Progress
+    TrainingState
         The new blocks have no moments in AdamW's state.
 
     Raises
@@ -49,7 +55,7 @@ def grow(progress: Progress, network: Mapping[str, Any]) -> Progress:
     ValueError
         Where the two differ in more than depth.
     """
-    new, old = Sam2Config.from_json(network), Sam2Config.from_json(progress.network)
+    new, old = Sam2Config.from_json(network), Sam2Config.from_json(state.network)
     deeper = replace(
         old,
         stages=new.stages,
@@ -57,26 +63,26 @@ def grow(progress: Progress, network: Mapping[str, Any]) -> Progress:
         global_att_blocks=new.global_att_blocks,
         image_size=new.image_size,
     )
-    if deeper != new or not is_deeper(network, progress.network):
+    if deeper != new or not is_deeper(network, state.network):
         raise ValueError("the recipe's network is not the checkpoint's with more blocks")
-    trunk = _sources(old.stages, new.stages, pooling=True)
-    memory = _sources((old.memory_attention_layers,), (new.memory_attention_layers,), pooling=False)
+    trunk = _source_blocks(old.stages, new.stages, pooling=True)
+    memory = _source_blocks((old.memory_attention_layers,), (new.memory_attention_layers,), pooling=False)
 
     def grown(tensors: Tensors, moments: bool = False) -> Tensors:
         return _grown(_grown(tensors, _TRUNK, trunk, moments), _MEMORY, memory, moments)
 
     return replace(
-        progress,
+        state,
         network=network,
-        live=grown(progress.live),
-        average=grown(progress.average),
-        first=grown(progress.first, moments=True),
-        second=grown(progress.second, moments=True),
+        weights=grown(state.weights),
+        average=grown(state.average),
+        exp_avg=grown(state.exp_avg, moments=True),
+        exp_avg_sq=grown(state.exp_avg_sq, moments=True),
     )
 
 
-def _sources(old: tuple[int, ...], new: tuple[int, ...], pooling: bool) -> list[tuple[int, bool]]:
-    """For each new block the old one that it comes from, and whether it is that block itself or an addition.
+def _source_blocks(old: tuple[int, ...], new: tuple[int, ...], pooling: bool) -> list[tuple[int, bool]]:
+    """List for each new block the old one that it comes from, and whether it is that block itself or an addition.
 
     Additions are shared out among the blocks of their stage that they can be copies of: where stages begin with a block
     of another shape (``pooling``), not that one.
@@ -110,9 +116,9 @@ def _grown(tensors: Tensors, prefix: str, sources: list[tuple[int, bool]], momen
             if is_itself:
                 grown[f"{prefix}{block}.{rest}"] = tensor
             elif not moments:
-                grown[f"{prefix}{block}.{rest}"] = _begun(rest, tensor)
+                grown[f"{prefix}{block}.{rest}"] = _initial_tensor(rest, tensor)
     return grown
 
 
-def _begun(rest: str, tensor: Tensor) -> Tensor:
+def _initial_tensor(rest: str, tensor: Tensor) -> Tensor:
     return zeros_like(tensor) if rest.startswith(_OUTPUTS) else tensor.clone()

@@ -1,8 +1,8 @@
-"""Pictures for label maps that have none: every region gets a grey value, a texture and a border at random.
+"""Render images for label maps that have none: every region gets a random grey value, texture and border.
 
 In the spirit of *SynthSeg* (Billot et al., Medical Image Analysis 2023, arXiv 2107.09559): a network that has seen the
 same anatomy in all contrasts depends on none. Noise, thick slices and the user's window come later, as for scenes
-(`training.appearance`).
+(`training.augmentation`).
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from scipy import ndimage
 
 _SIDES = ("left ", "right ")
 _CT_SHARE = 0.3
-_LEAST_CONTRAST = {False: 0.07, True: 25.0}  # of two regions with an edge between them: grey in 0 … 1, and HU
-_LEAST_EDGE = 0.7  # share of an object's surface that must be an edge
-_MOST_FOLDED = 40  # faces over volume**(2/3), 7 for a ball: nobody asks for the whole cortex
+_MIN_CONTRAST = {False: 0.07, True: 25.0}  # of two regions with an edge between them: grey in 0 … 1, and HU
+_MIN_EDGE = 0.7  # share of an object's surface that must be an edge
+_MAX_FACES = 40  # faces over volume**(2/3), 7 for a ball: nobody asks for the whole cortex
 _JOINED = 0.03  # share of the surface along which two parts of one grey value are one object
-_MOST_GROUPED = 10  # pairs of neighbouring regions that get one grey value
+_MAX_GROUPED = 10  # pairs of neighbouring regions that get one grey value
 
 
 @dataclass(frozen=True)
-class Synthetic:
-    """A picture ``(T, Y, X)`` with its objects: ``labels``, of which those of ``only`` have an edge."""
+class RenderedLabelMap:
+    """An image ``(T, Y, X)`` with its objects: ``labels``, of which those of ``only`` have an edge."""
 
-    picture: NDArray[np.generic]
+    image: NDArray[np.generic]
     labels: NDArray[np.uint8]
     only: frozenset[int]
     is_hu: bool
@@ -44,7 +44,7 @@ class LabelMap:
 
     @cached_property
     def contacts(self) -> NDArray[np.float64]:
-        """For each two labels the voxel faces between them, ``(L, L)``."""
+        """Count the voxel faces between each two labels, ``(L, L)``."""
         count = int(self.labels.max()) + 1
         table = np.zeros(count * count)
         for axis in range(self.labels.ndim):
@@ -60,27 +60,33 @@ class LabelMap:
     def _volumes(self) -> NDArray[np.intp]:
         return np.bincount(self.labels.ravel(), minlength=len(self.contacts))
 
-    def draw(self, rng: np.random.Generator) -> Synthetic:
-        """Make a picture; everything follows from ``rng``."""
+    def render(self, rng: np.random.Generator) -> RenderedLabelMap:
+        """Render an image with random grey values.
+
+        Parameters
+        ----------
+        rng
+            Everything follows from it.
+        """
         is_hu = bool(rng.random() < _CT_SHARE)
         looks, objects = self._groups(rng)
         means = _hounsfield(rng, len(looks)) if is_hu else _grey(rng, len(looks))
         means = means[looks]  # of each label: that of its group
-        only = self._with_edges(means, objects, _LEAST_CONTRAST[is_hu])
+        only = self._objects_with_edges(means, objects, _MIN_CONTRAST[is_hu])
         labels = self.labels[_part(rng, self.labels.shape)]
         spread = (0.05 * rng.random(len(looks)) ** 2)[looks] * (300 if is_hu else 1)
-        picture = means.astype(np.float32)[labels]
+        image = means.astype(np.float32)[labels]
         for cells in (24, 8):
-            picture += spread.astype(np.float32)[labels] * _smooth(rng, labels.shape, cells)
-        picture = ndimage.gaussian_filter(picture, rng.uniform(0.2, 1.1, 3), mode="nearest", truncate=3)
+            image += spread.astype(np.float32)[labels] * _smooth(rng, labels.shape, cells)
+        image = ndimage.gaussian_filter(image, rng.uniform(0.2, 1.1, 3), mode="nearest", truncate=3)
         if not is_hu:  # the coil
-            picture *= np.exp(rng.uniform(0, 0.25) * _smooth(rng, labels.shape, 80))
-            picture = np.clip(picture, 0, 1.5) * 170
-        picture = np.rint(picture).astype(np.int16 if is_hu else np.uint8)
-        return Synthetic(picture, objects.astype(np.uint8)[labels], only, is_hu)
+            image *= np.exp(rng.uniform(0, 0.25) * _smooth(rng, labels.shape, 80))
+            image = np.clip(image, 0, 1.5) * 170
+        image = np.rint(image).astype(np.int16 if is_hu else np.uint8)
+        return RenderedLabelMap(image, objects.astype(np.uint8)[labels], only, is_hu)
 
     def _groups(self, rng: np.random.Generator) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """For each label the group of its grey value, and the object that it belongs to; 0 is on its own."""
+        """Draw for each label the group of its grey value, and the object it belongs to; 0 is on its own."""
         count = len(self.contacts)
         looks, objects = np.arange(count), np.arange(count)
         if rng.random() < 0.85:
@@ -92,7 +98,7 @@ class LabelMap:
         inner = self.contacts.copy()
         inner[0] = inner[:, 0] = 0
         there = np.flatnonzero(inner.any(axis=1))
-        for _ in range(int(rng.integers(min(_MOST_GROUPED, there.size // 2) + 1))):
+        for _ in range(int(rng.integers(min(_MAX_GROUPED, there.size // 2) + 1))):
             one = int(rng.choice(there))
             other = int(rng.choice(count, p=inner[one] / inner[one].sum()))
             looks[looks == looks[other]] = looks[one]
@@ -103,7 +109,9 @@ class LabelMap:
                 objects[objects == objects[other]] = objects[one]
         return looks, objects
 
-    def _with_edges(self, means: NDArray[np.float64], objects: NDArray[np.intp], least: float) -> frozenset[int]:
+    def _objects_with_edges(
+        self, means: NDArray[np.float64], objects: NDArray[np.intp], least: float
+    ) -> frozenset[int]:
         seen = np.abs(means[:, None] - means[None, :]) >= least
         found = set()
         for obj in np.unique(objects[1:]):
@@ -111,21 +119,21 @@ class LabelMap:
             faces = self.contacts[inside][:, ~inside]
             volume = self._volumes[inside].sum()
             edge = (faces * seen[inside][:, ~inside]).sum()
-            if 0 < faces.sum() <= _MOST_FOLDED * volume ** (2 / 3) and edge >= _LEAST_EDGE * faces.sum():
+            if 0 < faces.sum() <= _MAX_FACES * volume ** (2 / 3) and edge >= _MIN_EDGE * faces.sum():
                 found.add(int(obj))
         # Empty would mean all of them.
         return frozenset(found or {255})
 
 
 def _grey(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Of an MR scan: anything, on a background that is mostly dark."""
+    """Draw grey values of an MR scan: anything, on a background that is mostly dark."""
     means = rng.uniform(0.05, 1, count)
     means[0] = rng.uniform(0, 0.05) if rng.random() < 0.85 else rng.uniform(0, 1)
     return means
 
 
 def _hounsfield(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Of a CT: mostly soft tissue, some bone, fat and air."""
+    """Draw grey values of a CT: mostly soft tissue, some bone, fat and air."""
     kinds = rng.choice(4, count, p=(0.72, 0.13, 0.1, 0.05))
     soft, bone = rng.normal(40, 45, count), np.exp(rng.uniform(np.log(200), np.log(1200), count))
     means = np.choose(kinds, (soft, bone, rng.normal(-90, 15, count), rng.uniform(-1000, -700, count)))
@@ -134,7 +142,7 @@ def _hounsfield(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 def _part(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Most of the volume: scans end where they end."""
+    """Draw a box that holds most of the volume, as a scan does."""
     part = []
     for size in shape:
         length = int(size * rng.uniform(0.55, 1))
@@ -144,7 +152,7 @@ def _part(rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[slice, ...]
 
 
 def _smooth(rng: np.random.Generator, shape: tuple[int, ...], cells: int) -> NDArray[np.float32]:
-    """Smooth noise of about unit variance with blobs of ``cells`` voxels."""
+    """Make smooth noise of about unit variance with blobs of ``cells`` voxels."""
     grid = rng.standard_normal([max(2, size // cells + 2) for size in shape], dtype=np.float32)
     maps = F.interpolate(torch.from_numpy(grid)[None, None], size=shape, mode="trilinear", align_corners=True)
     out: NDArray[np.float32] = (maps[0, 0] / 0.6).numpy()

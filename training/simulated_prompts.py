@@ -1,4 +1,4 @@
-"""A user who knows the truth, for batches of masks: first prompts, and clicks on what is wrong."""
+"""A simulated user who knows the truth, for batches of masks: first prompts, and clicks on what is wrong."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from training.slips import slip
+from training.mask_corruption import corrupt
 
-Kind = Literal["click", "box", "mask"]
+PromptKind = Literal["click", "box", "mask"]
 Points = tuple[Tensor, Tensor]
 """``(N, P, 2)`` float (x, y) in pixels of the input, and ``(N, P)`` int labels, as the engine's decoder takes them."""
 
@@ -19,16 +19,16 @@ _NONE = -1
 
 
 class Prompter(Protocol):
-    """Gives the prompts of a walk."""
+    """Gives the prompts of a clip."""
 
-    def first(self, masks: Tensor, kind: Kind) -> Points:
-        """A click or a box on each of ``(N, S, S)`` bool."""
+    def first_prompt(self, masks: Tensor, kind: PromptKind) -> Points:
+        """Return a click or a box on each of ``(N, S, S)`` bool."""
 
-    def correction(self, masks: Tensor, predicted: Tensor) -> Points:
-        """One click for each pair of masks ``(N, S, S)`` bool; label -1 where nothing is wrong."""
+    def correction_click(self, masks: Tensor, predicted: Tensor) -> Points:
+        """Return one click for each pair of masks ``(N, S, S)`` bool; label -1 where nothing is wrong."""
 
-    def slip(self, found: Tensor, other: Tensor) -> Tensor:
-        """Logits ``(N, 1, n, n)`` of wrong masks in place of those found ``(N, n, n)`` bool."""
+    def corrupt(self, found: Tensor, earlier: Tensor) -> Tensor:
+        """Return logits ``(N, 1, n, n)`` of wrong masks in place of those found ``(N, n, n)`` bool."""
 
 
 class SimulatedPrompter:
@@ -47,8 +47,8 @@ class SimulatedPrompter:
     def __init__(self, rng: np.random.Generator, at_centre: bool = False, box_jitter: float = 0.05) -> None:
         self._rng, self._at_centre, self._jitter = rng, at_centre, box_jitter
 
-    def first(self, masks: Tensor, kind: Kind) -> Points:
-        """See `Prompter`; an empty mask gets an empty point."""
+    def first_prompt(self, masks: Tensor, kind: PromptKind) -> Points:
+        """Prompt the object, see `Prompter`; an empty mask gets an empty point."""
         arrays = masks.cpu().numpy()
         if kind == "box":
             points = [self._box(mask) for mask in arrays]
@@ -58,8 +58,8 @@ class SimulatedPrompter:
             labels = [[1] if mask.any() else [_NONE] for mask in arrays]
         return _tensors(points, labels, masks.device)
 
-    def correction(self, masks: Tensor, predicted: Tensor) -> Points:
-        """See `Prompter`; the click lies deep in what is larger, the missing or the surplus part."""
+    def correction_click(self, masks: Tensor, predicted: Tensor) -> Points:
+        """Click on an error, see `Prompter`: deep in what is larger, the missing or the surplus part."""
         points, labels = [], []
         for truth, found in zip(masks.cpu().numpy(), predicted.cpu().numpy(), strict=True):
             missing, surplus = truth & ~found, found & ~truth
@@ -69,12 +69,12 @@ class SimulatedPrompter:
             labels.append([int(inside) if wrong.any() else _NONE])
         return _tensors(points, labels, masks.device)
 
-    def slip(self, found: Tensor, other: Tensor) -> Tensor:
-        """See `training.slips.slip`."""
-        return slip(found, other, self._rng)
+    def corrupt(self, found: Tensor, earlier: Tensor) -> Tensor:
+        """Return wrong masks, see `training.mask_corruption.corrupt`."""
+        return corrupt(found, earlier, self._rng)
 
     def _click(self, mask: np.ndarray, at_centre: bool = False) -> tuple[float, float]:
-        """(x, y) of a pixel, the deeper the likelier."""
+        """Draw a pixel (x, y), the deeper the likelier."""
         if not mask.any():
             return 0.0, 0.0
         middle = mask.shape[0] // 2

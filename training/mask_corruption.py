@@ -1,8 +1,8 @@
-"""Tracked masks that went wrong, as they do after many slices: what a network has to find back from.
+"""Corrupt tracked masks, as they go wrong after many slices, so that a network learns to recover.
 
-A clip has a few frames, so its masks are never as wrong as those of a long track. Now and then a walk therefore passes
-on a mask that is still that of an earlier frame, has grown or leaked, lost a part, or lies beside the object; the
-frames after it are judged as always.
+A clip has a few frames, so its masks are never as wrong as those of a long track. Now and then a mask is therefore
+replaced by one that is still that of an earlier frame, has grown or leaked, lost a part, or lies beside the object; the
+loss of the frames after it is that of any others.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 Mask = NDArray[np.bool_]
-_SURE = (4.0, 14.0)  # logits well inside and outside a mask, as the network gives them
+_CONFIDENT_LOGITS = (4.0, 14.0)  # logits well inside and outside a mask, as the network gives them
 
 
-def slip(found: torch.Tensor, earlier: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+def corrupt(found: torch.Tensor, earlier: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Make masks wrong.
 
     Parameters
@@ -37,11 +37,11 @@ def slip(found: torch.Tensor, earlier: torch.Tensor, rng: np.random.Generator) -
         empty stays so.
     """
     pairs = zip(found.cpu().numpy(), earlier.cpu().numpy(), strict=True)
-    logits = np.stack([_as_logits(_slipped(mask, before, rng), rng) for mask, before in pairs])
+    logits = np.stack([_as_logits(_corrupted(mask, before, rng), rng) for mask, before in pairs])
     return torch.from_numpy(logits)[:, None].to(found.device)
 
 
-def _slipped(mask: Mask, before: Mask, rng: np.random.Generator) -> Mask:
+def _corrupted(mask: Mask, before: Mask, rng: np.random.Generator) -> Mask:
     if not mask.any():
         return mask
     kind = rng.random()
@@ -59,7 +59,7 @@ def _slipped(mask: Mask, before: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _radius(mask: Mask) -> float:
-    """Of a disc of the mask's area, in pixels."""
+    """Return the radius of a disc of the mask's area, in pixels."""
     return math.sqrt(float(mask.sum()) / math.pi)
 
 
@@ -70,7 +70,7 @@ def _grown(mask: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _leak(mask: Mask, rng: np.random.Generator) -> Mask:
-    """An ellipse around a pixel of the mask's edge."""
+    """Draw an ellipse around a pixel of the mask's edge."""
     edge = mask & ~ndimage.binary_erosion(mask)
     rows, columns = np.nonzero(edge)
     pick = int(rng.integers(rows.size))
@@ -84,7 +84,7 @@ def _leak(mask: Mask, rng: np.random.Generator) -> Mask:
 
 
 def _as_logits(mask: Mask, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Logits with the given sign; an edge of two pixels or so, as sure as the network might be."""
+    """Turn a mask into logits; an edge of two pixels or so, as confident as the network might be."""
     depth = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
     logits: NDArray[np.float32] = np.tanh(depth / rng.uniform(0.8, 2.5)).astype(np.float32)
-    return logits * np.float32(rng.uniform(*_SURE))
+    return logits * np.float32(rng.uniform(*_CONFIDENT_LOGITS))

@@ -1,8 +1,8 @@
-"""Synthetic scenes: what bodies and cell cultures look like to a network, labelled without error.
+"""Synthetic scenes of bodies and cell cultures, labelled without error.
 
-A scene is a clean stack; blur, noise, contrast and pose are drawn anew each time it is used (`training.appearance`,
-`training.crops`). Coordinates run from -1 to 1 across a frame, the depth (or time) from 0 at the first frame in the
-same unit.
+A scene is a clean volume; blur, noise, contrast and pose are drawn anew each time it is used (`training.augmentation`,
+`training.clip_sampling`). Coordinates run from -1 to 1 across a frame, the depth (or time) from 0 at the first frame in
+the same unit.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
+from training.noise import smooth_noise
 from training.pool import Pool
-from training.stacks import Stack
+from training.volumes import LabelledVolume
 
 Array = NDArray[np.float32]
 Values = NDArray[np.floating] | float  # the same on all frames, or one for each
 _ORGANS, _TUBES, _LESIONS = (9, 22), (2, 6), (1, 5)
 
 
-def make_scene(rng: np.random.Generator, frames: int, size: int, cell_share: float) -> Stack:
+def make_scene(rng: np.random.Generator, frames: int, size: int, cell_share: float) -> LabelledVolume:
     """Make a scene of organs or of cells.
 
     Parameters
@@ -37,29 +36,8 @@ def make_scene(rng: np.random.Generator, frames: int, size: int, cell_share: flo
         How often the scene is one of cells, 0 … 1.
     """
     make = _cells if rng.random() < cell_share else _body
-    picture, labels = make(rng, frames, size)
-    return Stack(picture.astype(np.float16), labels.astype(np.uint8), is_clean=True)
-
-
-def smooth_noise(rng: np.random.Generator, frames: int, cells: int, size: int, frozen: float = 0.0) -> Array:
-    """Smooth noise of unit variance, about ``cells`` blobs across: ``(T, S, S)``.
-
-    ``frozen`` is the share of the variance that is the same on all frames.
-    """
-    knots = max(2, min(frames, 4))
-    grid = rng.standard_normal((knots, cells + 2, cells + 2), dtype=np.float32)
-    grid = math.sqrt(1 - frozen) * grid + math.sqrt(frozen) * grid[:1]
-    maps = torch.from_numpy(grid)[None]
-    maps = F.interpolate(maps, size=(size, size), mode="bicubic", align_corners=False)[0]
-    if frames != knots:
-        # Between two knots: weights that keep the variance, so that no frame is smoother than its neighbours.
-        place = np.linspace(0, knots - 1, frames)
-        low = np.minimum(place.astype(int), knots - 2)
-        part = torch.from_numpy((place - low).astype(np.float32))[:, None, None]
-        norm = (part**2 + (1 - part) ** 2).sqrt()
-        maps = (maps[low] * (1 - part) + maps[low + 1] * part) / norm
-    out: Array = (maps / 0.75).numpy()  # interpolation takes about a quarter of the deviation away
-    return out
+    image, labels = make(rng, frames, size)
+    return LabelledVolume(image.astype(np.float16), labels.astype(np.uint8), is_clean=True)
 
 
 _Add = Callable[[Array, NDArray[np.bool_], float], None]
@@ -68,7 +46,7 @@ _Add = Callable[[Array, NDArray[np.bool_], float], None]
 
 @dataclass
 class _Canvas:
-    """Where painted objects end up.
+    """The painted objects of a scene.
 
     ``depth (T, S, S)`` is 0 in the middle of the object that is on top, 1 on its border, and larger outside.
     """
@@ -93,19 +71,19 @@ class _Canvas:
         self.depth[inside] = depth[inside]
 
 
-def _column(values: Values | NDArray[np.bool_]) -> Array:
-    """A value for each frame, to be combined with maps (T, S, S)."""
+def _per_frame(values: Values | NDArray[np.bool_]) -> Array:
+    """Shape values, one for each frame, to be combined with maps (T, S, S)."""
     return np.asarray(values, np.float32).reshape(-1, 1, 1)
 
 
 def _ellipse(
     canvas: _Canvas, cx: Values, cy: Values, r1: Values, r2: Values, angle: float, bend: float
 ) -> tuple[Array, Array]:
-    """Coordinates along and across an ellipse, in its radii; ``bend`` turns it into a bean."""
-    dx, dy = canvas.x - _column(cx), canvas.y - _column(cy)
+    """Compute coordinates along and across an ellipse, in its radii; ``bend`` turns it into a bean."""
+    dx, dy = canvas.x - _per_frame(cx), canvas.y - _per_frame(cy)
     cosine, sine = np.float32(math.cos(angle)), np.float32(math.sin(angle))
-    along: Array = np.divide(cosine * dx + sine * dy, _column(r1))
-    across: Array = np.divide(cosine * dy - sine * dx, _column(r2))
+    along: Array = np.divide(cosine * dx + sine * dy, _per_frame(r1))
+    across: Array = np.divide(cosine * dy - sine * dx, _per_frame(r2))
     bent: Array = across + bend * (along**2 - 0.3)
     return along, bent
 
@@ -114,7 +92,7 @@ def _ellipse(
 
 
 def _body(rng: np.random.Generator, frames: int, size: int) -> tuple[Array, NDArray[np.int32]]:
-    """Organs from large to small inside a body, then vessels, then lesions inside whatever is there."""
+    """Paint organs from large to small inside a body, then vessels, then lesions inside whatever is there."""
     canvas = _Canvas.make(rng, frames, size, warp=0.10)
     z = np.arange(frames, dtype=np.float32) * np.float32(np.exp(rng.uniform(np.log(0.015), np.log(0.12))))
     rough = [smooth_noise(rng, frames, 7, size, frozen=0.7) for _ in range(3)]
@@ -139,7 +117,7 @@ def _body(rng: np.random.Generator, frames: int, size: int) -> tuple[Array, NDAr
         _tube(rng, canvas, z, body, add)
     for _ in range(rng.integers(*_LESIONS)):
         _lesion(rng, canvas, z, rough[rng.integers(3)], means, add)
-    return _coloured(rng, canvas, means), canvas.labels
+    return _grey_values(rng, canvas, means), canvas.labels
 
 
 def _contrast(rng: np.random.Generator, low: float, high: float) -> float:
@@ -147,11 +125,11 @@ def _contrast(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _extent(rng: np.random.Generator, z: Array, radius: float) -> Array:
-    """``((z - centre) / half length)**2`` for each frame; many objects begin or end among the frames."""
+    """Compute ``((z - centre) / half length)**2`` for each frame; many objects begin or end among the frames."""
     half = radius * float(np.exp(rng.uniform(np.log(0.4), np.log(3.0))))
     last = float(z[-1])
     centre = rng.uniform(-0.8 * half, last + 0.8 * half)
-    return _column(((z - centre) / half) ** 2)
+    return _per_frame(((z - centre) / half) ** 2)
 
 
 def _organ(
@@ -184,7 +162,7 @@ def _organ(
 
 
 def _tube(rng: np.random.Generator, canvas: _Canvas, z: Array, body: float, add: _Add) -> None:
-    """A vessel: along the depth, perhaps forking, or lying in the plane and swaying with the depth."""
+    """Paint a vessel: along the depth, perhaps forking, or lying in the plane and swaying with the depth."""
     radius = float(np.exp(rng.uniform(np.log(0.018), np.log(0.1))))
     mean = rng.uniform(0.85, 1.2) if rng.random() < 0.5 else body + _contrast(rng, 0.08, 0.4)
     phase, pitch = rng.uniform(0, 6.28, 2).tolist(), rng.uniform(1, 8, 2).tolist()
@@ -197,15 +175,15 @@ def _tube(rng: np.random.Generator, canvas: _Canvas, z: Array, body: float, add:
         branches = []
         for sign in (-1, 1):
             x, y = (path[i] + sign * spread[i] * fork for i in range(2))
-            branches.append(np.hypot(canvas.x - _column(x), canvas.y - _column(y)))
+            branches.append(np.hypot(canvas.x - _per_frame(x), canvas.y - _per_frame(y)))
         distance = np.minimum(*branches)
         end = rng.uniform(0.3, 2) * float(z[-1] + z[1] if len(z) > 1 else 1)
-        depth = distance / radius + 5 * _column(z > end)
+        depth = distance / radius + 5 * _per_frame(z > end)
     else:
         turn = rng.uniform(0, np.pi)
         along = math.cos(turn) * canvas.x + math.sin(turn) * canvas.y
         across = math.cos(turn) * canvas.y - math.sin(turn) * canvas.x
-        middle = start[0] + 2 * sway[0] * np.sin(pitch[0] * along + phase[0]) + _column(slope[0] * z)
+        middle = start[0] + 2 * sway[0] * np.sin(pitch[0] * along + phase[0]) + _per_frame(slope[0] * z)
         length = rng.uniform(0.2, 0.8)
         depth = np.maximum(np.abs(across - middle) / radius, np.abs(along - start[1]) / length)
         depth = np.sqrt(depth**2 + _extent(rng, z, radius * 2))
@@ -213,7 +191,7 @@ def _tube(rng: np.random.Generator, canvas: _Canvas, z: Array, body: float, add:
 
 
 def _lesion(rng: np.random.Generator, canvas: _Canvas, z: Array, rough: Array, means: list[float], add: _Add) -> None:
-    """A small blob of little contrast inside the object at a random place."""
+    """Paint a small blob of little contrast inside the object at a random place."""
     frame, row, column = (rng.integers(n) for n in canvas.labels.shape)
     host = canvas.labels[frame, row, column]
     if host == 0:
@@ -222,30 +200,30 @@ def _lesion(rng: np.random.Generator, canvas: _Canvas, z: Array, rough: Array, m
     place = canvas.x[frame, row, column], canvas.y[frame, row, column]
     along, across = _ellipse(canvas, *place, radius, radius * rng.uniform(0.5, 1), rng.uniform(0, np.pi), 0)
     half = radius * rng.uniform(0.5, 2)
-    away = _column(((z - float(z[frame])) / half) ** 2)
+    away = _per_frame(((z - float(z[frame])) / half) ** 2)
     depth = np.sqrt(along**2 + across**2 + away) + rng.uniform(0.05, 0.3) * rough
     add(depth, (depth < 1) & (canvas.labels == host), means[host] + _contrast(rng, 0.05, 0.25))
 
 
-def _coloured(rng: np.random.Generator, canvas: _Canvas, means: list[float]) -> Array:
-    """Grey values: a mean, a rim and a texture for each object."""
+def _grey_values(rng: np.random.Generator, canvas: _Canvas, means: list[float]) -> Array:
+    """Draw grey values: a mean, a rim and a texture for each object."""
     count = len(means)
     frames, size, _ = canvas.labels.shape
     rim = rng.normal(0, 0.2, count) * (rng.random(count) < 0.25)
     rim[0] = 0
-    picture = np.asarray(means, np.float32)[canvas.labels]
-    picture += rim.astype(np.float32)[canvas.labels] / (1 + np.exp(-25 * (canvas.depth - 0.8)))
+    image = np.asarray(means, np.float32)[canvas.labels]
+    image += rim.astype(np.float32)[canvas.labels] / (1 + np.exp(-25 * (canvas.depth - 0.8)))
     for cells in (10, 32, 80):
         amount = (rng.random(count) ** 2 * rng.uniform(0, 0.12)).astype(np.float32)
-        picture += amount[canvas.labels] * smooth_noise(rng, frames, cells, size)
-    return picture
+        image += amount[canvas.labels] * smooth_noise(rng, frames, cells, size)
+    return image
 
 
 # ------------------------------------------------------------------------------------------------------------- cells
 
 
 def _cells(rng: np.random.Generator, frames: int, size: int) -> tuple[Array, NDArray[np.int32]]:
-    """Cells that touch, move, divide, leave and appear, in one of five kinds of microscopy."""
+    """Paint cells that touch, move, divide, leave and appear, in one of five kinds of microscopy."""
     canvas = _Canvas.make(rng, frames, size, warp=0.06)
     radius = float(np.exp(rng.uniform(np.log(0.08), np.log(0.26))))
     pitch = radius * rng.uniform(1.6, 2.6)
@@ -278,7 +256,7 @@ def _cells(rng: np.random.Generator, frames: int, size: int) -> tuple[Array, NDA
             along, across = _ellipse(
                 canvas, centre[:, 0], centre[:, 1], r, r * flat, rng.uniform(0, np.pi), float(rng.normal(0, 0.15))
             )
-            depth = np.hypot(along, across) + rng.uniform(0, 0.22) * rough[rng.integers(3)] + 5 * _column(~seen)
+            depth = np.hypot(along, across) + rng.uniform(0, 0.22) * rough[rng.integers(3)] + 5 * _per_frame(~seen)
             label += 1
             closer = depth < nearest
             second = np.minimum(np.maximum(nearest, depth), second)
@@ -291,7 +269,7 @@ def _cells(rng: np.random.Generator, frames: int, size: int) -> tuple[Array, NDA
 
 
 def _microscopy(rng: np.random.Generator, canvas: _Canvas, depth: Array, border: Array, count: int) -> Array:
-    """Fluorescent bodies, fluorescent membranes, phase contrast, relief, or electron microscopy."""
+    """Draw grey values of fluorescent bodies, fluorescent membranes, phase contrast, relief, or electron microscopy."""
     kind = rng.choice(5, p=(0.3, 0.15, 0.25, 0.12, 0.18))
     inside = canvas.labels > 0
     line = np.exp(-((border / rng.uniform(0.05, 0.14)) ** 2))
@@ -299,30 +277,30 @@ def _microscopy(rng: np.random.Generator, canvas: _Canvas, depth: Array, border:
     texture = smooth_noise(rng, frames, 30, size), smooth_noise(rng, frames, 80, size)
     own = rng.normal(0, 1, count).astype(np.float32)[canvas.labels]
     nucleus = inside / (1 + np.exp(20 * (depth - rng.uniform(0.3, 0.6))))
-    picture: Array
+    image: Array
     if kind == 0:
-        picture = inside * (0.5 + 0.17 * own + rng.uniform(0, 0.1) * texture[0]) * (1 - rng.uniform(0, 0.6) * depth**2)
-        picture = picture - rng.uniform(0, 0.3) * line * inside
+        image = inside * (0.5 + 0.17 * own + rng.uniform(0, 0.1) * texture[0]) * (1 - rng.uniform(0, 0.6) * depth**2)
+        image = image - rng.uniform(0, 0.3) * line * inside
     elif kind == 1:
-        picture = 0.1 + rng.uniform(0.3, 0.9) * line + 0.04 * own * inside + 0.04 * texture[0]
+        image = 0.1 + rng.uniform(0.3, 0.9) * line + 0.04 * own * inside + 0.04 * texture[0]
     elif kind == 2:
         halo = np.exp(-(((depth - 1.13) / 0.13) ** 2)) * ~inside
-        picture = 0.5 + rng.uniform(0.1, 0.45) * halo - rng.uniform(0.05, 0.35) * line * inside
-        picture = picture + inside * (0.05 * own + rng.uniform(0, 0.1) * texture[0] + rng.uniform(0, 0.1) * texture[1])
-        picture = picture + rng.uniform(-0.2, 0.2) * nucleus
+        image = 0.5 + rng.uniform(0.1, 0.45) * halo - rng.uniform(0.05, 0.35) * line * inside
+        image = image + inside * (0.05 * own + rng.uniform(0, 0.1) * texture[0] + rng.uniform(0, 0.1) * texture[1])
+        image = image + rng.uniform(-0.2, 0.2) * nucleus
     elif kind == 3:
         height = np.sqrt(np.clip(1 - depth**2, 0, None)) + 0.3 * nucleus
         shift = max(1, size // 128)
-        picture = 0.5 + rng.uniform(0.5, 1.2) * (height - np.roll(height, (shift, shift), (1, 2))) + 0.03 * texture[0]
+        image = 0.5 + rng.uniform(0.5, 1.2) * (height - np.roll(height, (shift, shift), (1, 2))) + 0.03 * texture[0]
     else:
         dots = np.clip(texture[0] - rng.uniform(0.8, 1.8), 0, 1) * inside
-        picture = 0.7 - rng.uniform(0.3, 0.6) * line * (border < 0.3) - rng.uniform(0.1, 0.4) * dots
-        picture = picture + rng.uniform(0.02, 0.08) * texture[1] + 0.04 * own * inside
-        picture = picture + rng.uniform(-0.2, 0.2) * nucleus
-    return picture.astype(np.float32)
+        image = 0.7 - rng.uniform(0.3, 0.6) * line * (border < 0.3) - rng.uniform(0.1, 0.4) * dots
+        image = image + rng.uniform(0.02, 0.08) * texture[1] + 0.04 * own * inside
+        image = image + rng.uniform(-0.2, 0.2) * nucleus
+    return image.astype(np.float32)
 
 
-class ScenePool(Pool[Stack]):
+class ScenePool(Pool[LabelledVolume]):
     """A pool of scenes.
 
     Parameters
@@ -338,7 +316,7 @@ class ScenePool(Pool[Stack]):
     """
 
     def __init__(self, seed: int, size: int, per_step: float, frames: int, pixels: int, cell_share: float) -> None:
-        def make(number: int) -> Stack:
+        def make(number: int) -> LabelledVolume:
             return make_scene(np.random.default_rng((seed, 1, number)), frames, pixels, cell_share)
 
         super().__init__(make, size, per_step)

@@ -10,50 +10,70 @@ from pathlib import Path
 import numpy as np
 
 from training.cases import Case, read_cases
+from training.label_rendering import LabelMap
 from training.pool import Pool
-from training.recipe import Real, Resampled
+from training.recipe import LabelledSetSettings, ResampleSettings
 from training.resample import resample
-from training.stacks import Stack
-from training.synthesis import LabelMap
+from training.volumes import LabelledVolume
 
-_LEAST_FRAMES = 3
-_LEAST_SIDE, _LEAST_SLICES = 24, 8  # of a resampled volume
+_MIN_FRAMES = 3
+_MIN_SIDE, _MIN_SLICES = 24, 8  # of a resampled volume
 _MAX_ANISOTROPY = 2.5  # of the pixels of a reformatted plane; users do not look along such axes
 _STREAM = 4  # beside those of scenes, steps and clips
 
 
-class RealStacks:
-    """The labelled sets and packs of some places.
+class LabelledSets:
+    """The labelled sets and packs of files and folders.
 
     Parameters
     ----------
     places
         Files and folders, see `training.cases.read_cases`. Never what models are measured on.
-    real
+    settings
         The recipe's section: shares of the groups, labels, resampling, synthesis.
     seed
         Of this process of the run.
     """
 
-    def __init__(self, places: Sequence[Path], real: Real, seed: int) -> None:
+    def __init__(self, places: Sequence[Path], settings: LabelledSetSettings, seed: int) -> None:
         cases: dict[str, list[Case]] = {}
-        for case in read_cases(places, real):
+        for case in read_cases(places, settings):
             cases.setdefault(case.group, []).append(case)
-        self._groups = {name: _Group(name, of_it, real, seed) for name, of_it in sorted(cases.items())}
-        self._shares = {name: float(real.shares.get(name, real.other_share)) for name in self._groups}
+        self._groups = {name: _Group(name, of_it, settings, seed) for name, of_it in sorted(cases.items())}
+        self._shares = {name: float(settings.shares.get(name, settings.other_share)) for name in self._groups}
         if not any(self._shares.values()):
             raise ValueError(f"the recipe gives none of {', '.join(self._groups)} a share")
 
-    def group(self, rng: np.random.Generator, frames: int) -> str:
-        """Draw the group that a clip of so many frames comes from: images serve for single frames only."""
+    def draw_group(self, rng: np.random.Generator, frames: int) -> str:
+        """Draw the group that a clip comes from: images serve for single frames only.
+
+        Parameters
+        ----------
+        rng
+            Everything follows from it.
+        frames
+            T of the clip.
+        """
         names = [n for n, g in self._groups.items() if g.serves(frames) and self._shares[n] > 0]
         if not names:
             raise ValueError("the labelled sets are all single images: clips need volumes or time-lapses as well")
         shares = np.array([self._shares[name] for name in names])
         return names[int(rng.choice(len(names), p=shares / shares.sum()))]
 
-    def draw(self, group: str, rng: np.random.Generator, step: int, frames: int) -> Stack:
-        """A stack of a group; cases of many objects come more often, the acquired plane in six of ten cases."""
+    def draw(self, group: str, rng: np.random.Generator, step: int, frames: int) -> LabelledVolume:
+        """Draw a volume of a group; cases of many objects come more often, the acquired plane in six of ten cases.
+
+        Parameters
+        ----------
+        group
+            See `draw_group`.
+        rng
+            Everything follows from it.
+        step
+            Number of the training step, which decides on the variants in use.
+        frames
+            T of the clip.
+        """
         views = self._groups[group].draw(rng, step, frames)
         if len(views) == 1 or rng.random() < 0.6:
             return views[0]
@@ -61,31 +81,31 @@ class RealStacks:
 
 
 class _Group:
-    """The cases of a group, as they are and in variants: resampled, or with a picture made for them."""
+    """The cases of a group, as they are and in variants: resampled, or with an image rendered for them."""
 
-    def __init__(self, name: str, cases: Sequence[Case], real: Real, seed: int) -> None:
-        self._cases, self._real = cases, real
+    def __init__(self, name: str, cases: Sequence[Case], settings: LabelledSetSettings, seed: int) -> None:
+        self._cases, self._settings = cases, settings
         weights = np.array([case.weight for case in cases])
         flat = np.array([case.is_flat for case in cases])
-        varied = np.array([1.0 if c.image is None else 0.0 if c.is_flat else real.resampled.share for c in cases])
+        varied = np.array([1.0 if c.image is None else 0.0 if c.is_flat else settings.resampled.share for c in cases])
         # For single frames and for clips: how often each case is taken as it is, and any of the variants.
         self._plain = {False: weights * (1 - varied), True: weights * (1 - varied) * ~flat}
         self._varied = weights * varied
-        self._views: dict[int, list[Stack]] = {}
+        self._views: dict[int, list[LabelledVolume]] = {}
         self._maps: dict[int, LabelMap] = {}
         own = zlib.crc32(name.encode())
 
-        def make(number: int) -> list[Stack]:
+        def make(number: int) -> list[LabelledVolume]:
             return self._variant(np.random.default_rng((seed, _STREAM, own, number)))
 
-        self._pool = Pool(make, real.resampled.pool, real.resampled.per_step)
+        self._pool = Pool(make, settings.resampled.pool, settings.resampled.per_step)
 
     def serves(self, frames: int) -> bool:
-        """Whether it has what clips of so many frames need."""
+        """Tell whether it has what clips of so many frames need."""
         return bool(self._plain[frames > 1].sum() + self._varied.sum())
 
-    def draw(self, rng: np.random.Generator, step: int, frames: int) -> list[Stack]:
-        """The views of a case, the acquired plane first."""
+    def draw(self, rng: np.random.Generator, step: int, frames: int) -> list[LabelledVolume]:
+        """Draw a case and return its views, the acquired plane first."""
         plain = self._plain[frames > 1]
         if rng.random() * (plain.sum() + self._varied.sum()) >= plain.sum():
             return self._pool.draw(rng, step)
@@ -94,22 +114,24 @@ class _Group:
             self._views[number] = _views(self._cases[number], self._cases[number].spacing)
         return self._views[number]
 
-    def _variant(self, rng: np.random.Generator) -> list[Stack]:
+    def _variant(self, rng: np.random.Generator) -> list[LabelledVolume]:
         number = int(rng.choice(len(self._cases), p=self._varied / self._varied.sum()))
         case = self._cases[number]
         if case.image is not None:
-            return _resampled(case, rng, self._real.resampled)
+            return _resampled(case, rng, self._settings.resampled)
         if number not in self._maps:
             self._maps[number] = LabelMap(case.labels.astype(np.uint8, copy=False), case.names)
-        made = self._maps[number].draw(rng)
-        drawn = replace(case, image=made.picture, labels=made.labels, only=made.only, is_hu=made.is_hu)
-        if rng.random() < self._real.resampled.share:
-            return _resampled(drawn, rng, self._real.resampled, is_clean=True)
+        made = self._maps[number].render(rng)
+        drawn = replace(case, image=made.image, labels=made.labels, only=made.only, is_hu=made.is_hu)
+        if rng.random() < self._settings.resampled.share:
+            return _resampled(drawn, rng, self._settings.resampled, is_clean=True)
         return _views(drawn, drawn.spacing, is_clean=True)
 
 
-def _resampled(case: Case, rng: np.random.Generator, how: Resampled, is_clean: bool = False) -> list[Stack]:
-    """Views of a case with pixels and slices of another size; that of the slices changes only where they lie apart."""
+def _resampled(
+    case: Case, rng: np.random.Generator, how: ResampleSettings, is_clean: bool = False
+) -> list[LabelledVolume]:
+    """Make views of a case with pixels and slices of another size; time points are left as they are."""
     assert case.image is not None
     low, high = np.log(how.spacing)
     wanted = np.exp(rng.uniform(low, high, 2))
@@ -118,8 +140,8 @@ def _resampled(case: Case, rng: np.random.Generator, how: Resampled, is_clean: b
         wanted = np.exp(rng.uniform(0, np.log(how.most_coarser), 2)) * (slices, pixel)
     shape = case.labels.shape
     finest = 1 / how.most_finer
-    in_plane = float(np.clip(wanted[1] / pixel, finest, max(1.0, min(how.most_coarser, min(shape[1:]) / _LEAST_SIDE))))
-    along = float(np.clip(wanted[0] / slices, finest, max(1.0, min(how.most_coarser, shape[0] / _LEAST_SLICES))))
+    in_plane = float(np.clip(wanted[1] / pixel, finest, max(1.0, min(how.most_coarser, min(shape[1:]) / _MIN_SIDE))))
+    along = float(np.clip(wanted[0] / slices, finest, max(1.0, min(how.most_coarser, shape[0] / _MIN_SLICES))))
     factors = np.array([1.0 if case.is_time else along, in_plane, in_plane])
     new = np.maximum(1, np.rint(shape / factors)).astype(int).tolist()
     image, labels = resample(case.image, case.labels, new, case.only)
@@ -127,19 +149,19 @@ def _resampled(case: Case, rng: np.random.Generator, how: Resampled, is_clean: b
     return _views(replace(case, image=image, labels=labels), spacing, is_clean)
 
 
-def _views(case: Case, spacing: Sequence[float], is_clean: bool = False) -> list[Stack]:
+def _views(case: Case, spacing: Sequence[float], is_clean: bool = False) -> list[LabelledVolume]:
     image = case.image
     assert image is not None
 
-    def stack(axis: int) -> Stack:
-        picture, labels = np.moveaxis(image, axis, 0), np.moveaxis(case.labels, axis, 0)
-        return Stack(picture, labels, case.is_hu, is_clean, case.only, case.ends)
+    def along(axis: int) -> LabelledVolume:
+        frames, labels = np.moveaxis(image, axis, 0), np.moveaxis(case.labels, axis, 0)
+        return LabelledVolume(frames, labels, case.is_hu, is_clean, case.only, case.percentile_range)
 
-    views = [stack(0)]
+    views = [along(0)]
     for axis in (1, 2):
         plane = np.delete(spacing, axis)
-        if case.is_time or case.is_flat or min(case.labels.shape) < _LEAST_FRAMES * 8:
+        if case.is_time or case.is_flat or min(case.labels.shape) < _MIN_FRAMES * 8:
             continue
         if plane.max() / plane.min() <= _MAX_ANISOTROPY:
-            views.append(stack(axis))
+            views.append(along(axis))
     return views
