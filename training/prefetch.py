@@ -1,4 +1,4 @@
-"""Steps made ahead by other processes: a GPU would wait for its clips most of the time."""
+"""Make steps ahead of time in other processes: a GPU would wait for its clips most of the time."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class ResampleSettings:
 
 @dataclass(frozen=True)
 class LabelledSetSettings:
-    """Which labelled sets are trained on, and how often.
+    """The labelled sets that are trained on, and their shares.
 
     ``share`` of the clips are real, ``shares`` of these come from each pack (or from ``sets``, the single files) and
     ``other_share`` from each pack that has no entry; they need not add up to 1. The others go by the name of a case or

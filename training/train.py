@@ -184,7 +184,7 @@ def _is_decayed(name: str, parameter: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class RunLimits:
-    """When a run stops: after ``steps`` or ``seconds``, whichever comes first; None: never."""
+    """The end of a run: after ``steps`` or ``seconds``, whichever comes first; None: never."""
 
     steps: int | None = None
     seconds: float | None = None
