@@ -7,7 +7,9 @@ import pytest
 
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
+from napari_sam2.session.kinds import MASK
 from support.predictors import SHAPE, FakePredictor, numbered_volume
+from support.session_view import history_of, log_of, on_frames
 
 LAST = SHAPE[0] - 1
 BOX = (4, 5, 10, 12)
@@ -45,11 +47,8 @@ def session(tmp_path):
 
 
 def state_of(session):
-    history = session._history
     return (
-        {(k, o, f): v for k, o, f, v in history.values()},
-        [(s.name, len(s.changes)) for s in history.steps],
-        len(history.undone),
+        log_of(session),
         session.count_stale(),
         session.labels().tobytes(),
         session.path.read_bytes(),
@@ -121,9 +120,9 @@ def test_undo_and_redo_at_their_ends_change_nothing(session):
 def test_a_merge_that_adds_no_pixel_locks_no_frame(session):
     session.add_mask(2, 5, session.mask(1, 5) & (np.arange(SHAPE[2]) < 8))
     session.predict_frame(5)
-    before = {f: session._state.mask_record(1, f) for f in range(SHAPE[0])}
+    before = on_frames(session, 1)
     session.merge_objects(into=1, other=2)
-    assert {f: session._state.mask_record(1, f) for f in range(SHAPE[0])} == before
+    assert on_frames(session, 1) == before
     assert not session.scores(1)["locked"][5]
     assert 2 not in session.objects
 
@@ -177,7 +176,7 @@ CLEARS = {
 @pytest.mark.parametrize("answered", [True, False])
 def test_the_tracked_mask_that_prompts_corrected_comes_back_exactly(clear, answered, tmp_path):
     session = tracked()
-    before = session._state.mask_record(1, 9)
+    before = history_of(session).get(MASK, 1, 9)
     session.add_points(1, 9, [(20, 20)])
     if answered:
         session.predict_frame(9)
@@ -190,12 +189,12 @@ def test_the_tracked_mask_that_prompts_corrected_comes_back_exactly(clear, answe
     session = VideoSession.open(tmp_path / "case.sam2", FakePredictor(), numbered_volume())
     corrected = session.labels()
     clear(session)
-    assert session._state.mask_record(1, 9) == before
+    assert history_of(session).get(MASK, 1, 9) == before
     assert session.count_stale() == (0, 0)
     session.undo()
     assert np.array_equal(session.labels(), corrected)
     session.redo()
-    assert session._state.mask_record(1, 9) == before
+    assert history_of(session).get(MASK, 1, 9) == before
     assert session.replay() == 0
     session.close()
 
@@ -229,10 +228,10 @@ def test_a_released_hand_edit_that_prompts_corrected_comes_back(clear):
 
 def test_a_mask_that_is_there_taken_as_prompt_stays_when_the_prompt_goes():
     session = tracked()
-    before = session._state.mask_record(1, 9)
+    before = history_of(session).get(MASK, 1, 9)
     session.add_labels(session.labels(), [9])
     session.clear_prompts(1, 9)
-    assert session._state.mask_record(1, 9) == before
+    assert history_of(session).get(MASK, 1, 9) == before
 
 
 def test_prompts_on_a_mask_that_came_back_are_answered():

@@ -9,6 +9,7 @@ import pytest
 from napari_sam2.core.prompts import FramePrompts
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.interaction.session_worker import SessionWorker
+from support.session_view import log_of
 
 
 class Shelf:
@@ -45,8 +46,7 @@ def worker(predictor, volume_data):
 
 
 def state_of(worker):
-    history = worker.session._history
-    return {(k, o, f): v for k, o, f, v in history.values()}, [len(s.changes) for s in history.steps]
+    return log_of(worker.session)
 
 
 COME_AND_GO = {

@@ -80,7 +80,7 @@ def check_frames(state: SessionState, frames: Iterable[int]) -> list[int]:
 def check_object(state: SessionState, obj_id: int) -> int:
     """Return the id of an object; PromptError if there is none of this id."""
     check_id(obj_id)
-    if state.history.get("object", obj_id) is None:
+    if not state.has_object(obj_id):
         known = ", ".join(str(i) for i in state.object_ids()) or "none yet"
         raise PromptError(f"There is no object {obj_id!r}; objects: {known}.")
     return obj_id
@@ -93,14 +93,14 @@ def check_objects(state: SessionState, objects: Iterable[int] | None) -> list[in
 
 def check_unlocked(state: SessionState, obj_id: int, frame: int) -> None:
     """Raise PromptError if an object is locked on a frame."""
-    if state.history.get("lock", obj_id, frame):
+    if state.is_locked(obj_id, frame):
         raise PromptError(f"Object {obj_id} is locked on {word_of(state)} {frame}; unlock it before prompting there.")
 
 
 def is_locked_as(state: SessionState, obj_id: int, frame: int, mask: RunLengthMask) -> bool:
     """Return whether an object is locked on a frame with this very mask."""
     record = state.mask_record(obj_id, frame)
-    return bool(state.history.get("lock", obj_id, frame)) and record is not None and record.mask == mask
+    return state.is_locked(obj_id, frame) and record is not None and record.mask == mask
 
 
 def _several(name: str, values: Any) -> list[Any]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session.exact import PASS, VISIT
 from napari_sam2.session.history import WHOLE
+from napari_sam2.session.kinds import MASK, PASS, VISIT
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.propagation import Run, resolved
+from napari_sam2.session.records import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -97,9 +98,9 @@ class ExactRun(Run):
             outcomes = {i: outcome for i in visited if (outcome := self._meta.visit(i, frame, sense)) is not None}
             with self._meta.writing(self._step_to_write()) as put:
                 for obj_id in visited:
-                    put(VISIT, obj_id, frame, [number, sense])
+                    put(VISIT, obj_id, frame, Visit(number, sense))
                 for obj_id, record in resolved(outcomes).items():
-                    put("mask", obj_id, frame, record)
+                    put(MASK, obj_id, frame, record)
         is_new = frame not in self._finished
         self._finished.add(frame)
         return self._result(frame) if is_new or outcomes else None
@@ -109,7 +110,7 @@ class ExactRun(Run):
         history, conditioning = self._state.history, self._state.exact_stream().conditioning(obj_id)
         if not conditioning or not within_cuts(history, obj_id, frame):
             return False
-        return frame in conditioning or not history.get("lock", obj_id, frame)
+        return frame in conditioning or not self._state.is_locked(obj_id, frame)
 
     def _report(self) -> None:
         if self._progress is not None:

@@ -13,11 +13,11 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
+from napari_sam2.session.kinds import LOCK, PROMPTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.session.records import ObjectRecord
     from napari_sam2.session.state import SessionState
 
 PROMPTS_FORMAT = "napari-sam2 prompts"
@@ -34,10 +34,10 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
     grid, history = state.grid, state.history
     out = []
     for obj_id in state.object_ids():
-        record: ObjectRecord = history.get("object", obj_id)
+        record = state.object_record(obj_id)
         frames = []
-        prompts = history.frames("prompts", obj_id)
-        locked = history.frames("lock", obj_id)
+        prompts = history.frames(PROMPTS, obj_id)
+        locked = history.frames(LOCK, obj_id)
         for frame in sorted({*prompts, *locked}):
             entry: dict[str, Any] = {"frame": frame}
             if frame in prompts:
@@ -83,7 +83,7 @@ def coco_document(state: SessionState) -> dict[str, Any]:
         "info": {"description": "Masks from napari-sam2", "version": __version__},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": i, "name": state.history.get("object", i).name, "supercategory": "object"} for i in ids],
+        "categories": [{"id": i, "name": state.object_record(i).name, "supercategory": "object"} for i in ids],
     }
 
 

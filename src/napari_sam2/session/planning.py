@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from napari_sam2.session.kinds import BASE, LOCK, MASK, PROMPTS
 from napari_sam2.session.records import ConditioningRecord, Source
 
 if TYPE_CHECKING:
@@ -27,18 +28,18 @@ SIDES: tuple[Side, Side] = (-1, 1)
 
 def conditioning_records(history: History, obj_id: int) -> dict[int, ConditioningRecord]:
     """Return the accepted frames of an object, in ascending order."""
-    prompts = history.frames("prompts", obj_id)
-    locks = history.frames("lock", obj_id)
-    masks = history.frames("mask", obj_id)
+    prompts = history.frames(PROMPTS, obj_id)
+    locks = history.frames(LOCK, obj_id)
+    masks = history.frames(MASK, obj_id)
     edited = {f for f, record in masks.items() if record.source == "edit"}
     out: dict[int, ConditioningRecord] = {}
     for frame in sorted({*prompts, *locks, *edited}):
-        record, base = masks.get(frame), history.get("base", obj_id, frame)
+        record, base = masks.get(frame), history.get(BASE, obj_id, frame)
         if record is not None and (frame in locks or frame not in prompts):
             follows = _follows(frame, record.mask, record, base is not None)
             out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
-            asked: PromptSet = prompts[frame]
+            asked = prompts[frame]
             empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
             follows = _follows(frame, asked.mask_alone, record, base is not None)
             out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
@@ -106,7 +107,7 @@ class Freshness:
     """
 
     def __init__(self, history: History, obj_id: int, accepted: dict[int, ConditioningRecord]) -> None:
-        self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+        self._masks = history.frames(MASK, obj_id)
         self._accepted = accepted
 
     def is_fresh(self, frame: int) -> bool:

@@ -15,7 +15,9 @@ import numpy as np
 from napari_sam2.analysis.metrics import iou
 from napari_sam2.core.masks import RunLengthMask, resolve_by_score
 from napari_sam2.engine.protocols import FrameResult
+from napari_sam2.session import step_names
 from napari_sam2.session.history import Step
+from napari_sam2.session.kinds import MASK
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
 from napari_sam2.session.planning import FrameTask, Freshness, owner_of
@@ -93,7 +95,7 @@ class Run:
     def _new_step(self) -> Step:
         """A step with all that replay needs to know."""
         how = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
-        return Step("propagate", {**how, "overlap": self._state.overlap})
+        return Step(step_names.PROPAGATE, {**how, "overlap": self._state.overlap})
 
     # ------------------------------------------------------------------ planning
 
@@ -233,7 +235,7 @@ class Run:
             if frame in self._finished and record is not None and record.source == "track":
                 del self._from_below[obj_id, frame]
                 with history.writing(self._step) as put:
-                    put("mask", obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
+                    put(MASK, obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
     def _is_gone(self, follower: ActiveTrack) -> bool:
         return bool(self._patience) and follower.absent >= self._patience
@@ -292,7 +294,7 @@ class Run:
     def _store(self, frame: int, outcomes: dict[int, PendingMask]) -> None:
         with self._state.history.writing(self._step_to_write()) as put:
             for obj_id, record in resolved(outcomes).items():
-                put("mask", obj_id, frame, record)
+                put(MASK, obj_id, frame, record)
 
     def _step_to_write(self) -> Step:
         history = self._state.history

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from napari_sam2.session.kinds import LOCK, MASK
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2.session.history import History
-    from napari_sam2.session.records import MaskRecord
 
 COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement")
 DOUBTFUL_IOU = 0.7
@@ -31,9 +32,9 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
     """
     import pandas as pd
 
-    masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+    masks = history.frames(MASK, obj_id)
     areas = {frame: record.mask.area for frame, record in masks.items()}
-    locked = history.frames("lock", obj_id)
+    locked = history.frames(LOCK, obj_id)
     rows = []
     for frame in sorted(masks):
         record = masks[frame]

@@ -1,4 +1,4 @@
-"""What a session keeps of an object and of its mask on a frame."""
+"""The values that a session keeps of an object and of its mask on a frame."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Follows = tuple["Source | None", "Source | None"]
 
+Sweep = Literal[1, -1]  # the way of a track through the frames: 1 up, -1 down
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
 
@@ -63,6 +64,13 @@ class MaskRecord:
     disagreement: float = math.nan
     model: str = ""
     nearest: RunLengthMask | None = None
+
+
+class Visit(NamedTuple):
+    """The last pass of exact mode that came to a frame: its number, and whether it went up (1) or down (-1)."""
+
+    number: int
+    sweep: Sweep
 
 
 @dataclass(frozen=True)

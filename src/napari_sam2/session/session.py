@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
+    from napari_sam2.session.results import SessionStep
     from napari_sam2.session.storage.session_file import SessionFile
 
 
@@ -1020,6 +1021,19 @@ class VideoSession:
         object_table.merge(self._state, into, other)
 
     # ------------------------------------------------------------------ undo
+
+    @property
+    def steps(self) -> tuple[SessionStep, ...]:
+        """Return the steps that stand, oldest first: those that undo takes back, the last one first.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.rename_object(1, "liver")
+        >>> [step.name for step in session.steps]
+        ['add_box', 'rename_object']
+        """
+        return results.steps(self._state)
 
     @property
     def can_undo(self) -> bool:

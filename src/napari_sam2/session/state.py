@@ -11,7 +11,8 @@ from napari_sam2.core.masks import RunLengthMask, compose
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.session.history import History
+from napari_sam2.session.history import WHOLE, History
+from napari_sam2.session.kinds import LOCK, MASK, OBJECT
 from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
-
-
-# Steps that set prompts: the answer to them becomes part of the step.
-PROMPTING = ("add_points", "add_box", "add_mask", "add_labels", "set_prompts")
 
 
 @dataclass
@@ -94,19 +91,24 @@ class SessionState:
     # ------------------------------------------------------------------ the log
 
     def object_ids(self) -> list[int]:
-        """Ids of the objects in their order."""
-        ranks: dict[int, int] = {i: self.history.get("object", i).rank for i in self.history.objects("object")}
-        return sorted(ranks, key=lambda i: ranks[i])
+        """Return the ids of the objects in their order."""
+        return sorted(self.history.objects(OBJECT), key=lambda i: self.object_record(i).rank)
 
-    def object_record(self, obj_id: int) -> ObjectRecord | None:
-        """Name, colour and rank of an object, or None."""
-        found: ObjectRecord | None = self.history.get("object", obj_id)
-        return found
+    def has_object(self, obj_id: int) -> bool:
+        """Return whether there is an object of this id."""
+        return self.history.get(OBJECT, obj_id) is not None
+
+    def object_record(self, obj_id: int) -> ObjectRecord:
+        """Return name, colour and rank of an object; KeyError if there is none."""
+        return self.history.frames(OBJECT, obj_id)[WHOLE]
 
     def mask_record(self, obj_id: int, frame: int) -> MaskRecord | None:
-        """What is kept of an object on a frame, or None."""
-        found: MaskRecord | None = self.history.get("mask", obj_id, frame)
-        return found
+        """Return what is kept of an object on a frame, or None."""
+        return self.history.get(MASK, obj_id, frame)
+
+    def is_locked(self, obj_id: int, frame: int) -> bool:
+        """Return whether an object is locked on a frame."""
+        return self.history.get(LOCK, obj_id, frame) is not None
 
     def accepted(self, obj_id: int) -> dict[int, ConditioningRecord]:
         """The accepted frames of an object, ascending; do not change it."""
@@ -119,7 +121,7 @@ class SessionState:
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
         """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
         records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
-        locks = {i: number for i, _ in records if (number := self.history.get("lock", i, frame))}
+        locks = {i: number for i, _ in records if (number := self.history.get(LOCK, i, frame))}
         free = [(i, mask) for i, mask in records if i not in locks]
         locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])
         return compose(free, self.grid.frame_shape, self.overlap, locked)
@@ -139,7 +141,7 @@ class SessionState:
         record = self.mask_record(obj_id, frame)
         if record is None or record.mask.area:
             return record
-        shown = {f: r.mask for f, r in self.history.frames("mask", obj_id).items() if r.mask.area}
+        shown = {f: r.mask for f, r in self.history.frames(MASK, obj_id).items() if r.mask.area}
         nearest = min(shown, key=lambda f: (abs(f - frame), f), default=None)
         return replace(record, nearest=None if nearest is None else shown[nearest])
 

@@ -20,11 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.paths import advice_for, check_file, is_folder, why_no_file
 from napari_sam2.errors import SessionFileError
+from napari_sam2.session.codec import dumps
 from napari_sam2.session.history import Change, History, Step
-from napari_sam2.session.storage.codec import dumps, from_bytes, to_bytes
+from napari_sam2.session.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from napari_sam2.session.kinds import Kind
 
 SUFFIX = ".sam2"
 APPLICATION_ID = 0x53414D32  # "SAM2"
@@ -123,13 +126,15 @@ class SessionFile:
     def load(self, history: History) -> None:
         """Make a history what the file holds."""
         with _reading(self.path):
-            known: dict[str, Any] = {}
+            known: dict[Any, Any] = {}
             values = []
-            for kind, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
+            for word, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
+                kind = self._kind(word)
                 values.append((kind, obj, frame, self._value(kind, name, known)))
-            changes: dict[int, list[Change]] = {}
+            changes: dict[int, list[Change[Any]]] = {}
             query = "SELECT step, place, kind, obj, frame, before, after, crc FROM change ORDER BY step, place"
-            for number, _, kind, obj, frame, before, after in self._rows(query):
+            for number, _, word, obj, frame, before, after in self._rows(query):
+                kind = self._kind(word)
                 old, new = self._value(kind, before, known), self._value(kind, after, known)
                 changes.setdefault(number, []).append(Change(kind, obj, frame, old, new))
             done: list[Step] = []
@@ -170,7 +175,7 @@ class SessionFile:
 
     # ------------------------------------------------------------------ the journal
 
-    def append(self, step: Step, changes: Sequence[Change]) -> None:
+    def append(self, step: Step, changes: Sequence[Change[Any]]) -> None:
         """Add changes to a step, which is new if the file does not know it."""
         with self._transaction() as db:
             number = self._ids.get(step)
@@ -181,7 +186,7 @@ class SessionFile:
             self._update_values(db, changes)
         self._ids[step] = number
 
-    def mark(self, step: Step, changes: Sequence[Change], *, done: bool) -> None:
+    def mark(self, step: Step, changes: Sequence[Change[Any]], *, done: bool) -> None:
         """A step was undone or done again; ``changes`` say what that made of the values."""
         with self._transaction() as db:
             self._insert_step(db, self._ids[step], step, done=done)
@@ -217,31 +222,40 @@ class SessionFile:
         row = (number, step.name, dumps(step.arguments).decode(), int(done))
         db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change], first: int) -> None:
+    def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change[Any]], first: int) -> None:
         for place, c in enumerate(changes, start=first):
             before, after = self._keep_value(db, c.kind, c.before), self._keep_value(db, c.kind, c.after)
-            row = (step, place, c.kind, c.obj_id, c.frame, before, after)
+            row = (step, place, c.kind.name, c.obj_id, c.frame, before, after)
             db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _update_values(self, db: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    def _update_values(self, db: sqlite3.Connection, changes: Sequence[Change[Any]]) -> None:
         for c in changes:
             name = self._keep_value(db, c.kind, c.after)
             if name is None:
-                db.execute("DELETE FROM value WHERE kind = ? AND obj = ? AND frame = ?", (c.kind, c.obj_id, c.frame))
+                place = (c.kind.name, c.obj_id, c.frame)
+                db.execute("DELETE FROM value WHERE kind = ? AND obj = ? AND frame = ?", place)
             else:
                 self._insert_value(db, c.kind, c.obj_id, c.frame, name)
 
-    def _insert_value(self, db: sqlite3.Connection, kind: str, obj: int, frame: int, name: str | None) -> None:
-        row = (kind, obj, frame, name)
+    def _insert_value(self, db: sqlite3.Connection, kind: Kind[Any], obj: int, frame: int, name: str | None) -> None:
+        row = (kind.name, obj, frame, name)
         db.execute("INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _keep_value(self, db: sqlite3.Connection, kind: str, value: Any) -> str | None:
+    def _keep_value(self, db: sqlite3.Connection, kind: Kind[Any], value: Any) -> str | None:
         if value is None:
             return None
         keep = partial(_keep, db)
-        return keep(to_bytes(kind, value, keep))
+        return keep(kind.to_bytes(value, keep))
 
-    def _value(self, kind: str, name: str | None, known: dict[str, Any]) -> Any:
+    def _kind(self, name: str) -> Kind[Any]:
+        if name not in KINDS:
+            raise SessionFileError(
+                f"{self.path} was written by a newer version of napari-sam2: it holds values of the kind {name!r}.\n"
+                "Update napari-sam2; the file was left as it is."
+            )
+        return KINDS[name]
+
+    def _value(self, kind: Kind[Any], name: str | None, known: dict[Any, Any]) -> Any:
         """One value; equal values become one object."""
         if name is None:
             return None
@@ -251,7 +265,11 @@ class SessionFile:
                 known[name] = decode(self._blob(name))
             return known[name]
 
-        return fetch(name, lambda data: from_bytes(kind, data, fetch))
+        # The same bytes may stand for values of two kinds.
+        key = (kind.codec, name)
+        if key not in known:
+            known[key] = kind.from_bytes(self._blob(name), fetch)
+        return known[key]
 
     def _blob(self, name: str) -> bytes:
         found = self._db.execute("SELECT data FROM blob WHERE hash = ?", (name,)).fetchone()
