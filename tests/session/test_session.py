@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
 from napari_sam2.core.volume import ImageVolume
-from napari_sam2.errors import PromptError, SessionBusyError
+from napari_sam2.errors import PromptError, SessionBusyError, VolumeError
 from napari_sam2.session import VideoSession
 from support.predictors import SHAPE, FakePredictor, numbered_volume
 
@@ -426,3 +428,43 @@ def test_only_masks_that_are_still_as_they_were_seen_are_locked(session):
         session.lock_seen(1)
     session.undo()
     assert session.seen_frames(1) == [3]
+
+
+@pytest.mark.parametrize("method", ["lock", "unlock"])
+def test_lock_and_unlock_take_keywords_and_for_one_version_frame_and_object_by_position(session, method):
+    session.add_box(1, 5, (4, 4, 10, 10))
+    session.predict_frame(5)
+    kinds = {
+        p.kind for name, p in inspect.signature(getattr(VideoSession, method)).parameters.items() if name != "self"
+    }
+    assert kinds == {inspect.Parameter.KEYWORD_ONLY}
+    if method == "unlock":
+        session.lock(obj_id=1, frame=5)
+    with pytest.warns(DeprecationWarning, match=rf"write {method}\(frame=5, obj_id=1\)"):
+        getattr(session, method)(5, 1)
+    assert session.scores(1)["locked"][5] == (method == "lock")
+
+
+def test_contrast_limits_and_window_are_one_thing(volume):
+    session = VideoSession(FakePredictor(), volume, contrast_limits=(3, 500))
+    assert session.contrast_limits == session.window == (3, 500)
+    assert VideoSession(FakePredictor(), volume, None, (3, 500)).contrast_limits == (3, 500)
+    assert VideoSession(FakePredictor(), volume, window=(3, 500)).contrast_limits == (3, 500)
+    session.set_contrast_limits(1, 70)
+    assert session.window == (1, 70)
+    session.set_window(2, 80)
+    assert session.contrast_limits == (2, 80)
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ({"contrast_limits": (0, 1), "window": (0, 1)}, "give one of them"),
+        ({"contrast_limits": 5}, "contrast_limits=5 must be two numbers"),
+        ({"window": 5}, "window=5 must be two numbers"),
+        ({"contrast_limits": (5, 1)}, r"The contrast limits \(5, 1\) must be two finite values, low before high"),
+    ],
+)
+def test_contrast_limits_that_make_no_sense_are_refused(volume, how, text):
+    with pytest.raises(VolumeError, match=text):
+        VideoSession(FakePredictor(), volume, **how)

@@ -23,14 +23,19 @@ def numbers(values: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def check_window(window: tuple[float, float]) -> tuple[float, float]:
-    """Return ``(low, high)`` as floats, or raise a VolumeError if they are not finite and in order."""
+def check_window(window: tuple[float, float], name: str = "window") -> tuple[float, float]:
+    """Return ``(low, high)`` as floats, or raise a VolumeError if they are not finite and in order.
+
+    The error calls them ``name``.
+    """
     try:
         low, high = numbers(window)
     except (TypeError, ValueError) as error:
-        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
+        raise VolumeError(f"{name}={window!r} must be two numbers (low, high).") from error
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
+        raise VolumeError(
+            f"The {name.replace('_', ' ')} ({low:g}, {high:g}) must be two finite values, low before high."
+        )
     return low, high
 
 

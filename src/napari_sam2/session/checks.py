@@ -1,4 +1,4 @@
-"""What a call to a session may ask for; each check raises an error that says what is wrong."""
+"""Checks of what a call to a session asks for; each raises an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.arguments import check_window
 from napari_sam2.core.formatting import frame_word
-from napari_sam2.errors import PromptError, SessionBusyError
+from napari_sam2.errors import PromptError, SessionBusyError, VolumeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 def word_of(state: SessionState) -> str:
     """Return what messages call a frame."""
     return frame_word(state.grid.frame_axis)
+
+
+def check_contrast_limits(
+    contrast_limits: tuple[float, float] | None, window: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Return the contrast limits, given under one of their two names; VolumeError if under both, or if they are none."""
+    if contrast_limits is not None and window is not None:
+        raise VolumeError("contrast_limits= and window= are two names of one thing: give one of them.")
+    if window is not None:
+        return check_window(window)
+    return None if contrast_limits is None else check_window(contrast_limits, "contrast_limits")
 
 
 def check_open(state: SessionState) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.arguments import check_window
+from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window
 from napari_sam2.core.masks import check_overlap
@@ -49,7 +50,7 @@ class VideoSession:
         The image.
     frame_axis
         Letter of the axis along which to propagate; default: time, else the coarsest spacing, else the first.
-    window
+    contrast_limits
         ``(low, high)`` in the volume's values that the model sees as black and white; default: the volume's own.
     at
         Fixed index of each further axis of a 4-D volume, such as ``{"t": 3}``.
@@ -63,6 +64,8 @@ class VideoSession:
         Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling; see
         docs/parity.md. As there, every call is answered at once, and what follows from a correction is lost with the
         next run.
+    window
+        Another name of ``contrast_limits``.
     """
 
     def __init__(
@@ -70,19 +73,22 @@ class VideoSession:
         predictor: VideoPredictor,
         volume: ImageVolume,
         frame_axis: str | None = None,
-        window: tuple[float, float] | None = None,
+        contrast_limits: tuple[float, float] | None = None,
         at: Mapping[str, int] | None = None,
         channel: int | Sequence[int] | None = None,
         zoom: Zoom = "auto",
         overlap: str = "keep",
         exact: bool = False,
+        *,
+        window: tuple[float, float] | None = None,
     ) -> None:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        contrast_limits = default_window(volume, grid) if window is None else check_window(window)
+        limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
-        self._state = SessionState(predictor, volume, grid, contrast_limits, None if exact else zoom, rule, exact)
+        shown = default_window(volume, grid) if limits is None else limits
+        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
         self._history = self._state.history
         self._lock = self._state.lock
         self._compute = self._state.compute
@@ -122,12 +128,12 @@ class VideoSession:
         return self.grid.frame_shape
 
     @property
-    def window(self) -> tuple[float, float]:
+    def contrast_limits(self) -> tuple[float, float]:
         """Return ``(low, high)``, the values that the model sees as black and white."""
         return self._state.contrast_limits
 
-    def set_window(self, low: float, high: float) -> None:
-        """Change the window; masks stay, what is computed from now on sees the new one.
+    def set_contrast_limits(self, low: float, high: float) -> None:
+        """Change the contrast limits; masks stay, what is computed from now on sees the new ones.
 
         Parameters
         ----------
@@ -141,11 +147,14 @@ class VideoSession:
         VolumeError
             If these are not two finite numbers, the lower one first.
         """
-        window = check_window((low, high))
-        # What is being computed was begun with the old one, and has to be kept as such.
+        limits = check_window((low, high), "contrast_limits")
+        # What is being computed was begun with the old ones, and has to be kept as such.
         with self._compute, self._lock:
-            self._state.contrast_limits = window
-            self._link.keep_settings(window=list(window))
+            self._state.contrast_limits = limits
+            self._link.keep_settings(window=list(limits))
+
+    window = contrast_limits
+    set_window = set_contrast_limits
 
     @property
     def overlap(self) -> Overlap:
@@ -666,17 +675,18 @@ class VideoSession:
         """
         edits.fill(self._state, self._meta, obj_id, frame, mask, inside)
 
-    def lock(self, frame: int, obj_id: int) -> None:
+    @formerly_positional("frame", "obj_id")
+    def lock(self, *, obj_id: int, frame: int) -> None:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
         That makes no other frame stale; what is computed from then on follows from it too.
 
         Parameters
         ----------
-        frame
-            Index of the frame.
         obj_id
             Id of the object.
+        frame
+            Index of the frame.
 
         Raises
         ------
@@ -689,7 +699,7 @@ class VideoSession:
         --------
         >>> session.add_box(1, 7, (4, 5, 10, 12))
         >>> masks = session.predict_frame(7)
-        >>> session.lock(frame=7, obj_id=1)
+        >>> session.lock(obj_id=1, frame=7)
         >>> session.objects[1].state
         'reviewed'
         """
@@ -772,15 +782,16 @@ class VideoSession:
         """
         edits.lock_seen(self._state, obj_id)
 
-    def unlock(self, frame: int, obj_id: int) -> None:
+    @formerly_positional("frame", "obj_id")
+    def unlock(self, *, obj_id: int, frame: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on.
 
         Parameters
         ----------
-        frame
-            Index of the frame.
         obj_id
             Id of the object.
+        frame
+            Index of the frame.
 
         Raises
         ------
