@@ -36,7 +36,7 @@ def test_closing_in_the_middle_of_a_frame_closes_the_file_with_all_finished_fram
     started, took = time.monotonic(), []
     d.controller.choices.dropped.connect(lambda _: took.append(time.monotonic() - started))
     WAYS[way](d)
-    assert peek(path).closed
+    assert not peek(path).header.is_open
     assert not path.with_name(path.name + "-journal").exists()
     assert took[0] < 2
     d.predictor.gate.set()
@@ -75,10 +75,10 @@ def test_marks_made_while_the_model_was_being_loaded_are_kept(desk, volume_data,
     d.layer_group.points.add([6.0, 20, 25])
     WAYS[way](d)
     path = user_folder() / "sessions" / "picture.sam2"
-    assert peek(path).closed
+    assert not peek(path).header.is_open
     loaded.set()
     d.qtbot.wait(200)
-    assert peek(path).closed
+    assert not peek(path).header.is_open
     again = ns.VideoSession.open(path, predictor=d.predictor, volume=ns.ImageVolume(volume_data))
     assert again.prompted_frames(1) == [5, 6]
     again.close()

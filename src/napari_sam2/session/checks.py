@@ -25,7 +25,7 @@ def word_of(state: SessionState) -> str:
 def check_contrast_limits(
     contrast_limits: tuple[float, float] | None, window: tuple[float, float] | None
 ) -> tuple[float, float] | None:
-    """Return the contrast limits, given under one of their two names; VolumeError if under both, or if they are none."""
+    """Return the contrast limits, given under one of their two names; VolumeError if under both."""
     if contrast_limits is not None and window is not None:
         raise VolumeError("contrast_limits= and window= are two names of one thing: give one of them.")
     if window is not None:

@@ -151,7 +151,7 @@ class VideoSession:
         # What is being computed was begun with the old ones, and has to be kept as such.
         with self._compute, self._lock:
             self._state.contrast_limits = limits
-            self._link.keep_settings(window=list(limits))
+            self._link.keep_settings()
 
     window = contrast_limits
     set_window = set_contrast_limits
@@ -165,7 +165,7 @@ class VideoSession:
     def overlap(self, rule: str) -> None:
         with self._lock:
             self._state.overlap = check_overlap(rule)
-            self._link.keep_settings(overlap=rule)
+            self._link.keep_settings()
 
     def use(self, predictor: VideoPredictor) -> None:
         """Go on with another model, or with the same one on another device.

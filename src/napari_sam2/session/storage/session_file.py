@@ -23,6 +23,7 @@ from napari_sam2.errors import SessionFileError
 from napari_sam2.session.codec import dumps
 from napari_sam2.session.history import Change, History, Step
 from napari_sam2.session.kinds import KINDS
+from napari_sam2.session.storage.header import SessionHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +68,7 @@ class SessionFile:
     # ------------------------------------------------------------------ opening
 
     @classmethod
-    def create(cls, path: Path, settings: Mapping[str, Any], history: History) -> SessionFile:
+    def create(cls, path: Path, header: SessionHeader, history: History) -> SessionFile:
         """Write a new file that holds this history, whole or not at all; what stood there before is replaced.
 
         Raises
@@ -90,7 +91,7 @@ class SessionFile:
                     db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
                     db.executescript(_SCHEMA)
                     file = cls(part, db)
-                    file.set(**settings)
+                    file._set(header.to_json())
                     file.rewrite(history)
                 os.replace(part, path)
                 _sync_folder(path.parent)
@@ -151,7 +152,7 @@ class SessionFile:
     def close(self) -> None:
         """Mark the file as closed in good order, and unlock it."""
         try:
-            self.set(open=False)
+            self.mark_open(False)
         finally:
             self._db.close()
 
@@ -159,19 +160,39 @@ class SessionFile:
         """Unlock the file and leave it as it is."""
         self._db.close()
 
-    # ------------------------------------------------------------------ settings
+    # ------------------------------------------------------------------ header
 
-    def set(self, **settings: Any) -> None:
-        """Write settings, each a JSON-ready value."""
+    def header(self) -> SessionHeader:
+        """Return the header.
+
+        Raises
+        ------
+        SessionFileError
+            If it cannot be read, or if something is missing in it.
+        """
+        with _reading(self.path):
+            found = {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
+            try:
+                return SessionHeader.from_json(found)
+            except KeyError as error:
+                raise ValueError(f"{error} is missing") from error
+
+    def write_header(self, header: SessionHeader) -> None:
+        """Write what differs from the header that is there; nothing if nothing does."""
+        known = self.header().to_json()
+        changed = {name: value for name, value in header.to_json().items() if value != known[name]}
+        if changed:
+            self._set(changed)
+
+    def mark_open(self, is_open: bool) -> None:
+        """Note that a session writes the file, or that it was closed in good order."""
+        self._set({"open": is_open})
+
+    def _set(self, rows: Mapping[str, Any]) -> None:
         with self._transaction() as db:
-            for name, value in settings.items():
+            for name, value in rows.items():
                 row = (name, dumps(value).decode())
                 db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?, ?)", (*row, _crc(row)))
-
-    def settings(self) -> dict[str, Any]:
-        """All settings."""
-        with _reading(self.path):
-            return {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
 
     # ------------------------------------------------------------------ the journal
 

@@ -215,7 +215,7 @@ class SessionFiles(QObject):
         last = earlier[0]
         when = datetime.datetime.fromtimestamp(last.path.stat().st_mtime) if last.path.exists() else None
         text = "You worked on this image" + (f" on {when:%d %b %Y, %H:%M}." if when is not None else " before.")
-        if not last.closed:
+        if last.header.is_open:
             text += " That session was not closed in good order; every step is there."
         if len(earlier) > 1:
             text += f" {len(earlier) - 1} more in Session ▸ Recent."
@@ -268,23 +268,23 @@ def open_session(
     layer, volume = None, None
     for each, candidate in candidates:
         try:
-            image_identity.check(known.image, candidate, path)
+            image_identity.check(known.header.image, candidate, path)
         except (SessionFileError, ReadError):
             continue
         layer, volume = each, candidate
         break
     if volume is None:
         try:
-            volume = image_identity.find(known.image, path)
+            volume = image_identity.find(known.header.image, path)
         except SessionFileError as error:
             first = str(error).splitlines()[0]
             raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
-    before, warnings = model_cache.choice, []
-    if _is_here(known.model):
-        model_cache.choice = before._replace(name=known.model)
-    elif known.model != before.name:
+    before, warnings, model = model_cache.choice, [], known.header.model.name
+    if _is_here(model):
+        model_cache.choice = before._replace(name=model)
+    elif model != before.name:
         warnings.append(
-            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
+            f"{path.name} was made with the model {model}, which is not on this computer. Its masks stay as they "
             f"are; what is computed from now on is by {before.name}, unless you choose another model."
         )
     try:
