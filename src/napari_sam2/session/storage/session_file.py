@@ -11,18 +11,19 @@ import hashlib
 import json
 import os
 import sqlite3
-import struct
 import zlib
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.paths import advice_for, check_file, is_folder, why_no_file
+from napari_sam2.core.paths import is_folder, why_no_file
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session.codec import dumps
 from napari_sam2.session.history import Change, History, Step
 from napari_sam2.session.kinds import KINDS
+from napari_sam2.session.storage import database
+from napari_sam2.session.storage.database import APPLICATION_ID, FORMAT_VERSION
 from napari_sam2.session.storage.header import SessionHeader
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from napari_sam2.session.kinds import Kind
 
 SUFFIX = ".sam2"
-APPLICATION_ID = 0x53414D32  # "SAM2"
-FORMAT_VERSION = 1
 
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
@@ -44,14 +43,6 @@ CREATE TABLE change (step INTEGER NOT NULL, place INTEGER NOT NULL, kind TEXT NO
 CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT NULL, hash TEXT NOT NULL,
                     crc INTEGER NOT NULL, PRIMARY KEY (kind, obj, frame));
 """
-_CHECK_DISK = "Check that the disk is there, and has space."
-# SQLite gives no number of the system.
-_ADVICE = {
-    "database or disk is full": "Free some space on that disk, or save the session elsewhere.",
-    "attempt to write a readonly database": "You may not write there: save the session in another folder.",
-    "unable to open database file": "You may not write there: save the session in another folder.",
-}
-_HEADER = b"SQLite format 3\x00"
 
 
 class SessionFile:
@@ -82,11 +73,11 @@ class SessionFile:
         if why.startswith("it is"):
             raise SessionFileError(f"{path} cannot be saved: {why}.\nGive the name of a file.")
         part = path.with_name(f".{path.name}.part")
-        with _explaining(path, "could not be saved"):
-            _refuse_if_open(path)
-            _remove(part)
+        with database.explaining(path, "could not be saved"):
+            database.refuse_if_open(path)
+            database.remove(part)
             try:
-                with closing(_connect(part)) as db:
+                with closing(database.connect(part)) as db:
                     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
                     db.executescript(_SCHEMA)
@@ -94,9 +85,9 @@ class SessionFile:
                     file._set(header.to_json())
                     file.rewrite(history)
                 os.replace(part, path)
-                _sync_folder(path.parent)
+                database.sync_folder(path.parent)
             finally:
-                _remove(part)
+                database.remove(part)
         new = cls.open(path)
         new._ids = file._ids
         return new
@@ -110,9 +101,9 @@ class SessionFile:
         SessionFileError
             If it is no session file, from a newer version, damaged, or open elsewhere. It is then left as it was.
         """
-        _check_header(path)
-        with _reading(path):
-            db = _connect(path)
+        database.check_session_file(path)
+        with database.reading(path):
+            db = database.connect(path)
             try:
                 db.execute("BEGIN EXCLUSIVE")
                 db.execute("COMMIT")
@@ -126,7 +117,7 @@ class SessionFile:
 
     def load(self, history: History) -> None:
         """Make a history what the file holds."""
-        with _reading(self.path):
+        with database.reading(self.path):
             known: dict[Any, Any] = {}
             values = []
             for word, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
@@ -170,7 +161,7 @@ class SessionFile:
         SessionFileError
             If it cannot be read, or if something is missing in it.
         """
-        with _reading(self.path):
+        with database.reading(self.path):
             found = {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
             try:
                 return SessionHeader.from_json(found)
@@ -306,7 +297,7 @@ class SessionFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explaining(self.path, "could not be written; what was done is kept in memory"):
+        with database.explaining(self.path, "could not be written; what was done is kept in memory"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -317,16 +308,6 @@ class SessionFile:
                 raise
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # One session has one connection, used under the session's lock from whatever thread works for it.
-    db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
-    # Held while open: two writers would lose each other's work, and one sync less is needed for each commit.
-    db.execute("PRAGMA locking_mode = EXCLUSIVE")
-    db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
 def _keep(db: sqlite3.Connection, data: bytes) -> str:
     name = hashlib.sha256(data).hexdigest()
     db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (name, data))
@@ -335,76 +316,3 @@ def _keep(db: sqlite3.Connection, data: bytes) -> str:
 
 def _crc(row: tuple[Any, ...]) -> int:
     return zlib.crc32(repr(row).encode())
-
-
-def _check_header(path: Path) -> None:
-    """Refuse what is no session file of a known version, before SQLite touches it."""
-    check_file(path, SessionFileError)
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-            size = file.seek(0, os.SEEK_END)
-    except OSError as error:
-        raise SessionFileError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    if len(head) < 100 or not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
-        raise SessionFileError(f"{path} is no session file of napari-sam2, or its beginning is damaged.")
-    version = int.from_bytes(head[60:64], "big")
-    if version > FORMAT_VERSION:
-        raise SessionFileError(
-            f"{path} was written by a newer version of napari-sam2 (format {version}; this one reads up to "
-            f"{FORMAT_VERSION}).\nUpdate napari-sam2; the file was left as it is."
-        )
-    page = int.from_bytes(head[16:18], "big")
-    pages = int.from_bytes(head[28:32], "big")
-    hot = path.with_name(path.name + "-journal").exists()
-    if not hot and size < pages * (65536 if page == 1 else page):
-        raise SessionFileError(f"{path} is damaged: it is cut off after {size} bytes. It was left as it is.")
-
-
-def _refuse_if_open(path: Path) -> None:
-    try:
-        _check_header(path)
-    except SessionFileError:
-        return
-    with closing(_connect(path)) as db:
-        db.execute("BEGIN EXCLUSIVE")
-        db.execute("ROLLBACK")
-
-
-@contextmanager
-def _explaining(path: Path, what: str) -> Iterator[None]:
-    """Turn errors of SQLite and of the disk into sentences about the file."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
-        if "locked" in str(error):
-            raise SessionFileError(f"{path} is open in another session.\nClose it there first.") from error
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        advice = advice_for(error) if isinstance(error, OSError) else _ADVICE.get(str(error), _CHECK_DISK)
-        raise SessionFileError(f"{path} {what}: {reason}.\n{advice}") from error
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        with _explaining(path, "cannot be read"):
-            yield
-    except (ValueError, TypeError, KeyError, IndexError, zlib.error, struct.error) as error:
-        raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
-
-
-def _remove(path: Path) -> None:
-    for name in (path, path.with_name(path.name + "-journal")):
-        name.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable when the folder is; not every system lets a folder be opened.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
