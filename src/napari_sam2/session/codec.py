@@ -33,7 +33,7 @@ _SHAPE = struct.Struct("<II")
 
 @dataclass(frozen=True)
 class Codec(Generic[T]):
-    """How a value becomes JSON, and JSON a value.
+    """The way from a value to JSON, and back.
 
     ``encode(value, keep)`` gives bytes that stand apart, such as masks, to ``keep``, which names them;
     ``decode(data, fetch)`` gets what was decoded from them with ``fetch(name, decode)``.

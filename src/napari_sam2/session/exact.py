@@ -27,18 +27,17 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.protocols import ExactVideoStream, Prediction
     from napari_sam2.session.history import Change, History, Put
-    from napari_sam2.session.planning import Sense
-    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.records import MaskRecord, Sign
     from napari_sam2.session.state import SessionState
 
 
 class Answer(NamedTuple):
-    """A mask of the model for an object on a frame; ``outcome`` is None where there is none any more."""
+    """A mask of the model for an object on a frame; ``pending`` is None where there is none any more."""
 
     step: Step
     obj_id: int
     frame: int
-    outcome: PendingMask | None
+    pending: PendingMask | None
     is_of_a_pass: bool = False
 
 
@@ -71,7 +70,7 @@ class MetaPredictor:
                 self._told[place:] = [(step, len(step.changes))]
         return answers
 
-    def answer(self) -> None:
+    def predict_last_step(self) -> None:
         """Tell the model the last step of the log and keep its answers as part of that step."""
         history = self.state.history
         answers = [a for a in self.catch_up() if a.step is history.steps[-1]]
@@ -79,7 +78,7 @@ class MetaPredictor:
             with self.writing(history.steps[-1]) as put:
                 self.keep(put, answers)
 
-    def answer_again(self, obj_ids: Sequence[int], frame: int) -> None:
+    def predict_again(self, obj_ids: Sequence[int], frame: int) -> None:
         """Keep what the model has of some objects on a frame, as it may be another model than before."""
         self.catch_up()
         found = {i: self.shown(i, frame) for i in obj_ids if not self.state.is_locked(i, frame)}
@@ -92,18 +91,18 @@ class MetaPredictor:
 
     def keep(self, put: Put, answers: Sequence[Answer]) -> None:
         """Write answers to the log; where the model has none any more, what the user drew stays."""
-        shared = resolved({a.obj_id: a.outcome for a in answers if a.outcome is not None and a.is_of_a_pass})
-        for _, obj_id, frame, outcome, is_of_a_pass in answers:
+        shared = resolved({a.obj_id: a.pending for a in answers if a.pending is not None and a.is_of_a_pass})
+        for _, obj_id, frame, pending, is_of_a_pass in answers:
             record = self.state.mask_record(obj_id, frame)
-            if outcome is not None:
-                put(MASK, obj_id, frame, shared[obj_id] if is_of_a_pass else outcome.record)
+            if pending is not None:
+                put(MASK, obj_id, frame, shared[obj_id] if is_of_a_pass else pending.record)
             elif record is not None and record.source != "edit":
                 put(MASK, obj_id, frame, None)
 
     def shown(self, obj_id: int, frame: int) -> MaskRecord | None:
-        """What the model has of an object on a frame."""
+        """Return what the model has of an object on a frame."""
         prediction = self.state.exact_stream().shown(obj_id, frame)
-        return None if prediction is None else self._outcome(obj_id, frame, prediction).record
+        return None if prediction is None else self._pending_mask(obj_id, frame, prediction).record
 
     @contextmanager
     def writing(self, step: Step) -> Iterator[Put]:
@@ -158,13 +157,13 @@ class MetaPredictor:
         elif is_of(change, PROMPTS):
             called = _call(change)
             prediction = stream.clear(obj_id, frame) if called is None else stream.answer(obj_id, frame, called)
-            outcome = None if prediction is None else self._outcome(obj_id, frame, prediction)
-            return [Answer(step, obj_id, frame, outcome)]
+            pending = None if prediction is None else self._pending_mask(obj_id, frame, prediction)
+            return [Answer(step, obj_id, frame, pending)]
         elif is_of(change, PASS) and change.after is not None:
             stream.prepare(obj_id)
         elif is_of(change, VISIT) and change.after is not None:
-            outcome = self.visit(obj_id, frame, change.after.sweep)
-            return [] if outcome is None else [Answer(step, obj_id, frame, outcome, is_of_a_pass=True)]
+            pending = self.visit(obj_id, frame, change.after.sweep)
+            return [] if pending is None else [Answer(step, obj_id, frame, pending, is_of_a_pass=True)]
         elif is_of(change, MASK) and change.after is not None and change.after.source == "edit":
             stream.accept(obj_id, frame, change.after.mask)
         elif is_of(change, LOCK):
@@ -173,25 +172,25 @@ class MetaPredictor:
             stream.remove(obj_id)
         return []
 
-    def visit(self, obj_id: int, frame: int, sense: Sense) -> PendingMask | None:
+    def visit(self, obj_id: int, frame: int, sweep: Sign) -> PendingMask | None:
         """Let a pass come to a frame; its mask, or None where the one that is there stays."""
         state = self.state
-        prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sense)
+        prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sweep)
         if state.is_locked(obj_id, frame):
             return None
-        outcome = self._outcome(obj_id, frame, prediction, is_tracked)
+        pending = self._pending_mask(obj_id, frame, prediction, is_tracked)
         record = state.mask_record(obj_id, frame)
-        if not is_tracked and record is not None and record.mask == outcome.record.mask:
+        if not is_tracked and record is not None and record.mask == pending.record.mask:
             return None
-        return outcome
+        return pending
 
-    def _outcome(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> PendingMask:
+    def _pending_mask(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> PendingMask:
         state = self.state
         prompts = state.history.get(PROMPTS, obj_id, frame)
         if is_tracked or prompts is None:
-            record = state.computed("track", prediction, sources_of(state.accepted(obj_id), frame))
+            record = state.to_record("track", prediction, sources_of(state.accepted(obj_id), frame))
         else:
-            record = state.computed("prompt", prediction, (prompts,))
+            record = state.to_record("prompt", prediction, (prompts,))
         return PendingMask(record, prediction.logits if state.overlap == "score" else None)
 
 

@@ -25,7 +25,7 @@ PROMPTS_VERSION = 1
 
 
 def prompts_document(state: SessionState) -> dict[str, Any]:
-    """Objects with their prompts and locks, JSON-ready.
+    """Return objects with their prompts and locks, JSON-ready.
 
     Coordinates are ``(y, x)`` in data pixels of a frame, voxel centres at integers; boxes ``(y0, x0, y1, x1)``,
     half-open; masks are ``shape`` (height, width) and ``runs``, start and stop in the flattened frame. The schema
@@ -63,7 +63,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
 
 
 def coco_document(state: SessionState) -> dict[str, Any]:
-    """All masks as a COCO document: an image for each frame, a category for each object.
+    """Return all masks as a COCO document: an image for each frame, a category for each object.
 
     Segmentations are uncompressed run lengths in COCO's column order; ``track_id`` is the object. The overlap rule is
     applied, so that no pixel has two objects.

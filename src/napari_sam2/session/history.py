@@ -49,7 +49,7 @@ def is_of(change: Change[Any], kind: Kind[T]) -> TypeGuard[Change[T]]:
 
 @dataclass(eq=False)
 class Step:
-    """What one call changed: its name, its arguments (JSON-ready), and the changes in their order."""
+    """The changes of one call: its name, its arguments (JSON-ready), and the changes in their order."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Step:
 
 
 class Journal(Protocol):
-    """Where the log is kept. What a call was given is durable when it returns, whole; if it raises, none of it is."""
+    """The place where the log is kept: what a call was given is durable when it returns; if it raises, none is."""
 
     def append(self, step: Step, changes: Sequence[Change[Any]]) -> None:
         """Add changes to a step, which is new if the journal does not know it."""

@@ -1,4 +1,4 @@
-"""Which frames condition which: accepted frames, from where a frame is tracked, and which masks are fresh.
+"""Plan what follows from what: accepted frames, from where each frame is tracked, and the masks that are fresh.
 
 Nothing here computes or changes anything.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.session.kinds import BASE, LOCK, MASK, PROMPTS
-from napari_sam2.session.records import ConditioningRecord, Source
+from napari_sam2.session.records import ConditioningRecord, Sign, Source
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from napari_sam2.session.history import History
     from napari_sam2.session.records import Follows, MaskRecord
 
-    Side = Literal[-1, 1]
 
 Direction = Literal["both", "forward", "backward"]
-Sense = Literal[1, -1]
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
-SIDES: tuple[Side, Side] = (-1, 1)
+SIDES: tuple[Sign, Sign] = (-1, 1)
 
 
 def conditioning_records(history: History, obj_id: int) -> dict[int, ConditioningRecord]:
@@ -74,7 +72,7 @@ def neighbours(
 
 def owner_of(
     accepted: dict[int, ConditioningRecord], frame: int, direction: Direction
-) -> tuple[ConditioningRecord, Sense] | None:
+) -> tuple[ConditioningRecord, Sign] | None:
     """Return the accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
     In both directions the nearer one, the lower on a tie. Towards any other frame one that corrects a track has a
@@ -99,7 +97,7 @@ def _way(frame: int, start: ConditioningRecord, other: ConditioningRecord) -> in
 
 
 class Freshness:
-    """Which tracked masks of an object no run has a reason to compute again.
+    """The tracked masks of an object that no run has a reason to compute again.
 
     A tracked mask is fresh while what it was computed from still stands on both sides. A mask that was accepted as it
     stood counts as its own sources (see :class:`Source`): accepting it makes no other mask stale, and the masks beyond
@@ -117,7 +115,7 @@ class Freshness:
             return False
         return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
 
-    def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
+    def _stands(self, frame: int, source: Source | None, side: Sign) -> bool:
         """Return whether a source, or none, is still what a frame follows from on one side."""
         beyond = [f for f in self._accepted if (f - frame) * side > 0]
         for other in beyond if side == 1 else reversed(beyond):
@@ -128,7 +126,7 @@ class Freshness:
                 return False
         return _origin(source, side) is None and self._may_be_missing(source, None, side)
 
-    def _may_be_missing(self, source: Source | None, other: int | None, side: Side) -> bool:
+    def _may_be_missing(self, source: Source | None, other: int | None, side: Sign) -> bool:
         """Return whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
         if source is None or (other is not None and (other - source.frame) * side <= 0):
             return True
@@ -136,7 +134,7 @@ class Freshness:
         return follows is not None and all(self._stands(source.frame, follows[s > 0], s) for s in SIDES)
 
 
-def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
+def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Sign) -> Source | None:
     """Return the source below (-1) or above (1) a frame, if there is one."""
     return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
 
@@ -145,7 +143,7 @@ def _is_same(one: Source | None, other: Source) -> bool:
     return one is not None and one[:4] == other[:4]
 
 
-def _origin(source: Source | None, side: Side) -> Source | None:
+def _origin(source: Source | None, side: Sign) -> Source | None:
     """Return what a source follows from on one side, where it was accepted as it stood; else itself."""
     if source is None:
         return None
@@ -174,7 +172,7 @@ class FrameTask:
     """A frame of an object that a run must compute, from where, and the accepted frames as they stood then."""
 
     owner: ConditioningRecord
-    sense: Sense
+    sweep: Sign
     accepted: dict[int, ConditioningRecord]
 
     def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
@@ -186,11 +184,11 @@ class FrameTask:
     @property
     def has_open_end(self) -> bool:
         """Return whether no accepted frame says that the object goes on beyond this track."""
-        return not any((f - self.owner.frame) * self.sense > 0 for f, a in self.accepted.items() if not a.empty)
+        return not any((f - self.owner.frame) * self.sweep > 0 for f, a in self.accepted.items() if not a.empty)
 
     def meets_at(self, frame: int, direction: Direction) -> bool:
         """Return whether this upward track ends here because the next frame is tracked from above."""
-        if self.sense == -1 or frame + 1 in self.accepted:
+        if self.sweep == -1 or frame + 1 in self.accepted:
             return False
         found = owner_of(self.accepted, frame + 1, direction)
         return found is not None and found[1] == -1 and not found[0].empty

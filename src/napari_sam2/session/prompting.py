@@ -134,13 +134,14 @@ def predict_frame(state: SessionState, meta: MetaPredictor | None, frame: int) -
             with state.lock:
                 asked = _asked(state, frame)
                 if meta is not None:
-                    meta.answer_again(asked, frame)
+                    meta.predict_again(asked, frame)
                     return _masks(state, asked, frame)
                 stale = {i: state.accepted(i) for i in asked if not state.is_answered(i, frame)}
                 if not stale:
                     return _masks(state, asked, frame)
             answers = {
-                i: state.answered(accepted[frame], state.answer(i, accepted, frame)) for i, accepted in stale.items()
+                i: state.prompt_record(accepted[frame], state.predict(i, accepted, frame))
+                for i, accepted in stale.items()
             }
             with state.lock:
                 _keep_answers(state, frame, stale, answers)
@@ -190,7 +191,7 @@ def _prompting(state: SessionState, meta: MetaPredictor | None) -> Iterator[None
         revision = state.history.revision
         yield
         if state.history.revision != revision:
-            meta.answer()
+            meta.predict_last_step()
 
 
 def _put(state: SessionState, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:

@@ -1,4 +1,4 @@
-"""What a session knows about the quality of its masks, and which frames deserve a look."""
+"""The quality of masks, as far as a session knows it, and the frames that deserve a look."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOUBTFUL_DISAGREEMENT = 0.3
 
 
 def scores(history: History, obj_id: int) -> pd.DataFrame:
-    """The figures of each frame with a mask of an object, by frame.
+    """Return the figures of each frame with a mask of an object, by frame.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
 
 
 def _jump(areas: dict[int, int], frame: int) -> float:
-    """By which factor the area differs from that of a neighbour, where both are not empty."""
+    """Return the factor by which the area differs from that of a neighbour, where both are not empty."""
     here = areas[frame]
     near = [areas[f] for f in (frame - 1, frame + 1) if areas.get(f)]
     return max((max(a, here) / min(a, here) for a in near), default=math.nan) if here else math.nan

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Follows = tuple["Source | None", "Source | None"]
 
-Sweep = Literal[1, -1]  # the way of a track through the frames: 1 up, -1 down
+Sign = Literal[1, -1]  # up (1) or down (-1) through the frames
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
 
@@ -70,7 +70,7 @@ class Visit(NamedTuple):
     """The last pass of exact mode that came to a frame: its number, and whether it went up (1) or down (-1)."""
 
     number: int
-    sweep: Sweep
+    sweep: Sign
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,10 @@ class ConditioningRecord:
 
     @property
     def is_correction(self) -> bool:
-        """Whether its prompts stand on an earlier mask."""
+        """Return whether its prompts stand on an earlier mask."""
         return self.mask is None and self.base is not None
 
     @property
     def corrects_a_track(self) -> bool:
-        """Whether its prompts stand on a tracked mask, so where tracking had gone wrong."""
+        """Return whether its prompts stand on a tracked mask, so where tracking had gone wrong."""
         return self.is_correction and self.base is not None and self.base.source == "track"

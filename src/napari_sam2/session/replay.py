@@ -68,8 +68,8 @@ def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> No
         objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
         how = step.arguments
         # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
-        places = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
-        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, places)
+        exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
+        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, exactly)
         for _ in run.results():
             pass
         return
@@ -77,7 +77,7 @@ def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> No
         value: Any = change.after
         if is_of(change, MASK) and _is_answer(step, change.after):
             accepted = again.accepted(change.obj_id)
-            value = again.answered(accepted[change.frame], again.answer(change.obj_id, accepted, change.frame))
+            value = again.prompt_record(accepted[change.frame], again.predict(change.obj_id, accepted, change.frame))
         elif is_of(change, BASE) and change.after is not None and change.after.source == "track":
             value = again.base(change.obj_id, change.frame)
         with again.history.step(step.name) as put:

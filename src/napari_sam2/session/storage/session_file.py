@@ -199,7 +199,7 @@ class SessionFile:
         self._ids[step] = number
 
     def mark(self, step: Step, changes: Sequence[Change[Any]], *, done: bool) -> None:
-        """A step was undone or done again; ``changes`` say what that made of the values."""
+        """Note that a step was undone or done again; ``changes`` say what that made of the values."""
         with self._transaction() as db:
             self._insert_step(db, self._ids[step], step, done=done)
             self._update_values(db, changes)
@@ -268,7 +268,7 @@ class SessionFile:
         return KINDS[name]
 
     def _value(self, kind: Kind[Any], name: str | None, known: dict[Any, Any]) -> Any:
-        """One value; equal values become one object."""
+        """Return one value; equal values become one object."""
         if name is None:
             return None
 
