@@ -9,6 +9,7 @@ import pandas as pd
 
 from napari_sam2.session import VideoSession
 from napari_sam2.session.history import History
+from support.predictors import SHAPE
 
 
 def history_of(session: VideoSession) -> History:
@@ -80,3 +81,16 @@ def locked(session: VideoSession) -> dict[tuple[int, int], np.ndarray]:
         for frame in flags.index[flags]:
             masks[obj_id, int(frame)] = session.mask(obj_id, int(frame))
     return masks
+
+
+def filled(session: VideoSession, obj_id: int) -> list[int]:
+    """The frames on which an object has a mask that is not empty."""
+    masks = {frame: session.mask(obj_id, frame) for frame in range(session.frame_count)}
+    return [frame for frame, mask in masks.items() if mask is not None and mask.any()]
+
+
+def box_mask(y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
+    """A frame of the numbered volume in which a box is inside."""
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[y0:y1, x0:x1] = True
+    return mask
