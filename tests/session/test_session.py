@@ -10,7 +10,7 @@ import pytest
 from napari_sam2.errors import SessionBusyError, SessionFileError, VolumeError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.history import History
-from support.predictors import FakePredictor
+from support.predictors import SHAPE, FakePredictor
 
 
 def test_undo_takes_back_prompt_and_preview_together_and_redo_restores_both(session):
