@@ -38,6 +38,11 @@ class FileLink:
         self._state = state
         self.file: SessionFile | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """Return the path of the file, or None."""
+        return None if self.file is None else self.file.path
+
     def save(self, path: Path) -> None:
         """Write the session to a file and keep it there; to its own only what a refused write left out."""
         if self.file is not None and self.file.path == path and path.exists():

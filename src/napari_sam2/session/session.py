@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.arguments import check_window
 from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window
@@ -17,7 +16,7 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs
+from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs, settings
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.replay import replay
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
     from napari_sam2.session.results import SessionStep
-    from napari_sam2.session.storage.session_file import SessionFile
 
 
 class VideoSession:
@@ -89,7 +87,6 @@ class VideoSession:
         rule = check_overlap(overlap)
         shown = default_window(volume, grid) if limits is None else limits
         self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
-        self._history = self._state.history
         self._lock = self._state.lock
         self._compute = self._state.compute
         self._meta = MetaPredictor(self._state) if exact else None
@@ -147,11 +144,7 @@ class VideoSession:
         VolumeError
             If these are not two finite numbers, the lower one first.
         """
-        limits = check_window((low, high), "contrast_limits")
-        # What is being computed was begun with the old ones, and has to be kept as such.
-        with self._compute, self._lock:
-            self._state.contrast_limits = limits
-            self._link.keep_settings()
+        settings.set_contrast_limits(self._state, self._link, low, high)
 
     window = contrast_limits
     set_window = set_contrast_limits
@@ -163,9 +156,7 @@ class VideoSession:
 
     @overlap.setter
     def overlap(self, rule: str) -> None:
-        with self._lock:
-            self._state.overlap = check_overlap(rule)
-            self._link.keep_settings()
+        settings.set_overlap(self._state, self._link, rule)
 
     def use(self, predictor: VideoPredictor) -> None:
         """Go on with another model, or with the same one on another device.
@@ -183,11 +174,7 @@ class VideoSession:
         SessionBusyError
             If the session was closed, or if a run is under way.
         """
-        check_model(predictor, self._state.zoom)
-        with self._compute, self._lock:
-            checks.check_idle(self._state)
-            self._state.use(predictor)
-            self._link.keep_model()
+        settings.use(self._state, self._link, predictor)
 
     # ------------------------------------------------------------------ prompts
 
@@ -1049,12 +1036,12 @@ class VideoSession:
     @property
     def can_undo(self) -> bool:
         """Return whether there is a step to take back."""
-        return bool(self._history.steps)
+        return bool(self._state.history.steps)
 
     @property
     def can_redo(self) -> bool:
         """Return whether there is a step to do again."""
-        return bool(self._history.undone)
+        return bool(self._state.history.undone)
 
     def undo(self) -> bool:
         """Take back the last step, prompts and masks together.
@@ -1079,7 +1066,7 @@ class VideoSession:
         """
         with self._lock:
             checks.check_idle(self._state)
-            return self._history.undo() is not None
+            return self._state.history.undo() is not None
 
     def redo(self) -> bool:
         """Do the step again that was undone last.
@@ -1096,7 +1083,7 @@ class VideoSession:
         """
         with self._lock:
             checks.check_idle(self._state)
-            return self._history.redo() is not None
+            return self._state.history.redo() is not None
 
     def replay(self) -> int:
         """Compute every mask of the model again, from the prompts and runs in the log, as one step.
@@ -1150,7 +1137,7 @@ class VideoSession:
     @property
     def path(self) -> Path | None:
         """Return the session's file, or None."""
-        return None if self._file is None else self._file.path
+        return self._link.path
 
     @classmethod
     def open(
@@ -1238,7 +1225,3 @@ class VideoSession:
                 self._link.close()
             elif not self._state.closed:
                 self.close()
-
-    @property
-    def _file(self) -> SessionFile | None:
-        return self._link.file
