@@ -120,15 +120,15 @@ class SessionFile:
         with database.reading(self.path):
             known: dict[Any, Any] = {}
             values = []
-            for word, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
+            for word, obj_id, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
                 kind = self._kind(word)
-                values.append((kind, obj, frame, self._value(kind, name, known)))
+                values.append((kind, obj_id, frame, self._value(kind, name, known)))
             changes: dict[int, list[Change[Any]]] = {}
             query = "SELECT step, place, kind, obj, frame, before, after, crc FROM change ORDER BY step, place"
-            for number, _, word, obj, frame, before, after in self._rows(query):
+            for number, _, word, obj_id, frame, before, after in self._rows(query):
                 kind = self._kind(word)
                 old, new = self._value(kind, before, known), self._value(kind, after, known)
-                changes.setdefault(number, []).append(Change(kind, obj, frame, old, new))
+                changes.setdefault(number, []).append(Change(kind, obj_id, frame, old, new))
             done: list[Step] = []
             undone: list[Step] = []
             query = "SELECT id, name, arguments, done, crc FROM step ORDER BY id"
@@ -221,8 +221,8 @@ class SessionFile:
             for number, (step, done) in enumerate(steps, start=1):
                 self._insert_step(db, number, step, done=done)
                 self._insert_changes(db, number, step.changes, 0)
-            for kind, obj, frame, value in history.values():
-                self._insert_value(db, kind, obj, frame, self._keep_value(db, kind, value))
+            for kind, obj_id, frame, value in history.values():
+                self._insert_value(db, kind, obj_id, frame, self._keep_value(db, kind, value))
         self._ids = {step: i for i, (step, _) in enumerate(steps, start=1)}
 
     # ------------------------------------------------------------------ rows
@@ -249,8 +249,8 @@ class SessionFile:
             else:
                 self._insert_value(db, c.kind, c.obj_id, c.frame, name)
 
-    def _insert_value(self, db: sqlite3.Connection, kind: Kind[Any], obj: int, frame: int, name: str | None) -> None:
-        row = (kind.name, obj, frame, name)
+    def _insert_value(self, db: sqlite3.Connection, kind: Kind[Any], obj_id: int, frame: int, name: str | None) -> None:
+        row = (kind.name, obj_id, frame, name)
         db.execute("INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
     def _keep_value(self, db: sqlite3.Connection, kind: Kind[Any], value: Any) -> str | None:
