@@ -15,6 +15,7 @@ CLICK = PromptSet((PointPrompt(20, 25),))
 CLICKS = PromptSet((PointPrompt(20, 25), PointPrompt(5, 5, False)))
 SAME_CLICKS = PromptSet((PointPrompt(5, 5, False), PointPrompt(20, 25)))
 BOX = PromptSet(box=BoxPrompt(4, 5, 10, 12))
+from support.session_view import log_of
 
 
 @pytest.fixture
@@ -57,11 +58,6 @@ def test_what_a_script_does_not_look_at_is_not_decoded(worker, monkeypatch):
     assert all(mask[4:10, 5:12].all() and mask.sum() == 42 for mask in masks)
 
 
-def state_of(tracked):
-    history = tracked.session._history
-    return {(k, o, f): v for k, o, f, v in history.values()}, [len(s.changes) for s in history.steps]
-
-
 COME_AND_GO = {
     "click and delete": [((1, 8), CLICK), ((1, 8), None)],
     "box drawn and dropped": [((1, 8), BOX), ((1, 8), None)],
@@ -77,11 +73,11 @@ COME_AND_GO = {
 @pytest.mark.parametrize("preview", [True, False])
 @pytest.mark.parametrize("changes", COME_AND_GO.values(), ids=COME_AND_GO.keys())
 def test_marks_that_come_and_go_change_nothing(tracked, changes, preview):
-    before = state_of(tracked)
+    before = log_of(tracked.session)
     for change in changes:
         tracked.pending.add([change])
     update = tracked.sync(preview)
-    assert state_of(tracked) == before
+    assert log_of(tracked.session) == before
     assert update.warnings == []
     assert not tracked.pending
 
@@ -98,11 +94,11 @@ def test_marks_that_go_with_one_hand_beside_one_that_only_came_are_one_step(trac
 
 def test_a_click_that_goes_again_leaves_a_locked_slice_without_a_warning(tracked):
     tracked.session.lock(frame=8, obj_id=1)
-    before = state_of(tracked)
+    before = log_of(tracked.session)
     tracked.pending.add([((1, 8), CLICK)])
     tracked.pending.add([((1, 8), None)])
     assert tracked.sync(preview=True).warnings == []
-    assert state_of(tracked) == before
+    assert log_of(tracked.session) == before
 
 
 def test_a_click_that_goes_again_leaves_an_outline_that_was_filled(tracked):

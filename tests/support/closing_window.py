@@ -46,7 +46,7 @@ def main(how: str) -> None:
 
         def closed() -> None:
             found.setdefault("seconds", time.monotonic() - began)
-            found.setdefault("closed", peek(path).closed)
+            found.setdefault("closed", not peek(path).header.is_open)
             found.setdefault("journal", path.with_name(path.name + "-journal").exists())
 
         # Whatever comes after it, such as waiting for threads, the file is closed here.

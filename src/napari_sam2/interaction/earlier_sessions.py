@@ -39,19 +39,20 @@ def earlier_sessions(
     """
     paths = {path.resolve() for path in itertools.chain(_near(volume), recent) if path.is_file()}
     newest = sorted(paths.difference(in_use), key=_last_change, reverse=True)[:MOST_FILES]
-    shape, ours, found = list(volume.array.shape), "", []
+    shape, ours, found = tuple(volume.array.shape), "", []
     for path in newest:
         try:
             known = peek(path)
         except SessionFileError:
             continue  # Damaged, or open elsewhere: it is nothing to go on with.
-        if known.image.get("shape") != shape or known.image.get("axes") != volume.axes:
+        image = known.header.image
+        if image.shape != shape or image.axes != volume.axes:
             continue
         try:
             ours = ours or content_hash(volume)
         except ReadError:
             return []  # Whoever looks at the image is told.
-        if known.image.get("hash") == ours:
+        if image.content_hash == ours:
             found.append(known)
     return found
 
@@ -78,7 +79,8 @@ def session_key(grid: FrameGrid) -> SessionKey:
 
 
 def _key_in(known: SessionSummary) -> SessionKey:
-    return known.settings.get("frame_axis"), tuple(sorted((str(a), int(i)) for a, i in known.settings["at"].items()))
+    settings = known.header.settings
+    return settings.frame_axis, tuple(sorted((str(a), int(i)) for a, i in settings.at.items()))
 
 
 @dataclass

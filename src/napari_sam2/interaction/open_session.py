@@ -66,23 +66,24 @@ def open_session(
     layer, volume = None, None
     for each, candidate in candidates:
         try:
-            image_identity.check(known.image, candidate, path)
+            image_identity.check(known.header.image, candidate, path)
         except (SessionFileError, ReadError):
             continue
         layer, volume = each, candidate
         break
     if volume is None:
         try:
-            volume = image_identity.find(known.image, path)
+            volume = image_identity.find(known.header.image, path)
         except SessionFileError as error:
             first = str(error).splitlines()[0]
             raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
     before, warnings = model_cache.choice, []
-    if _is_on_this_computer(known.model):
-        model_cache.choose(before._replace(name=known.model))
-    elif known.model != before.name:
+    model = known.header.model.name
+    if _is_on_this_computer(model):
+        model_cache.choose(before._replace(name=model))
+    elif model != before.name:
         warnings.append(
-            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
+            f"{path.name} was made with the model {model}, which is not on this computer. Its masks stay as they "
             f"are; what is computed from now on is by {before.name}, unless you choose another model."
         )
     try:

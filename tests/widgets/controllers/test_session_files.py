@@ -51,7 +51,7 @@ def test_a_session_is_kept_beside_its_image_from_the_first_mark(make_file_driver
     assert Recent().paths() == [path]
     driver.controller.close()
     known = peek(path)
-    assert known.closed
+    assert not known.header.is_open
     with_mask = ns.VideoSession.open(path, predictor=driver.predictor)
     assert with_mask.labels()[5, 20, 25] == 1
     with_mask.close()
@@ -295,7 +295,7 @@ def test_opening_takes_the_image_that_is_in_the_viewer(make_driver, volume_data)
     assert again.layer_group.points.data.tolist() == [[5, 20, 25]]
     assert again.session.prompted_frames(1) == [5]
     assert not again.labels[2].any()
-    assert peek(other).closed
+    assert not peek(other).header.is_open
     assert again.labels[5, 20, 25] == 1
 
 
@@ -317,7 +317,7 @@ def test_a_crashed_session_of_another_image_is_offered_for_recovery(make_driver,
     assert again.labels[5, 20, 25] == 1
     assert not panel.recover_menu.actions()
     again.controller.close()
-    assert peek(path).closed
+    assert not peek(path).header.is_open
 
 
 def test_autosave_can_be_switched_off_and_saving_by_hand_binds(make_driver, volume_data, tmp_path):
@@ -430,4 +430,4 @@ def test_closing_the_viewer_closes_the_file(make_napari_viewer, predictor, qtbot
     with pytest.raises(SessionFileError, match="open in another session"):
         peek(path)
     viewer.close()
-    assert peek(path).closed
+    assert not peek(path).header.is_open

@@ -202,7 +202,7 @@ class SessionFiles(QObject):
         last = earlier[0]
         when = datetime.datetime.fromtimestamp(last.path.stat().st_mtime) if last.path.exists() else None
         text = "You worked on this image" + (f" on {when:%d %b %Y, %H:%M}." if when is not None else " before.")
-        if not last.closed:
+        if last.header.is_open:
             text += " That session was not closed in good order; every step is there."
         if len(earlier) > 1:
             text += f" {len(earlier) - 1} more in Session ▸ Recent."

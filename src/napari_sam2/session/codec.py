@@ -1,4 +1,4 @@
-"""The values of the log as JSON and bytes, and back; what a session file and an export are made of.
+"""The values of the log as JSON and bytes, and back, as a session file keeps them.
 
 Masks are bytes of their own, named by their hash, so that the same mask is stored once.
 """
@@ -9,15 +9,15 @@ import json
 import math
 import struct
 import zlib
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
-from napari_sam2.session.records import MaskRecord, ObjectRecord, Source
+from napari_sam2.session.records import MaskRecord, ObjectRecord, Source, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,23 +27,24 @@ if TYPE_CHECKING:
     Keep = Callable[[bytes], str]  # bytes → their name
     Fetch = Callable[[str, Callable[[bytes], Any]], Any]  # a name, and how to decode its bytes → what was decoded
 
+T = TypeVar("T")
 _SHAPE = struct.Struct("<II")
 
 
-def to_bytes(kind: str, value: Any, keep: Keep) -> bytes:
-    """A value of the log as JSON; the masks in it go to ``keep``, which gives each a name."""
-    encode = _ENCODERS.get(kind)
-    return dumps(value if encode is None else encode(value, keep))
+@dataclass(frozen=True)
+class Codec(Generic[T]):
+    """The way from a value to JSON, and back.
 
+    ``encode(value, keep)`` gives bytes that stand apart, such as masks, to ``keep``, which names them;
+    ``decode(data, fetch)`` gets what was decoded from them with ``fetch(name, decode)``.
+    """
 
-def from_bytes(kind: str, data: bytes, fetch: Fetch) -> Any:
-    """The inverse of :func:`to_bytes`; ``fetch(name, decode)`` gives the decoded bytes of a name."""
-    decode = _DECODERS.get(kind)
-    return json.loads(data) if decode is None else decode(json.loads(data), fetch)
+    encode: Callable[[T, Keep], Any]
+    decode: Callable[[Any, Fetch], T]
 
 
 def dumps(value: Any) -> bytes:
-    """Compact JSON with sorted keys, so that equal values are equal bytes."""
+    """Return compact JSON with sorted keys, so that equal values are equal bytes."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_python_number)
     return text.encode()
 
@@ -55,12 +56,12 @@ def _python_number(value: Any) -> Any:
 
 
 def mask_to_bytes(mask: RunLengthMask) -> bytes:
-    """Height and width as two little-endian uint32, then the runs as int32 ``(n, 2)``, deflated."""
+    """Return height and width as two little-endian uint32, then the runs as int32 ``(n, 2)``, deflated."""
     return _SHAPE.pack(*mask.shape) + zlib.compress(mask.runs.astype("<i4").tobytes(), level=1)
 
 
 def mask_from_bytes(data: bytes) -> RunLengthMask:
-    """The inverse of :func:`mask_to_bytes`."""
+    """Return the mask that :func:`mask_to_bytes` made bytes of."""
     height, width = _SHAPE.unpack_from(data)
     runs = np.frombuffer(zlib.decompress(data[_SHAPE.size :]), "<i4").astype(np.int32).reshape(-1, 2)
     runs.setflags(write=False)
@@ -167,15 +168,9 @@ def _or_nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-_ENCODERS: dict[str, Callable[[Any, Keep], Any]] = {
-    "object": _encode_object,
-    "prompts": _encode_prompts,
-    "mask": _encode_mask,
-    "base": _encode_mask,
-}
-_DECODERS: dict[str, Callable[[Any, Fetch], Any]] = {
-    "object": _decode_object,
-    "prompts": _decode_prompts,
-    "mask": _decode_mask,
-    "base": _decode_mask,
-}
+# Numbers are their own JSON.
+NUMBER: Codec[int] = Codec(lambda value, _: value, lambda data, _: data)
+OBJECT: Codec[ObjectRecord] = Codec(_encode_object, _decode_object)
+PROMPTS: Codec[PromptSet] = Codec(_encode_prompts, _decode_prompts)
+MASK: Codec[MaskRecord] = Codec(_encode_mask, _decode_mask)
+VISIT: Codec[Visit] = Codec(lambda visit, _: list(visit), lambda data, _: Visit(*data))
