@@ -23,9 +23,10 @@ from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.device import free_memory, release_memory
 from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
+from napari_sam2.engine.sam2.tracking.frame_state import Sam2Track
 from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
-from napari_sam2.engine.sam2.tracking.video_stream import Sam2Track, Sam2VideoStream
+from napari_sam2.engine.sam2.tracking.video_stream import Sam2VideoStream
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:

@@ -361,7 +361,7 @@ def test_run_goes_on_when_memory_runs_out(predictor: Any, volume: ImageVolume, m
 _LIMITED = """
 import resource
 import numpy as np, psutil, torch
-from napari_sam2.engine.protocols import Window
+from napari_sam2.engine.protocols import CropWindow
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 
@@ -375,7 +375,7 @@ class Frames:
 torch.set_num_threads(1)
 model = Sam2Model(released_config("sam2.1-tiny").with_image_size(512)).eval().requires_grad_(False)
 predictor = Sam2VideoPredictor(model, "random")
-stream, whole = predictor.open(Frames()), Window(0, 0, 64, 64)
+stream, whole = predictor.open(Frames()), CropWindow(0, 0, 64, 64)
 stream.embeddings.get([(0, whole)])
 limit = psutil.Process().memory_info().vms + 400 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

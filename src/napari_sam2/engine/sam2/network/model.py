@@ -219,6 +219,7 @@ class Sam2Model(nn.Module):
         known: Tensor | None = None,
         averaged: bool = False,
         most_area: Tensor | None = None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         """Predict a mask for each object of the batch.
 
@@ -247,6 +248,8 @@ class Sam2Model(nn.Module):
             of the best one.
         most_area : Tensor, (B,), optional
             With ``multimask``: masks 1 to 3 with more low-resolution pixels are chosen only where all have more.
+        alternative : int, optional
+            With ``multimask``: this mask, 0 to 3, is chosen instead of the best one.
         """
         batch = conditioned.shape[0]
         if points is None or labels is None:
@@ -260,7 +263,7 @@ class Sam2Model(nn.Module):
             logits = logits + self.sam_mask_decoder.residual(mask_logits, residual_row)
         if known is not None:
             score = torch.where(known, score.clamp(min=_JUST_PRESENT), score)
-        return self._choose(logits, iou, tokens, score, multimask, averaged, most_area)
+        return self._choose(logits, iou, tokens, score, multimask, averaged, most_area, alternative)
 
     def _choose(
         self,
@@ -271,11 +274,14 @@ class Sam2Model(nn.Module):
         multimask: bool,
         averaged: bool = False,
         most_area: Tensor | None = None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         config = self.config
         zero = torch.zeros(logits.shape[0], dtype=torch.long, device=logits.device)
         if multimask:
             choice = best_alternative(iou if most_area is None else iou - larger_than(logits, most_area))
+            if alternative is not None:
+                choice = torch.full_like(choice, alternative)
             token_choice = choice if config.use_multimask_token_for_obj_ptr else zero
         else:
             # The pointer stays that of mask 0 even where another mask is shown: that is what the network learned.
