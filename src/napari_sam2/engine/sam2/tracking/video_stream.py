@@ -20,6 +20,7 @@ from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window, limits
 from napari_sam2.engine.sam2.tracking.accepted_frames import MAX_CONDITIONING, AcceptedFrames
 from napari_sam2.engine.sam2.tracking.frame_state import FrameState, Sam2Track
+from napari_sam2.engine.sam2.tracking.going_back import go_back
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
@@ -31,7 +32,7 @@ from napari_sam2.engine.sam2.tracking.tracking_step import TrackingStep
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -210,6 +211,18 @@ class Sam2VideoStream(Stream):
             track.last_logits = to.decoding.low_res_logits
             track.bank.remember(track.frame, to.memory, track.step, to.evidence)
         return results
+
+    @torch.inference_mode()
+    def check(
+        self,
+        anchor: int,
+        mask: NDArray[np.bool_],
+        tracked: Mapping[int, NDArray[np.bool_]],
+        *,
+        stride: int = 1,
+    ) -> Iterator[tuple[int, float]]:
+        """Track back from tracked frames to the accepted one; see :class:`~napari_sam2.engine.protocols.Checks`."""
+        yield from go_back(self, anchor, mask, tracked, self._batch_sizer.objects_at_once, stride)
 
     def _follow_window(self, track: Sam2Track) -> None:
         """Cut the window anew if the mask outgrew it; then its last mask, resampled, starts a fresh memory."""
