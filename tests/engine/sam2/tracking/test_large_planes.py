@@ -108,8 +108,8 @@ def test_the_window_of_a_plane_looks_the_same_read_in_part_or_whole(monkeypatch)
         parts.embeddings.get([(0, window)])
         a, b = seen[-2:]
         assert len(seen) % 2 == 0, "other content of a cache, so both are computed"
-        # Antialiasing shrinks the whole plane, or the part, to a whole number of pixels.
-        assert (a - b).abs().mean() < 0.02 * a.std()
+        # Antialiasing shrinks the whole plane, or the part, to a whole number of pixels: the grain differs by a phase.
+        assert (a - b).abs().mean() < (1e-4 if window.height < 96 else 0.08) * a.std()
     assert parts.count_encoded([0]) == 0
     monkeypatch.setattr(crop_window, "LARGE_PIXELS", 10**9)
 
@@ -117,7 +117,7 @@ def test_the_window_of_a_plane_looks_the_same_read_in_part_or_whole(monkeypatch)
 def test_masks_in_windows_of_huge_planes_lie_where_they_were_drawn(monkeypatch):
     mask = np.zeros((300, 400), bool)
     mask[120:150, 200:260] = True
-    window = CropWindow(100, 180, 180, 280)
+    window = CropWindow(100, 180, 180, 260)
     small = crop_window.crop_mask(mask, window, 64, torch.device("cpu"))
     monkeypatch.setattr(crop_window, "LARGE_PIXELS", 1000)
     large = crop_window.crop_mask(mask, window, 64, torch.device("cpu"))
@@ -135,7 +135,7 @@ def test_whole_frame_models_can_zoom_into_small_objects(zoom):
     box = stream.predict(0, PromptSet(box=BoxPrompt(50, 100, 90, 130)))
     assert box.window.height == pytest.approx(40 * zoom)
     click = stream.predict(0, PromptSet(points=(PointPrompt(70, 115),)))
-    assert click.window.height < 300
+    assert click.window.height == click.window.width
     assert click.logits.shape == (200, 300)
     assert predictor.open(frames).predict(0, PromptSet(box=BoxPrompt(50, 100, 90, 130))).window.height == 200
 

@@ -60,8 +60,7 @@ def go_back(
                 found[frame] = float("nan")
                 continue
             answer = stream.predict(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(tracked[frame]))))
-            sense = 1 if anchor > frame else -1
-            track = stream.track(ConditioningFrame(frame, answer.state), (), sense)
+            track = stream.track(ConditioningFrame(frame, answer.state), (), 1 if anchor > frame else -1)
             returns.append(_Return(frame, track, abs(frame - anchor) % stride))
         for frame, prediction in _arrivals(stream, returns, anchor, stride):
             found[frame] = _iou_of(prediction, mask)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 
 from napari_sam2.core.masks import RunLengthMask, bounding_box
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
-from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, Prediction
+from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, Prediction, Proposal
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window, limits
@@ -25,6 +25,7 @@ from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
+from napari_sam2.engine.sam2.tracking.proposals import Criteria, Proposer, grid_of_clicks
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.selective_memory import new_bank
 from napari_sam2.engine.sam2.tracking.stream import Stream
@@ -32,7 +33,7 @@ from napari_sam2.engine.sam2.tracking.tracking_step import TrackingStep
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -166,6 +167,32 @@ class Sam2VideoStream(Stream):
         y0, x0, y1, x1 = box or (0, 0, 1, 1)
         part = np.where(mask[y0:y1, x0:x1], np.float32(BASE_LOGIT), np.float32(-BASE_LOGIT))
         return Prediction(part, prediction.scores, window, prediction.state, (y0, x0), self._shape)
+
+    @torch.inference_mode()
+    def propose(
+        self,
+        frame: int,
+        spacing_px: float | None = None,
+        *,
+        min_iou: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.5,
+        forbidden: NDArray[np.bool_] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Proposal]:
+        """Find objects by a grid of clicks; see :class:`~napari_sam2.engine.protocols.Proposes`."""
+        usual = Criteria()
+        criteria = Criteria(
+            usual.min_iou if min_iou is None else min_iou,
+            usual.min_stability if min_stability is None else min_stability,
+            max_overlap,
+        )
+        clicks = grid_of_clicks(self._shape, spacing_px, forbidden)
+        proposer = Proposer(
+            self._model, self.embeddings, self._batch_sizer, self._shape, self._zoom, self._whole, criteria
+        )
+        return proposer.propose(frame, clicks, cancelled, progress)
 
     # ------------------------------------------------------------------ tracking
 
