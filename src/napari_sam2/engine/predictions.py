@@ -38,7 +38,7 @@ class CropWindow:
 
 @dataclass(frozen=True)
 class FrameScores:
-    """What the model says about its own mask: predicted IoU (0…1) and object score (logit; above 0: present).
+    """The model's own scores of its mask: predicted IoU (0…1) and object score (logit; above 0: present).
 
     ``rival`` (0…1) says how far the model's other answers reach beyond the mask, from 0.3 on: something there looks
     like the object. None where it was not looked for; see `TrackingOptions.reports_rivals`.

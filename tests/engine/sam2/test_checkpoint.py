@@ -20,8 +20,8 @@ from napari_sam2.engine.catalog.model_files import path_of, resolve
 from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, released_config
 from napari_sam2.engine.sam2.checkpoint import load_model, read_checkpoint
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
 from napari_sam2.engine.sam2.network.hf_state_dict import from_hf_names
+from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 from support.hf_oracle import build_oracle, randomise, to_hf_names
 from support.networks import SMALL

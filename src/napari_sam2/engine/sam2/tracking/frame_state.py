@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FrameState:
-    """What an accepted frame leaves behind for tracking.
+    """The state that an accepted frame leaves behind for tracking.
 
     ``low_res_logits (1, 1, S/4, S/4)`` lie in ``window``; ``high_res_logits (1, 1, S, S)`` only where the memory is
     not made from the low-resolution ones; ``from_prompts`` says whether the memory may be binarised; ``limit

@@ -7,7 +7,7 @@ the network is sure; this one can.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.protocols import Prediction
+    from napari_sam2.engine.protocols import Prediction, VideoStream
     from napari_sam2.engine.sam2.tracking.frame_state import Sam2Track
-    from napari_sam2.engine.sam2.tracking.video_stream import Sam2VideoStream
 
 
 @dataclass
@@ -41,7 +40,7 @@ class _Return:
 
 
 def go_back(
-    stream: Sam2VideoStream,
+    stream: VideoStream,
     anchor: int,
     mask: NDArray[np.bool_],
     tracked: Mapping[int, NDArray[np.bool_]],
@@ -61,21 +60,21 @@ def go_back(
                 continue
             answer = stream.predict(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(tracked[frame]))))
             track = stream.track(ConditioningFrame(frame, answer.state), (), 1 if anchor > frame else -1)
-            returns.append(_Return(frame, track, abs(frame - anchor) % stride))
+            returns.append(_Return(frame, cast("Sam2Track", track), abs(frame - anchor) % stride))
         for frame, prediction in _arrivals(stream, returns, anchor, stride):
             found[frame] = _iou_of(prediction, mask)
         yield from sorted(found.items())
 
 
 def _arrivals(
-    stream: Sam2VideoStream, returns: Sequence[_Return], anchor: int, stride: int
+    stream: VideoStream, returns: Sequence[_Return], anchor: int, stride: int
 ) -> Iterator[tuple[int, Prediction]]:
     """Move all on until they are at the anchor."""
     going = list(returns)
     while going:
         for one in going:
             one.set_step(anchor, stride)
-        answers: list[Any] = stream.advance([one.track for one in going])
+        answers = stream.advance([one.track for one in going])
         yield from ((one.frame, a) for one, a in zip(going, answers, strict=True) if one.track.frame == anchor)
         going = [one for one in going if one.track.frame != anchor]
 

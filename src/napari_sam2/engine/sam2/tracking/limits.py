@@ -67,7 +67,7 @@ def merged(first: Tensor | None, second: Tensor | None) -> Tensor | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """What one object says about a frame: its low-resolution logits ``(1, 1, n, n)`` in a window."""
+    """The claim of one object to a frame: its low-resolution logits ``(1, 1, n, n)`` in a window."""
 
     frame: int
     window: CropWindow

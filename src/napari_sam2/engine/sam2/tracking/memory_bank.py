@@ -27,7 +27,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a tracked mask when it is remembered.
+    """Facts about a tracked mask when it is remembered.
 
     Attributes
     ----------
@@ -47,7 +47,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Attended:
-    """What a frame attends to, before it is made into tokens.
+    """The memories that a frame attends to, before they are made into tokens.
 
     Attributes
     ----------

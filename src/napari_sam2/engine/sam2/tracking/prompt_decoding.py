@@ -212,12 +212,12 @@ def decode_drawn(
 
 
 def growth_limit(before: Tensor) -> Tensor:
-    """How large a small model's answer to a click upon masks may be: logits (B, 1, h, w) to pixels of them (B,)."""
+    """Return the most pixels (B,) of a small model's answer to a click upon masks, given as logits (B, 1, h, w)."""
     area = (before > 0).flatten(1).sum(1).float()
     return torch.where(area < _CRUMB * before[0, 0].numel(), torch.inf, _MOST_GROWTH * area)
 
 
 def _first_positive(labels: Tensor) -> int:
-    """How many clicks the first decoding takes: up to the first positive one, or all where none is."""
+    """Return the number of clicks that the first decoding takes: up to the first positive one, or all where none is."""
     positive = torch.nonzero(labels[0] == 1).flatten()
     return int(positive[0]) + 1 if positive.numel() else int(labels.shape[1])

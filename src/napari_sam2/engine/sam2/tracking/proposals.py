@@ -42,7 +42,7 @@ MIN_IOU, MIN_STABILITY = 0.8, 0.9
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a proposal must be; see `Proposes.propose`."""
+    """Thresholds of a proposal; see `Proposes.propose`."""
 
     min_iou: float = MIN_IOU
     min_stability: float = MIN_STABILITY

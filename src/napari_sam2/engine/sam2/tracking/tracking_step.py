@@ -33,7 +33,7 @@ _CHUNK = 4  # times the objects that are computed at once
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step found for one track."""
+    """The result of a step for one track."""
 
     decoding: MaskDecoding
     memory: Memory

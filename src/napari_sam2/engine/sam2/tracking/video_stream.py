@@ -24,6 +24,7 @@ from napari_sam2.engine.sam2.tracking.going_back import go_back
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
+from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
 from napari_sam2.engine.sam2.tracking.proposals import Criteria, Proposer, grid_of_clicks
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
@@ -75,6 +76,10 @@ class Sam2VideoStream(Stream):
     def sees_whole_frames(self) -> bool:
         """See :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
         return self._zoom is None
+
+    def objects_that_fit(self) -> int:
+        """See :class:`~napari_sam2.engine.protocols.BoundsObjects`."""
+        return objects_that_fit(self._model, self._shape)
 
     # ------------------------------------------------------------------ prompts
 
