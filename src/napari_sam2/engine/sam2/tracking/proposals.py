@@ -36,7 +36,7 @@ _CLICKS_ALONG = 16
 _DELTA = 1.0  # logits by which the threshold is moved, as in Segment Anything
 _LARGEST = 0.85  # of the window or the frame: more is ground, or an object that is cut off
 _SMALLEST = 0.15  # of its window, in length
-_SAMPLE, _FAIR_SHARE = 24, 0.15  # clicks that show how large objects are, and of them those that ask for a size
+_SAMPLE, _ENOUGH, _FAIR_SHARE = 24, 8, 0.15  # clicks that show how large objects are, if enough have an answer
 MIN_IOU, MIN_STABILITY = 0.8, 0.9
 
 
@@ -140,14 +140,16 @@ class Proposer:
                 yield start + len(part), self._through([features] * len(part), part, [self._whole] * len(part))
             return
         order = np.random.default_rng(0).permutation(len(clicks))  # the first few are spread over the frame
-        sides: Sequence[float] = sorted({min(float(s), float(max(self._shape))) for s in self._zoom.click_sides_px})
+        longest = max(self._shape)
+        sides = [float(s) for s in sorted(self._zoom.click_sides_px) if s <= longest] or [float(longest)]
         votes: Counter[float] = Counter()
         for start in range(0, len(order), _SAMPLE):
             part = [clicks[i] for i in order[start : start + _SAMPLE]]
             good = self._in_windows(frame, part, sides)
             if start == 0:
                 votes.update(one.side for one in good)
-                sides = [s for s in sides if votes[s] >= _FAIR_SHARE * votes.total()] or sides
+                if votes.total() >= _ENOUGH:
+                    sides = [s for s in sides if votes[s] >= _FAIR_SHARE * votes.total()]
             yield start + len(part), good
 
     def _in_windows(self, frame: int, clicks: Sequence[Click], sides: Sequence[float]) -> list[_Found]:
@@ -162,7 +164,7 @@ class Proposer:
         return list(best.values())
 
     def _looked_at_again(self, frame: int, found: Sequence[_Found]) -> list[_Found]:
-        """Answer the clicks of good masks through windows that suit these masks."""
+        """Answer the clicks of good masks through windows that suit these masks; of both answers the surer one."""
         assert self._zoom is not None
         better: list[_Found] = []
         for start in range(0, len(found), _SAMPLE):
@@ -170,7 +172,8 @@ class Proposer:
             boxes = [self._box(one) for one in part]
             windows = [crop_window.square_around(b, self._zoom.factor, self._zoom.min_side_px) for b in boxes]
             features = self._embeddings.encode_once([(frame, window) for window in windows])
-            better += self._through(features, [one.click for one in part], windows)
+            again = {one.click: one for one in self._through(features, [one.click for one in part], windows)}
+            better += [max(one, again.get(one.click, one), key=lambda f: f.iou) for one in part]
         return better
 
     def _through(
