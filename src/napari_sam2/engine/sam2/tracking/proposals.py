@@ -38,15 +38,16 @@ _LARGEST = 0.85  # of the window or the frame: more is ground, or an object that
 _SMALLEST = 0.15  # of its window, in length
 _SAMPLE, _ENOUGH, _FAIR_SHARE = 24, 8, 0.15  # clicks that show how large objects are, if enough have an answer
 MIN_IOU, MIN_STABILITY = 0.8, 0.9
+SMALL_MIN_IOU = 0.7  # a small model is less sure of small cells, which its smallest window shows coarsely
 
 
 @dataclass(frozen=True)
 class Criteria:
     """Thresholds of a proposal; see `Proposes.propose`."""
 
-    min_iou: float = MIN_IOU
-    min_stability: float = MIN_STABILITY
-    max_overlap: float = 0.5
+    min_iou: float
+    min_stability: float
+    max_overlap: float
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,14 @@ from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
-from napari_sam2.engine.sam2.tracking.proposals import Criteria, Proposer, grid_of_clicks
+from napari_sam2.engine.sam2.tracking.proposals import (
+    MIN_IOU,
+    MIN_STABILITY,
+    SMALL_MIN_IOU,
+    Criteria,
+    Proposer,
+    grid_of_clicks,
+)
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.selective_memory import new_bank
 from napari_sam2.engine.sam2.tracking.stream import Stream
@@ -187,10 +194,9 @@ class Sam2VideoStream(Stream):
         progress: Callable[[int, int], None] | None = None,
     ) -> list[Proposal]:
         """Find objects by a grid of clicks; see :class:`~napari_sam2.engine.protocols.Proposes`."""
-        usual = Criteria()
         criteria = Criteria(
-            usual.min_iou if min_iou is None else min_iou,
-            usual.min_stability if min_stability is None else min_stability,
+            (SMALL_MIN_IOU if self._model.config.prompt_hint else MIN_IOU) if min_iou is None else min_iou,
+            MIN_STABILITY if min_stability is None else min_stability,
             max_overlap,
         )
         clicks = grid_of_clicks(self._shape, spacing_px, forbidden)
