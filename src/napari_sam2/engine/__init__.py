@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Loader(Protocol):
-    """What loads the models of one family."""
+    """A function that loads the models of one family."""
 
     def __call__(self, path: Path, name: str, device: str, image_size: int | None, precision: str) -> VideoPredictor:
         """Load the checkpoint ``path``; the other parameters are those of `load_predictor`."""

@@ -192,11 +192,17 @@ class ModelActor:
         known.tracks[token] = track
         return token, track.window
 
-    def advance(self, stream: str, tokens: Sequence[int]) -> list[tuple[Answer, CropWindow]]:
+    def advance(
+        self, stream: str, tokens: Sequence[int], forbidden: Sequence[RunLengthMask | None] | None = None
+    ) -> list[tuple[Answer, CropWindow]]:
         """Move tracks one frame on."""
         known = self._streams[stream]
         tracks = [known.tracks[token] for token in tokens]
-        found = known.stream.advance(tracks)
+        if forbidden is None:
+            found = known.stream.advance(tracks)
+        else:
+            limits = [None if mask is None else mask.decode() for mask in forbidden]
+            found = known.stream.advance(tracks, forbidden=limits)
         return [(self._answer(known, p), t.window) for p, t in zip(found, tracks, strict=True)]
 
     def logits(self, stream: str, token: int) -> NDArray[np.float32]:
@@ -216,4 +222,4 @@ class ModelActor:
     def _answer(self, known: _Stream, prediction: Prediction) -> Answer:
         token = next(self._tokens)
         known.predictions[token] = prediction
-        return Answer(RunLengthMask.encode(prediction.mask), prediction.scores, prediction.window, token)
+        return Answer(prediction.encoded(), prediction.scores, prediction.window, token)
