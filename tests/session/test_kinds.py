@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -24,7 +25,7 @@ TRACKED = MaskRecord(
     FrameScores(0.5, 2.0),
     CropWindow(-1.0, 0.0, 3.0, 4.0),
     (Source(3, PROMPTS, None, True), Source(9, None, OTHER, False, (Source(2, None, MASK, False), None))),
-    (3.0, 5000.0),
+    IntensityMapping.of([(3.0, 5000.0), (0, 7)], 0.5),
     0.25,
     "starter",
     OTHER,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.core.arguments import check_window
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import PromptError, SessionBusyError, VolumeError
 
@@ -22,15 +21,11 @@ def word_of(state: SessionState) -> str:
     return frame_word(state.grid.frame_axis)
 
 
-def check_contrast_limits(
-    contrast_limits: tuple[float, float] | None, window: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Return the contrast limits, given under one of their two names; VolumeError if under both."""
+def check_contrast_limits(contrast_limits: Any, window: Any) -> Any:
+    """Return the contrast limits, given under one of their two names, or None; VolumeError if under both."""
     if contrast_limits is not None and window is not None:
         raise VolumeError("contrast_limits= and window= are two names of one thing: give one of them.")
-    if window is not None:
-        return check_window(window)
-    return None if contrast_limits is None else check_window(contrast_limits, "contrast_limits")
+    return contrast_limits if window is None else window
 
 
 def check_open(state: SessionState) -> None:

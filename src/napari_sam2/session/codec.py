@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -68,6 +69,16 @@ def mask_from_bytes(data: bytes) -> RunLengthMask:
     return RunLengthMask((height, width), runs)
 
 
+def mapping_to_json(mapping: IntensityMapping) -> Any:
+    """Return contrast limits and gamma as `IntensityMapping.from_dict` reads them.
+
+    One pair without gamma is the plain ``[low, high]`` that all versions know.
+    """
+    if len(mapping.contrast_limits) == 1 and mapping.gamma == 1:
+        return list(mapping.contrast_limits[0])
+    return mapping.to_dict()
+
+
 def _encode_object(record: ObjectRecord, _: Keep) -> dict[str, Any]:
     return {"name": record.name, "color": list(record.color), "rank": record.rank}
 
@@ -100,7 +111,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         "disagreement": _number(record.disagreement),
         "model": record.model,
         "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
-        "levels": None if record.contrast_limits is None else list(record.contrast_limits),
+        "levels": None if record.mapping is None else mapping_to_json(record.mapping),
         "nearest": None if record.nearest is None else keep(mask_to_bytes(record.nearest)),
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
@@ -114,7 +125,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
-    contrast_limits, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
+    levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
     if "follows" in data:
         pairs = fetch(data["follows"], lambda found: [f and _decode_follows(f, fetch) for f in json.loads(found)])
@@ -125,7 +136,7 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         FrameScores(iou, object_score),
         None if data["window"] is None else CropWindow(*data["window"]),
         sources,
-        None if contrast_limits is None else (contrast_limits[0], contrast_limits[1]),
+        None if levels is None else IntensityMapping.from_dict(levels),
         _or_nan(data["disagreement"]),
         data.get("model", ""),
         None if nearest is None else fetch(nearest, mask_from_bytes),

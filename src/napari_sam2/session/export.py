@@ -13,6 +13,7 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
+from napari_sam2.session.codec import mapping_to_json
 from napari_sam2.session.kinds import LOCK, PROMPTS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
         "shape": list(grid.shape),
         "frame_axis": grid.frame_axis,
         "at": dict(grid.at),
-        "window": list(state.contrast_limits),
+        "window": mapping_to_json(state.mapping),
         "objects": out,
     }
 

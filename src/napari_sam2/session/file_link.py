@@ -82,7 +82,7 @@ class FileLink:
         """Write the settings of the session that can change, where they did."""
         if self.file is not None:
             known, state = self.file.header(), self._state
-            now = replace(known.settings, contrast_limits=state.contrast_limits, overlap=state.overlap)
+            now = replace(known.settings, mapping=state.mapping, overlap=state.overlap)
             self.file.write_header(replace(known, settings=now))
 
     def keep_model(self) -> None:
@@ -107,7 +107,7 @@ class FileLink:
                 tuple(grid.channels),
                 state.zoom,
                 state.exact,
-                state.contrast_limits,
+                state.mapping,
                 state.overlap,
             ),
             self._model(),
@@ -149,7 +149,7 @@ def arguments_of(file: SessionFile, predictor: VideoPredictor | None, volume: Im
         "predictor": predictor,
         "volume": volume,
         "frame_axis": settings.frame_axis,
-        "contrast_limits": settings.contrast_limits,
+        "contrast_limits": settings.mapping,
         "at": settings.at,
         "channel": settings.channel or None,
         "zoom": settings.zoom,

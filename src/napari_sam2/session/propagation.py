@@ -265,12 +265,10 @@ class Run:
     def _tracked(self, frame: int, task: FrameTask, prediction: Prediction | None) -> MaskRecord:
         """Return a tracked mask as it is kept; no prediction: the object was gone before this frame."""
         state = self._state
-        sources, contrast_limits = task.sources(frame), state.contrast_limits
+        sources = task.sources(frame)
         if prediction is None:
             empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
-            return MaskRecord(
-                empty, "track", computed_from=sources, contrast_limits=contrast_limits, model=state.predictor.name
-            )
+            return MaskRecord(empty, "track", computed_from=sources, mapping=state.mapping, model=state.predictor.name)
         return state.to_record("track", prediction, sources)
 
     def _keep_pending(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:

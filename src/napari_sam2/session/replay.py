@@ -15,6 +15,7 @@ from napari_sam2.session.propagation import Run
 from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
+    from napari_sam2.core.intensity_mapping import IntensityMapping
     from napari_sam2.session.history import Change, Step
     from napari_sam2.session.records import MaskRecord
 
@@ -37,14 +38,14 @@ def replay(state: SessionState) -> int:
             "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
         )
     again = SessionState(
-        state.predictor, state.volume, state.grid, state.contrast_limits, state.zoom, state.overlap, state.exact
+        state.predictor, state.volume, state.grid, state.mapping, state.zoom, state.overlap, state.exact
     )
     if state.exact:
         replay_exactly(state.history, again)
     else:
         for step in state.history.steps:
             # The window may change in the middle of a run.
-            for _, changes in groupby(step.changes, key=_contrast_limits):
+            for _, changes in groupby(step.changes, key=_mapping):
                 _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
@@ -59,9 +60,9 @@ def replay(state: SessionState) -> int:
 
 
 def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> None:
-    contrast_limits = _contrast_limits(changes[0])
-    if contrast_limits is not None:
-        again.contrast_limits = contrast_limits
+    mapping = _mapping(changes[0])
+    if mapping is not None:
+        again.mapping = mapping
     if step.name == step_names.PROPAGATE:
         again.overlap = step.arguments["overlap"]
         frames = sorted({c.frame for c in changes})
@@ -96,6 +97,6 @@ def _is_comparison(change: Change[Any]) -> bool:
     return replace(change.before, disagreement=change.after.disagreement) == change.after
 
 
-def _contrast_limits(change: Change[Any]) -> tuple[float, float] | None:
-    """Return the values that the model saw as black and white when it computed a mask; None for anything else."""
-    return change.after.contrast_limits if is_of(change, MASK) and change.after is not None else None
+def _mapping(change: Change[Any]) -> IntensityMapping | None:
+    """Return how values became black and white for the model when it computed a mask; None for anything else."""
+    return change.after.mapping if is_of(change, MASK) and change.after is not None else None

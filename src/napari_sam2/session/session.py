@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
-from napari_sam2.core.intensity import default_window
 from napari_sam2.core.masks import check_overlap
 from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_mapping import ContrastLimits, IntensityMapping
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
@@ -49,11 +49,12 @@ class VideoSession:
     frame_axis
         Letter of the axis along which to propagate; default: time, else the coarsest spacing, else the first.
     contrast_limits
-        ``(low, high)`` in the volume's values that the model sees as black and white; default: the volume's own.
+        ``(low, high)`` in the volume's values that the model sees as black and white, or one such pair for each
+        channel; default: the volume's own.
     at
-        Fixed index of each further axis of a 4-D volume, such as ``{"t": 3}``.
+        Fixed index of each further axis of a 4-D or 5-D volume, such as ``{"t": 3}``.
     channel
-        Index of the channel to use, or up to three for RGB.
+        Index of the channel to use, or up to three, which the model sees as red, green and blue.
     zoom
         ``"auto"``: as the model's card says; None: the whole frame; a number: window side over object side.
     overlap
@@ -64,6 +65,8 @@ class VideoSession:
         next run.
     window
         Another name of ``contrast_limits``.
+    gamma
+        Exponent after the contrast limits, as in napari; 1 is linear.
     """
 
     def __init__(
@@ -71,22 +74,22 @@ class VideoSession:
         predictor: VideoPredictor,
         volume: ImageVolume,
         frame_axis: str | None = None,
-        contrast_limits: tuple[float, float] | None = None,
+        contrast_limits: ContrastLimits | IntensityMapping | None = None,
         at: Mapping[str, int] | None = None,
         channel: int | Sequence[int] | None = None,
         zoom: Zoom = "auto",
         overlap: str = "keep",
         exact: bool = False,
         *,
-        window: tuple[float, float] | None = None,
+        window: ContrastLimits | None = None,
+        gamma: float = 1.0,
     ) -> None:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
-        shown = default_window(volume, grid) if limits is None else limits
-        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
+        mapping = settings.mapping_of(volume, grid, contrast_limits, window, gamma)
+        self._state = SessionState(predictor, volume, grid, mapping, None if exact else zoom, rule, exact)
         self._lock = self._state.lock
         self._compute = self._state.compute
         self._meta = MetaPredictor(self._state) if exact else None
@@ -110,6 +113,17 @@ class VideoSession:
         return self._state.grid
 
     @property
+    def frame_axis_reason(self) -> str:
+        """Return why frames follow each other along :attr:`grid`'s axis, in words that follow "along z:".
+
+        Examples
+        --------
+        >>> session.grid.frame_axis, session.frame_axis_reason
+        ('z', 'coarsest spacing, 3')
+        """
+        return results.frame_axis_reason(self._state)
+
+    @property
     def exact(self) -> bool:
         """Return whether Meta's predictor is reproduced."""
         return self._state.exact
@@ -125,11 +139,12 @@ class VideoSession:
         return self.grid.frame_shape
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return ``(low, high)``, the values that the model sees as black and white."""
-        return self._state.contrast_limits
+    def contrast_limits(self) -> ContrastLimits:
+        """Return ``(low, high)``, the values that the model sees as black and white; or one such pair per channel."""
+        limits = self._state.mapping.contrast_limits
+        return limits[0] if len(limits) == 1 else limits
 
-    def set_contrast_limits(self, low: float, high: float) -> None:
+    def set_contrast_limits(self, low: float, high: float, channel: int | None = None) -> None:
         """Change the contrast limits; masks stay, what is computed from now on sees the new ones.
 
         Parameters
@@ -138,16 +153,39 @@ class VideoSession:
             Value of the volume that the model sees as black.
         high
             Value that it sees as white.
+        channel
+            Index of the channel, one of those that the session shows; default: all of them.
 
         Raises
         ------
         VolumeError
-            If these are not two finite numbers, the lower one first.
+            If these are not two finite numbers, the lower one first, or if there is no such channel.
         """
-        settings.set_contrast_limits(self._state, self._link, low, high)
+        settings.set_contrast_limits(self._state, self._link, low, high, channel)
+
+    @property
+    def mapping(self) -> IntensityMapping:
+        """Return contrast limits and gamma as one value, which :class:`VideoSession` takes as ``contrast_limits``."""
+        return self._state.mapping
 
     window = contrast_limits
     set_window = set_contrast_limits
+
+    @property
+    def gamma(self) -> float:
+        """Return the exponent after the contrast limits; set it as :meth:`set_contrast_limits` sets those.
+
+        Examples
+        --------
+        >>> session.gamma = 0.5
+        >>> session.gamma
+        0.5
+        """
+        return self._state.mapping.gamma
+
+    @gamma.setter
+    def gamma(self, gamma: float) -> None:
+        settings.set_gamma(self._state, self._link, gamma)
 
     @property
     def overlap(self) -> Overlap:
@@ -908,6 +946,31 @@ class VideoSession:
             If there is no such object.
         """
         return results.scores(self._state, obj_id)
+
+    def frames_of_other_contrast(self, obj_id: int) -> list[int]:
+        """Return the frames whose mask the model made with other contrast limits or another gamma, ascending.
+
+        Such masks stay; ``propagate(frames=…, force=True)`` makes them again.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.set_contrast_limits(0, 5000)
+        >>> session.frames_of_other_contrast(1)
+        [7]
+        """
+        return results.frames_of_other_contrast(self._state, obj_id)
 
     # ------------------------------------------------------------------ objects
 

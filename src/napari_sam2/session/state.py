@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity_mapping import IntensityMapping
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
@@ -61,7 +62,7 @@ class SessionState:
         predictor: VideoPredictor,
         volume: ImageVolume,
         grid: FrameGrid,
-        contrast_limits: tuple[float, float],
+        mapping: IntensityMapping,
         zoom: Zoom,
         overlap: Overlap,
         exact: bool,
@@ -82,7 +83,7 @@ class SessionState:
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.tracks: dict[tuple[int, int, int], ActiveTrack] = {}
         self.pending: dict[int, dict[int, PendingMask]] = {}
-        self._contrast_limits = contrast_limits
+        self._mapping = mapping
         self._stream: VideoStream | None = None
         self._exact_stream: ExactVideoStream | None = None
         self._frame_states: dict[tuple[int, int], tuple[ConditioningRecord, Any]] = {}
@@ -152,14 +153,14 @@ class SessionState:
     # ------------------------------------------------------------------ the model
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return the values that the model sees as black and white."""
-        return self._contrast_limits
+    def mapping(self) -> IntensityMapping:
+        """Return the contrast limits and the gamma with which the model sees the image."""
+        return self._mapping
 
-    @contrast_limits.setter
-    def contrast_limits(self, contrast_limits: tuple[float, float]) -> None:
-        if contrast_limits != self._contrast_limits:
-            self._contrast_limits = contrast_limits
+    @mapping.setter
+    def mapping(self, mapping: IntensityMapping) -> None:
+        if mapping != self._mapping:
+            self._mapping = mapping
             self.forget_work()
 
     def use(self, predictor: VideoPredictor) -> None:
@@ -178,14 +179,14 @@ class SessionState:
     def stream(self) -> VideoStream:
         """Return the model at work on this volume."""
         if self._stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
             self._stream = self.predictor.open(frames, zoom=self.zoom)
         return self._stream
 
     def exact_stream(self) -> ExactVideoStream:
         """Return the model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
             stream = self.predictor.open(frames, zoom=None, exact=True)
             if not isinstance(stream, ExactVideoStream):
                 raise NapariSam2Error(
@@ -236,10 +237,8 @@ class SessionState:
         computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
     ) -> MaskRecord:
         """Return a mask of the model, as it is kept."""
-        mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
-        return MaskRecord(
-            mask, source, prediction.scores, prediction.window, computed_from, self._contrast_limits, model=name
-        )
+        mask, name = prediction.encoded(), self.predictor.name
+        return MaskRecord(mask, source, prediction.scores, prediction.window, computed_from, self._mapping, model=name)
 
     def conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord]) -> list[ConditioningFrame]:
         """Return the accepted frames of an object with their states, computed where they are missing."""
