@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.session.state import SessionState
 
+LARGEST_ID = 65535  # of a label image of 16 bits
+
 
 def word_of(state: SessionState) -> str:
     """Return what messages call a frame."""
@@ -61,8 +63,8 @@ def check_place(state: SessionState, obj_id: int, frame: int) -> None:
 
 def check_id(obj_id: int) -> None:
     """Raise PromptError unless this is a whole number from 1 to 65535."""
-    if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
-        raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
+    if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= LARGEST_ID:
+        raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to {LARGEST_ID}.")
 
 
 def check_frame(state: SessionState, frame: int) -> int:

@@ -14,7 +14,7 @@ from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
 from napari_sam2.session.codec import mapping_to_json
-from napari_sam2.session.kinds import LOCK, PROMPTS
+from napari_sam2.session.kinds import LOCK, PARENT, PROMPTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,9 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
                 mask = state.mask_record(obj_id, frame)
                 entry["locked"] = None if mask is None else mask.mask.to_dict()
             frames.append(entry)
-        out.append({"id": obj_id, "name": record.name, "color": list(record.color), "frames": frames})
+        parent = history.get(PARENT, obj_id)
+        line = {} if parent is None else {"parent": parent}
+        out.append({"id": obj_id, "name": record.name, "color": list(record.color), **line, "frames": frames})
     return {
         "format": PROMPTS_FORMAT,
         "version": PROMPTS_VERSION,

@@ -69,11 +69,12 @@ LOCK: Kind[int] = Kind("lock", codec.NUMBER)  # in which order the objects of a 
 OBJECT: Kind[ObjectRecord] = Kind("object", codec.OBJECT, is_content=False)
 CUT_ABOVE: Kind[int] = Kind("cut_above", codec.NUMBER)
 CUT_BELOW: Kind[int] = Kind("cut_below", codec.NUMBER)
+PARENT: Kind[int] = Kind("parent", codec.NUMBER, is_content=False)  # the object that it came from by division
 # Exact mode, so that a pass can be told again: the number of the last pass that an object took part in, and the last
 # pass that came to a frame of it.
 PASS: Kind[int] = Kind("pass", codec.NUMBER, is_content=False)
 VISIT: Kind[Visit] = Kind("visit", codec.VISIT, is_content=False)
 
 KINDS: dict[str, Kind[Any]] = {
-    kind.name: kind for kind in (PROMPTS, BASE, MASK, LOCK, OBJECT, CUT_ABOVE, CUT_BELOW, PASS, VISIT)
+    kind.name: kind for kind in (PROMPTS, BASE, MASK, LOCK, OBJECT, CUT_ABOVE, CUT_BELOW, PARENT, PASS, VISIT)
 }

@@ -15,9 +15,22 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs, settings
+from napari_sam2.session import (
+    checks,
+    division,
+    edits,
+    export,
+    file_link,
+    lineage,
+    prompting,
+    proposals,
+    results,
+    runs,
+    settings,
+)
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
+from napari_sam2.session.proposals import accept as accept_proposals
 from napari_sam2.session.replay import replay
 from napari_sam2.session.state import SessionState
 
@@ -34,6 +47,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
+    from napari_sam2.session.proposals import FrameProposal
     from napari_sam2.session.results import SessionStep
 
 
@@ -476,6 +490,66 @@ class VideoSession:
         True
         """
         return prompting.predict_frame(self._state, self._meta, frame)
+
+    def propose(
+        self,
+        frame: int,
+        spacing_px: float | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[FrameProposal]:
+        """Find the objects of a frame without prompts, by a grid of clicks; those that are there already are left out.
+
+        Nothing changes before :meth:`accept`.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        spacing_px
+            Pixels from click to click; default: 16 clicks along the shorter side.
+        cancelled
+            Asked now and then; True ends it, and what was found is returned.
+        progress
+            Called as ``progress(done, total)``, in clicks.
+
+        Returns
+        -------
+        list of FrameProposal
+            The best first, each with its ``mask`` ``(Y, X) bool``, the predicted ``iou``, the ``frame`` and the click
+            ``point`` that it answers.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if the model finds no objects by itself.
+        SessionBusyError
+            If the session was closed.
+        """
+        return proposals.propose(self._state, frame, spacing_px, cancelled, progress)
+
+    def accept(self, proposals: Iterable[FrameProposal]) -> list[int]:
+        """Make an object of each proposal, with its mask as the prompt, as one step.
+
+        Parameters
+        ----------
+        proposals
+            Those of :meth:`propose` that are wanted, of one frame or several.
+
+        Returns
+        -------
+        list of int
+            The ids of the new objects, in the order of the proposals.
+
+        Raises
+        ------
+        PromptError
+            If there is none, or one comes from elsewhere.
+        SessionBusyError
+            If the session was closed.
+        """
+        return accept_proposals(self._state, self._meta, proposals)
 
     # ------------------------------------------------------------------ propagation
 
@@ -1080,6 +1154,54 @@ class VideoSession:
             If there is no such object, or if both are the same.
         """
         object_table.merge(self._state, into, other)
+
+    def divide(self, obj_id: int, frame: int, marks: Sequence[Sequence[float]]) -> list[int]:
+        """Divide an object: it ends on the frame before, and a daughter begins at each mark; as one step.
+
+        The daughters are new objects, each with a click as its prompt, called "cell 3.1" and "cell 3.2" after
+        "cell 3". See :attr:`lineage`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object that divides.
+        frame
+            The first frame on which the daughters are apart.
+        marks
+            ``(n, 2)``, ``(y, x)`` voxel-centre indices: at least two, one in each daughter.
+
+        Returns
+        -------
+        list of int
+            The ids of the daughters, in the order of the marks.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, nothing of the object is before that frame, it is locked from there
+            on, or the marks are no two places within the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.divide(1, 12, [(6, 8), (18, 20)])
+        [2, 3]
+        >>> session.lineage
+        {2: 1, 3: 1}
+        """
+        return division.divide(self._state, self._meta, obj_id, frame, marks)
+
+    @property
+    def lineage(self) -> dict[int, int]:
+        """Return which object each daughter came from by division, ``{daughter: parent}``.
+
+        An object that is deleted leaves daughters without a parent; of two that are merged, the one that stays takes
+        over the daughters.
+        """
+        with self._lock:
+            return lineage.parents(self._state.history)
 
     # ------------------------------------------------------------------ undo
 
