@@ -23,6 +23,7 @@ from napari_sam2.session.planning import Direction as Direction
 from napari_sam2.session.planning import FrameTask, Freshness, owner_of
 from napari_sam2.session.records import MaskRecord
 from napari_sam2.session.state import ActiveTrack, PendingMask
+from napari_sam2.session.work_list import WorkList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -40,7 +41,8 @@ FADED = 0.75
 class Run:
     """See :meth:`napari_sam2.session.VideoSession.propagate` for the parameters.
 
-    ``exactly``: exactly these ``(object, frame)`` are computed, whether fresh or not.
+    ``exactly``: exactly these ``(object, frame)`` are computed, whether fresh or not. ``step`` is that of the run
+    before, which this one goes on with; ``chunks`` are the objects of all runs that make one step.
     """
 
     def __init__(
@@ -53,6 +55,9 @@ class Run:
         patience: int,
         progress: Callable[[int, int, str], None] | None,
         exactly: Container[tuple[int, int]] | None = None,
+        *,
+        step: Step | None = None,
+        chunks: Sequence[Sequence[int]] = (),
     ) -> None:
         self.direction: Direction = direction
         self.frames = list(frames)
@@ -67,8 +72,10 @@ class Run:
             state.pending.clear()
         self._finished: set[int] = set()
         self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        self._work = WorkList({}, {})
         self._planned_at = -1
-        self._step = self._new_step()
+        self._chunks = [list(chunk) for chunk in chunks]
+        self.step = self._new_step() if step is None else step
 
     def objects(self) -> list[int]:
         """Return the objects of the run: those chosen, or all that can be tracked now."""
@@ -82,7 +89,7 @@ class Run:
                 with self._state.lock:
                     self._plan()
                     result = self._collect()
-                    tick = [] if result else self._next_tick()
+                    tick = [] if result else self._work.next()
                 if result is None:
                     if not tick:
                         return
@@ -94,7 +101,9 @@ class Run:
 
     def _new_step(self) -> Step:
         """Return a step with all that replay needs to know."""
-        how = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
+        how: dict[str, Any] = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
+        if self._chunks:
+            how["chunks"] = self._chunks
         return Step(step_names.PROPAGATE, {**how, "overlap": self._state.overlap})
 
     # ------------------------------------------------------------------ planning
@@ -105,6 +114,7 @@ class Run:
         if revision != self._planned_at:
             self._find_tasks()
             self._drop_stale_masks()
+            self._work = WorkList(self._tasks, self._state.pending)
             self._planned_at = revision
 
     def _find_tasks(self) -> None:
@@ -146,6 +156,12 @@ class Run:
         record = self._state.mask_record(obj_id, frame)
         return record is None or not self._state.is_by_this_model(record)
 
+    def due_objects(self) -> list[int]:
+        """Return the objects with a frame to compute as things stand, in their order."""
+        self._find_tasks()
+        due = {obj_id for tasks in self._tasks.values() for obj_id in tasks}
+        return [i for i in self._state.object_ids() if i in due]
+
     def count(self) -> tuple[int, int]:
         """Return how many frames, and how many masks on them, are to be computed as things stand."""
         self._find_tasks()
@@ -158,33 +174,6 @@ class Run:
             self._progress(done, done + left, "propagating")
 
     # ------------------------------------------------------------------ one tick
-
-    def _next_tick(self) -> list[tuple[int, int, FrameTask]]:
-        """Return the (object, frame, task) triples to compute next: accepted frames first, then both sweeps."""
-        accepted = [
-            (obj_id, frame, task)
-            for frame, tasks in sorted(self._tasks.items())
-            for obj_id, task in tasks.items()
-            if task.owner.frame == frame and obj_id not in self._state.pending.get(frame, {})
-        ]
-        if accepted:
-            return accepted[:1]
-        tick: list[tuple[int, int, FrameTask]] = []
-        for sweep in (1, -1):
-            todo = [
-                frame
-                for frame, tasks in self._tasks.items()
-                if any(t.sweep == sweep and i not in self._state.pending.get(frame, {}) for i, t in tasks.items())
-            ]
-            if not todo:
-                continue
-            frame = min(todo) if sweep == 1 else max(todo)
-            tick += [
-                (i, frame, t)
-                for i, t in self._tasks[frame].items()
-                if t.sweep == sweep and i not in self._state.pending.get(frame, {})
-            ]
-        return tick
 
     def _advance(self, tick: list[tuple[int, int, FrameTask]]) -> None:
         """Compute these frames; frames that a track must pass on its way are computed and dropped."""
@@ -234,7 +223,7 @@ class Run:
             record = self._state.mask_record(obj_id, frame)
             if frame in self._finished and record is not None and record.source == "track":
                 del self._from_below[obj_id, frame]
-                with history.writing(self._step) as put:
+                with history.writing(self.step) as put:
                     put(MASK, obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
     def _is_gone(self, active: ActiveTrack) -> bool:
@@ -273,6 +262,7 @@ class Run:
 
     def _keep_pending(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
         self._state.pending.setdefault(frame, {})[obj_id] = PendingMask(record, self._logits(prediction))
+        self._work.done(obj_id, frame)
 
     def _logits(self, prediction: Prediction | None) -> Any:
         return prediction.logits if prediction is not None and self._state.overlap == "score" else None
@@ -296,10 +286,10 @@ class Run:
 
     def _step_to_write(self) -> Step:
         history = self._state.history
-        if self._step.changes and history.steps[-1] is not self._step:
+        if self.step.changes and history.steps[-1] is not self.step:
             # The user did something meanwhile, and what follows may follow from it: the log tells things in order.
-            self._step = self._new_step()
-        return self._step
+            self.step = self._new_step()
+        return self.step
 
     def _result(self, frame: int) -> FrameResult:
         records = {i: self._state.mask_record(i, frame) for i in self._state.object_ids()}

@@ -68,11 +68,16 @@ def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> No
         frames = sorted({c.frame for c in changes})
         objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
         how = step.arguments
+        chunks = [[i for i in objects if i in chunk] for chunk in how.get("chunks", ())]
+        chunks.append([i for i in objects if not any(i in chunk for chunk in chunks)])
         # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
         exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
-        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, exactly)
-        for _ in run.results():
-            pass
+        for chunk in chunks:
+            run = Run(again, how["direction"], frames, chunk, how["force"], how["stop_when_gone"], None, exactly)
+            for _ in run.results():
+                pass
+            if len(chunks) > 1:
+                again.forget_tracks(chunk)
         return
     for change in changes:
         value: Any = change.after

@@ -6,7 +6,7 @@ Whatever the dock widget can do is a method here; nothing in this module knows n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
@@ -562,6 +562,7 @@ class VideoSession:
         force: bool = False,
         stop_when_gone: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        chunk: int | Literal["auto"] | None = "auto",
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
 
@@ -583,11 +584,16 @@ class VideoSession:
             one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
+        chunk
+            The most objects to track at once; what the model holds grows with them. ``"auto"``: as many as it says
+            that fit; None: all. Exact mode always takes all.
 
         Yields
         ------
         FrameResult
-            Each finished frame once, already stored in the session. In exact mode once more what Meta answers anew.
+            Each finished frame once, with all objects, already stored in the session. Where there are more objects
+            than ``chunk``, they are tracked chunk by chunk, each through all frames, and a frame comes once for each
+            chunk, with all that is known of it by then. In exact mode once more what Meta answers anew.
 
         Raises
         ------
@@ -602,7 +608,9 @@ class VideoSession:
         >>> [result.frame for result in session.propagate(frames=range(5, 10), direction="forward")]
         [7, 8, 9]
         """
-        return runs.propagate(self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress)
+        return runs.propagate(
+            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk
+        )
 
     def count_stale(
         self, direction: Direction = "both", frames: Iterable[int] | None = None, objects: Iterable[int] | None = None

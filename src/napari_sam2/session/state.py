@@ -17,6 +17,8 @@ from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -175,6 +177,13 @@ class SessionState:
         self._frame_states.clear()
         self.tracks.clear()
         self.pending.clear()
+
+    def forget_tracks(self, obj_ids: Collection[int]) -> None:
+        """Free what the model holds of some objects; their masks stay."""
+        for key in [k for k in self.tracks if k[0] in obj_ids]:
+            del self.tracks[key]
+        for place in [p for p in self._frame_states if p[0] in obj_ids]:
+            del self._frame_states[place]
 
     def stream(self) -> VideoStream:
         """Return the model at work on this volume."""
