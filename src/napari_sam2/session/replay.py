@@ -16,8 +16,9 @@ from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.session.history import Change, Step
-    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.records import MaskRecord, Neighbours
 
 
 def replay(state: SessionState) -> int:
@@ -44,8 +45,8 @@ def replay(state: SessionState) -> int:
         replay_exactly(state.history, again)
     else:
         for step in state.history.steps:
-            # The window may change in the middle of a run.
-            for _, changes in groupby(step.changes, key=_mapping):
+            # The contrast limits may change in the middle of a run.
+            for _, changes in groupby(step.changes, key=_settings):
                 _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
@@ -60,9 +61,12 @@ def replay(state: SessionState) -> int:
 
 
 def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> None:
-    mapping = _mapping(changes[0])
-    if mapping is not None:
-        again.mapping = mapping
+    settings = _settings(changes[0])
+    if settings is not None:
+        mapping, neighbours, memory = settings
+        again.follow(neighbours, memory)
+        if mapping is not None:
+            again.mapping = mapping
     if step.name == step_names.PROPAGATE:
         again.overlap = step.arguments["overlap"]
         frames = sorted({c.frame for c in changes})
@@ -83,7 +87,8 @@ def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> No
         value: Any = change.after
         if is_of(change, MASK) and _is_answer(step, change.after):
             accepted = again.accepted(change.obj_id)
-            value = again.prompt_record(accepted[change.frame], again.predict(change.obj_id, accepted, change.frame))
+            prediction = again.predict(change.obj_id, accepted, change.frame)
+            value = again.prompt_record(change.obj_id, accepted[change.frame], prediction)
         elif is_of(change, BASE) and change.after is not None and change.after.source == "track":
             value = again.base(change.obj_id, change.frame)
         with again.history.step(step.name) as put:
@@ -102,6 +107,11 @@ def _is_comparison(change: Change[Any]) -> bool:
     return replace(change.before, disagreement=change.after.disagreement) == change.after
 
 
-def _mapping(change: Change[Any]) -> IntensityMapping | None:
-    """Return how values became black and white for the model when it computed a mask; None for anything else."""
-    return change.after.mapping if is_of(change, MASK) and change.after is not None else None
+def _settings(change: Change[Any]) -> tuple[IntensityMapping | None, Neighbours, MemoryRule] | None:
+    """Return the settings with which the model computed a mask; None for anything else."""
+    if not is_of(change, MASK) or change.after is None:
+        return None
+    record = change.after
+    if not record.model and record.mapping is None:
+        return None
+    return record.mapping, record.neighbours, record.memory

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam2.core.masks import Overlap
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import Zoom
+    from napari_sam2.session.records import Neighbours
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,9 @@ class SettingsHeader:
     exact: bool
     mapping: IntensityMapping
     overlap: Overlap
+    neighbours: Neighbours = "free"
+    memory: MemoryRule = "meta"
+    log_times: bool = True
     others: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -91,6 +96,10 @@ class SettingsHeader:
             "exact": self.exact,
             "window": mapping_to_json(self.mapping),
             "overlap": self.overlap,
+            # What files of older versions are without, and mean.
+            **({} if self.neighbours == "free" else {"neighbours": self.neighbours}),
+            **({} if self.memory == "meta" else {"memory": self.memory}),
+            **({} if self.log_times else {"log_times": False}),
         }
 
     @classmethod
@@ -109,6 +118,9 @@ class SettingsHeader:
             others.pop("exact"),
             mapping,
             others.pop("overlap"),
+            others.pop("neighbours", "free"),
+            others.pop("memory", "meta"),
+            others.pop("log_times", True),
             others,
         )
 
