@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -42,6 +43,7 @@ EXAMPLES = {
     "cut_above": 7,
     "cut_below": 0,
     "parent": 2,
+    "range": IntensityRange(-50, None),
     "pass": 4,
     "visit": Visit(4, -1),
     "forbidden": OTHER,
@@ -104,5 +106,5 @@ def test_the_size_of_a_value_is_that_of_its_mask(name):
 
 def test_every_step_is_named_like_the_method_that_makes_it():
     names = [value for name, value in vars(step_names).items() if name.isupper() and isinstance(value, str)]
-    assert len(names) == len(set(names)) == 29
+    assert len(names) == len(set(names)) == 30
     assert all(callable(getattr(VideoSession, name)) for name in names)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -121,6 +122,8 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         out["rival"] = _number(record.scores.rival)
     if record.limit is not None:
         out["limit"] = keep(mask_to_bytes(record.limit))
+    if record.value_range is not None:
+        out["range"] = record.value_range.to_list()
     if record.neighbours != "free":
         out["neighbours"] = record.neighbours
     if record.memory != "meta":
@@ -134,7 +137,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
-    limit = data.get("limit")
+    limit, value_range = data.get("limit"), data.get("range")
     levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
     if "follows" in data:
@@ -153,6 +156,7 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         None if limit is None else fetch(limit, mask_from_bytes),
         data.get("neighbours", "free"),
         data.get("memory", "meta"),
+        None if value_range is None else IntensityRange.from_list(value_range),
     )
 
 
@@ -205,4 +209,5 @@ CHECK: Codec[Check] = Codec(
     lambda data, fetch: Check(_or_nan(data[0]), fetch(data[1], mask_from_bytes)),
 )
 REVIEW: Codec[Review] = Codec(lambda review, _: list(review), lambda data, _: Review(*data))
+RANGE: Codec[IntensityRange] = Codec(lambda value, _: value.to_list(), lambda data, _: IntensityRange.from_list(data))
 VISIT: Codec[Visit] = Codec(lambda visit, _: list(visit), lambda data, _: Visit(*data))

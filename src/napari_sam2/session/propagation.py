@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.engine.protocols import ConditioningFrame, Prediction
     from napari_sam2.session.state import SessionState
 
@@ -154,7 +155,10 @@ class Run:
 
     def _still_holds(self, obj_id: int, frame: int, record: MaskRecord, task: FrameTask) -> bool:
         """Return whether a computed mask is what would be computed now."""
-        if record.source == "track" and matters(record.mask, record.limit, self._state.limit_of(obj_id, frame)):
+        if record.source == "track" and (
+            record.value_range != self._state.range_of(obj_id)
+            or matters(record.mask, record.limit, self._state.limit_of(obj_id, frame))
+        ):
             return False
         return record.computed_from == task.sources(frame)
 
@@ -168,7 +172,8 @@ class Run:
         if record is None or not self._state.is_by_this_model(record):
             return True
         # A mask that no model computed, such as one between accepted frames, knows no settings.
-        return bool(record.model) and (is_limited_anew or record.memory != self._state.memory)
+        now = (self._state.memory, self._state.range_of(obj_id))
+        return bool(record.model) and (is_limited_anew or (record.memory, record.value_range) != now)
 
     def due_objects(self) -> list[int]:
         """Return the objects with a frame to compute as things stand, in their order."""
@@ -198,7 +203,8 @@ class Run:
                 prediction = state.predict(obj_id, task.accepted, frame)
                 self._keep_pending(obj_id, frame, state.prompt_record(obj_id, task.owner, prediction), prediction)
             elif task.owner.empty:
-                self._keep_pending(obj_id, frame, self._tracked(frame, task, None), None)
+                gone = self._tracked(frame, task, None, value_range=state.range_of(obj_id))
+                self._keep_pending(obj_id, frame, gone, None)
             else:
                 moving.append((obj_id, frame, task, self._active_track(obj_id, frame, task)))
         stream = state.stream()
@@ -207,17 +213,23 @@ class Run:
             if not live:
                 break
             limits = [state.limit_of(obj_id, active.frame + task.sweep) for obj_id, _, task, active in live]
-            predictions = stream.advance([active.track for *_, active in live], forbidden=_decoded(limits))
+            bounds = [
+                state.forbidden_on(active.frame + task.sweep, limit, active.value_range)
+                for (*_, task, active), limit in zip(live, limits, strict=True)
+            ]
+            predictions = stream.advance([active.track for *_, active in live], forbidden=_or_none(bounds))
             for (obj_id, frame, task, active), prediction, limit in zip(live, predictions, limits, strict=True):
                 active.frame = active.track.frame
                 active.absent = active.absent + 1 if _is_absent(active, task, prediction) else 0
                 if active.frame == frame:
-                    self._keep_pending(obj_id, frame, self._tracked(frame, task, prediction, limit), prediction)
+                    record = self._tracked(frame, task, prediction, limit, active.value_range)
+                    self._keep_pending(obj_id, frame, record, prediction)
         meeting = []
         for obj_id, frame, task, active in moving:
             if active.frame != frame:
                 active.frame = frame
-                self._keep_pending(obj_id, frame, self._tracked(frame, task, None), None)
+                gone = self._tracked(frame, task, None, value_range=active.value_range)
+                self._keep_pending(obj_id, frame, gone, None)
             elif task.meets_at(frame, self.direction):
                 meeting.append((obj_id, frame + 1, active))
         self._track_past_meeting(meeting)
@@ -226,8 +238,9 @@ class Run:
         """Go one frame further where an upward track meets the one from above: there both can be compared."""
         if not meeting:
             return
-        limits = _decoded([self._state.limit_of(obj_id, frame) for obj_id, frame, _ in meeting])
-        predictions = self._state.stream().advance([active.track for *_, active in meeting], forbidden=limits)
+        state = self._state
+        bounds = [state.forbidden_on(f, state.limit_of(i, f), active.value_range) for i, f, active in meeting]
+        predictions = state.stream().advance([active.track for *_, active in meeting], forbidden=_or_none(bounds))
         for (obj_id, frame, active), prediction in zip(meeting, predictions, strict=True):
             active.frame = frame
             self._from_below[obj_id, frame] = prediction.mask
@@ -249,26 +262,32 @@ class Run:
         """Return the track that reaches this frame: of the last tick, of a run that was stopped, or a new one."""
         state = self._state
         context = tuple(a for f, a in task.accepted.items() if f != task.owner.frame)
-        key = (obj_id, task.owner.frame, task.sweep)
+        key, value_range = (obj_id, task.owner.frame, task.sweep), state.range_of(obj_id)
         known = state.tracks.get(key)
         if (
             known is not None
             and known.owner == task.owner
             and known.context == context
+            and known.value_range == value_range
             and (frame - known.frame) * task.sweep > 0
         ):
             return known
         states = {c.frame: c for c in state.conditioning(obj_id, task.accepted)}
         others: list[ConditioningFrame] = [states[a.frame] for a in context]
         track = state.stream().track(states[task.owner.frame], others, task.sweep)
-        new = ActiveTrack(track, task.owner, context, task.owner.frame)
+        new = ActiveTrack(track, task.owner, context, task.owner.frame, value_range)
         state.tracks[key] = new
         return new
 
     # ------------------------------------------------------------------ results
 
     def _tracked(
-        self, frame: int, task: FrameTask, prediction: Prediction | None, limit: RunLengthMask | None = None
+        self,
+        frame: int,
+        task: FrameTask,
+        prediction: Prediction | None,
+        limit: RunLengthMask | None = None,
+        value_range: IntensityRange | None = None,
     ) -> MaskRecord:
         """Return a tracked mask as it is kept; no prediction: the object was gone before this frame."""
         state = self._state
@@ -283,8 +302,9 @@ class Run:
                 model=state.predictor.name,
                 neighbours=state.neighbours,
                 memory=state.memory,
+                value_range=value_range,
             )
-        return state.to_record("track", prediction, sources, limit)
+        return state.to_record("track", prediction, sources, limit, value_range)
 
     def _keep_pending(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
         self._state.pending.setdefault(frame, {})[obj_id] = PendingMask(record, self._logits(prediction))
@@ -334,11 +354,9 @@ def resolved(found: dict[int, PendingMask]) -> dict[int, MaskRecord]:
     }
 
 
-def _decoded(limits: Sequence[RunLengthMask | None]) -> list[NDArray[np.bool_] | None] | None:
-    """Return limits as a stream takes them; None where there are none."""
-    if all(limit is None for limit in limits):
-        return None
-    return [None if limit is None else limit.decode() for limit in limits]
+def _or_none(bounds: list[NDArray[np.bool_] | None]) -> list[NDArray[np.bool_] | None] | None:
+    """Return what is forbidden to several tracks, or None where nothing is to any."""
+    return None if all(forbidden is None for forbidden in bounds) else bounds
 
 
 def _is_absent(active: ActiveTrack, task: FrameTask, prediction: Prediction) -> bool:

@@ -10,6 +10,7 @@ from napari_sam2.engine.protocols import FrameScores
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.options import MemoryRule
@@ -57,7 +58,8 @@ class MaskRecord:
     the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
     where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
     nearest frame that had it then. ``limit`` is where the model could not go on the frame when it computed the mask,
-    ``neighbours`` and ``memory`` are the settings of the session then.
+    ``neighbours`` and ``memory`` are the settings of the session then,
+    ``value_range`` the values to which it was limited.
     """
 
     mask: RunLengthMask
@@ -72,6 +74,7 @@ class MaskRecord:
     limit: RunLengthMask | None = None
     neighbours: Neighbours = "free"
     memory: MemoryRule = "meta"
+    value_range: IntensityRange | None = None
 
 
 class Check(NamedTuple):

@@ -34,6 +34,7 @@ from napari_sam2.session import (
     reviewing,
     runs,
     settings,
+    value_ranges,
 )
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.intensity_mapping import ContrastLimits, IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.options import MemoryRule
@@ -1526,6 +1528,81 @@ class VideoSession:
         """
         with self._lock:
             return lineage.parents(self._state.history)
+
+    def set_intensity_range(self, obj_id: int, low: float | None, high: float | None) -> None:
+        """Limit an object to a range of the image's values; a step.
+
+        What the model computes of it from then on has only such voxels, and it remembers no others. Masks that it
+        computed before stay, but are stale. What the user gave or drew (mask prompts, edits) is not cut.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        low
+            Lowest value, of the first channel that is shown; None for no limit.
+        high
+            Highest value; None for no limit. None and None turn it off.
+
+        Raises
+        ------
+        VolumeError
+            If these are no finite numbers, or in the wrong order.
+        PromptError
+            If there is no such object, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.set_intensity_range(1, 5600, None)
+        >>> masks = session.predict_frame(7)
+        >>> bool(masks[1][6, 6]), bool(masks[1][8, 6])
+        (False, True)
+        """
+        value_ranges.set_range(self._state, obj_id, low, high)
+
+    def intensity_range(self, obj_id: int) -> IntensityRange:
+        """Return the values to which an object is limited, ``low`` and ``high``, each None for no limit.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        return value_ranges.range_of(self._state, obj_id)
+
+    def suggest_intensity_range(self, obj_id: int, frame: int) -> IntensityRange:
+        """Return a range for :meth:`set_intensity_range`, taken from the values inside the mask of a frame.
+
+        See :func:`napari_sam2.core.intensity_range.range_inside`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if the object has no mask there.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.suggest_intensity_range(1, 7)
+        IntensityRange(low=5401.0, high=5783.0)
+        """
+        return value_ranges.suggest(self._state, obj_id, frame)
 
     # ------------------------------------------------------------------ undo
 
