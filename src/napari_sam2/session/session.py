@@ -698,6 +698,7 @@ class VideoSession:
         stop_when_gone: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
         chunk: int | Literal["auto"] | None = "auto",
+        gone_after_mm: float | None = None,
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
 
@@ -716,12 +717,15 @@ class VideoSession:
             Compute fresh frames again.
         stop_when_gone
             Stop a track after this many frames in a row without the object (no mask, or beyond the last accepted frame
-            one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
+            one of which the model thinks much less than of the first); 0: never. Default 5, or as many as make 12.5 mm
+            where the frames are farther apart, at least 2; for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
         chunk
             The most objects to track at once; what the model holds grows with them. ``"auto"``: as many as it says
             that fit; None: all. Exact mode always takes all.
+        gone_after_mm
+            The same as ``stop_when_gone``, as the length of the gap in millimetres.
 
         Yields
         ------
@@ -734,6 +738,8 @@ class VideoSession:
         ------
         PromptError
             If nothing is prompted, or if there is no such direction, frame or object.
+        VolumeError
+            If a gap is given in millimetres, and the frames are not a known distance apart.
         SessionBusyError
             If the session was closed, or if a run is under way.
 
@@ -744,7 +750,7 @@ class VideoSession:
         [7, 8, 9]
         """
         return runs.propagate(
-            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk
+            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk, gone_after_mm
         )
 
     def count_stale(
