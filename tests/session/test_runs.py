@@ -112,7 +112,9 @@ def test_encode_ahead_does_nothing_where_windows_are_not_known_yet(volume, sessi
 def spaced(millimetres, units="mm"):
     session = VideoSession(
         FakePredictor(vanish_after=7),
-        ImageVolume(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), spacing=(millimetres, 1, 1), units=units),
+        ImageVolume(
+            np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), spacing=(millimetres, 1, 1), units=units
+        ),
         "z",
     )
     session.add_box(1, 2, (4, 5, 10, 12))

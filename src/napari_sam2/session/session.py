@@ -169,6 +169,11 @@ class VideoSession:
         return self._state.exact
 
     @property
+    def zoom(self) -> Zoom:
+        """Return how the model sees an object: ``"auto"``, None (the whole frame), or window side over object side."""
+        return self._state.zoom
+
+    @property
     def frame_count(self) -> int:
         """Return the number of frames."""
         return self.grid.frame_count
@@ -1854,6 +1859,18 @@ class VideoSession:
         """
         with self._lock:
             export.write_json(path, export.coco_document(self._state))
+
+    def free_memory(self) -> None:
+        """Free what the model remembers of the frames; masks and steps stay, and what is needed is computed again.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+        """
+        with self._compute, self._lock:
+            checks.check_idle(self._state)
+            self._state.forget_work()
 
     def close(self) -> None:
         """End the session and close its file; embeddings stay with the model, within its budget.
