@@ -125,9 +125,9 @@ class Session(RuleBasedStateMachine):
                 record = history.get(MASK, obj, frame)
                 prompts = session.prompts(obj, frame)
                 is_given = prompts is not None and prompts.mask is not None
-                if obj != other and record is not None and record.model and not is_given:
-                    if not history.get(LOCK, obj, frame):
-                        assert not (record.mask.decode() & mask.decode()).any()
+                if obj == other or record is None or not record.model or history.get(LOCK, obj, frame):
+                    continue
+                assert is_given or not (record.mask.decode() & mask.decode()).any()
 
     @rule(obj=objects, frame=frames, box=corners)
     def edit(self, obj, frame, box):

@@ -68,7 +68,8 @@ def evaluate_object(
 ) -> Tracked:
     """Prompt the largest slice of one object, track it both ways, three frames past its ends, and correct it.
 
-    ``memory`` as of :attr:`napari_sam2.session.VideoSession.memory`. A correction is one click at the deepest wrong pixel of the worst slice, then propagation of what it changes.
+    A correction is one click at the deepest wrong pixel of the worst slice, then propagation of what it changes.
+    ``memory`` is that of the session, see :attr:`napari_sam2.session.VideoSession.memory`.
     """
     areas = truth.sum(axis=(1, 2))
     filled = np.flatnonzero(areas)
