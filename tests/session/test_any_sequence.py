@@ -162,7 +162,7 @@ class Session(RuleBasedStateMachine):
         session, history = self.session, history_of(self.session)
         record = history.get(MASK, obj, frame)
         # What was drawn by hand is the user's own; so is a mask prompt.
-        if record is None or not record.computed_from or history.get(LOCK, obj, frame):
+        if record is None or not record.computed_from or record.source == "edit" or history.get(LOCK, obj, frame):
             return
         before, labels = self._stale(), session.labels()
         mask = session.mask(obj, frame)

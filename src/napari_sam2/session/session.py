@@ -1123,9 +1123,9 @@ class VideoSession:
         """Apply an operation to the masks of objects, as one step.
 
         What it changes counts as drawn by hand: no run computes it again, also with ``force``, until :meth:`unlock`
-        releases the frame, or the prompts on it change. It is not locked, so the next operation may change it. A locked
-        frame is changed only where ``frames`` names it. The operation sees the whole object; only ``frames`` are
-        written.
+        releases the frame, or the prompts on it change. It is not locked (but in exact mode), so the next operation may
+        change it. A locked frame is changed only where ``frames`` names it. The operation sees the whole object; only
+        ``frames`` are written.
 
         Parameters
         ----------
