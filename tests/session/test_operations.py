@@ -180,3 +180,10 @@ def test_a_file_keeps_it_and_replays(session, tmp_path):
     assert again.replay() == 0
     assert again.count_stale() == (0, 0)
     again.close()
+
+
+def test_an_object_without_a_mask_has_nothing_to_split(volume):
+    session = VideoSession(FakePredictor(), volume)
+    session.add_box(1, 7, (4, 5, 10, 12))
+    assert session.apply("split") == []
+    assert session.mask(1, 7) is None

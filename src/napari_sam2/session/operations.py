@@ -46,7 +46,11 @@ def apply(
         kept = {key: value for key, value in values.items() if isinstance(value, str | bool | int | float | np.generic)}
         how = {"operation": operation.name, "objects": ids, "frames": chosen, "values": kept}
         with state.history.step(step_names.APPLY, **how) as put:
-            for i, (first, *others) in parts.items():
+            for i, found in parts.items():
+                if not found:
+                    # Of an object without a voxel there is nothing to split.
+                    continue
+                first, *others = found
                 _write(state, put, i, first)
                 for other in others:
                     if other:
