@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import ConditioningFrame
@@ -26,6 +26,14 @@ if TYPE_CHECKING:
     from napari_sam2.engine.remote.wire import PackedFrame
 
 _FRAME_BYTES = 2 * 2**30
+
+
+class Load(Protocol):
+    """Loads a model onto a device."""
+
+    def __call__(self, name: str, /, *, device: str) -> Any:
+        """Load the model."""
+        ...
 
 
 class FramesNeededError(Exception):
@@ -96,16 +104,16 @@ class ModelActor:
 
     Parameters
     ----------
+    load
+        Loads a model by name or path: :func:`napari_sam2.load_predictor`.
     name
         Name or path of the model on this computer.
     device
         Device of this computer.
     """
 
-    def __init__(self, name: str, device: str) -> None:
-        from napari_sam2.engine import load_predictor
-
-        self._predictor = load_predictor(name, device=device)
+    def __init__(self, load: Load, name: str, device: str) -> None:
+        self._predictor = load(name, device=device)
         self._store = FrameStore()
         self._streams: dict[str, _Stream] = {}
         self._tokens = itertools.count(1)
