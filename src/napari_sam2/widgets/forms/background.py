@@ -84,6 +84,8 @@ class Task(QObject):
         self._worker = None
         outcome, tell = self._outcome, self._tell
         self._outcome = self._tell = None
-        if tell is not None and outcome is not None and not self._stopped:
-            tell(*outcome)
-        self.finished.emit()
+        try:
+            if tell is not None and outcome is not None and not self._stopped:
+                tell(*outcome)
+        finally:
+            self.finished.emit()

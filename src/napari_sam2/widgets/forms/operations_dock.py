@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from magicgui import magicgui
-from magicgui.widgets import Container, FunctionGui
+from magicgui.widgets import FunctionGui
 from napari.layers import Image, Labels
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.analysis.mask_operations import OPERATIONS, find_operation
 from napari_sam2.core.length_unit import LengthUnit
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # After the last stroke of a brush, the list of objects is read anew.
 _PAUSE_MS = 400
+_LIST_HEIGHT = 110
 
 
 class OperationsDock(FormDock):
@@ -43,6 +44,7 @@ class OperationsDock(FormDock):
         self.preview_layer: Labels | None = None
         self.values: FunctionGui | None = None
         self._watched: Labels | None = None
+        self._there: dict[int, str] = {}
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_PAUSE_MS)
@@ -53,7 +55,10 @@ class OperationsDock(FormDock):
         self.apply_button = button("Apply", "Change the objects; one undo (Ctrl+Z) takes it back.", self.apply)
         self.drop_button = button("Drop preview", "Take the preview away; nothing was changed.", self.drop_preview)
         self.wish = magicgui(self.choose, call_button=False)
-        self.lay_out(Container(widgets=[self.wish], labels=False))
+        # A list asks for more room than the dock should take from the picture.
+        self.wish.objects.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.wish.objects.native.setFixedHeight(_LIST_HEIGHT)
+        self.lay_out(self.wish)
         self.column.insertWidget(1, self._place)
         self.column.insertLayout(2, row(self.preview_button, self.apply_button, self.drop_button))
         self.column.addStretch(1)
@@ -103,8 +108,8 @@ class OperationsDock(FormDock):
                 shown.colormap = layer.colormap
                 shown.contour = 2
                 shown.editable = False
-                self.preview_layer = shown
                 self.viewer.add_layer(shown)
+                self.preview_layer = shown
                 self.viewer.layers.selection.active = layer
                 self.drop_button.setEnabled(True)
                 count = int(np.count_nonzero(after != finest(layer)))
@@ -139,9 +144,13 @@ class OperationsDock(FormDock):
 
     def reset_choices(self, *_: Any) -> None:
         """Offer the layers that the viewer has now, but not the preview."""
-        super().reset_choices()
         if self.form is None or self._closed:
             return
+        chosen = list(self.wish.objects.value)
+        with self.wish.objects.changed.blocked():
+            # Objects are no layers: this empties their list.
+            super().reset_choices()
+        self._offer(chosen)
         if self.preview_layer is not None and self.preview_layer not in self.viewer.layers:
             self.drop_preview()
 
@@ -204,10 +213,16 @@ class OperationsDock(FormDock):
         if layer is not None:
             with self.telling():
                 there = target_of(layer).objects()
-        self.wish.objects.choices = [(f"{i} {name}".strip(), i) for i, name in there.items()]
-        self.wish.objects.value = [i for i in chosen if i in there]
-        if not self.wish.objects.value:
-            self._take_selected()
+        self._there = there
+        self._offer(chosen)
+
+    def _offer(self, chosen: list[int]) -> None:
+        """Offer the objects that are known, without that counting as a choice of the user."""
+        with self.wish.objects.changed.blocked():
+            self.wish.objects.choices = [(f"{i} {name}".strip(), i) for i, name in self._there.items()]
+            self.wish.objects.value = [i for i in chosen if i in self._there]
+            if not self.wish.objects.value:
+                self._take_selected()
 
     def _take_selected(self, *_: Any) -> None:
         """Choose the object whose label is selected in the layer."""
