@@ -45,6 +45,7 @@ class OperationsDock(FormDock):
         self.values: FunctionGui | None = None
         self._watched: Labels | None = None
         self._there: dict[int, str] = {}
+        self._layers_before: list[Any] = []
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(_PAUSE_MS)
@@ -104,7 +105,9 @@ class OperationsDock(FormDock):
             def show(after: Any) -> None:
                 if layer not in self.viewer.layers:
                     return
-                shown = Labels(after, name=f"preview: {title}", opacity=1.0, **geometry_of(layer))
+                untouched = [i for i in target.objects() if i not in objects]
+                outlined = np.where(np.isin(after, untouched), 0, after)
+                shown = Labels(outlined, name=f"preview: {title}", opacity=1.0, **geometry_of(layer))
                 shown.colormap = layer.colormap
                 shown.contour = 2
                 shown.editable = False
@@ -151,6 +154,8 @@ class OperationsDock(FormDock):
             # Objects are no layers: this empties their list.
             super().reset_choices()
         self._offer(chosen)
+        if self._layers() != self._layers_before:
+            self._show_values()
         if self.preview_layer is not None and self.preview_layer not in self.viewer.layers:
             self.drop_preview()
 
@@ -213,8 +218,11 @@ class OperationsDock(FormDock):
         if layer is not None:
             with self.telling():
                 there = target_of(layer).objects()
+        changed = there != self._there
         self._there = there
         self._offer(chosen)
+        if changed:
+            self._show_values()
 
     def _offer(self, chosen: list[int]) -> None:
         """Offer the objects that are known, without that counting as a choice of the user."""
@@ -235,8 +243,9 @@ class OperationsDock(FormDock):
         self.drop_preview()
 
     def _show_values(self, *_: Any) -> None:
-        """Put the fields of the chosen operation into their place."""
+        """Put the fields of the chosen operation into their place; what was entered in fields that stay is kept."""
         self.drop_preview()
+        self._layers_before = self._layers()
         layout, old = self._place.layout(), self.values
         if old is not None:
             layout.removeWidget(old.native)
@@ -246,20 +255,22 @@ class OperationsDock(FormDock):
         if layer is None:
             return
         with self.telling():
-            self.values = operation_form(find_operation(self.wish.operation.value), self._context(layer))
+            operation = find_operation(self.wish.operation.value)
+            self.values = operation_form(operation, self._context(layer))
+            if old is not None and old.label == operation.name:
+                _copy_values(old, self.values)
             layout.addWidget(self.values.native)
             self.values.changed.connect(self.drop_preview)
+
+    def _layers(self) -> list[Any]:
+        """List the layers that an operation may take something from."""
+        return [la for la in self.viewer.layers if isinstance(la, Image | Labels) and la is not self.preview_layer]
 
     def _context(self, layer: Labels) -> FormContext:
         volume = target_of(layer).volume
         images = [la for la in self.viewer.layers if isinstance(la, Image) and _fits(la, layer)]
-        labels = [la for la in self.viewer.layers if isinstance(la, Labels) and finest(la).shape == finest(layer).shape]
-        others = [
-            (f"{la.name}: {i} {name}".strip(), (la, i))
-            for la in labels
-            if la is not self.preview_layer
-            for i, name in objects_in(la).items()
-        ]
+        labels = [la for la in self._layers() if isinstance(la, Labels) and finest(la).shape == finest(layer).shape]
+        others = [(f"{la.name}: {i} {name}".strip(), (la, i)) for la in labels for i, name in objects_in(la).items()]
         axis = stack_axis(volume)
         sizes = [volume.size_of(a) for a in volume.spatial_axes if a != axis]
         limits = shown_window(images[0]) if images else None
@@ -274,6 +285,13 @@ class OperationsDock(FormDock):
             limits=limits or (0.0, 1.0),
             value_unit="HU" if images and volume_from_layer(images[0]).is_hu else "",
         )
+
+
+def _copy_values(old: FunctionGui, new: FunctionGui) -> None:
+    for widget in old:
+        choices = getattr(new[widget.name], "choices", None)
+        if widget.value is not None and (choices is None or widget.value in choices):
+            new[widget.name].value = widget.value
 
 
 def _fits(image: Image, labels: Labels) -> bool:
