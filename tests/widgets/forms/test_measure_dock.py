@@ -211,7 +211,7 @@ def test_the_menu_opens_the_dock_with_the_layers_in_it(make_napari_viewer_proxy,
     viewer = make_napari_viewer_proxy()
     image = viewer.add_image(np.zeros((4, 8, 8)), name="ct")
     viewer.add_labels(np.ones((4, 8, 8), np.uint8), name="organs")
-    get_app_model().commands.execute_command("napari-sam2:Measure objects").result()
+    get_app_model().commands.execute_command("napari-sam2.measure_widget").result()
     dock = next(iter(viewer.window.dock_widgets.values()))
     assert dock.form.image.value is image.__wrapped__
     assert dock.form.labels_layer.value.name == "organs"

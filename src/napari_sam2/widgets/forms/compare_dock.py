@@ -91,7 +91,7 @@ class CompareDock(TablesDock):
             volume = volume_of(labels_layer)
             ours, true = (np.array(finest(layer)).reshape(volume.label_shape) for layer in (labels_layer, truth))
             in_mm = tolerance / LengthUnit.of(volume).affine_factor
-            names = {**label_names(truth), **label_names(labels_layer)}
+            names = label_names(labels_layer), label_names(truth)
 
             def steps() -> Steps:
                 count = 2 + differences
@@ -152,9 +152,10 @@ class CompareDock(TablesDock):
         self.form.tolerance.native.setSuffix({"um": " µm", "mm": " mm"}.get(unit, ""))
 
 
-def _named(table: "pd.DataFrame", names: dict[int, str]) -> "pd.DataFrame":
+def _named(table: "pd.DataFrame", names: tuple[dict[int, str], dict[int, str]]) -> "pd.DataFrame":
+    """Put the names of objects into their table, those of the truth where the labels have none."""
     pairs = zip(table["object"].tolist(), table["truth_object"].tolist(), strict=True)
-    table.insert(1, "name", [names.get(ours or true, "") for ours, true in pairs])
+    table.insert(1, "name", [names[0].get(ours) or names[1].get(true, "") for ours, true in pairs])
     return table
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PICTURE_SUFFIXES = (".svg", ".png")
 _SAVED_SIZE, _PNG_SCALE = QSize(800, 500), 2
-_NO_CURVES = ("object", "name", "frame", "time_s", "parent")
+_NO_CURVES = ("object", "truth_object", "name", "frame", "time_s", "parent")
 _MOST_IN_LEGEND = 12
 
 

@@ -74,7 +74,8 @@ def operation_form(operation: Operation, context: FormContext) -> FunctionGui:
     values.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [_field(parameter, context) for parameter in operation.parameters]
     )
-    form = magicgui(values, call_button=False, label=operation.name)
+    form = magicgui(values, call_button=False)
+    form.name = operation.name
     names = [parameter.name for parameter in operation.parameters]
 
     def show_units(*_: Any) -> None:

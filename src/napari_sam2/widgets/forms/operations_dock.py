@@ -257,7 +257,7 @@ class OperationsDock(FormDock):
         with self.telling():
             operation = find_operation(self.wish.operation.value)
             self.values = operation_form(operation, self._context(layer))
-            if old is not None and old.label == operation.name:
+            if old is not None and old.name == operation.name:
                 _copy_values(old, self.values)
             layout.addWidget(self.values.native)
             self.values.changed.connect(self.drop_preview)
