@@ -86,7 +86,7 @@ def test_what_was_measured_before_a_stop_is_kept(labels, asked) -> None:
     assert [next(steps), next(steps)] == [(0, 3), (1, 3)]
     steps.close()
     assert measured.objects()["object"].tolist() == [1]
-    assert measured.diameters() == []
+    assert measured.diameters() == [measure_diameters(labels, VOLUME, 1)]
     asked.clear()
     follow(measured, labels)
     assert asked == [7, 30]

@@ -14,7 +14,7 @@ from napari_sam2.analysis.measurements import measure_objects
 from napari_sam2.core.length_unit import LengthUnit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import pandas as pd
 
@@ -115,9 +115,8 @@ class MeasuredLabels:
                 self._measure(labels, ids, digests)
                 done += len(ids)
                 yield done, len(changed)
-        if self.wanted.diameters and (self._at is not None or "t" not in self.volume.label_axes):
-            for obj_id in digests:
-                self._measure_diameters(labels, obj_id)
+        # Those that have not changed, where another time point is shown now.
+        self._measure_diameters(labels, digests)
 
     def objects(self, names: Mapping[int, str] | None = None) -> pd.DataFrame:
         """Return a row for each object, as of :func:`measure_objects`: size, diameters, intensity, then its place.
@@ -166,14 +165,17 @@ class MeasuredLabels:
             self._known[obj_id] = _Measured(
                 digests[obj_id], rows[rows["object"] == obj_id], frames[frames["object"] == obj_id]
             )
+        self._measure_diameters(labels, ids)
 
-    def _measure_diameters(self, labels: Any, obj_id: int) -> None:
-        known = self._known[obj_id]
-        if self._at in known.diameters:
+    def _measure_diameters(self, labels: Any, ids: Iterable[int]) -> None:
+        if not self.wanted.diameters or (self._at is None and "t" in self.volume.label_axes):
             return
-        there = self._at is None or self._at in known.frames["frame"].tolist()
-        at = None if self._at is None else {"t": self._at}
-        known.diameters[self._at] = measure_diameters(labels, self.volume, obj_id, at=at) if there else None
+        for obj_id in ids:
+            known = self._known[obj_id]
+            if self._at not in known.diameters:
+                there = self._at is None or self._at in known.frames["frame"].tolist()
+                at = None if self._at is None else {"t": self._at}
+                known.diameters[self._at] = measure_diameters(labels, self.volume, obj_id, at=at) if there else None
 
     def _joined(
         self, parts: list[pd.DataFrame], measure: Any, names: Mapping[int, str] | None, **options: Any
