@@ -63,7 +63,12 @@ def test_a_preview_changes_nothing_and_goes_away(form_desk) -> None:
     assert same_place(preview, form_desk.image)
     assert preview.contour > 0
     assert form_desk.viewer.layers.selection.active is form_desk.labels
+    # A layer of marks that comes has nothing to do with it.
+    form_desk.viewer.add_points(ndim=3, name="marks")
+    assert preview in form_desk.viewer.layers
+    form_desk.viewer.layers.remove("marks")
     dock.drop_button.click()
+    assert dock.status.text() == ""
     assert [layer.name for layer in form_desk.viewer.layers] == ["ct_abdomen", "truth"]
     # Any other wish makes it untrue.
     for change in (

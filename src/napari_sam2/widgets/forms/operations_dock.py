@@ -111,8 +111,9 @@ class OperationsDock(FormDock):
                 shown.colormap = layer.colormap
                 shown.contour = 2
                 shown.editable = False
-                self.viewer.add_layer(shown)
+                # Before it is added: it is none of the layers that the form offers something of.
                 self.preview_layer = shown
+                self.viewer.add_layer(shown)
                 self.viewer.layers.selection.active = layer
                 self.drop_button.setEnabled(True)
                 count = int(np.count_nonzero(after != finest(layer)))
@@ -143,6 +144,7 @@ class OperationsDock(FormDock):
             self.viewer.layers.remove(layer)
             if active is not None and active is not layer:
                 self.viewer.layers.selection.active = active
+            self.say("")
         self.drop_button.setEnabled(False)
 
     def reset_choices(self, *_: Any) -> None:
