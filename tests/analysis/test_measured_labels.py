@@ -10,7 +10,7 @@ from napari_sam2.analysis import measured_labels
 from napari_sam2.analysis.changes import object_digests
 from napari_sam2.analysis.diameters import measure_diameters
 from napari_sam2.analysis.frame_measurements import measure_frames
-from napari_sam2.analysis.measured_labels import MeasuredLabels, Wanted
+from napari_sam2.analysis.measured_labels import MeasuredLabels, MeasurementOptions
 from napari_sam2.analysis.measurements import measure_objects
 from napari_sam2.core.volume import ImageVolume
 
@@ -93,7 +93,7 @@ def test_what_was_measured_before_a_stop_is_kept(labels, asked) -> None:
 
 
 def test_what_is_not_wanted_is_left_out(labels) -> None:
-    measured = MeasuredLabels(VOLUME, Wanted(intensity=False, shape=False, diameters=False))
+    measured = MeasuredLabels(VOLUME, MeasurementOptions(intensity=False, shape=False, diameters=False))
     follow(measured, labels)
     columns = " ".join([*measured.objects(), *measured.frames()])
     assert not [word for word in ("intensity", "surface", "feret", "long_axis", "slice") if word in columns]

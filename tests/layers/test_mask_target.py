@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Labels
+from napari.layers import Image, Labels
 
 from napari_sam2.analysis.mask_operations import OPERATIONS
 from napari_sam2.errors import NapariSam2Error, VolumeError
-from napari_sam2.layers.mask_target import LayerTarget, target_of
+from napari_sam2.layers.labels import make_labels
+from napari_sam2.layers.mask_target import LayerTarget, claim, target_of
 
 
 def outcome(steps):
@@ -79,6 +80,18 @@ def test_no_number_left_is_said_and_changes_nothing() -> None:
     with pytest.raises(NapariSam2Error, match="no number left"):
         outcome(target_of(layer).apply("split", [255], {"dimensions": 3}))
     assert np.array_equal(layer.data, data)
+
+
+def test_the_labels_of_a_session_are_left_to_it() -> None:
+    layer = make_labels(Image(np.zeros((2, 9, 9))))
+    with pytest.raises(VolumeError, match="belong to the dock widget"):
+        target_of(layer)
+    owner = LayerTarget(layer)
+    claim(layer, owner)
+    assert target_of(layer) is owner
+    claim(layer, None)
+    layer.name = "mine"
+    assert isinstance(target_of(layer), LayerTarget)
 
 
 def test_an_object_on_another_grid_is_refused() -> None:

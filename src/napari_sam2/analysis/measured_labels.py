@@ -25,7 +25,7 @@ _MOST_PARTS = 10
 
 
 @dataclass(frozen=True)
-class Wanted:
+class MeasurementOptions:
     """What is measured.
 
     Parameters
@@ -59,7 +59,7 @@ class MeasuredLabels:
     ----------
     volume
         The image that the labels belong to.
-    wanted
+    options
         What is measured.
 
     Examples
@@ -79,7 +79,7 @@ class MeasuredLabels:
     """
 
     volume: ImageVolume
-    wanted: Wanted = Wanted()
+    options: MeasurementOptions = MeasurementOptions()
     _known: dict[int, _Measured] = field(default_factory=dict, repr=False)
     _at: int | None = field(default=None, repr=False)
 
@@ -132,8 +132,8 @@ class MeasuredLabels:
         import pandas as pd
 
         rows = [self._known[i].row for i in sorted(self._known)]
-        table = self._joined(rows, measure_objects, names, shape=self.wanted.shape)
-        if self.wanted.diameters:
+        table = self._joined(rows, measure_objects, names, shape=self.options.shape)
+        if self.options.diameters:
             unit = LengthUnit.of(self.volume)
             found = [self._known[i].diameters.get(self._at) for i in table["object"].tolist()]
             table[unit.column("long_axis")] = [np.nan if d is None else d.long.length for d in found]
@@ -158,8 +158,8 @@ class MeasuredLabels:
         return [d for d in found if d is not None]
 
     def _measure(self, labels: Any, ids: list[int], digests: Mapping[int, bytes]) -> None:
-        intensity = self.wanted.intensity
-        rows = measure_objects(labels, self.volume, intensity=intensity, shape=self.wanted.shape, objects=ids)
+        intensity = self.options.intensity
+        rows = measure_objects(labels, self.volume, intensity=intensity, shape=self.options.shape, objects=ids)
         frames = measure_frames(labels, self.volume, intensity=intensity, objects=ids)
         for obj_id in ids:
             self._known[obj_id] = _Measured(
@@ -168,7 +168,7 @@ class MeasuredLabels:
         self._measure_diameters(labels, ids)
 
     def _measure_diameters(self, labels: Any, ids: Iterable[int]) -> None:
-        if not self.wanted.diameters or (self._at is None and "t" in self.volume.label_axes):
+        if not self.options.diameters or (self._at is None and "t" in self.volume.label_axes):
             return
         for obj_id in ids:
             known = self._known[obj_id]
@@ -178,13 +178,13 @@ class MeasuredLabels:
                 known.diameters[self._at] = measure_diameters(labels, self.volume, obj_id, at=at) if there else None
 
     def _joined(
-        self, parts: list[pd.DataFrame], measure: Any, names: Mapping[int, str] | None, **options: Any
+        self, parts: list[pd.DataFrame], measure: Any, names: Mapping[int, str] | None, **asked: Any
     ) -> pd.DataFrame:
         import pandas as pd
 
         # Nothing measured still has the columns and their units.
         nothing = np.zeros(self.volume.label_shape, dtype=np.uint8)
-        empty = measure(nothing, self.volume, intensity=self.wanted.intensity, **options)
+        empty = measure(nothing, self.volume, intensity=self.options.intensity, **asked)
         table = pd.concat(parts, ignore_index=True) if parts else empty
         table.attrs = dict((parts or [empty])[0].attrs)
         if names:

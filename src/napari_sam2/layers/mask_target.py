@@ -14,6 +14,7 @@ from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.layers.axis_names import finest
 from napari_sam2.layers.label_table import label_names
+from napari_sam2.layers.labels import LABELS_NAME
 from napari_sam2.layers.labels_on_image import volume_of
 
 if TYPE_CHECKING:
@@ -252,4 +253,11 @@ def target_of(layer: Labels) -> MaskTarget:
     VolumeError
         If the layer is plain and cannot be changed.
     """
-    return _claims.get(layer) or LayerTarget(layer)
+    claimed = _claims.get(layer)
+    if claimed is None and layer.name == LABELS_NAME:
+        # A session draws its masks into it frame by frame, over whatever else was changed.
+        raise VolumeError(
+            f"The labels {layer.name!r} belong to the dock widget that segments, which would not know of the change.\n"
+            "Duplicate the layer, and change the copy."
+        )
+    return claimed or LayerTarget(layer)

@@ -20,10 +20,10 @@ def test_a_dock_that_is_closed_takes_its_preview_along(form_desk) -> None:
     # It hears of layers no more, nor of strokes.
     form_desk.labels.selected_label = 4
     form_desk.viewer.add_labels(np.zeros((2, 2), np.uint8))
-    assert dock.wish.objects.value == [1]
+    assert dock.choice.objects.value == [1]
     again = form_desk.open("Change masks")
     assert again is not dock
-    assert again.wish.objects.value == [4]
+    assert again.choice.objects.value == [4]
 
 
 def test_what_a_closed_dock_computed_is_dropped(form_desk, monkeypatch) -> None:
@@ -59,7 +59,7 @@ def test_layers_may_go_at_any_time(form_desk) -> None:
     dock.apply_button.click()
     assert dock.status.text().startswith("There are no labels to change.")
     form_desk.show("ct_abdomen", labels="new")
-    assert dock.wish.objects.choices == tuple(range(1, 9))
+    assert dock.choice.objects.choices == tuple(range(1, 9))
     assert dock.values is not None
 
 

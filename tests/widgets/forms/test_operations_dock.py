@@ -13,8 +13,8 @@ from napari_sam2.layers.mask_target import LayerTarget, claim
 
 def choose(dock, operation, objects, **values):
     """Choose as a user does: layer, objects, operation, then its values."""
-    dock.wish.operation.value = operation
-    dock.wish.objects.value = objects
+    dock.choice.operation.value = operation
+    dock.choice.objects.value = objects
     for name, value in values.items():
         dock.values[name].value = value
 
@@ -27,21 +27,21 @@ def press(desk, button):
 def test_every_operation_has_a_form_with_units_and_ranges(form_desk) -> None:
     form_desk.show("ct_abdomen")
     dock = form_desk.open("Change masks")
-    assert [text for _, text in zip(OPERATIONS, dock.wish.operation.choices, strict=True)] == list(OPERATIONS)
+    assert [text for _, text in zip(OPERATIONS, dock.choice.operation.choices, strict=True)] == list(OPERATIONS)
     for name, operation in OPERATIONS.items():
-        dock.wish.operation.value = name
+        dock.choice.operation.value = name
         assert list(dock.values.asdict()) == [parameter.name for parameter in operation.parameters]
-    dock.wish.operation.value = "remove_small"
+    dock.choice.operation.value = "remove_small"
     assert dock.values["volume"].native.suffix() == " mm³"
     dock.values["dimensions"].value = 2
     assert dock.values["volume"].native.suffix() == " mm²"
-    dock.wish.operation.value = "smooth"
+    dock.choice.operation.value = "smooth"
     assert dock.values["radius"].native.suffix() == " mm"
     assert dock.values["radius"].value == pytest.approx(3.6)  # two pixels
-    dock.wish.operation.value = "threshold"
+    dock.choice.operation.value = "threshold"
     assert dock.values["low"].native.suffix() == " HU"
     assert (dock.values["low"].value, dock.values["high"].value) == tuple(form_desk.image.contrast_limits)
-    dock.wish.operation.value = "copy_to"
+    dock.choice.operation.value = "copy_to"
     assert dock.values["to"].max == form_desk.labels.data.shape[0] - 1
     assert dock.values["frame"].value == form_desk.viewer.dims.current_step[0]
 
@@ -70,11 +70,11 @@ def test_a_preview_changes_nothing_and_goes_away(form_desk) -> None:
     dock.drop_button.click()
     assert dock.status.text() == ""
     assert [layer.name for layer in form_desk.viewer.layers] == ["ct_abdomen", "truth"]
-    # Any other wish makes it untrue.
+    # Any other choice makes it untrue.
     for change in (
         lambda: setattr(dock.values["radius"], "value", 5.0),
-        lambda: setattr(dock.wish.objects, "value", [2]),
-        lambda: setattr(dock.wish.operation, "value", "grow"),
+        lambda: setattr(dock.choice.objects, "value", [2]),
+        lambda: setattr(dock.choice.operation, "value", "grow"),
         dock.close_down,
     ):
         press(form_desk, dock.preview_button)
@@ -87,7 +87,7 @@ def test_applying_is_one_undo_of_the_layer(form_desk) -> None:
     found = form_desk.show("ct_abdomen")
     dock = form_desk.open("Change masks")
     before = form_desk.labels.data.copy()
-    dock.wish.all_objects.value = True
+    dock.choice.all_objects.value = True
     choose(dock, "smooth", [], radius=3.0)
     press(form_desk, dock.preview_button)
     outlined = form_desk.viewer.layers["preview: Smooth"].data.copy()
@@ -127,12 +127,12 @@ def test_parts_become_new_objects_that_can_be_chosen(form_desk, qtbot) -> None:
     form_desk.labels.data[5:8, 10:20, 10:20] = 4
     form_desk.labels.data[5:8, 40:45, 10:20] = 4
     form_desk.labels.events.paint(value=[])
-    qtbot.waitUntil(lambda: dock.wish.objects.choices == (4,), timeout=5000)
+    qtbot.waitUntil(lambda: dock.choice.objects.choices == (4,), timeout=5000)
     choose(dock, "split", [4])
     press(form_desk, dock.apply_button)
     assert np.unique(form_desk.labels.data).tolist() == [0, 4, 5]
     assert np.count_nonzero(form_desk.labels.data == 4) == 300
-    assert dock.wish.objects.choices == (4, 5)
+    assert dock.choice.objects.choices == (4, 5)
     choose(dock, "union", [4], other=(form_desk.labels, 5))
     press(form_desk, dock.apply_button)
     assert np.unique(form_desk.labels.data).tolist() == [0, 4]
@@ -145,7 +145,7 @@ def test_another_layer_and_the_image_can_be_used(form_desk) -> None:
     ring = np.zeros_like(found.truth)
     ring[20:40] = 9
     other = form_desk.add(ring, "part")
-    dock.wish.labels_layer.value = form_desk.labels
+    dock.choice.labels_layer.value = form_desk.labels
     choose(dock, "intersect", [1], other=(other, 9))
     press(form_desk, dock.apply_button)
     assert np.array_equal(form_desk.labels.data == 1, (found.truth == 1) & (ring == 9))
@@ -158,7 +158,7 @@ def test_another_layer_and_the_image_can_be_used(form_desk) -> None:
 def test_a_time_lapse_is_changed_frame_by_frame(form_desk) -> None:
     found = form_desk.show("dividing_cells")
     dock = form_desk.open("Change masks")
-    dock.wish.operation.value = "shrink"
+    dock.choice.operation.value = "shrink"
     assert dock.values["dimensions"].choices == (2,)
     assert dock.values["radius"].native.suffix() == " µm"
     choose(dock, "shrink", [1], radius=2.0)
@@ -172,14 +172,14 @@ def test_a_time_lapse_is_changed_frame_by_frame(form_desk) -> None:
 def test_the_selected_label_is_the_object(form_desk) -> None:
     form_desk.show("ct_abdomen")
     dock = form_desk.open("Change masks")
-    assert dock.wish.objects.value == [1]
+    assert dock.choice.objects.value == [1]
     form_desk.labels.selected_label = 3
-    assert dock.wish.objects.value == [3]
-    assert dock.wish.objects.native.item(2).text() == "3 right kidney"
+    assert dock.choice.objects.value == [3]
+    assert dock.choice.objects.native.item(2).text() == "3 right kidney"
     # A layer that comes does not undo what was entered.
     choose(dock, "grow", [2, 3], radius=9.5)
     form_desk.viewer.add_labels(np.zeros((2, 2), np.uint8))
-    assert (dock.wish.objects.value, dock.values["radius"].value) == ([2, 3], 9.5)
+    assert (dock.choice.objects.value, dock.values["radius"].value) == ([2, 3], 9.5)
 
 
 def test_what_is_missing_is_said_in_a_sentence(form_desk) -> None:
@@ -188,16 +188,16 @@ def test_what_is_missing_is_said_in_a_sentence(form_desk) -> None:
     form_desk.labels = form_desk.viewer.add_labels(np.zeros((4, 20, 30), np.uint8), name="none")
     assert press(form_desk, dock.apply_button) == "The labels 'none' hold no object."
     form_desk.labels.data[1, 2:9, 2:9] = 1
-    dock.wish.objects.value = []
+    dock.choice.objects.value = []
     assert press(form_desk, dock.preview_button).startswith("No object is chosen.")
-    dock.wish.all_objects.value = True
-    dock.wish.operation.value = "threshold"
+    dock.choice.all_objects.value = True
+    dock.choice.operation.value = "threshold"
     assert press(form_desk, dock.apply_button).startswith("There is no image on the grid of the labels 'none'.")
     locked = np.zeros((4, 20, 30), np.uint8)
     locked[1] = 1
     locked.flags.writeable = False
     layer = form_desk.viewer.add_labels(locked, name="file")
-    dock.wish.labels_layer.value = layer
+    dock.choice.labels_layer.value = layer
     assert "cannot be changed" in press(form_desk, dock.apply_button)
 
 

@@ -9,7 +9,7 @@ from magicgui import magicgui
 from napari.layers import Image, Labels
 
 from napari_sam2.analysis.frame_measurements import checked_frame_axis
-from napari_sam2.analysis.measured_labels import MeasuredLabels, Wanted
+from napari_sam2.analysis.measured_labels import MeasuredLabels, MeasurementOptions
 from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
@@ -68,7 +68,7 @@ class MeasureDock(TablesDock):
             if labels_layer is None:
                 raise VolumeError("There are no labels to measure. Segment something, or open labels.")
             volume, labels = labels_on(image, labels_layer)
-            measured = self._measured_for(image, labels_layer, volume, Wanted(intensity, shape, diameters))
+            measured = self._measured_for(image, labels_layer, volume, MeasurementOptions(intensity, shape, diameters))
             at = shown_index(self.viewer, labels_layer, volume, "t")
             names = label_names(labels_layer)
 
@@ -86,15 +86,17 @@ class MeasureDock(TablesDock):
 
             self.work(f"Measuring {labels_layer.name}", steps, show)
 
-    def _measured_for(self, image: Image, labels: Labels, volume: ImageVolume, wanted: Wanted) -> MeasuredLabels:
-        """Return the measurements so far where image and wishes are as they were, else none."""
+    def _measured_for(
+        self, image: Image, labels: Labels, volume: ImageVolume, options: MeasurementOptions
+    ) -> MeasuredLabels:
+        """Return the measurements so far where image and options are as they were, else none."""
         known = self._measured
         same = (
             known is not None
             and self._of is not None
             and self._of[0] is image
             and self._of[1] is labels
-            and known.wanted == wanted
+            and known.options == options
             and known.volume.array is volume.array
             and known.volume.axes == volume.axes
             and known.volume.units == volume.units
@@ -102,7 +104,7 @@ class MeasureDock(TablesDock):
             and np.array_equal(known.volume.affine, volume.affine)
         )
         if known is None or not same:
-            known = MeasuredLabels(volume, wanted)
+            known = MeasuredLabels(volume, options)
         self._measured, self._of = known, (image, labels)
         return known
 

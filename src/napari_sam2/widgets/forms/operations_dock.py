@@ -55,18 +55,18 @@ class OperationsDock(FormDock):
         self.preview_button = button("Preview", "Show the outlines that the objects would have.", self.preview)
         self.apply_button = button("Apply", "Change the objects; one undo (Ctrl+Z) takes it back.", self.apply)
         self.drop_button = button("Drop preview", "Take the preview away; nothing was changed.", self.drop_preview)
-        self.wish = magicgui(self.choose, call_button=False)
+        self.choice = magicgui(self.choose, call_button=False)
         # A list asks for more room than the dock should take from the picture.
-        self.wish.objects.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.wish.objects.native.setFixedHeight(_LIST_HEIGHT)
-        self.lay_out(self.wish)
+        self.choice.objects.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.choice.objects.native.setFixedHeight(_LIST_HEIGHT)
+        self.lay_out(self.choice)
         self.column.insertWidget(1, self._place)
         self.column.insertLayout(2, row(self.preview_button, self.apply_button, self.drop_button))
         self.column.addStretch(1)
-        self.wish.labels_layer.changed.connect(self._follow_layer)
-        self.wish.operation.changed.connect(self._show_values)
-        self.wish.all_objects.changed.connect(self._show_which)
-        self.wish.objects.changed.connect(self.drop_preview)
+        self.choice.labels_layer.changed.connect(self._follow_layer)
+        self.choice.operation.changed.connect(self._show_values)
+        self.choice.all_objects.changed.connect(self._show_which)
+        self.choice.objects.changed.connect(self.drop_preview)
         self.drop_button.setEnabled(False)
         self._follow_layer()
 
@@ -99,7 +99,7 @@ class OperationsDock(FormDock):
         """Show what the layer would hold, as outlines in a layer of its own."""
         self.drop_preview()
         with self.telling():
-            layer, target, name, objects, values = self._wished()
+            layer, target, name, objects, values = self._request()
             title = find_operation(name).title
 
             def show(after: Any) -> None:
@@ -124,7 +124,7 @@ class OperationsDock(FormDock):
     def apply(self) -> None:
         """Change the objects, as one undo."""
         with self.telling():
-            layer, target, name, objects, values = self._wished()
+            layer, target, name, objects, values = self._request()
             title = find_operation(name).title
 
             def commit(change: Any) -> None:
@@ -151,8 +151,8 @@ class OperationsDock(FormDock):
         """Offer the layers that the viewer has now, but not the preview."""
         if self.form is None or self._closed:
             return
-        chosen = list(self.wish.objects.value)
-        with self.wish.objects.changed.blocked():
+        chosen = list(self.choice.objects.value)
+        with self.choice.objects.changed.blocked():
             # Objects are no layers: this empties their list.
             super().reset_choices()
         self._offer(chosen)
@@ -168,19 +168,19 @@ class OperationsDock(FormDock):
         self._watch(None)
         self.drop_preview()
 
-    def _wished(self) -> tuple[Labels, MaskTarget, str, list[int], dict[str, Any]]:
-        layer = self.wish.labels_layer.value
+    def _request(self) -> tuple[Labels, MaskTarget, str, list[int], dict[str, Any]]:
+        layer = self.choice.labels_layer.value
         if layer is None:
             raise VolumeError("There are no labels to change. Segment something, or open labels.")
         target = target_of(layer)
         there = target.objects()
-        objects = list(there) if self.wish.all_objects.value else [i for i in self.wish.objects.value if i in there]
+        objects = list(there) if self.choice.all_objects.value else [i for i in self.choice.objects.value if i in there]
         if not there:
             raise VolumeError(f"The labels {layer.name!r} hold no object.")
         if not objects:
             raise VolumeError("No object is chosen. Choose one or several in the list, or all.")
         assert self.values is not None
-        name = self.wish.operation.value
+        name = self.choice.operation.value
         values = self.values()
         for parameter in find_operation(name).parameters:
             if parameter.kind == "mask" and values[parameter.name] is None:
@@ -194,7 +194,7 @@ class OperationsDock(FormDock):
 
     def _follow_layer(self, *_: Any) -> None:
         self.drop_preview()
-        self._watch(self.wish.labels_layer.value)
+        self._watch(self.choice.labels_layer.value)
         self._list_objects()
         self._show_values()
 
@@ -214,8 +214,8 @@ class OperationsDock(FormDock):
 
     def _list_objects(self) -> None:
         """Offer the objects that the layer holds now; those that are chosen stay chosen."""
-        layer = self.wish.labels_layer.value
-        chosen = list(self.wish.objects.value)
+        layer = self.choice.labels_layer.value
+        chosen = list(self.choice.objects.value)
         there: dict[int, str] = {}
         if layer is not None:
             with self.telling():
@@ -228,20 +228,20 @@ class OperationsDock(FormDock):
 
     def _offer(self, chosen: list[int]) -> None:
         """Offer the objects that are known, without that counting as a choice of the user."""
-        with self.wish.objects.changed.blocked():
-            self.wish.objects.choices = [(f"{i} {name}".strip(), i) for i, name in self._there.items()]
-            self.wish.objects.value = [i for i in chosen if i in self._there]
-            if not self.wish.objects.value:
+        with self.choice.objects.changed.blocked():
+            self.choice.objects.choices = [(f"{i} {name}".strip(), i) for i, name in self._there.items()]
+            self.choice.objects.value = [i for i in chosen if i in self._there]
+            if not self.choice.objects.value:
                 self._take_selected()
 
     def _take_selected(self, *_: Any) -> None:
         """Choose the object whose label is selected in the layer."""
-        layer = self.wish.labels_layer.value
-        if layer is not None and int(layer.selected_label) in self.wish.objects.choices:
-            self.wish.objects.value = [int(layer.selected_label)]
+        layer = self.choice.labels_layer.value
+        if layer is not None and int(layer.selected_label) in self.choice.objects.choices:
+            self.choice.objects.value = [int(layer.selected_label)]
 
     def _show_which(self, *_: Any) -> None:
-        self.wish.objects.enabled = not self.wish.all_objects.value
+        self.choice.objects.enabled = not self.choice.all_objects.value
         self.drop_preview()
 
     def _show_values(self, *_: Any) -> None:
@@ -253,11 +253,11 @@ class OperationsDock(FormDock):
             layout.removeWidget(old.native)
             old.native.setParent(None)
             self.values = None
-        layer = self.wish.labels_layer.value
+        layer = self.choice.labels_layer.value
         if layer is None:
             return
         with self.telling():
-            operation = find_operation(self.wish.operation.value)
+            operation = find_operation(self.choice.operation.value)
             self.values = operation_form(operation, self._context(layer))
             if old is not None and old.name == operation.name:
                 _copy_values(old, self.values)
@@ -272,7 +272,13 @@ class OperationsDock(FormDock):
         volume = target_of(layer).volume
         images = [la for la in self.viewer.layers if isinstance(la, Image) and _fits(la, layer)]
         labels = [la for la in self._layers() if isinstance(la, Labels) and finest(la).shape == finest(layer).shape]
-        others = [(f"{la.name}: {i} {name}".strip(), (la, i)) for la in labels for i, name in objects_in(la).items()]
+        # Reading which objects there are takes a while in large layers.
+        asked = any(p.kind == "mask" for p in find_operation(self.choice.operation.value).parameters)
+        others = [
+            (f"{la.name}: {i} {name}".strip(), (la, i))
+            for la in (labels if asked else [])
+            for i, name in objects_in(la).items()
+        ]
         axis = stack_axis(volume)
         sizes = [volume.size_of(a) for a in volume.spatial_axes if a != axis]
         limits = shown_window(images[0]) if images else None
