@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,11 +15,14 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Labels, Shapes
+    from numpy.typing import NDArray
 
-    from napari_sam2.analysis.diameters import Diameters
+    from napari_sam2.analysis.diameters import Diameter, Diameters
     from napari_sam2.core.volume import ImageVolume
 
 _OF = "napari_sam2_diameters_of"
+# Of a line, in pixels of the image.
+_WIDTH = 0.8
 
 
 def show_diameters(
@@ -55,33 +58,23 @@ def show_diameters(
         viewer.layers.remove(before)
     if not found:
         return None
-    letters = layer_letters(labels, volume)
-    lines, colors, texts, rows = [], [], [], []
+    lines: list[NDArray[np.float64]] = []
+    colors: list[NDArray[np.float64]] = []
+    rows: list[dict[str, Any]] = []
     for diameters in found:
-        unit = {"um": "µm"}.get(diameters.unit, diameters.unit)
-        text = f"{diameters.long.length:.1f} × {diameters.short.length:.1f} {unit}".strip()
         # Half-way to white, or a line on its own object would not be seen.
         color = (np.array(labels.get_color(diameters.obj_id)) + 1.0) / 2.0
-        for axis, line in (("long", diameters.long), ("short", diameters.short)):
-            ends = [
-                dict(zip(diameters.axes, end, strict=True)) | {"t": float(at or 0)} for end in (line.start, line.end)
-            ]
-            lines.append(np.array([[end.get(a, 0.0) for a in letters] for end in ends]))
+        # One text for both: those of two lines that cross would lie on each other.
+        for axis, line, text in (("long", diameters.long, _text(diameters)), ("short", diameters.short, "")):
+            lines.append(_in_layer(line, diameters.axes, layer_letters(labels, volume), at))
             colors.append(color)
-            # One text for both: those of two lines that cross would lie on each other.
-            texts.append(text if axis == "long" else "")
-            rows.append((diameters.obj_id, axis, line.length))
+            rows.append({"object": diameters.obj_id, "axis": axis, "length": line.length, "text": text})
     layer = Shapes(
         lines,
         shape_type="line",
         edge_color=np.array(colors),
-        edge_width=0.8,
-        features={
-            "object": [row[0] for row in rows],
-            "axis": [row[1] for row in rows],
-            "length": [row[2] for row in rows],
-            "text": texts,
-        },
+        edge_width=_WIDTH,
+        features={name: [row[name] for row in rows] for name in rows[0]},
         text={"string": "{text}", "color": np.array(colors), "size": 10, "anchor": "upper_left"},
         name=f"{labels.name} diameters",
         visible=visible,
@@ -91,6 +84,18 @@ def show_diameters(
     layer.metadata[_OF] = weakref.ref(labels)
     viewer.add_layer(layer)
     return layer
+
+
+def _text(diameters: Diameters) -> str:
+    unit = {"um": "µm"}.get(diameters.unit, diameters.unit)
+    return f"{diameters.long.length:.1f} × {diameters.short.length:.1f} {unit}".strip()
+
+
+def _in_layer(line: Diameter, axes: str, letters: str, at: int | None) -> NDArray[np.float64]:
+    """Return the ends of a line in data coordinates of a layer with an axis for each of the letters."""
+    elsewhere = {"t": float(at or 0)}
+    ends = [elsewhere | dict(zip(axes, end, strict=True)) for end in (line.start, line.end)]
+    return np.array([[end.get(a, 0.0) for a in letters] for end in ends])
 
 
 def diameter_lines(viewer: ViewerModel, labels: Labels) -> Shapes | None:

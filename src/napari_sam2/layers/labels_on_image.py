@@ -65,8 +65,10 @@ def volume_of(labels: Labels) -> ImageVolume:
     """
     known = labels.metadata.get(VOLUME_KEY)
     data = finest(labels)
-    if isinstance(known, ImageVolume) and data.size == np.prod(known.label_shape):
-        return known
+    if isinstance(known, ImageVolume):
+        with_channel = tuple(1 if a == "c" else n for a, n in zip(known.axes, known.shape, strict=True))
+        if tuple(data.shape) in (known.label_shape, with_channel):
+            return known
     # Labels say by the same means as images what their axes and units are.
     stand_in = Image(data, name=labels.name, contrast_limits=(0, 1), **geometry_of(labels))
     return volume_from_layer(stand_in)

@@ -63,12 +63,7 @@ class CompareDock(TablesDock):
         truth: Annotated[Labels, {"tooltip": "The labels that they are compared with."}],
         tolerance: Annotated[
             float,
-            {
-                "min": 0.0,
-                "max": 1000.0,
-                "step": 0.5,
-                "tooltip": "Surfaces that are no farther apart agree (surface Dice).",
-            },
+            {"min": 0.0, "max": 1000.0, "step": 0.5, "tooltip": "Surfaces no farther apart agree (surface Dice)."},
         ] = 1.0,
         match: Annotated[
             Literal["number", "overlap"],
@@ -94,12 +89,12 @@ class CompareDock(TablesDock):
             names = label_names(labels_layer), label_names(truth)
 
             def steps() -> Steps:
-                count = 2 + differences
-                yield 0, count
-                objects = _named(compare_labels(ours, true, volume, tolerance_mm=in_mm, match=match), names)
-                yield 1, count
-                frames = _named(compare_frames(ours, true, volume, tolerance_mm=in_mm, match=match), names)
-                yield 2, count
+                options: dict[str, Any] = {"tolerance_mm": in_mm, "match": match}
+                yield 0, 3
+                objects = _named(compare_labels(ours, true, volume, **options), names)
+                yield 1, 3
+                frames = _named(compare_frames(ours, true, volume, **options), names)
+                yield 2, 3
                 return objects, frames, label_differences(ours, true, volume, match=match) if differences else None
 
             def show(found: tuple["pd.DataFrame", "pd.DataFrame", Any]) -> None:
