@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_sam2.analysis.mask_operations import Operation, find_operation
-from napari_sam2.core.frames import default_frame_axis
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.layers.axis_names import finest
@@ -162,7 +162,7 @@ def stack_axis(volume: ImageVolume) -> str | None:
     spatial = volume.spatial_axes
     if len(spatial) == 2:
         return "t" if "t" in volume.label_axes else None
-    return default_frame_axis(spatial, {a: volume.spacing_of(a) for a in spatial})
+    return FrameGrid.of(volume, at={a: 0 for a in volume.label_axes if a not in spatial}).frame_axis
 
 
 def stacks(array: NDArray[Any], volume: ImageVolume) -> list[NDArray[Any]]:

@@ -15,7 +15,7 @@ from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.errors import VolumeError
 from napari_sam2.layers.axis_names import finest
 from napari_sam2.layers.geometry import geometry_of
-from napari_sam2.layers.image import grid_shape, shown_window, volume_from_layer
+from napari_sam2.layers.image import grid_shape, volume_from_layer
 from napari_sam2.layers.mask_target import MaskTarget, is_solid, objects_in, stack_axis, stack_spacing, target_of
 from napari_sam2.widgets.forms.form_dock import FormDock
 from napari_sam2.widgets.forms.operation_form import FormContext, operation_form
@@ -281,7 +281,6 @@ class OperationsDock(FormDock):
         ]
         axis = stack_axis(volume)
         sizes = [volume.size_of(a) for a in volume.spatial_axes if a != axis]
-        limits = shown_window(images[0]) if images else None
         return FormContext(
             unit={"um": "µm"}.get(LengthUnit.of(volume).name, LengthUnit.of(volume).name),
             spacing=stack_spacing(volume),
@@ -290,7 +289,7 @@ class OperationsDock(FormDock):
             shown=shown_index(self.viewer, layer, volume, axis) or 0,
             others=tuple(others),
             images=tuple((image.name, image) for image in images),
-            limits=limits or (0.0, 1.0),
+            limits=tuple(images[0].contrast_limits) if images else (0.0, 1.0),
             value_unit="HU" if images and volume_from_layer(images[0]).is_hu else "",
         )
 
