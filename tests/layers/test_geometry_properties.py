@@ -159,13 +159,13 @@ def test_markers_mean_the_pixel_that_they_lie_on(data):
     points, boxes = make_points(image, 1), make_boxes(image, 1)
     points.add(points.world_to_data(image.data_to_world(grid.from_frame(frame, y, x))))
     row, column = round(y), round(x)
-    box = (row, column, row + 1, column + 1)
+    box = BoxPrompt(row, column, row + 1, column + 1)
     boxes.add_rectangles(rectangle_of(box, frame, grid))
     found = read_prompts(points, boxes, grid)
     assert list(found) == [(1, frame)]
     (point,) = found[1, frame].points
     assert (point.y, point.x) == pytest.approx((y, x), abs=1e-5)
-    assert found[1, frame].box == BoxPrompt(*box)
+    assert found[1, frame].box == box
 
 
 @QUICK
