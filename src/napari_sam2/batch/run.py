@@ -60,7 +60,8 @@ def run_batch(
     dry_run
         Only look for what is wrong with the jobs.
     progress
-        Called as ``progress(record, done, total)`` with each case that ends.
+        Called as ``progress(record, done, total)`` with each case that was done before, is refused by the checks, or
+        ends.
     patience_s
         How long to wait, in seconds, for a scheduler or workers that went away to come back.
     stop
@@ -92,16 +93,24 @@ def run_batch(
     if dry_run:
         return results_table(records.values())
     folder = check_out(out)
-    waiting = [job for job in todo if records[job.name].status == "running"]
+    done = 0
+
+    def tell(record: CaseRecord) -> None:
+        nonlocal done
+        done += 1
+        if progress is not None:
+            progress(record, done, len(records))
+
     try:
+        for record in records.values():
+            if record.status != "running":
+                tell(record)
+        waiting = [job for job in todo if records[job.name].status == "running"]
         if waiting:
             with nullcontext(client) if client is not None else _own_cluster(len(waiting), device) as used:
-                settings = Settings(folder, model, device, stop)
-                for record in dispatch(waiting, used, settings, patience_s):
+                for record in dispatch(waiting, used, Settings(folder, model, device, stop), patience_s):
                     records[record.name] = record
-                    if progress is not None:
-                        left = sum(r.status == "running" for r in records.values())
-                        progress(record, len(records) - left, len(records))
+                    tell(record)
     finally:
         write_results(folder, list(records.values()))
     return results_table(records.values())
