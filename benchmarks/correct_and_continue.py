@@ -66,7 +66,7 @@ class Work:
         self.tell(what, frames=frames, seconds=round(seconds, 2), encoder_passes=passes, dice=round(self.score(), 3))
 
     def correct(self) -> None:
-        """One click at the deepest wrong pixel of the worst slice."""
+        """Click once at the deepest wrong pixel of the worst slice."""
         before = {f: self.session.mask(1, f) for f in range(len(self.truth))}
         passes, start = self.encoder_passes(), time.perf_counter()
         frame = correct_worst(self.session, 1, self.truth, range(len(self.truth)))

@@ -30,7 +30,7 @@ from napari_sam2.session import VideoSession
 
 
 def make_predictor(name: str, size: int) -> Sam2VideoPredictor:
-    """The bundled model, or a random network of a released size."""
+    """Load the bundled model, or make a random network of a released size."""
     if name == "starter":
         return load_predictor("starter", device="cpu")
     torch.manual_seed(0)
@@ -41,7 +41,7 @@ def make_predictor(name: str, size: int) -> Sam2VideoPredictor:
 
 
 class Peak:
-    """The most memory of this process while the block runs, above that at its start."""
+    """Measure the most memory of this process while the block runs, above that at its start."""
 
     def __enter__(self) -> Peak:
         self._start, self._most, self._over = self._now(), 0, threading.Event()

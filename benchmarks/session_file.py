@@ -1,4 +1,4 @@
-"""What a commit to the session file costs, and how long a large session takes to open."""
+"""Measure the cost of a commit to the session file, and the time that a large session takes to open."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Blobs:
 
 
 def run(file: Path | None, frames: int, objects: int) -> tuple[float, VideoSession]:
-    """Seconds of a run over a stack, with a session file or without."""
+    """Measure the seconds of a run over a stack, with a session file or without."""
     volume = ImageVolume(np.broadcast_to(np.zeros((1, SIDE, SIDE), np.int16), (frames, SIDE, SIDE)), axes="zyx")
     session = VideoSession(Blobs(), volume, window=(0, 1))
     if file is not None:

@@ -69,7 +69,7 @@ def box_around(mask: np.ndarray, frame: int, margin: float = 2.0) -> np.ndarray:
 
 def workspace_of(controller: SegmentController) -> LayerGroup:
     """The layers that the widget works with."""
-    layer_group = controller.choices.layer_group
+    layer_group = controller.selection.layer_group
     assert layer_group is not None
     return layer_group
 
@@ -108,11 +108,11 @@ def ct_pictures() -> None:
     for obj, organ in enumerate(organs, start=1):
         truth = np.asarray(sample.truth) == names[organ]
         frame = largest_frame(truth)
-        controller.choices.show_frame(frame)
+        controller.selection.show_frame(frame)
         if obj > 1:
             controller.objects.add()
-            controller.tools.put_down()
-        controller.tools.take("box")
+            controller.tools.deactivate()
+        controller.tools.activate("box")
         workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
         settle(controller)
         controller.objects.rename(obj, organ)
@@ -124,7 +124,7 @@ def ct_pictures() -> None:
     for obj, organ in enumerate(organs, start=1):
         truth = np.asarray(sample.truth) == names[organ]
         logger.info("Dice %s %.2f", organ, dice(labels == obj, truth))
-    controller.tools.put_down()
+    controller.tools.deactivate()
     shoot(viewer, controller, "ct_propagated.png")
     viewer.close()
 
@@ -136,8 +136,8 @@ def cells_pictures() -> None:
     truth = np.asarray(sample.truth)
     frame, label = 0, 6
     y, x = np.argwhere(truth[frame] == label).mean(axis=0)
-    controller.choices.show_frame(frame)
-    controller.tools.take("point")
+    controller.selection.show_frame(frame)
+    controller.tools.activate("point")
     workspace_of(controller).ensure_prompt_layers()[0].add([frame, y, x])
     settle(controller)
     shoot(viewer, controller, "cells_click.png")
@@ -145,7 +145,7 @@ def cells_pictures() -> None:
     settle(controller)
     labels = labels_of(controller)
     logger.info("Dice cell %.2f", dice(labels == 1, truth == label))
-    controller.choices.show_frame(len(truth) // 2)
+    controller.selection.show_frame(len(truth) // 2)
     shoot(viewer, controller, "cells_propagated.png")
     viewer.close()
 
@@ -157,8 +157,8 @@ def loop_pictures() -> None:
     names = {name: label for label, name in _names(sample).items()}
     truth = np.asarray(sample.truth) == names["right kidney"]
     frame = largest_frame(truth)
-    controller.choices.show_frame(frame)
-    controller.tools.take("box")
+    controller.selection.show_frame(frame)
+    controller.tools.activate("box")
     workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
     settle(controller)
     controller.objects.rename(1, "right kidney")
@@ -173,9 +173,9 @@ def loop_pictures() -> None:
     shoot(viewer, controller, "loop_stopped.png")
     done = np.flatnonzero(labels_of(controller).any(axis=(1, 2)))
     worst = min((int(f) for f in done if f != frame), key=lambda f: dice(labels_of(controller)[f] == 1, truth[f]))
-    controller.choices.show_frame(worst)
-    controller.tools.put_down()
-    controller.tools.take("brush")
+    controller.selection.show_frame(worst)
+    controller.tools.deactivate()
+    controller.tools.activate("brush")
     labels = workspace_of(controller).ensure_labels()
     wrong = np.nonzero((labels.data[worst] == 1) != truth[worst])
     # As one stroke: what is missing is painted, what is too much erased.
@@ -192,8 +192,8 @@ def loop_pictures() -> None:
         dice(labels_of(controller)[done] == 1, truth[done]),
         dice(labels_of(controller) == 1, truth),
     )
-    controller.tools.put_down()
-    controller.choices.show_frame(frame)
+    controller.tools.deactivate()
+    controller.selection.show_frame(frame)
     controller.review.toggle_lock()
     settle(controller)
     controller.review.next_doubtful()
@@ -205,7 +205,7 @@ def loop_pictures() -> None:
     controller.panels.session.offer.continue_button.click()
     settle(controller)
     logger.info("reopened: %s", "the same masks" if np.array_equal(kept, labels_of(controller)) else "other masks")
-    controller.choices.show_frame(worst)
+    controller.selection.show_frame(worst)
     shoot(viewer, controller, "loop_reopened.png")
     viewer.close()
 
@@ -217,8 +217,8 @@ def model_pictures() -> None:
     kidney = next(label for label, name in _names(sample).items() if name == "left kidney")
     truth = np.asarray(sample.truth) == kidney
     frame = largest_frame(truth)
-    controller.choices.show_frame(frame)
-    controller.tools.take("box")
+    controller.selection.show_frame(frame)
+    controller.tools.activate("box")
     workspace_of(controller).ensure_prompt_layers()[1].add_rectangles(box_around(truth, frame))
     settle(controller)
     controller.models.choose("medsam2")

@@ -1,1 +1,1 @@
-"""The recipe of the bundled model: scenes, clips, the walk over a clip, the loss, and the loop around them."""
+"""The recipe of the bundled model: synthetic and labelled data, clips, the loss, and the training loop."""

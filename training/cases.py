@@ -1,4 +1,4 @@
-"""Labelled images of single sets and of packs, as the recipe wants them."""
+"""Read the labelled images of single sets and of packs, as the recipe wants them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.recipe import Real
+from training.recipe import LabelledSetSettings
 
 SETS = "sets"
 """The group of the sets that have a file of their own."""
@@ -38,7 +38,7 @@ class Case:
         Whether the image holds Hounsfield units.
     names
         Of the labels.
-    ends
+    percentile_range
         Percentiles 0.5 and 99.5 of the image where the file has them.
     only
         Labels that may be asked for; empty: all.
@@ -55,17 +55,17 @@ class Case:
     is_time: bool
     is_hu: bool
     names: Mapping[int, str]
-    ends: tuple[float, float] | None
+    percentile_range: tuple[float, float] | None
     only: frozenset[int]
     weight: float
 
     @property
     def is_flat(self) -> bool:
-        """Whether it is a single frame."""
+        """Tell whether it is a single frame."""
         return len(self.labels) == 1
 
 
-def read_cases(places: Sequence[Path], real: Real) -> list[Case]:
+def read_cases(places: Sequence[Path], settings: LabelledSetSettings) -> list[Case]:
     """Read the labelled images of files and folders.
 
     Parameters
@@ -73,7 +73,7 @@ def read_cases(places: Sequence[Path], real: Real) -> list[Case]:
     places
         ``.npz`` files or folders of them: single sets (``image`` and ``label`` of one 3-D shape, optionally ``axes``,
         ``spacing``, ``names``, ``modality``) or packs (an ``index`` and many cases).
-    real
+    settings
         Says which cases are left out, which labels are merged and which may be asked for.
 
     Raises
@@ -87,7 +87,7 @@ def read_cases(places: Sequence[Path], real: Real) -> list[Case]:
         for path in _files(place):
             if path.resolve() not in seen:
                 seen.add(path.resolve())
-                cases += _cases_of(path, real)
+                cases += _cases_of(path, settings)
     if not cases:
         raise ValueError(f"{', '.join(map(str, places))}: nothing is left to train on.")
     return cases
@@ -118,7 +118,7 @@ def _is_validation(path: Path) -> bool:
     )
 
 
-def _cases_of(path: Path, real: Real) -> Iterator[Case]:
+def _cases_of(path: Path, settings: LabelledSetSettings) -> Iterator[Case]:
     with np.load(path, allow_pickle=False) as file:
         if "index" not in file.files:
             content = {key: file[key] for key in file.files}
@@ -126,16 +126,16 @@ def _cases_of(path: Path, real: Real) -> Iterator[Case]:
             about |= {"name": path.stem, "names": json.loads(str(content.get("names", "{}")))}
             if not {"image", "label"} <= set(content):
                 raise ValueError(f"{path}: neither a set (image and label) nor a pack (index).")
-            if path.stem not in real.skip:
+            if path.stem not in settings.skip:
                 given = content["image"], content["label"], content.get("spacing")
-                yield _case(path, SETS, about, given, 1.0, real)
+                yield _case(path, SETS, about, given, 1.0, settings)
             return
         index = json.loads(str(file["index"]))
         group = path.stem.removesuffix("_train")
         # The same image with other labels is one image: what is seen twice is not worth twice as much.
-        same = [str(entry.get("source", entry["name"])) for entry in index if entry["name"] not in real.skip]
+        same = [str(entry.get("source", entry["name"])) for entry in index if entry["name"] not in settings.skip]
         for entry in index:
-            if entry["name"] in real.skip or group in real.skip:
+            if entry["name"] in settings.skip or group in settings.skip:
                 continue
             key = entry["key"]
             image, label, spacing = (
@@ -145,10 +145,12 @@ def _cases_of(path: Path, real: Real) -> Iterator[Case]:
             if label is None:
                 raise ValueError(f"{path}: {entry['name']} has no labels.")
             share = 1.0 / same.count(str(entry.get("source", entry["name"])))
-            yield _case(path, group, entry, (image, label, spacing), share, real)
+            yield _case(path, group, entry, (image, label, spacing), share, settings)
 
 
-def _case(path: Path, group: str, about: Mapping[str, Any], arrays: Any, share: float, real: Real) -> Case:
+def _case(
+    path: Path, group: str, about: Mapping[str, Any], arrays: Any, share: float, settings: LabelledSetSettings
+) -> Case:
     image, labels, spacing = arrays
     name = str(about["name"])
     if (image is not None and image.shape != labels.shape) or labels.ndim not in (2, 3):
@@ -160,7 +162,7 @@ def _case(path: Path, group: str, about: Mapping[str, Any], arrays: Any, share: 
     modality = str(about.get("modality", "")).upper()
     names = {int(k): str(v) for k, v in about.get("names", {}).items()}
     percentiles = about.get("percentiles")
-    labels = _merged(labels, [*real.merge.get(group, ()), *real.merge.get(name, ())])
+    labels = _merged(labels, [*settings.merge.get(group, ()), *settings.merge.get(name, ())])
     if image is None:
         labels, names = _compact(labels, names)
     count = len(np.unique(labels)) - (labels.min() == 0)
@@ -174,8 +176,8 @@ def _case(path: Path, group: str, about: Mapping[str, Any], arrays: Any, share: 
         is_time=str(about.get("axes", "ZYX")).upper().startswith("T"),
         is_hu=modality.startswith("CT"),
         names=names,
-        ends=None if percentiles is None else (float(percentiles["0.5"]), float(percentiles["99.5"])),
-        only=frozenset((*real.only.get(group, ()), *real.only.get(name, ()))),
+        percentile_range=None if percentiles is None else (float(percentiles["0.5"]), float(percentiles["99.5"])),
+        only=frozenset((*settings.only.get(group, ()), *settings.only.get(name, ()))),
         weight=share * min(7.0, max(2.0, float(count) ** 0.5)),
     )
 
@@ -187,7 +189,7 @@ def _merged(labels: NDArray[np.integer], groups: Sequence[Sequence[int]]) -> NDA
 
 
 def _compact(labels: NDArray[np.integer], names: Mapping[int, str]) -> tuple[NDArray[np.uint8], dict[int, str]]:
-    """Labels in a row, in one byte a voxel."""
+    """Renumber labels from 0 on without gaps, in one byte a voxel."""
     there = np.unique(labels)
     if there[0] != 0:
         there = np.concatenate([[0], there])

@@ -16,15 +16,15 @@ from tempfile import TemporaryDirectory
 import torch
 
 import napari_sam2
-from training import checkpoint
-from training.ahead import Ahead
-from training.checkpoint import Progress
-from training.export import write_weights
-from training.grow import grow, is_deeper
-from training.recipe import DEFAULT, Recipe, Start, load_recipe
+from training import run_checkpoint
+from training.data_parallel import ProcessGroup
+from training.depth_growth import grow_depth, is_deeper
+from training.export_weights import write_weights
+from training.prefetch import StepPrefetcher
+from training.recipe import DEFAULT, Recipe, StartCheckpoint, load_recipe
+from training.run_checkpoint import TrainingState
 from training.steps import StepMaker
-from training.together import Together
-from training.train import Limits, Trainer, new_network, run
+from training.train import RunLimits, Trainer, new_network, run
 
 logger = logging.getLogger(__name__)
 _WORK = Path.home() / ".cache" / "napari-sam2-training"
@@ -32,7 +32,13 @@ _BUNDLED = Path(napari_sam2.__file__).parent / "engine" / "weights" / "starter.s
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command."""
+    """Run a command.
+
+    Parameters
+    ----------
+    arguments
+        Of the command line; None: those of the process.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     options = _parser().parse_args(arguments)
     options.run(options)
@@ -83,63 +89,63 @@ def _train(options: argparse.Namespace) -> None:
         # The step is finished first: half of one would leave weights that fit no moment.
         signal.signal(kind, lambda *_: asked.set())
     if options.processes == 1:
-        _train_as(None, options, asked.is_set)
+        _run_training(None, options, asked.is_set)
         return
     with TemporaryDirectory() as folder:
-        meeting = Path(folder, "meeting")
+        rendezvous = Path(folder, "rendezvous")
         context = multiprocessing.get_context("spawn")
         others = [
-            context.Process(target=_join, args=(rank, meeting, options), daemon=True)
+            context.Process(target=_train_worker, args=(rank, rendezvous, options), daemon=True)
             for rank in range(1, options.processes)
         ]
         for other in others:
             other.start()
-        with Together(0, options.processes, meeting) as together:
-            _train_as(together, options, asked.is_set)
+        with ProcessGroup(0, options.processes, rendezvous) as processes:
+            _run_training(processes, options, asked.is_set)
         for other in others:
             other.join()
 
 
-def _join(rank: int, meeting: Path, options: argparse.Namespace) -> None:
+def _train_worker(rank: int, rendezvous: Path, options: argparse.Namespace) -> None:
     """Train in a process beside the first one, until that says so."""
     logging.basicConfig(level=logging.WARNING)
     for kind in (signal.SIGINT, signal.SIGTERM):
         signal.signal(kind, signal.SIG_IGN)  # Ctrl+C reaches all processes; the first one ends the others
-    with Together(rank, options.processes, meeting) as together:
-        _train_as(together, options, lambda: False)
+    with ProcessGroup(rank, options.processes, rendezvous) as processes:
+        _run_training(processes, options, lambda: False)
 
 
-def _train_as(together: Together | None, options: argparse.Namespace, stop: Callable[[], bool]) -> None:
+def _run_training(processes: ProcessGroup | None, options: argparse.Namespace, stop: Callable[[], bool]) -> None:
     torch.set_num_threads(options.threads)
     recipe = load_recipe(options.config, options.set)
-    progress = _beginning(recipe, options.out, options.start)
+    state = _initial_state(recipe, options.out, options.start)
     if options.cool_down:
-        progress.cool_from, progress.cool_steps = progress.step, options.cool_down
-    trainer = Trainer(recipe, progress, torch.device(options.device), together)
+        state.cool_down_start, state.cool_down_steps = state.step, options.cool_down
+    trainer = Trainer(recipe, state, torch.device(options.device), processes)
     seconds = None if options.hours is None else options.hours * 3600
-    limits, given = Limits(options.steps, seconds), (recipe, options.data, progress.from_nothing)
+    limits, given = RunLimits(options.steps, seconds), (recipe, options.data, state.from_scratch)
     with ExitStack() as stack:
-        workers, rank = options.workers, 0 if together is None else together.rank
-        maker = stack.enter_context(Ahead(*given, workers)) if workers else StepMaker(*given, rank)
+        workers, rank = options.workers, 0 if processes is None else processes.rank
+        maker = stack.enter_context(StepPrefetcher(*given, workers)) if workers else StepMaker(*given, rank)
         run(trainer, maker, options.out, limits, stop, options.save_every, options.log_every)
-    logger.info("step %d is in %s", progress.step, options.out)
+    logger.info("step %d is in %s", state.step, options.out)
 
 
-def _beginning(recipe: Recipe, out: Path, start: str | None) -> Progress:
-    """Where to go on from; no weight depends on the size of the input, and a network with fewer blocks grows."""
-    progress = _given(recipe, out, start)
-    if is_deeper(recipe.network, progress.network):
+def _initial_state(recipe: Recipe, out: Path, start: str | None) -> TrainingState:
+    """Read where to go on from; no weight depends on the input's size, and a network with fewer blocks grows."""
+    state = _read_start(recipe, out, start)
+    if is_deeper(recipe.network, state.network):
         logger.info("the network grows to the depth of the recipe")
-        return grow(progress, recipe.network)
-    progress.network = {**progress.network, "image_size": recipe.network["image_size"]}
-    return progress
+        return grow_depth(state, recipe.network)
+    state.network = {**state.network, "image_size": recipe.network["image_size"]}
+    return state
 
 
-def _given(recipe: Recipe, out: Path, start: str | None) -> Progress:
+def _read_start(recipe: Recipe, out: Path, start: str | None) -> TrainingState:
     if out.exists():
-        progress = checkpoint.load(out, recipe.network)
-        logger.info("going on from step %d of %s", progress.step, out)
-        return progress
+        state = run_checkpoint.load(out, recipe.network)
+        logger.info("going on from step %d of %s", state.step, out)
+        return state
     if start == "nothing":
         logger.info("beginning without weights")
         return new_network(recipe.network, recipe.seed)
@@ -148,21 +154,21 @@ def _given(recipe: Recipe, out: Path, start: str | None) -> Progress:
         raise SystemExit(f"There is no file {source} to begin with; give another one, or --start nothing.")
     if source.suffix == ".pt" and not _is_recorded(source, recipe.start):
         logger.warning("%s is not the checkpoint that the recipe was made for (%s)", source, recipe.start.file)
-    progress = checkpoint.load(source, recipe.network)
-    logger.info("beginning from step %d of %s", progress.step, source)
-    return progress
+    state = run_checkpoint.load(source, recipe.network)
+    logger.info("beginning from step %d of %s", state.step, source)
+    return state
 
 
-def _is_recorded(path: Path, start: Start) -> bool:
+def _is_recorded(path: Path, start: StartCheckpoint) -> bool:
     if path.stat().st_size != start.bytes:
         return False
     return hashlib.sha256(path.read_bytes()).hexdigest() == start.sha256
 
 
 def _export(options: argparse.Namespace) -> None:
-    progress = checkpoint.load(options.checkpoint)
-    write_weights(options.weights, progress.network, progress.average, progress.step)
-    logger.info("%s: %d bytes, step %d", options.weights, options.weights.stat().st_size, progress.step)
+    state = run_checkpoint.load(options.checkpoint)
+    write_weights(options.weights, state.network, state.average, state.step)
+    logger.info("%s: %d bytes, step %d", options.weights, options.weights.stat().st_size, state.step)
     if options.compact is not None:
-        checkpoint.save(options.compact, progress, compact=True)
+        run_checkpoint.save(options.compact, state, compact=True)
         logger.info("%s: %d bytes", options.compact, options.compact.stat().st_size)

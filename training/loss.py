@@ -1,4 +1,4 @@
-"""What a walk is judged by: masks (BCE and Dice), predicted IoU, and whether the object is there."""
+"""The loss of a clip: masks (BCE and Dice), predicted IoU, and presence of the object."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_sam2.engine.sam2.network.mask_decoder import best_alternative, mean_alternative
-from training.walk import Answer
+from training.unroll import DecoderOutput
 
 _MOST_LOGIT = 60.0  # the residual of a hint alone may reach 16; beyond this BCE only loses precision
 
@@ -25,7 +25,7 @@ class LossWeights:
         L1 and cross-entropy of the predicted IoU, cross-entropy of the object score; the masks have weight 1. Without
         a little cross-entropy the sigmoid of the IoU head sticks at 0.
     unused : float
-        Of the answer that is not shown for this prompt: mask 0 where one of masks 1 to 3 is chosen, and the reverse.
+        Of the masks that are not shown for this prompt: mask 0 where one of masks 1 to 3 is chosen, and the reverse.
         The best of three alone can be had by listing the objects of an image without a look at the prompt.
     others : float
         Share of the mean over masks 1 to 3 beside the best of them.
@@ -42,7 +42,7 @@ class LossWeights:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class LossResult:
     """The loss with its graph, and figures without.
 
     Attributes
@@ -60,21 +60,21 @@ class Judgement:
     last_iou: Tensor
 
 
-def judge(answers: Sequence[Answer], masks: Tensor, weights: LossWeights) -> Judgement:
-    """Compare a walk with the truth.
+def clip_loss(outputs: Sequence[DecoderOutput], masks: Tensor, weights: LossWeights) -> LossResult:
+    """Compare the outputs of a clip with the truth.
 
     Parameters
     ----------
-    answers
-        Of `training.walk.walk`; at least one.
+    outputs
+        Of `training.unroll.unroll`; at least one.
     masks
-        ``(B, O, T, S, S)`` bool. Objects that the first frame does not show count nowhere.
+        ``(B, O, T, S, S)`` bool. Objects that the first frame does not show are left out.
     weights
         Of the terms.
     """
     flat = masks.flatten(0, 1)
     asked = flat[:, 0].flatten(1).any(1).float()
-    results = [_judge_one(answer, flat[:, answer.frame], asked, weights) for answer in answers]
+    results = [_output_loss(output, flat[:, output.frame], asked, weights) for output in outputs]
     terms = {
         "mask": torch.stack([r[0] for r in results]).mean(),
         "iou": torch.stack([r[1] for r in results]).mean(),
@@ -82,14 +82,14 @@ def judge(answers: Sequence[Answer], masks: Tensor, weights: LossWeights) -> Jud
     }
     loss = terms["mask"] + terms["iou"] + weights.presence * terms["presence"]
     figures = {name: value.detach() for name, value in terms.items()}
-    return Judgement(loss, figures, results[0][3], results[-1][3])
+    return LossResult(loss, figures, results[0][3], results[-1][3])
 
 
-def _judge_one(
-    answer: Answer, truth: Tensor, asked: Tensor, weights: LossWeights
+def _output_loss(
+    output: DecoderOutput, truth: Tensor, asked: Tensor, weights: LossWeights
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Mask, IoU and presence terms of one run of the decoder, and the true IoU of what it shows; scalars."""
-    decoding = answer.decoding
+    """Compute the mask, IoU and presence terms of one decoder run, and the true IoU of the shown mask; scalars."""
+    decoding = output.decoding
     logits = decoding.all_logits.clamp(-_MOST_LOGIT, _MOST_LOGIT)
     side = logits.shape[-1]
     target = F.avg_pool2d(truth[:, None].float(), truth.shape[-1] // side)
@@ -98,15 +98,15 @@ def _judge_one(
 
     by_mask = _mask_loss(logits, target, weights.balance)
     mean = mean_alternative(logits)
-    best = _mask_loss(mean, target, weights.balance)[:, 0] if answer.averaged else by_mask[:, 1:].amin(1)
+    best = _mask_loss(mean, target, weights.balance)[:, 0] if output.averaged else by_mask[:, 1:].amin(1)
     three = (1 - weights.others) * best + weights.others * by_mask[:, 1:].mean(1)
-    shown, hidden = (three, by_mask[:, 0]) if answer.multimask else (by_mask[:, 0], three)
+    shown, hidden = (three, by_mask[:, 0]) if output.multimask else (by_mask[:, 0], three)
     mask_term = _mean(shown + weights.unused * hidden, counted)
 
     with torch.no_grad():
         true_iou = _iou(logits > 0, target > 0.5)
-        choice = best_alternative(decoding.all_iou) if answer.multimask else torch.zeros_like(present).long()
-        of_shown = _iou(mean > 0, target > 0.5) if answer.averaged else true_iou.gather(1, choice[:, None])
+        choice = best_alternative(decoding.all_iou) if output.multimask else torch.zeros_like(present).long()
+        of_shown = _iou(mean > 0, target > 0.5) if output.averaged else true_iou.gather(1, choice[:, None])
         shown_iou = _mean(of_shown[:, 0], counted)
     guess = decoding.all_iou
     distance = (guess - true_iou).abs().mean(1)
@@ -120,7 +120,7 @@ def _judge_one(
 
 
 def _mask_loss(logits: Tensor, target: Tensor, balance: float) -> Tensor:
-    """BCE plus Dice loss of each mask: (N, M, n, n) and (N, 1, n, n) to (N, M)."""
+    """Compute BCE plus Dice loss of each mask: (N, M, n, n) and (N, 1, n, n) to (N, M)."""
     target = target.expand_as(logits)
     share = target[:, :1].mean((2, 3), keepdim=True).clamp(2e-3, 0.98)
     weight = (0.5 * (target / share + (1 - target) / (1 - share))) ** balance

@@ -1,4 +1,4 @@
-"""Things that take long to make and are used many times."""
+"""A pool of items that take long to make and are used many times."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 class Pool(Generic[T]):
     """A window over an endless, numbered series, which moves on as training does.
 
-    What has a number is made when it is first asked for. The number alone determines it, so a run that is stopped and
+    An item is made when it is first asked for. The number alone determines it, so a run that is stopped and
     taken up again sees the same.
 
     Parameters
     ----------
     make
-        Makes what has a number.
+        Makes the item of a number.
     size
         How many are in use at a time.
     per_step
@@ -31,7 +31,15 @@ class Pool(Generic[T]):
         self._made: dict[int, T] = {}
 
     def draw(self, rng: np.random.Generator, step: int) -> T:
-        """One of those in use at this step."""
+        """Draw one of those in use at this step.
+
+        Parameters
+        ----------
+        rng
+            Everything follows from it.
+        step
+            Number of the training step.
+        """
         first = int(step * self._per_step)
         number = first + int(rng.integers(self._size))
         if number not in self._made:

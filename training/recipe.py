@@ -16,9 +16,9 @@ DEFAULT = Path(__file__).with_name("starter.toml")
 
 @dataclass(frozen=True)
 class Task:
-    """What a step may be.
+    """A kind of step.
 
-    ``frames`` are the fewest and most of a clip, ``judged`` how many of the last ones are learned from beside the first
+    ``frames`` are the fewest and most of a clip, ``judged`` how many of the last ones have a loss beside the first
     (None: all), ``until`` the first step without this task.
     """
 
@@ -37,8 +37,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Scenes:
-    """See `training.scenes.ScenePool`."""
+class SceneSettings:
+    """See `training.synthetic.ScenePool`."""
 
     pool: int
     per_step: float
@@ -48,7 +48,7 @@ class Scenes:
 
 
 @dataclass(frozen=True)
-class Start:
+class StartCheckpoint:
     """The checkpoint that the recipe was made for: a file outside the project, known by its size and SHA-256."""
 
     file: str
@@ -58,7 +58,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Resampled:
+class ResampleSettings:
     """Variants of volumes with other pixels and slices.
 
     ``share`` of the clips of volumes; ``pool`` variants of each group are in use at a time, ``per_step`` new ones come
@@ -78,8 +78,8 @@ class Resampled:
 
 
 @dataclass(frozen=True)
-class Real:
-    """Which labelled sets are trained on, and how often.
+class LabelledSetSettings:
+    """The labelled sets that are trained on, and their shares.
 
     ``share`` of the clips are real, ``shares`` of these come from each pack (or from ``sets``, the single files) and
     ``other_share`` from each pack that has no entry; they need not add up to 1. The others go by the name of a case or
@@ -92,12 +92,12 @@ class Real:
     skip: Sequence[str]
     merge: Mapping[str, Sequence[Sequence[int]]]
     only: Mapping[str, Sequence[int]]
-    resampled: Resampled
+    resampled: ResampleSettings
 
 
 @dataclass(frozen=True)
-class ClipChoice:
-    """Objects of a clip, the entries of `training.crops.Chances`, and how often each view comes.
+class ClipSettings:
+    """Objects of a clip, the entries of `training.clip_sampling.SamplingBias`, and how often each view comes.
 
     A batch has ``batch_factor`` times the clips of its task.
     """
@@ -113,8 +113,8 @@ class ClipChoice:
 
 
 @dataclass(frozen=True)
-class PromptChoice:
-    """How often what is asked; see the configuration file."""
+class PromptSettings:
+    """Shares of prompts, corrections and corrupted masks; see the configuration file."""
 
     clip: Mapping[str, float]
     single: Mapping[str, float]
@@ -128,7 +128,7 @@ class PromptChoice:
 
 
 @dataclass(frozen=True)
-class Optimizer:
+class OptimizerSettings:
     """AdamW, its rate, and the average of the weights."""
 
     rate: float
@@ -145,14 +145,14 @@ class Recipe:
     """All of a configuration file; ``network`` is the JSON that a weights file carries."""
 
     seed: int
-    start: Start
-    scenes: Scenes
-    real: Real
-    clips: ClipChoice
-    prompts: PromptChoice
+    start: StartCheckpoint
+    scenes: SceneSettings
+    real: LabelledSetSettings
+    clips: ClipSettings
+    prompts: PromptSettings
     tasks: tuple[Task, ...]
     warm_up: tuple[Task, ...]
-    optimizer: Optimizer
+    optimizer: OptimizerSettings
     loss: LossWeights
     network: Mapping[str, Any]
 
@@ -176,29 +176,30 @@ def load_recipe(path: Path = DEFAULT, overrides: Sequence[str] = ()) -> Recipe:
     for text in overrides:
         _override(data, text)
     try:
+        resampled = _section("real.resampled", ResampleSettings, data["real"]["resampled"])
         return Recipe(
             seed=int(data["seed"]),
-            start=_section(Start, data["start"]),
-            scenes=_section(Scenes, data["scenes"]),
-            real=_section(Real, {**data["real"], "resampled": _section(Resampled, data["real"]["resampled"])}),
-            clips=_section(ClipChoice, data["clips"]),
-            prompts=_section(PromptChoice, data["prompts"]),
-            tasks=tuple(_section(Task, entry) for entry in data["tasks"]),
-            warm_up=tuple(_section(Task, entry) for entry in data.get("warm_up", ())),
-            optimizer=_section(Optimizer, data["optimizer"]),
-            loss=_section(LossWeights, data["loss"]),
+            start=_section("start", StartCheckpoint, data["start"]),
+            scenes=_section("scenes", SceneSettings, data["scenes"]),
+            real=_section("real", LabelledSetSettings, {**data["real"], "resampled": resampled}),
+            clips=_section("clips", ClipSettings, data["clips"]),
+            prompts=_section("prompts", PromptSettings, data["prompts"]),
+            tasks=tuple(_section("tasks", Task, entry) for entry in data["tasks"]),
+            warm_up=tuple(_section("warm_up", Task, entry) for entry in data.get("warm_up", ())),
+            optimizer=_section("optimizer", OptimizerSettings, data["optimizer"]),
+            loss=_section("loss", LossWeights, data["loss"]),
             network=data["network"],
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is no recipe: {error}") from error
 
 
-def _section(kind: Any, data: Mapping[str, Any]) -> Any:
+def _section(name: str, kind: Any, data: Mapping[str, Any]) -> Any:
     known = {field.name for field in fields(kind)}
     unknown = set(data) - known
     if unknown:
-        raise ValueError(f"unknown entries of {kind.__name__.lower()}: {', '.join(sorted(unknown))}")
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        raise ValueError(f"unknown entries of {name}: {', '.join(sorted(unknown))}")
+    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items()})
 
 
 def _override(data: dict[str, Any], text: str) -> None:

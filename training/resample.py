@@ -1,4 +1,4 @@
-"""Labelled volumes with other pixels and slices: the same anatomy as a coarser or a finer scan would show it."""
+"""Resample labelled volumes: the same anatomy as a coarser or a finer scan would show it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def resample(
         Of the same dtypes. A voxel has the label that fills most of it, if that is at least a half.
     """
     matrices = [_matrix(old, new) for old, new in zip(labels.shape, shape, strict=True)]
-    values = _applied(matrices, np.asarray(image, np.float32))
+    values = _apply(matrices, np.asarray(image, np.float32))
     if np.issubdtype(image.dtype, np.integer):
         values = np.rint(values)
     wanted = set(only)
@@ -43,7 +43,7 @@ def resample(
         parts = [m[:, s] for m, s in zip(matrices, place, strict=True)]
         rows = [np.flatnonzero(p.any(axis=1)) for p in parts]
         part = tuple(slice(int(r[0]), int(r[-1]) + 1) for r in rows)
-        filled = _applied([p[s] for p, s in zip(parts, part, strict=True)], (labels[place] == label).astype(np.float32))
+        filled = _apply([p[s] for p, s in zip(parts, part, strict=True)], (labels[place] == label).astype(np.float32))
         fuller = filled > most[part]
         out[part][fuller] = label
         most[part][fuller] = filled[fuller]
@@ -51,7 +51,7 @@ def resample(
 
 
 def _matrix(old: int, new: int) -> Matrix:
-    """Weights ``(new, old)`` of the old places of an axis in the new ones."""
+    """Compute the weights ``(new, old)`` of the old samples of an axis in the new ones."""
     factor = old / new
     centres = np.arange(old) + 0.5
     if factor >= 1:  # the share of each old place in the new one
@@ -65,7 +65,7 @@ def _matrix(old: int, new: int) -> Matrix:
     return out
 
 
-def _applied(matrices: Sequence[Matrix], volume: NDArray[np.float32]) -> NDArray[np.float32]:
+def _apply(matrices: Sequence[Matrix], volume: NDArray[np.float32]) -> NDArray[np.float32]:
     for axis, matrix in enumerate(matrices):
         if matrix.shape[0] != matrix.shape[1] or not np.array_equal(matrix, np.eye(len(matrix), dtype=np.float32)):
             volume = np.moveaxis(np.tensordot(matrix, volume, (1, axis)), 0, axis)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
-    from napari_sam2.io import list_series, read_labels, read_volume, write_labels
+    from napari_sam2.io import list_series, read_label_masks, read_labels, read_volume, write_labels
     from napari_sam2.io.mesh import write_mesh
+    from napari_sam2.io.tables import write_table
+    from napari_sam2.io.tracks import write_tracks
     from napari_sam2.session import VideoSession
 
 _HOME = {
@@ -36,11 +38,14 @@ _HOME = {
     "measure_diameters": "analysis.diameters",
     "measure_frames": "analysis.frame_measurements",
     "measure_objects": "analysis.measurements",
+    "read_label_masks": "io",
     "read_labels": "io",
     "read_volume": "io",
     "run_batch": "batch",
     "write_labels": "io",
     "write_mesh": "io.mesh",
+    "write_table": "io.tables",
+    "write_tracks": "io.tracks",
 }
 
 __all__ = [
@@ -56,11 +61,14 @@ __all__ = [
     "measure_diameters",
     "measure_frames",
     "measure_objects",
+    "read_label_masks",
     "read_labels",
     "read_volume",
     "run_batch",
     "write_labels",
     "write_mesh",
+    "write_table",
+    "write_tracks",
 ]
 
 

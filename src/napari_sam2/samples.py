@@ -140,7 +140,7 @@ def load_sample(name: str) -> Sample:
 
 
 def sample_folder() -> Path:
-    """``_sample_data`` in an installed wheel, ``sample_data`` beside ``src`` in a source checkout."""
+    """Return ``_sample_data`` in an installed wheel, ``sample_data`` beside ``src`` in a source checkout."""
     package = Path(__file__).resolve().parent
     installed, checkout = package / "_sample_data", package.parents[1] / "sample_data"
     return installed if installed.is_dir() else checkout

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_sam2.core.masks import RunLengthMask, bounding_box, check_overlap, compose, resolve_by_score
+from napari_sam2.core.masks import LazyMasks, RunLengthMask, bounding_box, check_overlap, compose, resolve_by_score
 from napari_sam2.errors import NapariSam2Error
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
@@ -58,3 +58,21 @@ def test_score_rule_gives_each_pixel_to_the_most_certain():
 def test_unknown_rule():
     with pytest.raises(NapariSam2Error, match="keep, overwrite, score"):
         check_overlap("union")
+
+
+def test_lazy_masks_are_a_mapping_that_decodes_each_mask_once(monkeypatch):
+    masks = LazyMasks({7: RunLengthMask.encode(np.eye(3, dtype=bool)), 2: RunLengthMask.encode(np.zeros((3, 3), bool))})
+    decoded = []
+    decode = RunLengthMask.decode
+    monkeypatch.setattr(RunLengthMask, "decode", lambda mask: decoded.append(mask) or decode(mask))
+    assert list(masks) == [7, 2]
+    assert len(masks) == 2
+    assert 7 in masks
+    assert 3 not in masks
+    assert decoded == []
+    masks[7][0, 1] = True
+    assert masks[7].sum() == 4
+    assert len(decoded) == 1
+    assert {i: int(mask.sum()) for i, mask in masks.items()} == {7: 4, 2: 0}
+    with pytest.raises(KeyError):
+        masks[3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,11 +25,13 @@ from support.predictors import FakePredictor
 VOLUME = ns.ImageVolume(np.zeros((3, 4, 5), np.int16), units="mm")
 LABELS = np.zeros((3, 4, 5), np.uint8)
 LABELS[1, 1:3, 1:3] = 1
+TIME_LAPSE = SimpleNamespace(labels=lambda: LABELS, volume=ns.ImageVolume(LABELS, "tyx"))
 
 OPENED = {
     "read_volume": (ns.read_volume, "nii nii.gz hdr img nrrd mha mhd nhdr tif mgz zip dcm zarr x"),
     "list_series": (ns.list_series, "dcm zip"),
     "read_labels": (lambda path: ns.read_labels(path, VOLUME), "nii nrrd mha tif dcm zarr x"),
+    "read_label_masks": (lambda path: ns.read_label_masks(path, VOLUME), "nii dcm"),
     "read_label_names": (read_label_names, "dcm nii"),
     "load_predictor": (lambda path: ns.load_predictor(path, device="cpu"), "pt safetensors"),
     "read_checkpoint": (read_checkpoint, "pt safetensors"),
@@ -42,6 +45,8 @@ PUBLIC = [name for name in OPENED if name not in ("peek", "load_set", "read_laye
 WRITTEN = {
     "write_labels": (lambda path: ns.write_labels(path, LABELS, VOLUME), "nii.gz tif nrrd zarr"),
     "write_mesh": (lambda path: ns.write_mesh(path, LABELS, VOLUME), "stl"),
+    "write_table": (lambda path: ns.write_table(path, ns.measure_objects(LABELS, VOLUME)), "csv"),
+    "write_tracks": (lambda path: ns.write_tracks(path, TIME_LAPSE), "csv"),
     "save": (lambda path: _session().save(path), "sam2"),
     "export_prompts": (lambda path: _session().export_prompts(path), "json"),
 }

@@ -6,11 +6,11 @@ import pytest
 
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.interaction.session_worker import NotLoaded
+from napari_sam2.interaction.loaded_model import UnloadedModel
 from support.predictors import FakePredictor
 
 
-@pytest.mark.parametrize("predictor", [FakePredictor(), NotLoaded("starter")])
+@pytest.mark.parametrize("predictor", [FakePredictor(), UnloadedModel("starter")])
 def test_what_has_all_members_is_a_predictor(predictor):
     check_model(predictor, "auto")
 

@@ -48,14 +48,14 @@ def test_kill_in_the_middle_of_a_run_then_recover_and_go_on(make_napari_viewer, 
     assert "not closed in good order" in widget.session.offer.label.text()
     widget.session.offer.continue_button.click()
     qtbot.waitUntil(lambda: not controller.busy, timeout=20000)
-    session = controller.choices.worker.session
+    session = controller.selection.worker.session
     kept = set(session.scores(1).index)
     assert shown <= kept
-    assert controller.choices.layer_group.boxes.nshapes == 1
+    assert controller.selection.layer_group.boxes.nshapes == 1
     before = {frame: session.mask(1, frame) for frame in kept}
     controller.propagate("both")
     qtbot.waitUntil(lambda: not controller.busy, timeout=20000)
-    labels = controller.choices.layer_group.labels.data
+    labels = controller.selection.layer_group.labels.data
     assert labels.any(axis=(1, 2)).all()
     assert all(np.array_equal(before[frame], labels[frame] == 1) for frame in kept)
     widget.controller.close()

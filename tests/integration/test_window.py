@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
+from napari_sam2.core.prompts import BoxPrompt, PointPrompt
 from napari_sam2.layers.geometry import same_place
 from napari_sam2.plugin.dock_widget import SegmentWidget
 from support.predictors import FakePredictor
@@ -66,21 +67,21 @@ def test_a_click_in_the_world_lands_on_the_voxel_under_the_cursor(window, qtbot)
     _, image, controller = window
     world = image.data_to_world(np.add(VOXEL, (0, 0.3, -0.4)))
     assert image.get_value(world, world=True) == image.data[VOXEL]
-    controller.tools.take("point")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("point")
+    layer_group = controller.selection.layer_group
     mouse(layer_group.points, world)
     settle(qtbot, controller)
-    (prompts,) = controller.choices.worker.seen.values()
-    assert list(controller.choices.worker.seen) == [(1, VOXEL[0])]
-    assert np.round(prompts.points[0]).tolist() == list(VOXEL[1:])
+    (prompts,) = controller.selection.worker.pending.shown.values()
+    assert list(controller.selection.worker.pending.shown) == [(1, VOXEL[0])]
+    assert np.round(prompts.coordinates[0]).tolist() == list(VOXEL[1:])
     assert layer_group.labels.get_value(world, world=True) == 1
     assert layer_group.labels.data[VOXEL] == 1
 
 
 def test_labels_and_marks_lie_exactly_on_the_image(window, qtbot):
     _, image, controller = window
-    controller.tools.take("point")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("point")
+    layer_group = controller.selection.layer_group
     layer_group.points.add(VOXEL)
     settle(qtbot, controller)
     assert np.allclose(layer_group.labels.extent.world, image.extent.world)
@@ -94,12 +95,12 @@ def test_labels_and_marks_lie_exactly_on_the_image(window, qtbot):
 
 def test_a_rectangle_dragged_in_the_world_is_a_box_of_pixels(window, qtbot):
     _, image, controller = window
-    controller.tools.take("box")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("box")
+    layer_group = controller.selection.layer_group
     steps = [image.data_to_world((5, y, x)) for y, x in ((9.6, 4.2), (15, 20), (20.4, 30.2))]
     mouse(layer_group.boxes, *steps)
     settle(qtbot, controller)
-    assert controller.choices.worker.seen[1, 5].box == (10, 5, 21, 31)
+    assert controller.selection.worker.pending.shown[1, 5].box == BoxPrompt(10, 5, 21, 31)
     rows, columns = np.nonzero(layer_group.labels.data[5])
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (10, 20, 5, 30)
     controller.propagate("both")
@@ -109,17 +110,17 @@ def test_a_rectangle_dragged_in_the_world_is_a_box_of_pixels(window, qtbot):
 
 def test_dragging_a_point_asks_again(window, qtbot):
     _, image, controller = window
-    controller.tools.take("point")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("point")
+    layer_group = controller.selection.layer_group
     layer_group.points.add(VOXEL)
     settle(qtbot, controller)
-    controller.tools.put_down()
+    controller.tools.deactivate()
     layer_group.points.mode = "select"
     start, end = (image.data_to_world(p) for p in (VOXEL, (5, 30, 10)))
     layer_group.points.selected_data = {0}
     mouse(layer_group.points, start, end)
     settle(qtbot, controller)
-    if controller.choices.worker.seen[1, 5].points[0] == VOXEL[1:]:
+    if controller.selection.worker.pending.shown[1, 5].points[0] == PointPrompt(*VOXEL[1:]):
         pytest.skip("this napari selects by the pixel on the screen, which is not simulated here")
     assert layer_group.labels.data[5, 30, 10] == 1
     assert layer_group.labels.data[VOXEL] == 0
@@ -135,13 +136,13 @@ def test_the_bundled_model_finds_a_bright_ball(make_napari_viewer, qtbot):
     widget = SegmentWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Segment with SAM 2")
     controller = widget.controller
-    controller.tools.take("box")
+    controller.tools.activate("box")
     corners = [(7, 15, 19), (7, 15, 49), (7, 45, 49), (7, 45, 19)]
-    controller.choices.layer_group.boxes.add_rectangles(np.array(corners, float))
+    controller.selection.layer_group.boxes.add_rectangles(np.array(corners, float))
     settle(qtbot, controller, timeout=60000)
     controller.propagate("both")
     settle(qtbot, controller, timeout=60000)
-    found = controller.choices.layer_group.labels.data == 1
+    found = controller.selection.layer_group.labels.data == 1
     overlap = 2 * (found & ball).sum() / (found.sum() + ball.sum())
     widget.controller.close()
     assert overlap > 0.8
@@ -149,12 +150,12 @@ def test_the_bundled_model_finds_a_bright_ball(make_napari_viewer, qtbot):
 
 def test_a_brush_stroke_in_the_world_edits_the_voxels_under_it(window, qtbot):
     _, image, controller = window
-    controller.tools.take("brush")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("brush")
+    layer_group = controller.selection.layer_group
     layer_group.labels.brush_size = 1
     mouse(layer_group.labels, *[image.data_to_world((VOXEL[0], VOXEL[1], x)) for x in (10, 20, 31)])
     settle(qtbot, controller)
-    session = controller.choices.worker.session
+    session = controller.selection.worker.session
     assert np.flatnonzero(session.mask(1, VOXEL[0])[VOXEL[1]]).tolist() == list(range(10, 32))
     assert np.argwhere(layer_group.labels.data.any(axis=(1, 2))).ravel().tolist() == [VOXEL[0]]
     assert session.scores(1).locked[VOXEL[0]]
@@ -162,16 +163,16 @@ def test_a_brush_stroke_in_the_world_edits_the_voxels_under_it(window, qtbot):
 
 def test_the_mouse_draws_a_lasso_and_a_scribble(window, qtbot):
     _, image, controller = window
-    controller.tools.take("lasso")
-    layer_group = controller.choices.layer_group
+    controller.tools.activate("lasso")
+    layer_group = controller.selection.layer_group
     corners = [(8, 8), (8, 20), (8, 32), (20, 32), (32, 32), (32, 20), (32, 8), (20, 8), (8, 8)]
     mouse(layer_group.boxes, *[image.data_to_world((5, y, x)) for y, x in corners])
     settle(qtbot, controller)
-    session = controller.choices.worker.session
+    session = controller.selection.worker.session
     assert session.mask(1, 5)[12:28, 12:28].all()
     assert not session.mask(1, 5)[:7].any()
     controller.objects.add()
-    controller.tools.take("scribble")
+    controller.tools.activate("scribble")
     mouse(layer_group.boxes, *[image.data_to_world((5, 36, x)) for x in range(5, 40, 5)])
     settle(qtbot, controller)
     assert {round(p.y) for p in session.prompts(2, 5).points} == {36}

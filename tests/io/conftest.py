@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from support.nifti import values
 
 AWKWARD = Path(__file__).resolve().parents[3] / "shared" / "data" / "awkward"
 
@@ -20,3 +23,9 @@ def awkward():
         return path
 
     return find
+
+
+@pytest.fixture
+def data() -> np.ndarray:
+    """Values of a small volume, in the order of a NIfTI file."""
+    return values()

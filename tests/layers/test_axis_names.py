@@ -39,6 +39,35 @@ def test_names_that_contradict_each_other_say_nothing(names):
     assert (layer_axes(layer), assumed_axes(layer)) == ("tzyx", "tz")
 
 
+@pytest.mark.parametrize(
+    ("names", "letters", "assumed"),
+    [
+        (("t", "c", "z", "y", "x"), "tczyx", ""),
+        (("time", "z", "channel", "y", "x"), "tzcyx", ""),
+        (("channel", "t", "z", "row", "column"), "ctzyx", ""),
+        (None, "tczyx", "tcz"),
+        (("z", "z", "c", "y", "x"), "tczyx", "tcz"),
+        (("-5", "-4", "t", "-2", "-1"), "cztyx", "cz"),
+        (("-5", "z", "-3", "-2", "-1"), "tzcyx", "tc"),
+    ],
+)
+def test_five_axes(names, letters, assumed):
+    layer = Image(np.zeros((2, 3, 4, 5, 6)), axis_labels=names, rgb=False)
+    assert (layer_axes(layer), assumed_axes(layer)) == (letters, assumed)
+    # What is assumed to be time is not followed unasked.
+    assert volume_from_layer(layer).is_time_declared == ("t" not in assumed)
+
+
+def test_every_meaning_of_five_axes_is_offered_and_takes_effect():
+    layer = Image(np.zeros((12, 2, 7, 30, 32)), rgb=False)
+    rows = axes_choices(layer)
+    assert rows[0] == ("assumed: t 12, c 2, z 7", "tczyx")
+    assert {letters for _, letters in rows} == {"tczyx", "tzcyx", "ctzyx", "cztyx", "ztcyx", "zctyx"}
+    for _, letters in rows:
+        layer.axis_labels = tuple(letters)
+        assert layer_axes(layer) == letters
+
+
 @pytest.mark.parametrize("unit", ["ms", "second", "minute", "hour"])
 def test_a_unit_of_time_makes_an_axis_time(unit):
     layer = Image(np.zeros((3, 4, 5)), units=(unit, "um", "um"))

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Labels
 
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
-from napari_sam2.layers.image import VOLUME_KEY, axis_choices, layer_axes, volume_from_layer
+from napari_sam2.layers.image import (
+    VOLUME_KEY,
+    axis_choices,
+    grid_for_layers,
+    grid_shape,
+    layer_axes,
+    place_on,
+    volume_from_layer,
+)
 
 
 def test_volume_has_the_layers_spacing_and_units():
@@ -50,9 +59,24 @@ def test_multiscale_takes_the_finest_level():
     assert volume_from_layer(layer).shape == (4, 8, 9)
 
 
-def test_five_axes_are_refused():
-    with pytest.raises(VolumeError, match="5 axes"):
-        volume_from_layer(Image(np.zeros((1, 2, 3, 4, 5))))
+def test_six_axes_are_refused():
+    with pytest.raises(VolumeError, match="6 axes; two to five can"):
+        volume_from_layer(Image(np.zeros((2, 1, 2, 3, 4, 5))))
+    with pytest.raises(VolumeError, match="5 axes; two to four beside its colours can"):
+        volume_from_layer(Image(np.zeros((2, 1, 2, 8, 9, 3), np.uint8), rgb=True))
+
+
+def test_five_axes_are_one_grid_with_the_layers_made_for_them():
+    layer = Image(np.zeros((5, 2, 4, 8, 9)), axis_labels=tuple("tczyx"), scale=(1, 1, 3, 1, 1))
+    volume = volume_from_layer(layer)
+    assert (volume.axes, volume.spacing_of("z"), grid_shape(layer)) == ("tczyx", 3.0, (5, 1, 4, 8, 9))
+    grid = grid_for_layers(layer, FrameGrid.of(volume, "z", at={"t": 3}, channel=1))
+    assert grid.label_shape == grid_shape(layer)
+    assert grid.label_index(2) == (3, 0, 2, slice(None), slice(None))
+    assert grid.to_frame(grid.from_frame(2, 5.5, 7.25)) == (2, 5.5, 7.25)
+    labels = Labels(np.zeros(grid_shape(layer), np.uint16), **place_on(layer))
+    assert np.allclose(labels.data_to_world([3, 0, 2, 5, 7])[2:], layer.data_to_world([3, 0, 2, 5, 7])[2:])
+    assert [c.axis for c in axis_choices(layer)] == ["t", "z", "y", "x"]
 
 
 def test_choices_begin_with_the_coarsest_axis_and_say_its_spacing():

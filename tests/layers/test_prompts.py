@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 from napari.layers import Image
 
 from napari_sam2.core.frames import FrameGrid
-from napari_sam2.core.prompts import FramePrompts
+from napari_sam2.core.prompts import BoxPrompt, PointPrompt, PromptSet
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.prompts import (
     NEGATIVE,
     POSITIVE,
-    changed_prompts,
     flip_polarity,
     make_boxes,
     make_points,
@@ -43,8 +42,8 @@ def test_points_carry_object_and_polarity(layers):
     set_next(points, boxes, 2, NEGATIVE)
     points.add([5.4, 1, 2])
     assert read_prompts(points, boxes, grid_along("z")) == {
-        (1, 5): FramePrompts(((20.25, 25),), (1,)),
-        (2, 5): FramePrompts(((1, 2),), (0,)),
+        (1, 5): PromptSet((PointPrompt(20.25, 25),)),
+        (2, 5): PromptSet((PointPrompt(1, 2, False),)),
     }
 
 
@@ -52,7 +51,7 @@ def test_points_carry_object_and_polarity(layers):
 def test_the_frame_is_the_index_along_the_chosen_axis(layers, axis, key, point):
     points, _ = layers
     points.add([5, 20, 25])
-    assert read_prompts(points, None, grid_along(axis)) == {(1, key): FramePrompts((point,), (1,))}
+    assert read_prompts(points, None, grid_along(axis)) == {(1, key): PromptSet((PointPrompt(*point),))}
 
 
 def test_markers_outside_the_volume_are_left_out(layers):
@@ -67,16 +66,6 @@ def test_rectangle_over_several_slices_is_no_box(layers):
     assert read_prompts(points, boxes, grid_along("z")) == {}
 
 
-def test_changes_are_found_by_comparison():
-    a, b = FramePrompts(((1, 2),), (1,)), FramePrompts(box=(0, 0, 2, 2))
-    assert changed_prompts({(1, 0): a, (1, 1): a}, {(1, 1): b, (2, 0): b}) == [
-        ((1, 0), None),
-        ((1, 1), b),
-        ((2, 0), b),
-    ]
-    assert changed_prompts({(1, 0): a}, {(1, 0): FramePrompts(((1, 2),), (1,))}) == []
-
-
 def test_flip_changes_colour_too(layers):
     points, _ = layers
     points.add([[5, 1, 1], [5, 2, 2]])
@@ -88,14 +77,10 @@ def test_flip_changes_colour_too(layers):
 prompt_tables = st.dictionaries(
     st.tuples(st.integers(1, 3), st.integers(0, 11)),
     st.builds(
-        lambda points, box: FramePrompts(
-            tuple((float(y), float(x)) for y, x, _ in points), tuple(s for _, _, s in points), box
-        ),
-        st.lists(st.tuples(st.integers(0, 39), st.integers(0, 49), st.integers(0, 1)), max_size=3),
+        PromptSet,
+        st.lists(st.builds(PointPrompt, st.integers(0, 39), st.integers(0, 49), st.booleans()), max_size=3).map(tuple),
         st.none()
-        | st.tuples(st.integers(0, 19), st.integers(0, 19), st.integers(20, 40), st.integers(20, 50)).map(
-            lambda b: tuple(float(v) for v in b)
-        ),
+        | st.builds(BoxPrompt, st.integers(0, 19), st.integers(0, 19), st.integers(20, 40), st.integers(20, 50)),
     ).filter(bool),
     max_size=4,
 )
@@ -108,8 +93,25 @@ def test_what_is_written_is_read_again(first, second):
     points, boxes = make_points(image, 1), make_boxes(image, 1)
     grid = grid_along("z")
     for table in (first, second):
-        write_prompts(points, boxes, grid, table)
+        assert write_prompts(points, boxes, grid, table) == table
         assert read_prompts(points, boxes, grid) == table
+
+
+fractions = st.floats(0, 1, allow_subnormal=False)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.tuples(*[fractions] * 6), st.sampled_from("zyx"))
+def test_what_a_session_holds_is_written_as_it_will_be_read(where, axis):
+    """A session that was made by a script has boxes and points anywhere between the pixels."""
+    image = Image(np.zeros(SHAPE, np.uint8))
+    points, boxes = make_points(image, 1), make_boxes(image, 1)
+    grid = grid_along(axis)
+    height, width = grid.frame_shape
+    y, x, y0, x0, y1, x1 = where
+    box = BoxPrompt(y0 * (height - 1), x0 * (width - 1), y0 * (height - 1) + y1 + 0.01, x0 * (width - 1) + x1 + 0.01)
+    table = {(1, 3): PromptSet((PointPrompt(y * height - 0.5, x * width - 0.5, False),), box)}
+    assert write_prompts(points, boxes, grid, table) == read_prompts(points, boxes, grid)
 
 
 def test_a_drawn_rectangle_keeps_its_corners(layers):
@@ -122,6 +124,6 @@ def test_a_drawn_rectangle_keeps_its_corners(layers):
 
 
 def test_rectangle_encloses_its_pixels():
-    corners = rectangle_of((2, 3, 5, 7), 4, grid_along("z"))
+    corners = rectangle_of(BoxPrompt(2, 3, 5, 7), 4, grid_along("z"))
     assert corners.min(axis=0).tolist() == [4, 1.5, 2.5]
     assert corners.max(axis=0).tolist() == [4, 4.5, 6.5]

@@ -1,4 +1,4 @@
-"""napari's reader and writers: layers with the volume's geometry, window and metadata."""
+"""Volumes as layers with their geometry, window and metadata."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pydicom
 import pytest
 import tifffile
-import trimesh
 from napari.layers import Image
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import SeveralSeriesError
-from napari_sam2.io import read_labels, read_volume
 from napari_sam2.io.dicom.lazy import LazyStack
 from napari_sam2.layers import volume_layers
 from napari_sam2.layers.image import volume_from_layer
 from napari_sam2.layers.volume_layers import is_ours, layers_of, read_layers
-from napari_sam2.plugin.writers import write_labels_layer, write_mesh_layer
 from support.dicom import write_series
 from support.zarr import DATA, write_store
 
@@ -169,29 +165,3 @@ def test_tiff_keeps_axes_and_spacing(tmp_path) -> None:
     assert options["scale"] == (30.0, 0.5, 0.5)
     assert options["axis_labels"] == ("t", "y", "x")
     assert options["units"] == ("second", "micrometer", "micrometer")
-
-
-@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd", ".mha", ".tif", ".dcm", ".zarr"])
-def test_a_labels_layer_is_written_on_the_grid_of_its_image(tmp_path, suffix) -> None:
-    write_series(tmp_path / "ct", STORED)
-    volume = read_volume(tmp_path / "ct")
-    labels = (STORED > 1500).astype(np.uint16) * 3
-    attributes = {
-        "metadata": {"napari_sam2_volume": volume},
-        "features": pd.DataFrame({"index": [3], "name": ["liver"]}),
-    }
-    path = str(tmp_path / f"l{suffix}")
-    assert write_labels_layer(path, labels, attributes) == [path]
-    assert np.array_equal(read_labels(path, volume), labels)
-    if suffix == ".dcm":
-        from napari_sam2.io import read_label_names
-
-        assert read_label_names(tmp_path / "l.dcm") == {3: "liver"}
-
-
-def test_the_selected_label_is_written_as_a_mesh(tmp_path) -> None:
-    labels = np.zeros((5, 6, 7), np.uint8)
-    labels[1:4, 2:5, 3:6] = 2
-    path = str(tmp_path / "a.stl")
-    write_mesh_layer(path, labels, {"scale": (3.0, 1.0, 1.0), "selected_label": 2})
-    assert trimesh.load_mesh(path).center_mass == pytest.approx([4, 3, 6], abs=1e-3)

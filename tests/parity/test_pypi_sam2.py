@@ -23,9 +23,9 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
-from napari_sam2.engine.sam2.tracking.exact_stream import Sam2ExactStream
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.session import VideoSession
+from support.exact import stream_of
 from support.hf_oracle import randomise
 
 pytestmark = [pytest.mark.parity, pytest.mark.timeout(1800)]
@@ -121,8 +121,7 @@ def new_session(model: Sam2Model, clip: np.ndarray) -> VideoSession:
 
 def ours(session: VideoSession) -> Answers:
     """All that the model of a session knows."""
-    stream = session._state.exact_stream()
-    assert isinstance(stream, Sam2ExactStream)
+    stream = stream_of(session)
     found: Answers = {}
     for obj_id, known in stream._objects.items():
         frames = {*known.conditioning, *known.tracked, *known.new_conditioning, *known.new_tracked}

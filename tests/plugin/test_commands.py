@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QDialogButtonBox, QFileDialog
+from qtpy.QtWidgets import QFileDialog
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_label_names, read_volume, write_labels
 from napari_sam2.plugin.commands import add_labels, add_surface, label_names, set_label_name
 from napari_sam2.plugin.writers import write_labels_layer
-from napari_sam2.widgets.views.code_picker import CodePicker
 from support.dicom import write_series
 
 SHAPE = (8, 9, 10)
@@ -72,21 +71,6 @@ def test_the_surface_of_a_time_series_is_that_of_the_time_shown(labels) -> None:
     viewer.dims.set_current_step(0, 0)
     with pytest.raises(ValueError, match="no object 4"):
         add_surface(viewer, layer)
-
-
-def test_the_picker_finds_codes_and_allows_free_text(qtbot) -> None:
-    picker = CodePicker(3)
-    qtbot.addWidget(picker)
-    ok = picker.buttons.button(QDialogButtonBox.StandardButton.Ok)
-    assert picker.list.count() > 100
-    assert not ok.isEnabled()
-    qtbot.keyClicks(picker.text, "left kid")
-    assert [picker.list.item(i).text() for i in range(picker.list.count())] == ["Kidney, left"]
-    assert "Free text" in picker.hint.text()
-    assert ok.isEnabled()
-    picker.list.itemClicked.emit(picker.list.item(0))
-    assert picker.name() == "Kidney, left"
-    assert "64033007" in picker.hint.text()
 
 
 def test_a_name_goes_into_the_table_and_the_file(tmp_path, labels) -> None:

@@ -16,7 +16,10 @@ from napari_sam2.core.masks import OVERLAPS
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
+from napari_sam2.session.kinds import BASE, CUT_ABOVE, CUT_BELOW, LOCK, MASK
+from napari_sam2.session.planning import conditioning_records
 from support.predictors import FakePredictor
+from support.session_view import history_of, log_of
 
 SHAPE = (8, 12, 14)
 objects = st.integers(1, 3)
@@ -25,7 +28,7 @@ corners = st.tuples(st.integers(0, 7), st.integers(0, 7), st.integers(2, 5), st.
 
 
 def snapshot(session):
-    return {(k, o, f): v for k, o, f, v in session._history.values()}
+    return {(k, o, f): v for k, o, f, v in history_of(session).values()}
 
 
 class Session(RuleBasedStateMachine):
@@ -42,15 +45,15 @@ class Session(RuleBasedStateMachine):
             shutil.rmtree(self.folder)
 
     def _locked(self):
-        history = self.session._history
-        return {(o, f): history.get("mask", o, f).mask for o in self.session.objects for f in history.frames("lock", o)}
+        history = history_of(self.session)
+        return {(o, f): history.get(MASK, o, f).mask for o in self.session.objects for f in history.frames(LOCK, o)}
 
     # What a user does ---------------------------------------------------
 
     @rule(obj=objects, frame=frames, box=corners, preview=st.booleans())
     def prompt(self, obj, frame, box, preview):
         y, x, h, w = box
-        locked = self.session._history.get("lock", obj, frame)
+        locked = history_of(self.session).get(LOCK, obj, frame)
         try:
             self.session.set_prompts(obj, frame, points=[(y, x)], labels=[1], box=(y, x, y + h, x + w))
         except PromptError:
@@ -62,21 +65,21 @@ class Session(RuleBasedStateMachine):
 
     @rule(obj=objects, frame=frames)
     def clear(self, obj, frame):
-        if obj not in self.session.objects or self.session._history.get("lock", obj, frame):
+        if obj not in self.session.objects or history_of(self.session).get(LOCK, obj, frame):
             with pytest.raises(PromptError):
                 self.session.clear_prompts(obj, frame)
             return
-        history, before = self.session._history, snapshot(self.session)
-        prompts, record = self.session.prompts(obj, frame), history.get("mask", obj, frame)
-        base, steps = history.get("base", obj, frame), len(history.steps)
+        history, before = history_of(self.session), snapshot(self.session)
+        prompts, record = self.session.prompts(obj, frame), history.get(MASK, obj, frame)
+        base, steps = history.get(BASE, obj, frame), len(history.steps)
         self.session.clear_prompts(obj, frame)
         if prompts is None:
             assert snapshot(self.session) == before
             assert len(history.steps) == steps
         elif record is not None and record.source != "prompt":
-            assert history.get("mask", obj, frame) == record
+            assert history.get(MASK, obj, frame) == record
         else:
-            assert (history.get("mask", obj, frame) is None) == (base is None)
+            assert (history.get(MASK, obj, frame) is None) == (base is None)
 
     @rule(
         direction=st.sampled_from(["both", "forward", "backward"]),
@@ -85,7 +88,7 @@ class Session(RuleBasedStateMachine):
         meanwhile=st.one_of(st.none(), st.tuples(objects, frames)),
     )
     def propagate(self, direction, stop, force, meanwhile):
-        if not any(self.session._state.accepted(i) for i in self.session.objects):
+        if not any(conditioning_records(history_of(self.session), i) for i in self.session.objects):
             return
         before = self._locked()
         run = self.session.propagate(direction, force=force)
@@ -93,8 +96,8 @@ class Session(RuleBasedStateMachine):
             assert all(np.array_equal(result.masks[i], self.session.mask(i, result.frame)) for i in result.masks)
             if k == 2 and meanwhile is not None:
                 self.session.edit_mask(*meanwhile, np.eye(12, 14, dtype=bool))
-                before[meanwhile] = self.session._history.get("mask", *meanwhile).mask
-                before = {k: v for k, v in before.items() if self.session._history.get("lock", *k)}
+                before[meanwhile] = history_of(self.session).get(MASK, *meanwhile).mask
+                before = {k: v for k, v in before.items() if history_of(self.session).get(LOCK, *k)}
             if k == stop:
                 break
         run.close()
@@ -122,10 +125,10 @@ class Session(RuleBasedStateMachine):
 
     @rule(obj=objects, frame=frames, how=st.sampled_from(["lock", "edit", "labels"]), release=st.booleans())
     def accept_as_it_stands(self, obj, frame, how, release):
-        session, history = self.session, self.session._history
-        record = history.get("mask", obj, frame)
+        session, history = self.session, history_of(self.session)
+        record = history.get(MASK, obj, frame)
         # What was drawn by hand is the user's own; so is a mask prompt.
-        if record is None or not record.computed_from or history.get("lock", obj, frame):
+        if record is None or not record.computed_from or history.get(LOCK, obj, frame):
             return
         before, labels = self._stale(), session.labels()
         mask = session.mask(obj, frame)
@@ -148,13 +151,13 @@ class Session(RuleBasedStateMachine):
     @rule(obj=objects, frame=frames, box=corners)
     def correct(self, obj, frame, box):
         """An edit reaches as far as the accepted frames beside it."""
-        session, history = self.session, self.session._history
-        if obj not in session.objects or any(history.get(cut, obj) is not None for cut in ("cut_above", "cut_below")):
+        session, history = self.session, history_of(self.session)
+        if obj not in session.objects or any(history.get(cut, obj) is not None for cut in (CUT_ABOVE, CUT_BELOW)):
             return
         y, x, h, w = box
         mask = np.zeros(SHAPE[1:], bool)
         mask[y : y + h, x : x + w] = True
-        accepted = set(session._state.accepted(obj))
+        accepted = set(conditioning_records(history, obj))
         low = max((f for f in accepted if f < frame), default=-1)
         high = min((f for f in accepted if f > frame), default=SHAPE[0])
         before = {f for i, f in self._stale() if i == obj}
@@ -175,7 +178,7 @@ class Session(RuleBasedStateMachine):
             try:
                 self.session.cut(obj, frame, side)
             except PromptError:
-                assert self.session._history.frames("lock", obj)
+                assert history_of(self.session).frames(LOCK, obj)
 
     @rule(obj=objects, name=st.sampled_from(["liver", "", "ä"]), what=st.sampled_from(["rename", "reset", "delete"]))
     def change_object(self, obj, name, what):
@@ -220,17 +223,15 @@ class Session(RuleBasedStateMachine):
         if self.session.path is None:
             self.session.save(path)
         before, labels = snapshot(self.session), self.session.labels()
-        steps = [(s.name, s.changes) for s in self.session._history.steps]
-        undone = [(s.name, s.changes) for s in self.session._history.undone]
+        log = log_of(self.session)
         self.session.close()
         self.session = VideoSession.open(path, FakePredictor(), self.volume)
         assert snapshot(self.session) == before
         assert np.array_equal(self.session.labels(), labels)
-        assert [(s.name, s.changes) for s in self.session._history.steps] == steps
-        assert [(s.name, s.changes) for s in self.session._history.undone] == undone
+        assert log_of(self.session) == log
 
     @rule()
-    @precondition(lambda self: self.session._history.steps)
+    @precondition(lambda self: self.session.steps)
     def replay(self):
         assert self.session.replay() == 0
 
@@ -240,7 +241,7 @@ class Session(RuleBasedStateMachine):
             return
         labels = self.session.labels()
         for frame in range(SHAPE[0]):
-            locks = {i: n for i in self.session.objects if (n := self.session._history.get("lock", i, frame))}
+            locks = {i: n for i in self.session.objects if (n := history_of(self.session).get(LOCK, i, frame))}
             ids = list(self.session.objects)
             if self.session.overlap == "overwrite":
                 ids.reverse()

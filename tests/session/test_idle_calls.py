@@ -8,8 +8,11 @@ import pytest
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
 from support.predictors import SHAPE, FakePredictor, numbered_volume
+from support.session_view import log_of, on_frames
 
 LAST = SHAPE[0] - 1
+
+
 BOX = (4, 5, 10, 12)
 
 
@@ -45,11 +48,8 @@ def session(tmp_path):
 
 
 def state_of(session):
-    history = session._history
     return (
-        {(k, o, f): v for k, o, f, v in history.values()},
-        [(s.name, len(s.changes)) for s in history.steps],
-        len(history.undone),
+        log_of(session),
         session.count_stale(),
         session.labels().tobytes(),
         session.path.read_bytes(),
@@ -121,9 +121,9 @@ def test_undo_and_redo_at_their_ends_change_nothing(session):
 def test_a_merge_that_adds_no_pixel_locks_no_frame(session):
     session.add_mask(2, 5, session.mask(1, 5) & (np.arange(SHAPE[2]) < 8))
     session.predict_frame(5)
-    before = {f: session._state.mask_record(1, f) for f in range(SHAPE[0])}
+    before = on_frames(session, 1)
     session.merge_objects(into=1, other=2)
-    assert {f: session._state.mask_record(1, f) for f in range(SHAPE[0])} == before
+    assert on_frames(session, 1) == before
     assert not session.scores(1)["locked"][5]
     assert 2 not in session.objects
 
@@ -137,130 +137,6 @@ def test_clearing_twice_is_one_step(session):
     assert state_of(session) == before
 
 
-def test_a_refused_write_is_caught_up_by_save(session, monkeypatch):
-    from napari_sam2.errors import SessionFileError
-    from napari_sam2.session.storage.session_file import SessionFile
-
-    def full(*_):
-        raise SessionFileError("the disk is full")
-
-    path = session.path
-    with monkeypatch.context() as patched:
-        patched.setattr(SessionFile, "append", full)
-        with pytest.raises(SessionFileError, match="full"):
-            session.rename_object(1, "kept")
-    session.save(path)
-    session.close()
-    again = VideoSession.open(path, FakePredictor(), numbered_volume())
-    assert again.objects[1].name == "kept"
-    again.close()
-
-
-# ---------------------------------------------------------------------- what prompts corrected comes back
-
-
-def tracked(**how):
-    session = VideoSession(FakePredictor(**how), numbered_volume())
-    session.add_box(1, 5, BOX)
-    list(session.propagate())
-    return session
-
-
-CLEARS = {
-    "clear_prompts": lambda s: s.clear_prompts(1, 9),
-    "set_prompts": lambda s: s.set_prompts(1, 9),
-    "clear_several": lambda s: s.clear_several([(1, 9), (1, 2)]),
-}
-
-
-@pytest.mark.parametrize("clear", CLEARS.values(), ids=CLEARS.keys())
-@pytest.mark.parametrize("answered", [True, False])
-def test_the_tracked_mask_that_prompts_corrected_comes_back_exactly(clear, answered, tmp_path):
-    session = tracked()
-    before = session._state.mask_record(1, 9)
-    session.add_points(1, 9, [(20, 20)])
-    if answered:
-        session.predict_frame(9)
-    session.add_points(1, 9, [(20, 28)], [0])
-    if answered:
-        session.predict_frame(9)
-        assert session.mask(1, 9)[20, 20]
-    session.save(tmp_path / "case.sam2")
-    session.close()
-    session = VideoSession.open(tmp_path / "case.sam2", FakePredictor(), numbered_volume())
-    corrected = session.labels()
-    clear(session)
-    assert session._state.mask_record(1, 9) == before
-    assert session.count_stale() == (0, 0)
-    session.undo()
-    assert np.array_equal(session.labels(), corrected)
-    session.redo()
-    assert session._state.mask_record(1, 9) == before
-    assert session.replay() == 0
-    session.close()
-
-
-@pytest.mark.parametrize("clear", CLEARS.values(), ids=CLEARS.keys())
-def test_a_released_hand_edit_stays_when_the_prompts_under_it_go(clear):
-    session = tracked()
-    session.add_points(1, 9, [(20, 20)])
-    session.predict_frame(9)
-    session.edit_mask(1, 9, drawn())
-    session.unlock(frame=9, obj_id=1)
-    clear(session)
-    assert session.prompts(1, 9) is None
-    assert np.array_equal(session.mask(1, 9), drawn())
-    assert session.replay() == 0
-
-
-@pytest.mark.parametrize("clear", CLEARS.values(), ids=CLEARS.keys())
-def test_a_released_hand_edit_that_prompts_corrected_comes_back(clear):
-    session = tracked()
-    session.add_points(1, 9, [(20, 20)])
-    session.predict_frame(9)
-    session.edit_mask(1, 9, drawn())
-    session.unlock(frame=9, obj_id=1)
-    session.add_points(1, 9, [(12, 12)])
-    assert session.predict_frame(9)[1][1, 1]
-    clear(session)
-    assert np.array_equal(session.mask(1, 9), drawn())
-    assert session.replay() == 0
-
-
-def test_a_mask_that_is_there_taken_as_prompt_stays_when_the_prompt_goes():
-    session = tracked()
-    before = session._state.mask_record(1, 9)
-    session.add_labels(session.labels(), [9])
-    session.clear_prompts(1, 9)
-    assert session._state.mask_record(1, 9) == before
-
-
-def test_prompts_on_a_mask_that_came_back_are_answered():
-    session = VideoSession(FakePredictor(), numbered_volume())
-    session.add_mask(1, 5, drawn())
-    session.predict_frame(5)
-    session.set_prompts(1, 5, points=[(20, 20)])
-    session.predict_frame(5)
-    session.clear_prompts(1, 5)
-    session.add_points(1, 5, [(15, 15)])
-    assert session.predict_frame(5)[1][15, 15]
-    session.clear_prompts(1, 5)
-    assert np.array_equal(session.mask(1, 5), drawn())
-
-
-def test_the_answer_to_first_prompts_goes_with_them():
-    session = VideoSession(FakePredictor(), numbered_volume())
-    session.add_box(1, 5, BOX)
-    session.predict_frame(5)
-    session.set_prompts(1, 5)
-    assert session.mask(1, 5) is None
-    assert list(session.objects) == [1]
-    assert session.replay() == 0
-
-
-# ---------------------------------------------------------------------- what does not exist
-
-
 ON_AN_OBJECT = {
     "clear_prompts": lambda s, i, f: s.clear_prompts(i, f),
     "set_prompts": lambda s, i, f: s.set_prompts(i, f),
@@ -270,6 +146,8 @@ ON_AN_OBJECT = {
     "unlock": lambda s, i, f: s.unlock(frame=f, obj_id=i),
     "cut": lambda s, i, f: s.cut(i, f, "above"),
 }
+
+
 ON_A_WHOLE_OBJECT = {
     "scores": lambda s, i: s.scores(i),
     "reset": lambda s, i: s.reset_object(i),
@@ -282,6 +160,8 @@ ON_A_WHOLE_OBJECT = {
     "propagate": lambda s, i: s.propagate(objects=[1, i]),
     "count_stale": lambda s, i: s.count_stale(objects=[i]),
 }
+
+
 ON_A_FRAME = {
     **{name: lambda s, f, call=call: call(s, 1, f) for name, call in ON_AN_OBJECT.items()},
     "add_points": lambda s, f: s.add_points(1, f, [(1, 1)]),

@@ -24,14 +24,14 @@ def main(how: str) -> None:
     viewer.add_image(np.random.default_rng(0).integers(0, 1000, (48, 40, 50)).astype(np.int16), name="picture")
     _, widget = viewer.window.add_plugin_dock_widget("napari-sam2", "Segment with SAM 2")
     controller = widget.controller
-    controller.tools.take("box")
+    controller.tools.activate("box")
     corners = [(0, 5, 5), (0, 5, 15), (0, 15, 15), (0, 15, 5)]
-    controller.choices.layer_group.boxes.add_rectangles(np.array(corners, float))
+    controller.selection.layer_group.boxes.add_rectangles(np.array(corners, float))
     found: dict[str, object] = {}
     predictor.delay = 0.05
 
     def look() -> None:
-        layer_group, worker = controller.choices.layer_group, controller.choices.worker
+        layer_group, worker = controller.selection.layer_group, controller.selection.worker
         if not controller.runs.running:
             if not controller.busy and worker.session is not None:
                 controller.propagate("both")
@@ -46,11 +46,11 @@ def main(how: str) -> None:
 
         def closed() -> None:
             found.setdefault("seconds", time.monotonic() - began)
-            found.setdefault("closed", peek(path).closed)
+            found.setdefault("closed", not peek(path).header.is_open)
             found.setdefault("journal", path.with_name(path.name + "-journal").exists())
 
         # Whatever comes after it, such as waiting for threads, the file is closed here.
-        controller.choices.dropped.connect(closed)
+        controller.selection.dropped.connect(closed)
         above = widget.parent()
         while not isinstance(above, QMainWindow):
             above = above.parent()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pydicom
+import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from napari_sam2.errors import ReadError
+from napari_sam2.io import read_volume
 
-    import numpy as np
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
@@ -51,6 +56,20 @@ def dataset(
     return ds
 
 
+def save(folder: Path, ds: FileDataset) -> Path:
+    """Write a data set as the only file of a folder."""
+    ds.save_as(folder / "a.dcm", enforce_file_format=True)
+    return folder / "a.dcm"
+
+
+def refusal(path: Path, lazy: bool = False) -> tuple[str, str]:
+    """Read what cannot be read; return headline and advice of the error."""
+    with pytest.raises(ReadError) as caught:
+        np.asarray(read_volume(path, lazy=lazy).array)
+    assert path.name in caught.value.headline
+    return caught.value.headline, str(caught.value).partition("\n")[2]
+
+
 def write_series(
     folder: Path,
     stored: NDArray[np.generic],
@@ -68,3 +87,16 @@ def write_series(
         dataset(plane, **own).save_as(path)  # type: ignore[arg-type]
         paths.append(path)
     return paths
+
+
+@cache
+def pydicom_files() -> dict[str, Path]:
+    """Return the test files that come with pydicom, by name."""
+    folders = [Path(pydicom.data.data_manager.DATA_ROOT) / "test_files"]
+    try:
+        import data_store
+    except ImportError:
+        pass
+    else:
+        folders.append(Path(data_store.__file__).parent / "data")
+    return {p.name: p for folder in folders for p in sorted(folder.iterdir()) if p.is_file()}

@@ -20,13 +20,13 @@ def main() -> None:
     widget = SegmentWidget(viewer, load=lambda name, device: predictor)
     viewer.window.add_dock_widget(widget)
     controller = widget.controller
-    controller.tools.take("box")
+    controller.tools.activate("box")
     corners = [(0, 5, 5), (0, 5, 15), (0, 15, 15), (0, 15, 5)]
-    controller.choices.layer_group.boxes.add_rectangles(np.array(corners, float))
+    controller.selection.layer_group.boxes.add_rectangles(np.array(corners, float))
     said: set[int] = set()
 
     def tick() -> None:
-        worker = controller.choices.worker
+        worker = controller.selection.worker
         if worker.session is None or controller.queue.busy:
             return
         if not said and not controller.runs.running:

@@ -26,9 +26,15 @@ def make_clip(count: int) -> np.ndarray:
     return np.stack(frames).astype(np.float32)
 
 
-def known(session: VideoSession, obj_id: int = 1) -> dict[int, Any]:
-    """What the model of a session has said of an object, by frame."""
+def stream_of(session: VideoSession) -> Sam2ExactStream:
+    """The model of a session at work; no call of the session shows its memory."""
     stream = session._state.exact_stream()
     assert isinstance(stream, Sam2ExactStream)
+    return stream
+
+
+def known(session: VideoSession, obj_id: int = 1) -> dict[int, Any]:
+    """What the model of a session has said of an object, by frame."""
+    stream = stream_of(session)
     outputs = {frame: stream._objects[obj_id].shown(frame) for frame in range(session.frame_count)}
     return {frame: output.decoding for frame, output in outputs.items() if output is not None}

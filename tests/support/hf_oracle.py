@@ -11,6 +11,14 @@ from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 from napari_sam2.engine.sam2.network.hf_state_dict import hf_name
 
 SIZE = 256
+PROMPTS = {
+    "one_click": ([[60.0, 100.5]], [1]),
+    "several_clicks": ([[60.0, 100.0], [200.0, 30.0], [90.0, 110.0]], [1, 0, 1]),
+    "box": ([[20.0, 60.0], [99.0, 139.0]], [2, 3]),
+    "box_and_click": ([[20.0, 60.0], [99.0, 139.0], [50.0, 70.0]], [2, 3, 0]),
+    "no_prompt": (None, None),
+}
+"""Points ``(x, y)`` and labels of each kind of prompt."""
 """Input size of the parity tests: small enough for a laptop, large enough for windows with padding."""
 
 

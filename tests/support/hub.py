@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 
 from napari_sam2.engine.catalog import download
+from napari_sam2.engine.catalog.registry import ModelEntry
 
+TOY = ModelEntry(
+    "toy", title="Toy", filename="toy.safetensors", input_size=64, parameters=1, licence="MIT", source_repo="us/toy"
+)
+"""A model that the hub publishes."""
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

@@ -32,7 +32,9 @@ def check_widget(viewer: Any, widget: Any, wait: Callable[[Callable[[], bool]], 
     press("P")
     found["pressed"] = [name for name, button in widget.prompt.tool_buttons.items() if button.isChecked()]
     press("P")
-    found["put down by the same key"] = controller.tools.in_hand() == "" and not widget.prompt.point_button.isChecked()
+    found["put down by the same key"] = (
+        controller.tools.active_tool() == "" and not widget.prompt.point_button.isChecked()
+    )
     press("P")
     next(layer for layer in viewer.layers if layer.name == "SAM 2 points").add(np.array([5.0, 20, 25]))
     wait(lambda: not controller.busy)
@@ -44,7 +46,7 @@ def check_widget(viewer: Any, widget: Any, wait: Callable[[Callable[[], bool]], 
     (labels,) = [layer for layer in viewer.layers if type(layer).__name__ == "Labels"]
     found["labelled slices"] = np.flatnonzero(np.asarray(labels.data).any(axis=(1, 2))).tolist()
     found["layers"] = sorted(str(layer.name) for layer in viewer.layers)
-    found["sessions open"] = len(controller.choices.open_files())
+    found["sessions open"] = len(controller.selection.open_files())
     return found
 
 

@@ -22,7 +22,7 @@ def volume_data():
 
 
 @pytest.fixture
-def desk(make_napari_viewer, predictor, qtbot):
+def make_driver(make_napari_viewer, predictor, qtbot):
     """``make(layer_arguments…) → WidgetDriver``: a real viewer with one image and the docked widget."""
     made = []
 

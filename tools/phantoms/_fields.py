@@ -31,7 +31,7 @@ FAR_OUTSIDE = -1e3
 
 
 def smooth_noise(rng: np.random.Generator, shape: Sequence[int], sigma: float | Sequence[float]) -> Field:
-    """Gaussian noise of zero mean and unit deviation, smoothed.
+    """Make Gaussian noise of zero mean and unit deviation, smoothed.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class Space:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape (Z, Y, X) of the grid."""
+        """Return the shape (Z, Y, X) of the grid."""
         return self.z.shape
 
     def noise(self, rng: np.random.Generator, scale_mm: float) -> Field:
-        """Smooth unit noise whose kernel is `scale_mm` wide in every direction."""
+        """Make smooth unit noise whose kernel is `scale_mm` wide in every direction."""
         return smooth_noise(rng, self.shape, [scale_mm / step for step in self.spacing])
 
     def warped(self, rng: np.random.Generator, scale_mm: float, amount_mm: float) -> Space:
@@ -101,7 +101,7 @@ class Space:
     def ellipsoid(
         self, centre: Triple, radii: Triple, *, power: float = 2.0, turn: float = 0, tilt: float = 0
     ) -> Field:
-        """Level of a superellipsoid.
+        """Compute the level of a superellipsoid.
 
         Parameters
         ----------
@@ -133,7 +133,7 @@ class Space:
         return np.asarray((1 - norm) / np.maximum(np.hypot(gy, gx), 1e-3))
 
     def tube(self, points: Sequence[Triple], radii: Sequence[float] | float) -> Field:
-        """Level of a tube along a smooth curve.
+        """Compute the level of a tube along a smooth curve.
 
         Parameters
         ----------

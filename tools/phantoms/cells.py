@@ -32,7 +32,7 @@ _DIVISIONS = {2: 6, 5: 10, 8: 13}
 
 @dataclass(frozen=True)
 class CellMovie:
-    """What `make_cells` gives.
+    """The result of `make_cells`.
 
     Attributes
     ----------
@@ -64,7 +64,7 @@ class _Cell:
     brightness: float
     skin: Field
     waves: NDArray[np.float64]
-    """Amplitudes of the outline's waves, cosine and sine of orders 2 to 5."""
+    """Return the amplitudes of the outline's waves, cosine and sine of orders 2 to 5."""
     born: int = -99
     divides: int = 999
     stretch: float = 1.3
@@ -125,7 +125,7 @@ def _wave_sizes() -> Field:
 
 
 def _daughters(rng: np.random.Generator, mother: _Cell, frame: int, label: int) -> list[_Cell]:
-    """Two half-size cells on either side of the plate that the mother's chromosomes formed."""
+    """Make two half-size cells on either side of the plate that the mother's chromosomes formed."""
     across = np.array([np.cos(mother.angle), -np.sin(mother.angle)])
     pair = []
     for n, sign in enumerate((-1, 1)):
@@ -147,7 +147,7 @@ def _daughters(rng: np.random.Generator, mother: _Cell, frame: int, label: int) 
 
 
 def _phase(cell: _Cell, frame: int) -> tuple[float, float, float]:
-    """Size, stretch and brightness of a cell, as factors, from where it is in its cycle."""
+    """Compute size, stretch and brightness of a cell, as factors, from where it is in its cycle."""
     ahead, age = cell.divides - frame, frame - cell.born
     if ahead <= 3:  # it rounds up, then the chromosomes line up in a bright plate
         return {3: (0.92, 1.12, 1.25), 2: (0.8, 1.05, 1.7), 1: (0.64, 2.3, 2.4)}[ahead]
@@ -158,7 +158,7 @@ def _phase(cell: _Cell, frame: int) -> tuple[float, float, float]:
 
 
 def _level(cell: _Cell, frame: int) -> tuple[Field, Field]:
-    """Distance inside the outline in pixels, and the carried noise at every pixel."""
+    """Compute the distance inside the outline in pixels, and the carried noise at every pixel."""
     size, stretch, _ = _phase(cell, frame)
     y, x = np.meshgrid(
         np.arange(CELLS_SHAPE[1]) - cell.place[0],
@@ -198,7 +198,7 @@ def _draw(picture: Field, labels: NDArray[np.uint8], cells: list[_Cell], frame: 
 
 
 def _move(rng: np.random.Generator, cells: list[_Cell], frame: int) -> None:
-    """Walk randomly but persistently, with elbows: cells push each other and keep away from the border."""
+    """Move randomly but persistently, with elbows: cells push each other and keep away from the border."""
     for cell in cells:
         push = np.zeros(2)
         for other in cells:
@@ -219,7 +219,7 @@ def _move(rng: np.random.Generator, cells: list[_Cell], frame: int) -> None:
 
 
 def _photograph(rng: np.random.Generator, clean: Field) -> NDArray[np.uint16]:
-    """Blur of the lens, uneven lamp, fading dye, photon noise and the camera's offset."""
+    """Add blur of the lens, uneven lamp, fading dye, photon noise and the camera's offset."""
     y, x = np.meshgrid(np.linspace(-1, 1, clean.shape[1]), np.linspace(-1, 1, clean.shape[2]), indexing="ij")
     lamp = 1 - 0.22 * ((x - 0.2) ** 2 + (y + 0.1) ** 2)
     haze = 55 + 14 * smooth_noise(rng, clean.shape[1:], 22)

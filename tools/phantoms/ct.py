@@ -39,7 +39,7 @@ _SEED = 20240
 
 @dataclass(frozen=True)
 class _Body:
-    """What the organs have to respect: the walls around them."""
+    """The walls that the organs stay inside."""
 
     space: Space
     depth: Field
@@ -85,7 +85,7 @@ def make_ct() -> tuple[NDArray[np.int16], NDArray[np.uint8]]:
 
 
 def _walls(canvas: Canvas, straight: Space, rng: np.random.Generator) -> _Body:
-    """Skin, fat and muscle, and the fat-filled room inside."""
+    """Paint skin, fat and muscle, and the fat-filled room inside."""
     space = straight.warped(rng, 45, 3.5)
     waist = 7 * np.cos((space.z - 85) / 235 * 2 * np.pi)
     width, height = 146 - waist, 102 - 0.5 * waist
@@ -113,7 +113,7 @@ def _walls(canvas: Canvas, straight: Space, rng: np.random.Generator) -> _Body:
 
 
 def _diaphragm(space: Space, cavity: Field) -> Field:
-    """Level of the room below two domes, the right one the higher."""
+    """Compute the level of the room below two domes, the right one the higher."""
     towards_wall = np.clip(1 - cavity / 75, 0, 1.2)
     right = np.exp(-(((space.x + 60) / 60) ** 2))
     top = 205 + 20 * right - 75 * towards_wall**3.2 - 22 * np.clip(space.y / 60, 0, 1)
@@ -121,7 +121,7 @@ def _diaphragm(space: Space, cavity: Field) -> Field:
 
 
 def _chest(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Lung bases and the bottom of the heart, above the diaphragm."""
+    """Paint the lung bases and the bottom of the heart, above the diaphragm."""
     space = body.space
     vessels = np.maximum(space.noise(rng, 2.2) - 1.35, 0)
     lung = -860 + 25 * space.noise(rng, 12) + 0.4 * np.maximum(space.y, 0) + 520 * vessels
@@ -132,7 +132,7 @@ def _chest(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _back(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Muscles of the back, psoas and the diaphragm's crura."""
+    """Paint the muscles of the back, psoas and the diaphragm's crura."""
     space = body.space
     flesh = 56 + 7 * space.noise(rng, 3.5) - 70 * np.maximum(space.noise(rng, 2.5) - 1.1, 0)
     for side in (-1, 1):
@@ -149,7 +149,7 @@ def _back(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _bowel(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Loops of small bowel: an enhancing wall around fluid, sometimes a cap of gas."""
+    """Paint loops of small bowel: an enhancing wall around fluid, sometimes a cap of gas."""
     texture = body.space.noise(rng, 4)
     for _ in range(46):
         centre = np.array([rng.uniform(-5, 92), rng.uniform(-66, 14), rng.uniform(-84, 84)])
@@ -171,7 +171,7 @@ def _bowel(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _colon(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Ascending, transverse and descending colon with haustra, stool and gas."""
+    """Paint the ascending, transverse and descending colon with haustra, stool and gas."""
     space = body.space
     stool = -120 + 330 * np.clip(space.noise(rng, 3.2), -1.6, 0.45)
     courses: list[tuple[list[Triple], list[float], float]] = [
@@ -192,7 +192,7 @@ def _colon(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _kidneys(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Kidneys in the nephrographic phase, in their fat, with a sinus that opens to the middle."""
+    """Paint kidneys in the nephrographic phase, in their fat, with a sinus that opens to the middle."""
     lumps = body.space.noise(rng, 9)
     pyramids = np.clip(body.space.noise(rng, 4.5), -1, 1)
     for side, low, label in ((-1, 84, "right kidney"), (1, 98, "left kidney")):
@@ -213,7 +213,7 @@ def _kidneys(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _stomach_and_spleen(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Spleen, pancreas, and a stomach with a fluid level, in the left upper abdomen."""
+    """Paint spleen, pancreas, and a stomach with a fluid level, in the left upper abdomen."""
     space = body.space.warped(rng, 30, 3)
     fine, lobules = body.space.noise(rng, 3), body.space.noise(rng, 4)
     pancreas = space.tube(
@@ -239,7 +239,7 @@ def _stomach_and_spleen(canvas: Canvas, body: _Body, rng: np.random.Generator) -
 
 
 def _liver(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Liver with portal and hepatic veins, gallbladder and one lesion."""
+    """Paint a liver with portal and hepatic veins, gallbladder and one lesion."""
     space = body.space.warped(rng, 35, 4)
     texture = body.space.noise(rng, 2.6)
     right = space.ellipsoid((150, 0, -70), (84, 82, 74), power=2.5)
@@ -268,7 +268,7 @@ def _liver(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _liver_vessels(canvas: Canvas, space: Space, liver: Field) -> None:
-    """Portal branches from the hilum, hepatic veins that meet below the right dome."""
+    """Paint portal branches from the hilum, hepatic veins that meet below the right dome."""
     trees: list[tuple[list[Triple], list[float], float]] = [
         ([(116, -8, -12), (128, -10, -26), (140, -8, -44)], [7, 7, 6.5], 168),
         ([(140, -8, -44), (144, 2, -70), (140, 16, -98), (132, 26, -116)], [6, 5, 3.5, 2], 166),
@@ -287,7 +287,7 @@ def _liver_vessels(canvas: Canvas, space: Space, liver: Field) -> None:
 
 
 def _great_vessels(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Aorta with its calcified wall and branches, and the vena cava."""
+    """Paint the aorta with its calcified wall and branches, and the vena cava."""
     space = body.space
     cava = space.tube([(-20, 22, -20), (80, 19, -21), (150, 14, -23), (225, 2, -26)], [10, 11, 12, 13])
     canvas.paint(cava - 1.5 * np.abs(space.noise(rng, 20)), 132 + 4 * space.noise(rng, 5))
@@ -307,7 +307,7 @@ def _great_vessels(canvas: Canvas, body: _Body, rng: np.random.Generator) -> Non
 
 
 def _spine(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Lumbar vertebrae and discs, arches and processes, and the dural sac."""
+    """Paint lumbar vertebrae and discs, arches and processes, and the dural sac."""
     space, label = body.space, _LABEL["vertebrae"]
     curve = 46 - 5 * np.sin(space.z / 235 * np.pi)
     y, pitch = space.y - curve, 34.0
@@ -342,7 +342,7 @@ def _spine(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
 
 
 def _ribs(canvas: Canvas, body: _Body, rng: np.random.Generator) -> None:
-    """Ribs run downwards from the spine to the front, so a slice cuts several of them."""
+    """Paint ribs: they run downwards from the spine to the front, so a slice cuts several of them."""
     space = body.space
     around = np.arctan2(np.abs(space.x), space.y - 8)
     course = space.z + 62 * np.clip(around, 0, 2.2) - 6 * np.sin(3 * around)
@@ -366,7 +366,7 @@ def _couch(canvas: Canvas, space: Space) -> None:
 
 
 def _scan(canvas: Canvas, body: _Body, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Blur of the detector and the slice, then noise with a scanner's spectrum."""
+    """Add blur of the detector and the slice, then noise with a scanner's spectrum."""
     blurred = ndimage.gaussian_filter(canvas.values, (0.3, 0.55, 0.55))
     grain = smooth_noise(rng, CT_SHAPE, (0.3, 0.75, 0.75))
     # Filtered back-projection leaves little noise at low frequencies.

@@ -84,7 +84,7 @@ def _outline(space: Space, rng: np.random.Generator) -> _Head:
 
 
 def _scalp_and_skull(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """Skin, fat, skull with marrow between its tables, fluid around the brain."""
+    """Paint skin, fat, skull with marrow between its tables, fluid around the brain."""
     space = head.space
     thick = 6.2 + 0.9 * space.noise(rng, 14) + 1.5 * np.clip(space.y / 80, 0, 1)
     fat = 3.6 + 0.7 * space.noise(rng, 10) + 1.8 * np.clip(space.y / 80, 0, 1)
@@ -105,7 +105,7 @@ def _scalp_and_skull(canvas: Canvas, head: _Head, rng: np.random.Generator) -> N
 
 
 def _face(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """Frontal sinus, and eyes in their fat in the lowest slices."""
+    """Paint the frontal sinus, and eyes in their fat in the lowest slices."""
     space = head.space
     sinus = space.ellipsoid((18, -83, 3), (17, 6, 17), power=2.5) + 1.5 * space.noise(rng, 5)
     canvas.paint(sinus + 1.5, 150)
@@ -123,7 +123,7 @@ def _face(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _sulci(head: _Head, rng: np.random.Generator) -> Field:
-    """Distance from the fluid of the nearest sulcus, mm.
+    """Compute the distance from the fluid of the nearest sulcus, mm.
 
     The sulci are the zero surfaces of a noise field that is read out at the point of the surface
     above each voxel, so that they dive straight into the brain.
@@ -148,7 +148,7 @@ def _sulci(head: _Head, rng: np.random.Generator) -> Field:
 
 
 def _sylvian_fissures(space: Space) -> Field:
-    """Distance from the clefts between temporal lobe and insula, mm."""
+    """Compute the distance from the clefts between temporal lobe and insula, mm."""
     side, course = np.abs(space.x), space.y + 14 - 0.9 * (space.z - 20)
     below = np.maximum(np.abs(space.z - 24) - 14, 0)
     cleft = np.sqrt((0.8 * course) ** 2 + np.maximum(41 - side, 0) ** 2 + below**2)
@@ -158,7 +158,7 @@ def _sylvian_fissures(space: Space) -> Field:
 
 
 def _cerebrum(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """White matter, folded cortex and the fluid in the folds."""
+    """Paint white matter, folded cortex and the fluid in the folds."""
     space = head.space
     sulcus = _sulci(head, rng)
     wave = space.x - 1.2 * np.sin(space.y / 17) - 0.6 * space.noise(rng, 10)
@@ -180,7 +180,7 @@ def _cerebrum(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _deep_grey(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """Thalami, caudate and lentiform nuclei, and the insular ribbon beside them."""
+    """Paint thalami, caudate and lentiform nuclei, and the insular ribbon beside them."""
     label = _LABEL["brain"]
     space = head.space.warped(rng, 10, 0.8)
     for side in (-1, 1):
@@ -198,7 +198,7 @@ def _deep_grey(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _ventricles(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """Lateral ventricles with all their horns, the third, and the cisterns below."""
+    """Paint the lateral ventricles with all their horns, the third, and the cisterns below."""
     space = head.space.warped(rng, 9, 0.9)
     label = _LABEL["lateral ventricles"]
     for side, wide in ((-1, 1.0), (1, 1.15)):
@@ -228,7 +228,7 @@ def _ventricles(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _hindbrain(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
-    """Brain stem, and a cerebellum with its leaves below the tent."""
+    """Paint the brain stem, and a cerebellum with its leaves below the tent."""
     space = head.space.warped(rng, 14, 1.5)
     stem = space.tube([(-15, 22, 0), (0, 14, 0), (14, 10, 0), (28, 11, 0)], [11, 14, 13.5, 12])
     # Higher up the stem runs into the hemispheres, with no fluid around it.
@@ -255,7 +255,7 @@ def _hindbrain(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _vessels(canvas: Canvas, head: _Head) -> None:
-    """Sinuses and large arteries, bright with contrast medium."""
+    """Paint sinuses and large arteries, bright with contrast medium."""
     space = head.space
     sagittal: list[Triple] = [(8, 73, 2), (30, 72, 1), (60, 67, 1), (85, 50, 0), (103, 22, 0), (106, -15, 0)]
     canvas.paint(space.tube(sagittal, [4.5, 4.2, 4, 3.6, 3.2, 2.4]), 930)
@@ -284,7 +284,7 @@ def _tumour(canvas: Canvas, head: _Head, rng: np.random.Generator) -> None:
 
 
 def _scan(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.int16]:
-    """Blur, the coil's uneven sensitivity, and the noise of a magnitude picture."""
+    """Add blur, the coil's uneven sensitivity, and the noise of a magnitude image."""
     grid = Space.regular(MR_SHAPE, MR_SPACING)
     picture = ndimage.gaussian_filter(canvas.values, (0.25, 0.55, 0.55))
     bias = 1 + 0.09 * grid.noise(rng, 45) + 0.0011 * np.abs(grid.x) + 0.0006 * grid.y

@@ -1,4 +1,4 @@
-"""Writing the phantoms as DICOM, NIfTI and TIFF, the same bytes every time."""
+"""Write the phantoms as DICOM, NIfTI and TIFF, the same bytes every time."""
 
 from __future__ import annotations
 

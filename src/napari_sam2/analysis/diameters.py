@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.analysis.labelled_objects import LabelledObjects, checked_id
-from napari_sam2.analysis.length_unit import LengthUnit, steps_of
 from napari_sam2.analysis.shape import longest_diameter
 from napari_sam2.core.arrays import as_array
+from napari_sam2.core.length_unit import LengthUnit, steps_of
 from napari_sam2.core.volume import SPATIAL_LETTERS, check_volume
 from napari_sam2.errors import VolumeError
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from napari_sam2.analysis.intensities import image_slab, intensity_columns, with_intensity_unit
 from napari_sam2.analysis.labelled_objects import LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.core.arguments import checked_names
-from napari_sam2.core.frames import default_frame_axis
+from napari_sam2.core.frame_axis import default_frame_axis
+from napari_sam2.core.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
@@ -167,9 +167,8 @@ def checked_frame_axis(frame_axis: str | None, volume: ImageVolume) -> str | Non
     VolumeError
         If there is no such axis, or the frames are time points and it is another.
     """
-    spacing = {a: volume.spacing_of(a) for a in volume.spatial_axes}
     if frame_axis is None:
-        return "t" if "t" in volume.axes else default_frame_axis(volume.label_axes, spacing)
+        return "t" if "t" in volume.axes else default_frame_axis(volume).axis
     if frame_axis not in tuple(volume.label_axes):
         raise VolumeError(f"frame_axis={frame_axis!r} is no axis of the labels; these are {volume.label_axes!r}.")
     if "t" in volume.axes and frame_axis != "t":

@@ -9,10 +9,10 @@ import numpy as np
 
 from napari_sam2.analysis.intensities import channel_count, image_slab, intensity_columns, with_intensity_unit
 from napari_sam2.analysis.labelled_objects import LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.analysis.shape import longest_diameter, surface_area
 from napari_sam2.core.arguments import checked_names
-from napari_sam2.core.frames import default_frame_axis
+from napari_sam2.core.frame_axis import default_frame_axis
+from napari_sam2.core.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.core.volume import SPATIAL_LETTERS
 
 if TYPE_CHECKING:
@@ -139,9 +139,7 @@ def _empty(volume: ImageVolume) -> _Tally:
 
 def _tallies(found: LabelledObjects, volume: ImageVolume, intensity: bool) -> dict[int, _Tally]:
     axes, shape = volume.label_axes, volume.label_shape
-    frame_axis = default_frame_axis(
-        axes, {a: volume.spacing_of(a) for a in volume.spatial_axes}, volume.is_time_declared
-    )
+    frame_axis = default_frame_axis(volume).axis
     tallies: dict[int, _Tally] = {}
     # One slab of the first axis at a time: lazy images are never loaded whole.
     for first in range(shape[0]):

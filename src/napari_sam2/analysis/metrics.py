@@ -11,9 +11,9 @@ import numpy as np
 
 from napari_sam2.analysis.frame_measurements import checked_frame_axis
 from napari_sam2.analysis.labelled_objects import Box, LabelledObjects
-from napari_sam2.analysis.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.analysis.matching import Match, matched_pairs
 from napari_sam2.analysis.surface_distances import compare_surfaces
+from napari_sam2.core.length_unit import LengthUnit, cell_column, steps_of
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The parser with its commands, and what a command's errors become."""
+"""The parser with its commands, and the messages and exit codes of their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands on the command line, as values; an option that could have no effect is an error."""
+"""Turn the words of the command line into values; an option that could have no effect is an error."""
 
 from __future__ import annotations
 

@@ -23,14 +23,21 @@ def numbers(values: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def check_window(window: tuple[float, float]) -> tuple[float, float]:
-    """Return ``(low, high)`` as floats, or raise a VolumeError if they are not finite and in order."""
+def check_window(window: Any, called: str = "window") -> tuple[float, float]:
+    """Return ``(low, high)`` as floats, or raise a VolumeError if they are not finite and in order.
+
+    Parameters
+    ----------
+    called
+        Name of the argument.
+    """
     try:
         low, high = numbers(window)
-    except (TypeError, ValueError) as error:
-        raise VolumeError(f"window={window!r} must be two numbers (low, high).") from error
-    if not (math.isfinite(low) and math.isfinite(high) and low < high):
-        raise VolumeError(f"The window ({low:g}, {high:g}) must be two finite values, low before high.")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise VolumeError(f"{called}={window!r} must be two numbers (low, high).") from error
+    # A width beyond what a number can hold would make everything black.
+    if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low) and low < high):
+        raise VolumeError(f"{called}=({low:g}, {high:g}) must be two finite values, low before high.")
     return low, high
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the target's folder that replaces the target when the block ends without an error.
+    """Yield a temporary path in the target's folder that replaces the target when the block ends without an error.
 
     Parameters
     ----------

@@ -20,13 +20,13 @@ class Drawing:
     """A freely drawn shape: ``corners`` is ``(n, 2)``, ``(y, x)``, ``place`` its index in the layer."""
 
     place: int
-    obj: int
+    obj_id: int
     frame: int
     is_outline: bool
     corners: NDArray[np.float64]
 
     def fill(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
-        """The pixels ``(Y, X) bool`` whose centres lie inside."""
+        """Return the pixels ``(Y, X) bool`` whose centres lie inside."""
         from skimage.draw import polygon2mask
 
         return np.asarray(polygon2mask(shape, self.corners), bool)
@@ -44,7 +44,7 @@ class Drawing:
 class Stroke:
     """Pixels ``(Y, X) bool`` of a frame that were given to an object or taken from it, by object id.
 
-    ``owner`` is what :meth:`Painting.watch` was told.
+    ``owner`` is whoever the strokes of the watched frame belong to, see :meth:`StrokeRecorder.watch`.
     """
 
     frame: int

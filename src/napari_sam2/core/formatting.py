@@ -8,7 +8,7 @@ _EITHER = re.compile(r"\b([sS])lice(s?)\b|\b([fF])rame(s?)\b")
 
 
 def frame_word(frame_axis: str | None, count: int = 1) -> str:
-    """What a frame is called: ``"frame"`` in a time-lapse, ``"slice"`` in a volume; in the plural unless there is one.
+    """Name a frame: ``"frame"`` in a time-lapse, ``"slice"`` in a volume; in the plural unless there is one.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def frame_word(frame_axis: str | None, count: int = 1) -> str:
 
 
 def in_terms_of(text: str, frame_axis: str | None) -> str:
-    """A text that speaks of slices or of frames, with the word that fits the axis.
+    """Return a text that speaks of slices or of frames with the word that fits the axis.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def in_terms_of(text: str, frame_axis: str | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds rounded, in the unit that suits them; at least ``"1 s"``.
+    """Return seconds rounded, in the unit that suits them; at least ``"1 s"``.
 
     Parameters
     ----------

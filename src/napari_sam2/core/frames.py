@@ -6,12 +6,13 @@ letters they carry in the volume. The labels grid is the volume's grid without t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.frame_axis import default_frame_axis
 from napari_sam2.errors import VolumeError
 
 if TYPE_CHECKING:
@@ -20,44 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.volume import ImageVolume
-
-
-def default_frame_axis(axes: str, spacing: Mapping[str, float], time_is_declared: bool = True) -> str | None:
-    """The axis along which a volume is a video: time, else the coarsest spacing, else the first axis.
-
-    Parameters
-    ----------
-    axes
-        Axis letters of the volume, e.g. ``"zyx"``; ``"c"`` is ignored.
-    spacing
-        Spacing of each spatial axis by its letter, in the volume's units.
-    time_is_declared
-        Whether ``"t"`` is known to be time. Where it is not (it may be MR sequences, b-values or echoes), three
-        spatial axes go before it.
-
-    Returns
-    -------
-    str or None
-        An axis letter, or None for a plain 2-D image.
-    """
-    others = [a for a in axes if a != "c"]
-    if len(others) == 2:
-        return None
-    if "t" in others and (time_is_declared or len(others) == 3):
-        return "t"
-    others = [a for a in others if a != "t"]
-    coarsest = max(others, key=lambda a: (spacing.get(a, 1.0), -others.index(a)))
-    finest = min(spacing.get(a, 1.0) for a in others)
-    # A difference below 1 % is rounding of a header, not anisotropy.
-    return coarsest if spacing.get(coarsest, 1.0) > finest * 1.01 else others[0]
-
-
-def undeclared_time_note(length: int) -> str:
-    """Return the note for an axis ``"t"`` of this length of which its file does not say that it is time."""
-    return (
-        f"the file does not say what its fourth axis ({length} long) is; it is called t, but not taken for time: the "
-        "default is to propagate along a spatial axis"
-    )
 
 
 @dataclass(frozen=True)
@@ -75,7 +38,8 @@ class FrameGrid:
     at
         Fixed index of every axis that is neither the video axis, nor in the plane, nor the channel.
     channels
-        Channel indices that make the picture: none, one, or three.
+        Channel indices that make the picture: none where there is no channel axis, else one to three, of which the
+        model sees the first as red, the second as green and the third as blue (one alone as grey).
     """
 
     axes: str
@@ -94,41 +58,56 @@ class FrameGrid:
     ) -> FrameGrid:
         """Choose and check the video axis of a volume.
 
+        Parameters
+        ----------
+        volume
+            An image of two to five axes in any order.
+        frame_axis
+            Letter of the video axis; default: :func:`~napari_sam2.core.frame_axis.default_frame_axis`.
+        at
+            Index of every axis that is neither the video axis nor in the plane, such as ``{"t": 3}``.
+        channel
+            Index of the channel, or up to three, which are red, green and blue in this order. Default: all of three
+            or four channels as a colour picture (without alpha), else the first.
+
         Raises
         ------
         VolumeError
-            If an axis does not exist, an index is out of range, or a 4-D volume leaves an axis open.
+            If an axis does not exist, an index is out of range, or an axis is left open.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from napari_sam2.core.volume import ImageVolume
+        >>> volume = ImageVolume(np.zeros((5, 2, 4, 8, 9)), axes="tczyx")
+        >>> grid = FrameGrid.of(volume, "z", at={"t": 3}, channel=1)
+        >>> grid.frame_count, grid.frame_shape, grid.label_shape
+        (4, (8, 9), (5, 4, 8, 9))
         """
         if at is not None and not isinstance(at, Mapping):
             raise VolumeError(f"at={at!r} must give an index for an axis, such as {{'t': 3}}.")
         axes = volume.axes
-        size = dict(zip(axes, volume.array.shape, strict=True))
-        others = [a for a in axes if a != "c"]
-        spacing = {a: volume.spacing_of(a) for a in others if a != "t"}
+        if frame_axis == "c":
+            raise VolumeError(f"Channels are no frames: propagate along one of {volume.label_axes!r}.")
         if frame_axis is None:
-            fixed = set(at or ())
-            free = "".join(a for a in axes if a not in fixed)
-            frame_axis = default_frame_axis(free, spacing, volume.is_time_declared)
-        elif frame_axis not in others:
+            frame_axis = default_frame_axis(volume, at or ()).axis
+        elif frame_axis not in tuple(volume.label_axes):
             raise VolumeError(f"The volume has no axis {frame_axis!r} to propagate along; its axes are {axes!r}.")
-        rest = [a for a in others if a != frame_axis]
-        fixed_at: list[tuple[str, int]] = []
-        for axis, index in (at or {}).items():
-            if axis not in rest:
-                raise VolumeError(f"at={{{axis!r}: {index}}} names no free axis of a volume with axes {axes!r}.")
-            if not isinstance(index, int | np.integer):
-                raise VolumeError(f"at={{{axis!r}: {index!r}}} must be a whole number.")
-            if not -size[axis] <= index < size[axis]:
-                raise VolumeError(f"at={{{axis!r}: {index}}} lies outside the volume: axis {axis!r} has {size[axis]}.")
-            fixed_at.append((axis, int(index) % size[axis]))
-        plane = [a for a in rest if a not in dict(fixed_at)]
-        if len(plane) != 2:
+        size = dict(zip(axes, volume.shape, strict=True))
+        rest = [a for a in volume.label_axes if a != frame_axis]
+        fixed = _fixed(volume, rest, at or {})
+        plane = [a for a in rest if a not in fixed]
+        if len(plane) > 2:
             extra = [a for a in plane if a not in "yx"] or plane
             raise VolumeError(
                 f"A frame needs two axes, but {''.join(plane)!r} remain of {axes!r}. "
                 f"Fix the others, for example at={{{extra[0]!r}: 0}}."
             )
-        return cls(axes, tuple(volume.array.shape), frame_axis, tuple(fixed_at), _channels(axes, size, channel))
+        if len(plane) < 2:
+            raise VolumeError(
+                f"A frame needs two axes, but only {''.join(plane)!r} remains of {axes!r}. Fix fewer of them by at=…."
+            )
+        return cls(axes, volume.shape, frame_axis, tuple(fixed.items()), _channels(axes, size, channel))
 
     @property
     def plane_axes(self) -> str:
@@ -158,32 +137,38 @@ class FrameGrid:
         return tuple(self._size(a) for a in self.label_axes)
 
     def read(self, array: Any, frame: int) -> NDArray[Any]:
-        """One frame of the volume's array, ``(Y, X)`` or ``(Y, X, C)``, in the array's own values."""
-        fixed = dict(self.at)
-        index: list[Any] = []
-        for axis in self.axes:
-            if axis == self.frame_axis:
-                index.append(frame)
-            elif axis in fixed:
-                index.append(fixed[axis])
-            else:
-                index.append(slice(None))
-        plane = np.asarray(array[tuple(index)])
-        if "c" not in self.axes:
+        """Read one frame of the volume's array, ``(Y, X)`` or ``(Y, X, C)``, in the array's own values.
+
+        Parameters
+        ----------
+        array
+            The volume's array, or its :attr:`~napari_sam2.core.volume.ImageVolume.parts`. Of many channels, those
+            between the first and the last that is wanted are read.
+        frame
+            Index along the video axis.
+        """
+        fixed: dict[str, int | slice] = dict(self.at)
+        if self.frame_axis is not None:
+            fixed[self.frame_axis] = frame
+        if len(self.channels) == 1:
+            fixed["c"] = self.channels[0]
+        elif self.channels:
+            fixed["c"] = slice(min(self.channels), max(self.channels) + 1)
+        plane = np.asarray(array[tuple(fixed.get(a, slice(None)) for a in self.axes)])
+        if len(self.channels) <= 1:
             return plane
         left = [a for a in self.axes if a == "c" or a in self.plane_axes]
-        plane = np.moveaxis(plane, left.index("c"), -1)[..., list(self.channels)]
-        return plane[..., 0] if len(self.channels) == 1 else plane
+        return np.moveaxis(plane, left.index("c"), -1)[..., [c - min(self.channels) for c in self.channels]]
 
     def label_index(self, frame: int) -> tuple[int | slice, ...]:
-        """Index of one frame in an array on the labels grid."""
+        """Return the index of one frame in an array on the labels grid."""
         fixed = dict(self.at)
         return tuple(
             frame if a == self.frame_axis else fixed[a] if a in fixed else slice(None) for a in self.label_axes
         )
 
     def to_frame(self, point: Sequence[float]) -> tuple[int, float, float]:
-        """Data coordinates on the labels grid → ``(frame, y, x)``; voxel centres are integers."""
+        """Turn data coordinates on the labels grid into ``(frame, y, x)``; voxel centres are integers."""
         by_axis = dict(zip(self.label_axes, point, strict=True))
         y, x = tuple(self.plane_axes)
         # Halves go up, so that a voxel owns [i - 0.5, i + 0.5).
@@ -191,7 +176,7 @@ class FrameGrid:
         return frame, float(by_axis[y]), float(by_axis[x])
 
     def from_frame(self, frame: int, y: float, x: float) -> tuple[float, ...]:
-        """``(frame, y, x)`` → data coordinates on the labels grid."""
+        """Turn ``(frame, y, x)`` into data coordinates on the labels grid."""
         by_axis: dict[str, float] = {a: float(i) for a, i in self.at}
         if self.frame_axis is not None:
             by_axis[self.frame_axis] = float(frame)
@@ -200,6 +185,26 @@ class FrameGrid:
 
     def _size(self, axis: str) -> int:
         return int(self.shape[self.axes.index(axis)])
+
+
+def _fixed(volume: ImageVolume, free: Sequence[str], at: Mapping[str, int]) -> dict[str, int]:
+    fixed: dict[str, int] = {}
+    for axis, index in at.items():
+        if axis == "c":
+            raise VolumeError(f"at={{'c': {index!r}}} names the channel axis. Choose channels with channel={index!r}.")
+        if axis not in free:
+            raise VolumeError(f"at={{{axis!r}: {index}}} names no free axis of a volume with axes {volume.axes!r}.")
+        if not _is_whole(index):
+            raise VolumeError(f"at={{{axis!r}: {index!r}}} must be a whole number.")
+        size = volume.size_of(axis)
+        if not -size <= index < size:
+            raise VolumeError(f"at={{{axis!r}: {index}}} lies outside the volume: axis {axis!r} has {size}.")
+        fixed[axis] = int(index) % size
+    return fixed
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def _channels(axes: str, size: Mapping[str, int], channel: int | Sequence[int] | None) -> tuple[int, ...]:
@@ -212,8 +217,8 @@ def _channels(axes: str, size: Mapping[str, int], channel: int | Sequence[int] |
         # Three or four channels are taken for a colour picture (alpha dropped), others for separate stains.
         chosen: tuple[int, ...] = (0, 1, 2) if count in (3, 4) else (0,)
     else:
-        listed = [channel] if isinstance(channel, int | np.integer) else list(channel)
-        if not all(isinstance(c, int | np.integer) for c in listed):
+        listed = list(channel) if isinstance(channel, Iterable) else [channel]
+        if not all(_is_whole(c) for c in listed):
             raise VolumeError(f"channel={channel!r} must be an index, or up to three of them.")
         chosen = tuple(int(c) for c in listed)
     if not 1 <= len(chosen) <= 3 or any(not 0 <= c < count for c in chosen):
@@ -222,7 +227,7 @@ def _channels(axes: str, size: Mapping[str, int], channel: int | Sequence[int] |
 
 
 def rectangle_to_box(corners: NDArray[np.floating[Any]] | Sequence[Sequence[float]]) -> tuple[int, int, int, int]:
-    """The half-open box ``(y0, x0, y1, x1)`` of the pixels whose centres lie inside a drawn rectangle.
+    """Return the half-open box ``(y0, x0, y1, x1)`` of the pixels whose centres lie inside a drawn rectangle.
 
     Parameters
     ----------

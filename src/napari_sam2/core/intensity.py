@@ -1,16 +1,17 @@
-"""Window/level: one mapping of voxel values to 0…1 for the whole volume, applied frame by frame.
+"""The default contrast limits of a volume, and its frames as the model sees them.
 
-The model sees exactly what the user sees: the window is the layer's contrast limits.
+The model sees exactly what the user sees: the limits are those of the layer.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.core.arguments import check_window
+from napari_sam2.core.intensity_mapping import IntensityMapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,38 +24,114 @@ if TYPE_CHECKING:
 
 SOFT_TISSUE = (-160.0, 240.0)
 _SAMPLED_FRAMES = 64
+_LARGEST = float(np.finfo(np.float64).max) / 4
 
 
 def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
-    """The window of a volume for which the user has chosen none.
+    """Return the contrast limits of a volume for which the user has chosen none, one pair for all channels.
 
     Its own; for HU without one, soft tissue (level 40, width 400); otherwise the 0.5 to 99.5 percentiles of the
     voxels above the volume's minimum and other than the declared padding value. NaN and infinities are left out.
     Values that nobody calls HU (NIfTI files and arrays do not say) are taken for such where they look like a CT.
+
+    Parameters
+    ----------
+    volume
+        The image; some of its frames are read.
+    grid
+        Its frames; the channels that count.
+
+    Returns
+    -------
+    tuple of float
+        ``(low, high)`` in the volume's values.
+
+    Raises
+    ------
+    ReadError
+        If the image cannot be read.
     """
     if volume.window is not None:
         return check_window(volume.window)
     if volume.is_hu:
         return SOFT_TISSUE
+    values = sampled_values(volume, grid)
+    return SOFT_TISSUE if look_like_hu(values) else percentile_limits(values, 0.5, 99.5)
+
+
+def default_mapping(volume: ImageVolume, grid: FrameGrid) -> IntensityMapping:
+    """Return the mapping of a volume for which the user has chosen none.
+
+    That of :func:`default_window`; of several channels that are no colour picture of 8 bits, whose hues one mapping
+    keeps, each has its own.
+
+    Parameters
+    ----------
+    volume
+        The image; some of its frames are read.
+    grid
+        Its frames; the channels that count.
+
+    Raises
+    ------
+    ReadError
+        If the image cannot be read.
+    """
+    is_picture = volume.parts.dtype == np.uint8 and grid.channels == (0, 1, 2)
+    if len(grid.channels) < 2 or is_picture or volume.window is not None or volume.is_hu:
+        return IntensityMapping.of(default_window(volume, grid))
+    each = [replace(grid, channels=(channel,)) for channel in grid.channels]
+    return IntensityMapping.of([default_window(volume, one) for one in each])
+
+
+def sampled_values(volume: ImageVolume, grid: FrameGrid) -> NDArray[np.float64]:
+    """Read values from up to some hundred frames, ``(n,)``, without padding, NaN and infinities.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    grid
+        Its frames; the values are those of its channels.
+
+    Raises
+    ------
+    ReadError
+        If the image cannot be read.
+    """
     step = max(1, grid.frame_count // _SAMPLED_FRAMES)
     parts = volume.parts
     values = np.concatenate([_sample(grid.read(parts, f)) for f in range(0, grid.frame_count, step)])
-    if volume.padding_value is not None:
-        values = values[values != volume.padding_value]
+    return values if volume.padding_value is None else values[values != volume.padding_value]
+
+
+def percentile_limits(values: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
+    """Return contrast limits at two percentiles of the values above their minimum, which is taken for background.
+
+    Parameters
+    ----------
+    values
+        ``(n,)``, finite.
+    low, high
+        In per cent.
+
+    Returns
+    -------
+    tuple of float
+        Always in order: where there are no two values, the limits are as wide as 1, or as can be told apart.
+    """
     if values.size == 0:
         return 0.0, 1.0
-    if _look_like_hu(values):
-        return SOFT_TISSUE
-    above = values[values > values.min()]
+    background = float(values.min())
+    above = values[values > background]
     if above.size == 0:
-        level = float(values[0])
-        return level, level + _step(level)
-    low, high = (float(v) for v in np.percentile(above, (0.5, 99.5)))
-    return (low, high) if high > low else (low - _step(low) / 2, low + _step(low) / 2)
+        return background, background + _step(background)
+    bottom, top = (float(v) for v in np.percentile(above, (low, high)))
+    return (bottom, top) if top > bottom else (background, top)
 
 
 def value_range(volume: ImageVolume, window: tuple[float, float] | None = None) -> tuple[float, float]:
-    """The lowest and the highest value of a volume, between which a window can be chosen; reads the image.
+    """Return the lowest and the highest value of a volume, between which limits can be chosen; reads the image.
 
     NaN and infinities are left out. Of an array that is not in memory some frames are read, and half of what they span
     is added on each side, as far as the type goes. Values of 8 bits have the range of their type.
@@ -75,7 +152,7 @@ def value_range(volume: ImageVolume, window: tuple[float, float] | None = None) 
         low, high = _extremes(array if array.ndim > 2 else array[None])
     else:
         low, high = _extremes(_some_planes(volume.parts))
-        room = min((high - low) / 2, float(np.finfo(np.float64).max) / 4)
+        room = min((high - low) / 2, _LARGEST)
         low, high = low - room, high + room
         if kind is not None:
             low, high = max(low, float(kind.min)), min(high, float(kind.max))
@@ -85,7 +162,7 @@ def value_range(volume: ImageVolume, window: tuple[float, float] | None = None) 
 
 
 def _extremes(planes: Iterable[NDArray[Any]]) -> tuple[float, float]:
-    """The lowest and the highest finite value; 0 and 0 where there is none."""
+    """Return the lowest and the highest finite value; 0 and 0 where there is none."""
     lows, highs = [], []
     for plane in planes:
         finite = plane[np.isfinite(plane)] if plane.dtype.kind == "f" else plane
@@ -96,7 +173,7 @@ def _extremes(planes: Iterable[NDArray[Any]]) -> tuple[float, float]:
 
 
 def _some_planes(parts: Parts) -> Iterator[NDArray[Any]]:
-    """First, middle and last plane of an array, by all axes but the last two."""
+    """Yield the first, middle and last plane of an array, by all axes but the last two."""
     for share in (0.0, 0.5, 1.0):
         yield parts[tuple(round(share * (n - 1)) for n in parts.shape[:-2])]
 
@@ -106,11 +183,18 @@ def _step(level: float) -> float:
     return max(1.0, abs(level) * 1e-6)
 
 
-def _look_like_hu(values: NDArray[np.float64]) -> bool:
-    """Whether some is as dark as air or lung and some like soft tissue, and far less as bright as bone.
+def look_like_hu(values: NDArray[np.float64]) -> bool:
+    """Tell whether some is as dark as air or lung and some like soft tissue, and far less as bright as bone.
 
     The last tells a CT from signals that swing around 0. A head or a joint without any air is not recognised.
+
+    Parameters
+    ----------
+    values
+        ``(n,)``, finite.
     """
+    if values.size == 0:
+        return False
     air, tissue, bone = (
         float(np.mean((values >= low) & (values < high))) for low, high in ((-1100, -500), (-200, 300), (500, 1100))
     )
@@ -121,30 +205,39 @@ def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
     values = plane.ravel()
     values = values[:: max(1, values.size // 250_000)].astype(np.float64)
     finite: NDArray[np.float64] = values[np.isfinite(values)]
-    return finite
+    # So that no difference of two values is infinite.
+    return np.clip(finite, -_LARGEST, _LARGEST)
 
 
 @dataclass(frozen=True)
 class WindowedFrames:
-    """Lazy frames of a volume, mapped to 0…1: ``frames[i]`` is ``(Y, X, C) float32`` with C one or three."""
+    """Lazy frames of a volume, mapped to 0…1: ``frames[i]`` is ``(Y, X, C) float32`` with C one or three.
+
+    Parameters
+    ----------
+    volume
+        The image.
+    grid
+        Its frames and channels.
+    mapping
+        Or one pair of contrast limits for all channels.
+
+    Raises
+    ------
+    VolumeError
+        If the mapping is none, or does not fit the channels.
+    """
 
     volume: ImageVolume
     grid: FrameGrid
-    window: tuple[float, float]
+    mapping: IntensityMapping | tuple[float, float]
+
+    def __post_init__(self) -> None:
+        mapping = IntensityMapping.of(self.mapping, channels=max(1, len(self.grid.channels)))
+        object.__setattr__(self, "mapping", mapping)
 
     def __len__(self) -> int:
         return self.grid.frame_count
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
-        low, high = self.window
-        plane = self.grid.read(self.volume.parts, frame)
-        # Large offsets (a window of 200 at 10⁹) drown in float32; small types lose nothing in it.
-        exact = np.dtype(np.float32 if plane.dtype.itemsize <= 2 or plane.dtype == np.float32 else np.float64)
-        scaled = ((plane.astype(exact) - low) / (high - low)).astype(np.float32)
-        scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-        if scaled.ndim == 2:
-            scaled = scaled[..., None]
-        if scaled.shape[-1] == 2:
-            # Two channels have no place in RGB but red and green.
-            scaled = np.concatenate([scaled, np.zeros_like(scaled[..., :1])], axis=-1)
-        return np.ascontiguousarray(scaled)
+        return IntensityMapping.of(self.mapping).apply(self.grid.read(self.volume.parts, frame))

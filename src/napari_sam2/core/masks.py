@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -35,7 +36,7 @@ class RunLengthMask:
         return cls((int(mask.shape[0]), int(mask.shape[1])), runs)
 
     def decode(self) -> NDArray[np.bool_]:
-        """The mask, ``(Y, X) bool``, a new array."""
+        """Return the mask, ``(Y, X) bool``, a new array."""
         steps = np.zeros(self.shape[0] * self.shape[1] + 1, dtype=np.int8)
         steps[self.runs[:, 0]] = 1
         steps[self.runs[:, 1]] = -1
@@ -53,19 +54,58 @@ class RunLengthMask:
         return hash((self.shape, self.runs.tobytes()))
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready description."""
+        """Return a JSON-ready description."""
         return {"shape": list(self.shape), "runs": self.runs.tolist()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> RunLengthMask:
-        """The inverse of :meth:`to_dict`."""
+        """Return the mask of :meth:`to_dict`."""
         height, width = data["shape"]
         runs = np.asarray(data["runs"], dtype=np.int32).reshape(-1, 2)
         return cls((int(height), int(width)), runs)
 
 
+class LazyMasks(Mapping[int, "NDArray[np.bool_]"]):
+    """Masks ``(Y, X) bool`` by object id, each decoded when it is first asked for.
+
+    Parameters
+    ----------
+    encoded
+        The masks by object id, in the order in which they are listed.
+
+    Examples
+    --------
+    >>> masks = LazyMasks({1: RunLengthMask.encode(np.eye(2, dtype=bool))})
+    >>> masks[1]
+    array([[ True, False],
+           [False,  True]])
+    """
+
+    def __init__(self, encoded: Mapping[int, RunLengthMask]) -> None:
+        self._encoded = dict(encoded)
+        # Kept, so that what the caller changes in a mask is still there when it is looked up again.
+        self._decoded: dict[int, NDArray[np.bool_]] = {}
+
+    def __getitem__(self, obj_id: int) -> NDArray[np.bool_]:
+        if obj_id not in self._decoded:
+            self._decoded[obj_id] = self._encoded[obj_id].decode()
+        return self._decoded[obj_id]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._encoded)
+
+    def __contains__(self, obj_id: object) -> bool:
+        return obj_id in self._encoded
+
+    def __len__(self) -> int:
+        return len(self._encoded)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({dict(self)!r})"
+
+
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
-    """The half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
+    """Return the half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
     rows = np.flatnonzero(mask.any(axis=1))
     if rows.size == 0:
         return None
@@ -83,7 +123,7 @@ def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:
 
 
 def check_overlap(rule: str) -> Overlap:
-    """The overlap rule, or an error that lists the rules."""
+    """Return the overlap rule, or raise an error that lists the rules."""
     for known in OVERLAPS:
         if rule == known:
             return known
@@ -96,7 +136,7 @@ def compose(
     overlap: Overlap,
     locked: Sequence[tuple[int, RunLengthMask]] = (),
 ) -> NDArray[np.uint16]:
-    """One label picture from the objects' masks.
+    """Return one label picture from the objects' masks.
 
     Parameters
     ----------

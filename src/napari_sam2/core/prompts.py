@@ -12,10 +12,6 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
@@ -61,7 +57,7 @@ class PromptSet:
         return bool(self.points) or self.box is not None or self.mask is not None
 
     def with_points(self, points: Iterable[PointPrompt]) -> PromptSet:
-        """A copy with these points appended."""
+        """Return a copy with these points appended."""
         new = tuple(points)
         return replace(self, points=self.points + new, calls=(*self.calls, len(new)))
 
@@ -81,7 +77,7 @@ class PromptSet:
         return np.array([int(p.positive) for p in self.points], dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready description; the mask as shape and runs."""
+        """Return a JSON-ready description; the mask as shape and runs."""
         out: dict[str, Any] = {}
         if self.points:
             out["points"] = [[p.y, p.x] for p in self.points]
@@ -95,7 +91,7 @@ class PromptSet:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PromptSet:
-        """The inverse of :meth:`to_dict`."""
+        """Return the prompts of :meth:`to_dict`."""
         points = tuple(
             PointPrompt(y, x, bool(label))
             for (y, x), label in zip(data.get("points", ()), data.get("labels", ()), strict=True)
@@ -176,40 +172,7 @@ def make_mask(mask: NDArray[Any], frame_shape: tuple[int, int]) -> MaskPrompt:
     return MaskPrompt(RunLengthMask.encode(array.astype(bool)))
 
 
+# Object and frame.
 PromptKey = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class FramePrompts:
-    """The markers of one object on one frame.
-
-    ``points`` are ``(y, x)`` voxel-centre indices, ``labels`` 1 inside and 0 outside, ``box`` is half-open
-    ``(y0, x0, y1, x1)`` in data pixels.
-    """
-
-    points: tuple[tuple[float, float], ...] = ()
-    labels: tuple[int, ...] = ()
-    box: tuple[float, float, float, float] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.points) or self.box is not None
-
-
-PromptTable = Mapping[PromptKey, FramePrompts]
-
-
-def rebased(before: FramePrompts | None, after: FramePrompts | None, now: FramePrompts | None) -> FramePrompts | None:
-    """What becomes of a change from ``before`` to ``after`` where the prompts are others ``now``; None for none."""
-    if now == before:
-        return after
-    old, new, here = (p or FramePrompts() for p in (before, after, now))
-    rows = list(zip(here.points, here.labels, strict=True))
-    come = list(zip(new.points, new.labels, strict=True))
-    for row in zip(old.points, old.labels, strict=True):
-        if row in come:
-            come.remove(row)
-        elif row in rows:
-            rows.remove(row)
-    rows += come
-    box = here.box if new.box == old.box else new.box
-    return FramePrompts(tuple(p for p, _ in rows), tuple(s for _, s in rows), box) or None
+# Prompts by object and frame.
+PromptTable = Mapping[PromptKey, PromptSet]

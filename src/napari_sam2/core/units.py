@@ -28,6 +28,18 @@ _SPELLINGS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("ft", "foot", "feet"), ("cm", 30.48)),
     **dict.fromkeys(("yd", "yard"), ("cm", 91.44)),
 }
+# How units are written in a text; anything else is written out.
+_SHORT = {
+    "millimeter": "mm",
+    "centimeter": "cm",
+    "meter": "m",
+    "micrometer": "µm",
+    "nanometer": "nm",
+    "second": "s",
+    "millisecond": "ms",
+    "minute": "min",
+    "hour": "h",
+}
 _SECONDS = {
     **dict.fromkeys(("s", "sec", "second"), 1.0),
     **dict.fromkeys(("ms", "msec", "millisecond"), 1e-3),
@@ -55,8 +67,19 @@ def length_unit(name: Any) -> tuple[str, float] | None:
     return None if str(name).strip() == "Mm" else _found(text, _SPELLINGS)
 
 
+def short_unit(name: str) -> str:
+    """Return a unit as it stands beside a number in a text.
+
+    Examples
+    --------
+    >>> short_unit("micrometer"), short_unit("mm"), short_unit("fortnight")
+    ('µm', 'mm', 'fortnight')
+    """
+    return _SHORT.get(name, name)
+
+
 def millimetres_per_unit(units: str | None) -> float | None:
-    """Millimetres in one unit of length, or None where the unit is no physical length.
+    """Return the millimetres in one unit of length, or None where the unit is no physical length.
 
     Examples
     --------
@@ -68,7 +91,7 @@ def millimetres_per_unit(units: str | None) -> float | None:
 
 
 def seconds_per_unit(units: Any) -> float | None:
-    """Seconds in one unit of time, or None where the unit is no time.
+    """Return the seconds in one unit of time, or None where the unit is no time.
 
     Examples
     --------

@@ -202,13 +202,13 @@ class ImageVolume:
         return tuple(self.spacing_of(a) for a in self.spatial_axes)
 
     def size_of(self, axis: str) -> int:
-        """Length of one axis by its letter."""
+        """Return the length of one axis by its letter."""
         if axis not in self.axes:
             raise VolumeError(f"The volume {self._called} has no axis {axis!r}; its axes are {self.axes!r}.")
         return self.shape[self.axes.index(axis)]
 
     def spacing_of(self, axis: str) -> float:
-        """Spacing of one axis by its letter, in `units`; 1.0 for channels and for a time without an interval.
+        """Return the spacing of one axis by its letter, in `units`; 1.0 for channels and for time without an interval.
 
         Raises
         ------

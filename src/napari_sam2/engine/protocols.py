@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_chec
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -70,10 +70,13 @@ class FrameScores:
 
 @dataclass(frozen=True)
 class FrameResult:
-    """One finished frame: the masks ``(Y, X) bool`` and the scores of its objects, by object id."""
+    """One finished frame: the masks ``(Y, X) bool`` and the scores of its objects, by object id.
+
+    A session decodes each mask when it is first asked for.
+    """
 
     frame: int
-    masks: dict[int, NDArray[np.bool_]]
+    masks: Mapping[int, NDArray[np.bool_]]
     scores: dict[int, FrameScores]
 
 

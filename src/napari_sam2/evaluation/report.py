@@ -31,7 +31,7 @@ _PICTURES = 5  # of the worst answers
 
 @dataclass
 class Results:
-    """What was found so far: the figures, Dice of each slice by its distance, and pictures of the worst answers."""
+    """The results so far: the figures, Dice of each slice by its distance, and pictures of the worst answers."""
 
     rows: list[ObjectScore] = field(default_factory=list)
     distances: list[tuple[str, str, int, float]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Results:
     def add(
         self, case: LabelledSet, label: int, truth: NDArray[np.bool_], prompt: Prompt, tracked: Tracked
     ) -> ObjectScore:
-        """Take in what was found of one object from one prompt, and return its figures."""
+        """Add the results of one object from one prompt, and return its figures."""
         name = case.names.get(label, "")
         row = ObjectScore(case.name, label, name, prompt, **tracked.outcome, coarse=case.is_coarse)
         self.rows.append(row)

@@ -1,4 +1,4 @@
-"""How well a model does on one object, from one prompt on one slice of it.
+"""Score a model on one object, from one prompt on one slice of it.
 
 Dice is taken over the slices that were not prompted, beside a baseline that copies the true prompted mask to
 every slice that has the object (so it is told where the object ends, which no model is).
@@ -51,7 +51,7 @@ class ObjectScore:
 
 @dataclass(frozen=True)
 class Tracked:
-    """What `evaluate_object` found: figures, the masks by frame before corrections, and their Dice by frame."""
+    """The result of `evaluate_object`: figures, the masks by frame before corrections, and their Dice by frame."""
 
     outcome: dict[str, Any]
     masks: dict[int, NDArray[np.bool_]]

@@ -49,17 +49,17 @@ class LabelledSet:
 
     @property
     def grid(self) -> FrameGrid:
-        """Its frames, along the first axis."""
+        """Return its frames, along the first axis."""
         return FrameGrid.of(self.volume, self.volume.axes[0])
 
     @cached_property
     def window(self) -> tuple[float, float]:
-        """The window that it opens with; reads the image."""
+        """Return the contrast limits that it opens with; reads the image."""
         return default_window(self.volume, self.grid)
 
     @property
     def is_coarse(self) -> bool:
-        """Whether a pixel of its frames is `COARSE_MM` or larger."""
+        """Tell whether a pixel of its frames is `COARSE_MM` or larger."""
         axes = self.volume.axes
         millimetres = 1.0 if self.volume.units is None else millimetres_per_unit(self.volume.units)
         if axes[0] == "t" or millimetres is None:
@@ -69,7 +69,7 @@ class LabelledSet:
 
     @property
     def least_area(self) -> int:
-        """Pixels that an object needs on its largest slice to be scored."""
+        """Return the pixels that an object needs on its largest slice to be scored."""
         return LEAST_AREA[self.is_coarse]
 
 

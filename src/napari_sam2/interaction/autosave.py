@@ -16,7 +16,7 @@ class Autosave:
     """Gives a session its file, unless the user switched that off."""
 
     def __init__(self, recent: Recent) -> None:
-        self.on = True
+        self.enabled = True
         self.recent = recent
 
     def __call__(self, session: VideoSession, folder: Path | None = None) -> None:
@@ -29,7 +29,7 @@ class Autosave:
         ReadError
             If the image cannot be read, whose content the file is known by.
         """
-        if not self.on:
+        if not self.enabled:
             return
         try:
             session.save(new_place(session.volume, folder))

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 # Each file that is looked into takes some milliseconds.
 MOST_FILES = 100
-Place = tuple["str | None", tuple[tuple[str, int], ...]]
+SessionKey = tuple["str | None", tuple[tuple[str, int], ...]]
 
 
 def undecided_folder() -> Path:
-    """Where the sessions of marks lie that were made before the user chose; each a session file like any other."""
+    """Return the folder of the sessions that were begun before the user chose; each is an ordinary session file."""
     return user_folder() / "undecided"
 
 
@@ -38,20 +38,21 @@ def earlier_sessions(
     They lie beside the image, in the user's folder, or where the user saved them.
     """
     paths = {path.resolve() for path in itertools.chain(_near(volume), recent) if path.is_file()}
-    newest = sorted(paths.difference(in_use), key=_worked_on, reverse=True)[:MOST_FILES]
-    shape, ours, found = list(volume.array.shape), "", []
+    newest = sorted(paths.difference(in_use), key=_last_change, reverse=True)[:MOST_FILES]
+    shape, ours, found = tuple(volume.array.shape), "", []
     for path in newest:
         try:
             known = peek(path)
         except SessionFileError:
             continue  # Damaged, or open elsewhere: it is nothing to go on with.
-        if known.image.get("shape") != shape or known.image.get("axes") != volume.axes:
+        image = known.header.image
+        if image.shape != shape or image.axes != volume.axes:
             continue
         try:
             ours = ours or content_hash(volume)
         except ReadError:
             return []  # Whoever looks at the image is told.
-        if known.image.get("hash") == ours:
+        if image.content_hash == ours:
             found.append(known)
     return found
 
@@ -65,20 +66,21 @@ def _near(volume: ImageVolume) -> Iterator[Path]:
         yield from folder.glob(f"*{SUFFIX}")
 
 
-def _worked_on(path: Path) -> float:
+def _last_change(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
         return 0.0
 
 
-def place_of(grid: FrameGrid) -> Place:
-    """What tells the sessions of one image apart: the axis, and the indices of the axes that stand still."""
+def session_key(grid: FrameGrid) -> SessionKey:
+    """Return what tells the sessions of one image apart: the frame axis, and the indices of the fixed axes."""
     return grid.frame_axis, tuple(sorted((str(a), int(i)) for a, i in grid.at))
 
 
-def _place_in(known: SessionSummary) -> Place:
-    return known.settings.get("frame_axis"), tuple(sorted((str(a), int(i)) for a, i in known.settings["at"].items()))
+def _key_in(known: SessionSummary) -> SessionKey:
+    settings = known.header.settings
+    return settings.frame_axis, tuple(sorted((str(a), int(i)) for a, i in settings.at.items()))
 
 
 @dataclass
@@ -90,8 +92,8 @@ class ImageSessions:
 
     recent: Recent
     anew: bool = False
-    decided: set[Place] = field(default_factory=set)
-    _found: dict[Place, list[SessionSummary]] = field(default_factory=dict)
+    decided: set[SessionKey] = field(default_factory=set)
+    _found: dict[SessionKey, list[SessionSummary]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, volume: ImageVolume, grid: FrameGrid, in_use: Collection[Path] = ()) -> list[SessionSummary]:
@@ -99,18 +101,18 @@ class ImageSessions:
 
         Those of this axis and these fixed indices; before anything was chosen for the image, else any.
         """
-        here = place_of(grid)
+        here = session_key(grid)
         with self._lock:
             if self.anew or here in self.decided:
                 return []
             found = earlier_sessions(volume, self.recent.paths(), in_use)
-            same = [known for known in found if _place_in(known) == here]
+            same = [known for known in found if _key_in(known) == here]
             self._found[here] = same or ([] if self.decided else found)
             return self._found[here]
 
     def asks(self, volume: ImageVolume, grid: FrameGrid) -> bool:
-        """Whether there is something to choose that was not chosen yet."""
-        here = place_of(grid)
+        """Return whether there is something to choose that was not chosen yet."""
+        here = session_key(grid)
         if self.anew or here in self.decided:
             return False
         return bool(self._found[here] if here in self._found else self.look(volume, grid))
@@ -121,4 +123,4 @@ class ImageSessions:
 
     def go_on(self, grid: FrameGrid) -> None:
         """Ask no more about this axis and these indices: one of their sessions was opened."""
-        self.decided.add(place_of(grid))
+        self.decided.add(session_key(grid))

@@ -1,4 +1,4 @@
-"""Read images and labels, and write labels, by the suffix of the path.
+"""Read images and labels, by the suffix of the path or by what the file holds.
 
 The formats' libraries are imported when a file of the format is opened, so that importing this module is light.
 """
@@ -6,17 +6,16 @@ The formats' libraries are imported when a file of the format is opened, so that
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.arguments import checked_names
+import numpy as np
+
 from napari_sam2.core.paths import check_file, checked_path, is_folder
 from napari_sam2.core.volume import ImageVolume, check_volume
-from napari_sam2.errors import ReadError, WriteError
+from napari_sam2.errors import ReadError
 from napari_sam2.io.formats import (
     DICOM,
     FOREIGN,
@@ -25,9 +24,6 @@ from napari_sam2.io.formats import (
     TIFF,
     ZARR,
     by_suffix,
-    is_inside_zarr,
-    label_format,
-    label_suffixes,
 )
 
 if TYPE_CHECKING:
@@ -37,18 +33,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.io.dicom.series import DicomFolder, SeriesInfo
-    from napari_sam2.io.dicom.terminology import SegmentCode
     from napari_sam2.io.formats import Format
 
 __all__ = [
-    "check_label_target",
     "list_series",
+    "read_label_masks",
     "read_label_names",
     "read_labels",
     "read_series",
     "read_volume",
     "scan_dicom",
-    "write_labels",
 ]
 
 _log = logging.getLogger(__name__)
@@ -89,6 +83,16 @@ def read_volume(path: str | PathLike[str], series: str | int | None = None, *, l
 def scan_dicom(path: str | PathLike[str]) -> DicomFolder | None:
     """Read the headers of what `read_volume` takes for DICOM; None for any other format.
 
+    Parameters
+    ----------
+    path
+        A folder of DICOM files, a zipped one, a DICOMDIR, or one file.
+
+    Returns
+    -------
+    DicomFolder or None
+        The series in it, and the files that were skipped.
+
     Raises
     ------
     ReadError
@@ -102,6 +106,18 @@ def scan_dicom(path: str | PathLike[str]) -> DicomFolder | None:
 
 def read_series(folder: DicomFolder, series: str | int | None = None, *, lazy: bool = False) -> ImageVolume:
     """Read one series of a folder whose headers have been read, as `read_volume` does from its path.
+
+    Parameters
+    ----------
+    folder
+        Of `scan_dicom`.
+    series, lazy
+        As in `read_volume`.
+
+    Returns
+    -------
+    ImageVolume
+        As of `read_volume`.
 
     Raises
     ------
@@ -139,6 +155,11 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     folder
         A folder, or one DICOM file.
 
+    Returns
+    -------
+    list of SeriesInfo
+        With the UID, description, size, spacing and date of each.
+
     Raises
     ------
     ReadError
@@ -149,69 +170,7 @@ def list_series(folder: str | PathLike[str]) -> list[SeriesInfo]:
     return list_dicom_series(_existing(folder, "folder"))
 
 
-def write_labels(
-    path: str | PathLike[str],
-    labels: Any,
-    volume: ImageVolume,
-    names: Mapping[int, str] | None = None,
-    codes: Mapping[int, SegmentCode] | None = None,
-) -> None:
-    """Write labels in the format of the suffix, whole or not at all.
-
-    Parameters
-    ----------
-    path
-        Ends in ``.nii``, ``.nii.gz``, ``.nrrd``, ``.mha``, ``.tif``, ``.tiff``, ``.dcm`` (DICOM-SEG) or ``.zarr``
-        (OME-Zarr; also ``IMAGE.zarr/labels/NAME``); what is there is replaced.
-    labels
-        Whole numbers on the volume's grid without channels; 0 is the background.
-    volume
-        The volume that the labels belong to. Labels of a volume read from NIfTI, NRRD or MetaImage go back on that
-        file's own grid and orientation. A DICOM-SEG needs a volume read from DICOM, and repeats its patient and
-        study data, as the standard requires; the other formats hold nothing of them.
-    names
-        Names of the labels; kept in the file where the format has a place for them.
-    codes
-        What the labels are, for a DICOM-SEG; see `napari_sam2.io.dicom.terminology`. Names in its table need none.
-
-    Raises
-    ------
-    WriteError
-        If the suffix is unknown, the labels do not fit, or the disk refuses.
-    """
-    path = check_label_target(path, volume)
-    names = checked_names(names)
-    _check_codes(codes)
-    found = label_format(path)
-    assert found is not None
-    if found is DICOM:
-        found.write_labels(path, labels, volume, names, codes)
-    else:
-        found.write_labels(path, labels, volume, names)
-
-
-def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
-    """Return the path of labels to be written, or raise a WriteError that says why not; for use before long work.
-
-    Its suffix must be known, its folder must be there, and it must not be a file that the image itself came from.
-    """
-    path = checked_path(path, WriteError)
-    check_volume(volume)
-    if label_format(path) is None:
-        raise WriteError(
-            f"{path} was not written: labels cannot be written as {path.suffix or 'a file without a suffix'!r}.\n"
-            f"Use one of the suffixes {', '.join(label_suffixes())}."
-        )
-    # The groups inside an OME-Zarr are made as they are needed.
-    if not is_inside_zarr(path) and not is_folder(path.parent):
-        raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
-    sources = () if volume.source is None else volume.source.paths
-    if os.path.exists(path) and any(os.path.exists(source) and path.samefile(source) for source in sources):
-        raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
-    return path
-
-
-def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
+def read_labels(path: str | PathLike[str], volume: ImageVolume, notes: list[str] | None = None) -> NDArray[Any]:
     """Read labels onto a volume's grid.
 
     Parameters
@@ -220,11 +179,15 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
         A NIfTI, NRRD, MetaImage, FreeSurfer, TIFF, DICOM-SEG or RT-STRUCT file, or an OME-Zarr label image.
     volume
         The volume that the labels belong to.
+    notes
+        Gets a sentence about everything that was left out (contours that enclose nothing, …) or decided (which object
+        has a voxel that belongs to several); the log has them too.
 
     Returns
     -------
     ndarray
-        Unsigned integers, of the volume's shape without channels.
+        Unsigned integers, of the volume's shape without channels. Where the segments of a DICOM-SEG or the structures
+        of an RT-STRUCT overlap, the higher number has the voxel; `read_label_masks` keeps them whole.
 
     Raises
     ------
@@ -233,26 +196,56 @@ def read_labels(path: str | PathLike[str], volume: ImageVolume) -> NDArray[Any]:
     """
     path = _existing(path)
     check_volume(volume)
-    found = _format_of(path)
-    if found is None:
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            why = "it is a folder, and no OME-Zarr"
-        elif suffix in DICOM.suffixes:
-            why = "it is no DICOM file, whatever its name says"
-        else:
-            why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
-        suffixes = (s for f in NAMED_FORMATS if f.labels_reader for s in f.suffixes)
-        raise ReadError(
-            f"{path} cannot be read as labels: {why}.\n"
-            f"Labels are read from {', '.join(suffixes)}, from {DICOM.labels_name}, RT-STRUCT and {ZARR.name}."
-        )
-    labels: NDArray[Any] = found.read_labels(path, volume)
+    found = _labels_format(path)
+    labels: NDArray[Any]
+    labels = found.read_labels(path, volume, notes) if found is DICOM else found.read_labels(path, volume)
     return labels
+
+
+def read_label_masks(
+    path: str | PathLike[str], volume: ImageVolume, notes: list[str] | None = None
+) -> dict[int, NDArray[np.bool_]]:
+    """Read labels onto a volume's grid as one mask for each object, whole where objects overlap.
+
+    Parameters
+    ----------
+    path, volume, notes
+        As in `read_labels`.
+
+    Returns
+    -------
+    dict
+        The mask of each label, ascending, of the volume's shape without channels. `write_labels` takes them as
+        ``np.stack(list(masks.values()))`` with ``objects=list(masks)``.
+
+    Raises
+    ------
+    ReadError
+        If the file is unreadable, holds no labels, or lies on another grid.
+    """
+    path = _existing(path)
+    check_volume(volume)
+    found = _labels_format(path)
+    if found is DICOM:
+        from napari_sam2.io.dicom.label_reader import read_dicom_masks
+
+        return read_dicom_masks(path, volume, notes)
+    labels = found.read_labels(path, volume)
+    return {int(label): labels == label for label in np.unique(labels) if label}
 
 
 def read_label_names(path: str | PathLike[str]) -> dict[int, str]:
     """Return the label names in a file of ours, of 3D Slicer, a DICOM-SEG or RT-STRUCT; empty without any.
+
+    Parameters
+    ----------
+    path
+        A file or folder of labels.
+
+    Returns
+    -------
+    dict
+        The name of each label that has one.
 
     Raises
     ------
@@ -298,6 +291,25 @@ def _reader_of(path: Path) -> Callable[[Path], ImageVolume] | None:
     return None
 
 
+def _labels_format(path: Path) -> Format:
+    """Return the format of a file or folder of labels, or raise a ReadError that says why it is none."""
+    found = _format_of(path)
+    if found is not None:
+        return found
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        why = "it is a folder, and no OME-Zarr"
+    elif suffix in DICOM.suffixes:
+        why = "it is no DICOM file, whatever its name says"
+    else:
+        why = f"its suffix is {path.suffix or 'missing'!r}, and it is no DICOM file"
+    suffixes = (s for f in NAMED_FORMATS if f.labels_reader for s in f.suffixes)
+    raise ReadError(
+        f"{path} cannot be read as labels: {why}.\n"
+        f"Labels are read from {', '.join(suffixes)}, from {DICOM.labels_name}, RT-STRUCT and {ZARR.name}."
+    )
+
+
 def _format_of(path: Path) -> Format | None:
     """Return the format of a file or folder, by its suffix or what it holds; None where neither says it."""
     if not path.is_file():
@@ -310,17 +322,6 @@ def _format_of(path: Path) -> Format | None:
 
         return DICOM if looks_like_dicom(path) else None
     return found
-
-
-def _check_codes(codes: Any) -> None:
-    from napari_sam2.io.dicom.terminology import SegmentCode
-
-    if codes is not None and not (
-        isinstance(codes, Mapping) and all(isinstance(code, SegmentCode) for code in codes.values())
-    ):
-        raise WriteError(
-            f"codes={codes!r} must give a SegmentCode for each label; see napari_sam2.io.dicom.terminology."
-        )
 
 
 def _existing(path: Any, called: str = "path") -> Path:

@@ -73,6 +73,9 @@ class Format:
         return _function(self.note_reader)
 
 
+OME_XML_SUFFIX = ".companion.ome"
+"""Of the one file of a TIFF image that is no TIFF: the OME-XML of a set of files, apart from them."""
+
 NIFTI = Format(
     "NIfTI",
     "nifti",
@@ -122,7 +125,7 @@ METAIMAGE = Format(
 TIFF = Format(
     "TIFF",
     "tiff",
-    (".tif", ".tiff", ".btf", ".tf8", ".companion.ome"),
+    (".tif", ".tiff", ".btf", ".tf8", ".tf2", OME_XML_SUFFIX),
     (".tif", ".tiff"),
     "tiff.volume:read_tiff",
     "tiff.volume:read_tiff_labels",
@@ -173,6 +176,18 @@ FOREIGN = {
 def by_suffix(name: str, formats: Iterable[Format] = FORMATS) -> Format | None:
     """Return the format that the end of a file's name says; None where it says none.
 
+    Parameters
+    ----------
+    name
+        Of a file.
+    formats
+        Those to choose from; all by default.
+
+    Returns
+    -------
+    Format or None
+        The first whose suffix it ends in, in capital or small letters.
+
     Examples
     --------
     >>> by_suffix("Liver.NII.GZ").name
@@ -182,7 +197,18 @@ def by_suffix(name: str, formats: Iterable[Format] = FORMATS) -> Format | None:
 
 
 def label_format(path: Path) -> Format | None:
-    """Return the format in which labels are written to a path; None where its name says none."""
+    """Return the format in which labels are written to a path; None where its name says none.
+
+    Parameters
+    ----------
+    path
+        Of labels to be written.
+
+    Returns
+    -------
+    Format or None
+        One that can be written.
+    """
     found = by_suffix(path.name)
     if found is None and is_inside_zarr(path):
         return ZARR
@@ -190,13 +216,30 @@ def label_format(path: Path) -> Format | None:
 
 
 def is_inside_zarr(path: Path) -> bool:
-    """Tell whether a path is that of labels inside an OME-Zarr image: ``IMAGE.zarr/labels/NAME``."""
+    """Tell whether a path is that of labels inside an OME-Zarr image: ``IMAGE.zarr/labels/NAME``.
+
+    Parameters
+    ----------
+    path
+        Of labels to be written.
+
+    Returns
+    -------
+    bool
+        True also where the image has no suffix but the metadata of one.
+    """
     image = path.parent.parent
     return path.parent.name == "labels" and (by_suffix(image.name) is ZARR or (image / ".zattrs").exists())
 
 
 def label_suffixes() -> tuple[str, ...]:
-    """Return the suffixes under which labels can be written."""
+    """Return the suffixes under which labels can be written.
+
+    Returns
+    -------
+    tuple of str
+        In the order of `FORMATS`, with their dots.
+    """
     return tuple(suffix for f in FORMATS for suffix in f.writes)
 
 
@@ -207,6 +250,11 @@ def label_formats(source: str = "") -> list[Format]:
     ----------
     source
         The image's `VolumeSource.format`. DICOM-SEG needs an image from DICOM and is left out for others.
+
+    Returns
+    -------
+    list of Format
+        At least one.
     """
     offered = [f for f in FORMATS if f.writes and (f is not DICOM or source == DICOM.source)]
     return sorted(offered, key=lambda f: f.source != source)
@@ -214,6 +262,16 @@ def label_formats(source: str = "") -> list[Format]:
 
 def without_suffix(name: str) -> str:
     """Return a file's name without the suffix of its format.
+
+    Parameters
+    ----------
+    name
+        Of a file.
+
+    Returns
+    -------
+    str
+        The name itself where it ends in no suffix of a format.
 
     Examples
     --------
@@ -227,6 +285,11 @@ def without_suffix(name: str) -> str:
 def volume_names() -> str:
     """Name the formats of images in a sentence.
 
+    Returns
+    -------
+    str
+        The last one after an "or".
+
     Examples
     --------
     >>> volume_names()
@@ -237,6 +300,11 @@ def volume_names() -> str:
 
 def label_names() -> str:
     """Name the formats in which labels can be written, in a sentence.
+
+    Returns
+    -------
+    str
+        The last one after an "or".
 
     Examples
     --------

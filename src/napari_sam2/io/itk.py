@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.atomic_write import replacing
-from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.frame_axis import undeclared_time_note
 from napari_sam2.core.units import in_one_unit, millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError, WriteError
@@ -98,6 +98,17 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     Labels of a volume that came from such a file get its grid and geometry. Names are written to NRRD in the way
     of 3D Slicer, which shows them where the file is called ``.seg.nrrd``.
 
+    Parameters
+    ----------
+    path
+        Ends in ``.nrrd`` or ``.mha``; what is there is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    names
+        Names of the labels.
+
     Raises
     ------
     WriteError
@@ -142,6 +153,18 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
 
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     """Read labels from NRRD or MetaImage onto the volume's grid, whatever the file's orientation.
+
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
 
     Raises
     ------

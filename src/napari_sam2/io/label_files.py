@@ -45,6 +45,16 @@ class LabelFile:
 def read_label_file(path: Path) -> LabelFile | None:
     """Read a file that says it holds labels, on its own grid; None for any other file.
 
+    Parameters
+    ----------
+    path
+        A file or folder.
+
+    Returns
+    -------
+    LabelFile or None
+        Its labels, their grid and their names.
+
     Raises
     ------
     ReadError
@@ -60,7 +70,11 @@ def read_label_file(path: Path) -> LabelFile | None:
         from napari_sam2.io.dicom.seg_grid import seg_grid
 
         grid = seg_grid(path)
-        return LabelFile(read_dicom_labels(path, grid), grid, note.names)
+        notes: list[str] = []
+        found = read_dicom_labels(path, grid, notes)
+        assert grid.source is not None
+        grid = replace(grid, source=replace(grid.source, notes=(*grid.source.notes, *notes)))
+        return LabelFile(found, grid, note.names)
     volume = read_volume(path)
     try:
         # Channels, fractions and values below zero are no labels, whatever the header says.

@@ -31,6 +31,20 @@ _KEPT = {np.dtype(t) for t in (np.uint8, np.uint16, np.uint32, np.int16, np.int3
 def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]:
     """Return the labels as a NumPy array of a type that files hold, on the volume's grid without channels.
 
+    Parameters
+    ----------
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    path
+        Of the file to be written.
+
+    Returns
+    -------
+    ndarray
+        uint8, uint16, uint32, int16 or int32, in native byte order, and nowhere below zero.
+
     Raises
     ------
     WriteError
@@ -61,6 +75,18 @@ def checked_labels(labels: Any, volume: ImageVolume, path: Path) -> NDArray[Any]
 
 def as_labels(values: NDArray[Any], path: Path) -> NDArray[Any]:
     """Return the values of a file as labels: unsigned, at least as wide as they need.
+
+    Parameters
+    ----------
+    values
+        As they are in the file.
+    path
+        The file.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers of the same shape.
 
     Raises
     ------
@@ -131,6 +157,14 @@ def to_file_order(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
     array = array.transpose([volume.label_axes.index(a) for a in present])
     sizes = dict(zip(present, array.shape, strict=True))
     return array.reshape([sizes.get(a, 1) for a in ("xyzt" if "t" in sizes else "xyz")])
+
+
+def to_planes(array: NDArray[Any], volume: ImageVolume) -> NDArray[Any]:
+    """Turn the axes of labels to ``(…, z, y, x)``, with a z of one where the volume has none; axes before them stay."""
+    before = array.ndim - len(volume.label_axes)
+    order = [before + volume.label_axes.index(a) for a in "zyx" if a in volume.label_axes]
+    array = array.transpose([*range(before), *order])
+    return array if "z" in volume.label_axes else np.expand_dims(array, before)
 
 
 def on_volume_grid(path: Path, values: NDArray[Any], affine: NDArray[np.float64], volume: ImageVolume) -> NDArray[Any]:

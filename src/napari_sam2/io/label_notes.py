@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 def label_note_of(path: Path) -> LabelNote | None:
     """Return what a file says about the labels in it; None where it does not say that it holds any.
 
+    Parameters
+    ----------
+    path
+        A file or folder.
+
+    Returns
+    -------
+    LabelNote or None
+        The names, which may be none.
+
     Raises
     ------
     ReadError

@@ -78,6 +78,17 @@ def object_mesh(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the surface half-way between the object's voxel centres and their neighbours, by marching cubes.
 
+    Parameters
+    ----------
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        Gives the place.
+    obj_id
+        The object's label.
+    at
+        The time point of a time series, ``{"t": 3}``.
+
     Returns
     -------
     vertices : ndarray

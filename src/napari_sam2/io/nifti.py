@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.arrays import unreadable
-from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.frame_axis import undeclared_time_note
 from napari_sam2.core.paths import NOT_THERE, check_file, why_no_file
 from napari_sam2.core.units import millimetres_per_unit, seconds_per_unit, step_of
 from napari_sam2.core.volume import ImageVolume, VolumeSource
@@ -288,7 +288,7 @@ def file_affine(path: Path, header: Any, notes: list[str]) -> NDArray[np.float64
 
 
 def _with_positive_steps(header: Any) -> Any:
-    """Some programs mark a mirrored axis by a step below zero; in NIfTI the direction is that of the forms."""
+    """Return a header whose steps are above zero; some programs mark a mirrored axis there, not in the forms."""
     steps = np.array(header["pixdim"][1:4])
     if not (steps < 0).any():
         return header

@@ -40,6 +40,17 @@ def write_nifti_labels(path: Path, labels: Any, volume: ImageVolume, names: Mapp
     Labels of a volume that came from NIfTI get that file's grid, orientation and affines, bit for bit.
     Otherwise the volume's affine becomes the sform; the qform is marked unknown where it cannot hold it.
 
+    Parameters
+    ----------
+    path
+        Ends in ``.nii`` or ``.nii.gz``; what is there is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    names
+        Names of the labels.
+
     Raises
     ------
     WriteError
@@ -65,6 +76,18 @@ def write_nifti_labels(path: Path, labels: Any, volume: ImageVolume, names: Mapp
 def read_nifti_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
     """Read labels from NIfTI onto the volume's grid, whatever the file's orientation.
 
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
+
     Raises
     ------
     ReadError
@@ -80,7 +103,18 @@ def read_nifti_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
 
 
 def read_nifti_label_note(path: Path) -> LabelNote | None:
-    """Return what a NIfTI file says about its labels; None where its header does not say that it holds any."""
+    """Return what a NIfTI file says about its labels; None where its header does not say that it holds any.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    LabelNote or None
+        The names of a file of ours; of other ones none.
+    """
     nib = nibabel()
     try:
         header = nib.load(path).header

@@ -1,4 +1,4 @@
-"""What the axes of an image layer are: said by its file, its axis names, its units or the user, else assumed."""
+"""The axes of an image layer: given by its file, its axis names, its units or the user, else assumed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _AXIS_NAMES = {
 
 
 def layer_axes(layer: Layer) -> str:
-    """One of ``"tzcyx"`` for each axis of an image layer, which has none for the colours of an RGB image.
+    """Return one of ``"tzcyx"`` for each axis of an image layer, which has none for the colours of an RGB image.
 
     By what our reader left, the axes' names, and their units. Axes of which nothing is said are ``yx`` at the end,
-    ``z`` before them, and ``t`` before that; :func:`assumed_axes` tells which.
+    ``z`` before them, and ``t`` before that; of five axes, ``tczyx``. :func:`assumed_axes` tells which.
 
     Raises
     ------
     VolumeError
-        If the layer has fewer than two or more than four axes.
+        If the layer has fewer than two or more than five axes.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def layer_axes(layer: Layer) -> str:
 
 
 def assumed_axes(layer: Layer) -> str:
-    """The letters of :func:`layer_axes` that nothing says, but for ``yx``."""
+    """Return the letters of :func:`layer_axes` that are only assumed, apart from ``yx``."""
     return _look_at(layer)[1]
 
 
@@ -58,9 +58,10 @@ def _look_at(layer: Layer) -> tuple[str, str]:
         return letters_of(layer, known), ""
     if layer.ndim == 2:
         return "yx", ""
-    if not 2 <= layer.ndim <= 4:
+    if not 2 <= layer.ndim <= (4 if layer.rgb else 5):
+        most = "four beside its colours" if layer.rgb else "five"
         raise VolumeError(
-            f"The image {layer.name!r} has {layer.ndim} axes; two to four can be segmented. "
+            f"The image {layer.name!r} has {layer.ndim} axes; two to {most} can be segmented. "
             "Take one channel or one position of it into its own layer."
         )
     said = [_letter(layer, i) for i in range(layer.ndim)]
@@ -69,7 +70,8 @@ def _look_at(layer: Layer) -> tuple[str, str]:
     named = [letter for letter in said if letter is not None]
     letters = _filled(said) if len(set(named)) == len(named) else None
     if letters is None:
-        said, letters = [None] * layer.ndim, "tzyx"[-layer.ndim :]
+        said = [None] * layer.ndim
+        letters = _filled(said) or ""
     if known is not None and letters == letters_of(layer, known):
         # Our reader names every axis, also one that the file does not.
         return letters, _open_letters(known)
@@ -78,7 +80,7 @@ def _look_at(layer: Layer) -> tuple[str, str]:
 
 
 def axes_choices(layer: Image) -> list[tuple[str, str]]:
-    """``(text, letters)`` of what the axes of an image may be, or nothing where its file says what they are.
+    """List ``(text, letters)`` of what the axes of an image may be, or nothing where its file says what they are.
 
     The letters are those that :func:`layer_axes` finds once they are the layer's ``axis_labels``.
     """
@@ -97,7 +99,7 @@ def axes_choices(layer: Image) -> list[tuple[str, str]]:
 
 
 def letters_of(layer: Image, volume: ImageVolume) -> str:
-    """One letter of a volume for each axis of the layer that shows it."""
+    """Return one letter of a volume for each axis of the layer that shows it."""
     return volume.label_axes if layer.rgb else volume.axes
 
 
@@ -107,18 +109,18 @@ def unit_name(unit: Any) -> str:
 
 
 def finest(layer: Image) -> Any:
-    """The array of an image layer, of a multiscale one the finest level."""
+    """Return the array of an image layer, of a multiscale one the finest level."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
 def known_volume(layer: Layer) -> ImageVolume | None:
-    """What one of our readers left, unless the layer has other data by now."""
+    """Return the volume that one of our readers left, unless the layer has other data by now."""
     known = layer.metadata.get(VOLUME_KEY)
     return known if isinstance(known, ImageVolume) and known.shape == tuple(finest(layer).shape) else None
 
 
 def _open_letters(volume: ImageVolume) -> str:
-    """The letters that a reader chose for axes that the file does not name."""
+    """Return the letters that a reader chose for axes that the file does not name."""
     if not volume.is_time_declared:
         return "t"
     named = "" if volume.source is None else str(volume.source.header.get("axes", ""))
@@ -128,7 +130,7 @@ def _open_letters(volume: ImageVolume) -> str:
 
 
 def _letter(layer: Layer, axis: int) -> str | None:
-    """What an axis is by its name or, as far as time and space go, by its unit; None where neither says it."""
+    """Return the letter of an axis by its name or, for time and space, by its unit; None where neither tells it."""
     name = str(layer.axis_labels[axis]).strip().lower()
     found = next((letter for letter, pattern in _AXIS_NAMES.items() if re.fullmatch(pattern, name)), None)
     if found is None and is_time(unit_name(layer.units[axis])):
@@ -137,9 +139,10 @@ def _letter(layer: Layer, axis: int) -> str | None:
 
 
 def _filled(said: list[str | None]) -> str | None:
-    """Letters for all axes, those that are not said by their places; None where that does not work out."""
+    """Return letters for all axes, those that are not said by their places; None where that does not work out."""
     letters = list(said)
-    free = [a for a in "xyztc" if a not in letters]
+    # Five axes take all letters: time is then outermost, as OME writes it.
+    free = [a for a in ("xyzct" if len(said) == 5 else "xyztc") if a not in letters]
     for i in reversed(range(len(letters))):
         if letters[i] is None:
             letters[i] = free.pop(0)
@@ -148,11 +151,11 @@ def _filled(said: list[str | None]) -> str | None:
 
 
 def _is_long(layer: Layer, axis: int) -> bool:
-    """Whether an axis has a unit of length."""
+    """Return whether an axis has a unit of length."""
     unit = unit_name(layer.units[axis])
     return unit not in ("pixel", "dimensionless", "") and not is_time(unit)
 
 
 def is_time(unit: str) -> bool:
-    """Whether a unit, as :func:`unit_name` calls it, is one of time."""
+    """Return whether a unit, as :func:`unit_name` calls it, is one of time."""
     return unit.endswith("second") or unit in _TIME_UNITS

@@ -21,7 +21,7 @@ GEOMETRY_EVENTS = (*_PLACE, "units", "axis_labels")
 
 
 def geometry_of(layer: Layer) -> dict[str, Any]:
-    """Keyword arguments that give a new layer the place of an existing one.
+    """Return the keyword arguments that give a new layer the place of an existing one.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def one_voxel_along(place: dict[str, Any], axis: int, count: int) -> dict[str, A
 
 
 def same_place(first: Layer, second: Layer) -> bool:
-    """Whether a data coordinate means the same point of the world in both layers."""
+    """Return whether a data coordinate means the same point of the world in both layers."""
     if first.ndim != second.ndim:
         return False
     corners = np.vstack([np.zeros(first.ndim), np.eye(first.ndim)])
@@ -99,7 +99,7 @@ def on_geometry_change(layer: Layer, callback: Callable[..., None], *, connect: 
 
 
 def index_to_patient(layer: Layer, letters: str, factors: Mapping[str, float]) -> NDArray[np.float64]:
-    """Index ``(z, y, x, 1)`` → LPS millimetres ``(x, y, z, 1)``, ``(4, 4)``, with the world axes taken for the body's.
+    """Return the matrix from index ``(z, y, x, 1)`` to LPS mm ``(x, y, z, 1)``, the world axes taken for the body's.
 
     Parameters
     ----------

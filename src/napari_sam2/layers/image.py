@@ -10,9 +10,10 @@ import numpy as np
 
 from napari_sam2.core.arrays import reading
 from napari_sam2.core.formatting import frame_word
-from napari_sam2.core.frames import FrameGrid, default_frame_axis
+from napari_sam2.core.frame_axis import default_frame_axis
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window
-from napari_sam2.core.units import in_one_unit, millimetres_per_unit
+from napari_sam2.core.units import in_one_unit, millimetres_per_unit, short_unit
 from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.layers.axis_names import (
     VOLUME_KEY,
@@ -28,19 +29,6 @@ from napari_sam2.layers.geometry import geometry_of, index_to_patient, one_voxel
 
 if TYPE_CHECKING:
     from napari.layers import Image
-
-# How units are written in a combo box; anything else is written out.
-_SHORT_UNITS = {
-    "millimeter": "mm",
-    "centimeter": "cm",
-    "meter": "m",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "second": "s",
-    "millisecond": "ms",
-    "minute": "min",
-    "hour": "h",
-}
 
 
 @dataclass(frozen=True)
@@ -59,26 +47,26 @@ class LayerGrid(FrameGrid):
 
     @property
     def label_axes(self) -> str:
-        """Axis letters of the layers, the channel included."""
+        """Return the axis letters of the layers, the channel included."""
         return self.axes
 
     @property
     def label_shape(self) -> tuple[int, ...]:
-        """Shape of a labels layer."""
+        """Return the shape of a labels layer."""
         return tuple(1 if a == "c" else self._size(a) for a in self.axes)
 
     def label_index(self, frame: int) -> tuple[int | slice, ...]:
-        """Index of one frame in a labels layer."""
+        """Return the index of one frame in a labels layer."""
         index = super().label_index(frame)
         return tuple(0 if a == "c" else i for a, i in zip(self.axes, index, strict=True))
 
     def from_frame(self, frame: int, y: float, x: float) -> tuple[float, ...]:
-        """``(frame, y, x)`` → data coordinates of the layers."""
+        """Turn ``(frame, y, x)`` into data coordinates of the layers."""
         by_axis = dict(zip(self.axes.replace("c", ""), self.without_channel().from_frame(frame, y, x), strict=True))
         return tuple(by_axis.get(a, 0.0) for a in self.axes)
 
     def without_channel(self) -> FrameGrid:
-        """The same frames on the volume's own labels grid."""
+        """Return the same frames on the volume's own labels grid."""
         return FrameGrid(self.axes, self.shape, self.frame_axis, self.at, self.channels)
 
 
@@ -99,12 +87,12 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     Parameters
     ----------
     layer
-        An image layer of two to four axes, RGB or not; of a multiscale image the finest level counts.
+        An image layer of two to five axes, colours included; of a multiscale image the finest level counts.
 
     Raises
     ------
     VolumeError
-        If the layer has fewer than two or more than four axes.
+        If the layer has fewer than two axes, or more.
     """
     data = layer.data[0] if layer.multiscale else layer.data
     known = known_volume(layer)
@@ -135,28 +123,28 @@ def volume_from_layer(layer: Image) -> ImageVolume:
 
 
 def channel_place(layer: Image) -> int | None:
-    """Which axis of an image layer is the channel; None for none, and for the colours of an RGB image."""
+    """Return the index of the channel axis of an image layer; None for none, and for the colours of an RGB image."""
     place = letters_of(layer, volume_from_layer(layer)).find("c")
     return None if place < 0 else place
 
 
 def place_on(image: Image) -> dict[str, Any]:
-    """Keyword arguments that put a layer of :func:`grid_shape` exactly on an image."""
+    """Return the keyword arguments that put a layer of :func:`grid_shape` exactly on an image."""
     place = geometry_of(image)
     channel = channel_place(image)
     return place if channel is None else one_voxel_along(place, channel, finest(image).shape[channel])
 
 
 def grid_shape(layer: Image) -> tuple[int, ...]:
-    """Shape of the labels of an image layer: that of its finest level, without colours, and one channel long."""
+    """Return the shape of the labels of an image layer: of its finest level, without colours, one channel long."""
     data = finest(layer)
     channel = channel_place(layer)
     shape = data.shape[:-1] if layer.rgb else data.shape
     return tuple(1 if i == channel else int(n) for i, n in enumerate(shape))
 
 
-def shown_window(layer: Image) -> tuple[float, float] | None:
-    """The values that are shown as black and white, which are those that the model gets.
+def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
+    """Return the values that are shown as black and white, which are those that the model gets.
 
     None where the values themselves have to say, which is so for colours of more than eight bits: napari shows them
     by the range of their type, in which most cameras fill a small part.
@@ -176,8 +164,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     axes = volume.label_axes
     if len(axes) == 2:
         return [AxisChoice(None, "single image")]
-    spacing = {a: volume.spacing_of(a) for a in axes if a != "t"}
-    first = default_frame_axis(axes, spacing, volume.is_time_declared)
+    first = default_frame_axis(volume).axis
     order = sorted(axes, key=lambda a: (a != first, axes.index(a)))
     # Along y or x of a time-lapse, a frame would mix time and space.
     if "t" in order and len(axes) == 3:
@@ -186,7 +173,7 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
 
 
 def _source_of(layer: Image) -> VolumeSource | None:
-    """The file that another reader opened."""
+    """Return the file that another reader opened."""
     path = layer.source.path
     return VolumeSource((Path(path),)) if path and Path(path).exists() else None
 
@@ -196,16 +183,16 @@ def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
     count = volume.size_of(axis)
     unit = unit_name(layer.units[index])
     if axis == "t":
-        step = f", {layer.scale[index]:g} {_SHORT_UNITS.get(unit, unit)}" if is_time(unit) else ""
+        step = f", {layer.scale[index]:g} {short_unit(unit)}" if is_time(unit) else ""
         return f"t{step}, {count} {frame_word('t', count)}"
     if unit in ("pixel", ""):
         unit = (volume.units or "").strip()
-    step = f", {volume.spacing_of(axis):.3g} {_SHORT_UNITS.get(unit, unit)}" if unit and unit != "pixel" else ""
+    step = f", {volume.spacing_of(axis):.3g} {short_unit(unit)}" if unit and unit != "pixel" else ""
     return f"{axis}{step}, {count} {frame_word(axis, count)}"
 
 
 def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:
-    """The unit of the axes of space, and the factor that brings each of them to it."""
+    """Return the unit of the axes of space, and the factor that brings each of them to it."""
     names = {a: unit_name(layer.units[i]) for i, a in enumerate(letters) if a not in "tc"}
     if len(set(names.values())) == 1:
         name = next(iter(names.values()))
@@ -215,7 +202,7 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
 
 
 def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
-    """How large an object is, for people: a volume where the voxels have one, else their number.
+    """Return the size of an object as text: a volume where the voxels have one, else their number.
 
     Examples
     --------
@@ -243,7 +230,7 @@ def _three_digits(value: float) -> str:
 
 
 def default_limits(layer: Image, grid: FrameGrid) -> tuple[float, float] | None:
-    """The window that an image should be shown with, where nobody has chosen one; reads the image.
+    """Return the contrast limits to show an image with where nobody has chosen any; reads the image.
 
     None where it has one: an image of our readers, a colour picture, or limits that differ from those that napari
     sets by itself.

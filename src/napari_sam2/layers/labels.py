@@ -51,5 +51,33 @@ def set_object_colors(layer: Labels, colors: Mapping[int, tuple[float, float, fl
     from napari.utils.colormaps import DirectLabelColormap
 
     table: dict[int | None, Any] = {None: (0.6, 0.6, 0.6, 1.0), 0: (0.0, 0.0, 0.0, 0.0)}
-    table.update((obj, color) for obj, color in colors.items())
+    table.update((obj_id, color) for obj_id, color in colors.items())
     layer.colormap = DirectLabelColormap(color_dict=table)
+
+
+class ObjectColors:
+    """The colours in which a labels layer draws the objects, and those of them that are hidden."""
+
+    def __init__(self) -> None:
+        self._hidden: frozenset[int] = frozenset()
+        self._drawn: dict[int, tuple[float, float, float, float]] = {}
+
+    @property
+    def hidden(self) -> frozenset[int]:
+        """Return the objects that are not shown."""
+        return self._hidden
+
+    def set_visible(self, obj_id: int, visible: bool) -> None:
+        """Show or hide an object from the next drawing on."""
+        self._hidden = self._hidden - {obj_id} if visible else self._hidden | {obj_id}
+
+    def draw(self, layer: Labels, colors: Mapping[int, tuple[float, float, float]]) -> None:
+        """Draw objects in these ``(r, g, b)`` in 0…1, if anything changed; without any colour nothing does."""
+        wanted = {obj_id: (*color, float(obj_id not in self._hidden)) for obj_id, color in colors.items()}
+        if wanted and wanted != self._drawn:
+            self._drawn = wanted
+            set_object_colors(layer, wanted)
+
+    def forget(self) -> None:
+        """Draw anew the next time, because the layer is another one."""
+        self._drawn = {}

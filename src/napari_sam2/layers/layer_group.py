@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers import labels as labels_io
+from napari_sam2.layers import marker_cleanup
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.layer_order import add_layer
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
 if TYPE_CHECKING:
@@ -23,13 +26,13 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.drawings import Drawing
     from napari_sam2.core.frames import FrameGrid
-    from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
+    from napari_sam2.core.prompts import PromptKey, PromptSet, PromptTable
 
 _FINISHED = ("added", "removed", "changed")
 
 
 class LayerCallbacks(NamedTuple):
-    """What a layer group calls.
+    """The functions that a layer group calls.
 
     ``markers`` whenever the user added, moved, changed or removed a marker, ``tool`` whenever the mode of a layer of
     ours changed, ``stroke`` when something was painted, ``picked`` with a label that was chosen on the labels layer.
@@ -50,27 +53,23 @@ class LayerGroup:
         The viewer that shows the image.
     image
         The image layer.
-    hooks
+    callbacks
         What to call when the user did something.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, hooks: LayerCallbacks) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, callbacks: LayerCallbacks) -> None:
         self.viewer = viewer
         self.image = image
-        self.ndim = image.ndim
-        self.letters = layer_axes(image)
+        self.ndim, self.letters = image.ndim, layer_axes(image)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
-        self.painting: StrokeRecorder | None = None
-        self.hidden: frozenset[int] = frozenset()
-        self.next_obj = 1
-        self.next_polarity = prompts_io.POSITIVE
-        self.along = ""
-        self.look: dict[int, tuple[float, float, float, float]] = {}
-        self.window_was_set = False
-        self._hooks = hooks
+        self.stroke_recorder: StrokeRecorder | None = None
+        self.colors = labels_io.ObjectColors()
+        self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
+        self._has_contrast = False
+        self._callbacks = callbacks
         self._quiet = 0
         self._fresh_points = 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
@@ -87,17 +86,13 @@ class LayerGroup:
     def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
         """Return the two prompt layers, made (again) where they are missing."""
         if self.points is None or self.points not in self.viewer.layers:
-            self.points = prompts_io.make_points(self.image, self.next_obj, self.next_polarity, self.along)
-            self.points.events.data.connect(self._marker_event)
-            self.points.events.features.connect(self._feature_event)
-            self.points.events.mode.connect(self._tool_event)
-            self._add(self.points)
+            self.points = prompts_io.make_points(self.image, self.next_obj_id, self.next_polarity, self.along)
+            self._listen(self.points)
+            add_layer(self.viewer, self.points)
         if self.boxes is None or self.boxes not in self.viewer.layers:
-            self.boxes = prompts_io.make_boxes(self.image, self.next_obj, self.along)
-            self.boxes.events.data.connect(self._marker_event)
-            self.boxes.events.features.connect(self._feature_event)
-            self.boxes.events.mode.connect(self._tool_event)
-            self._add(self.boxes, below=self.points)
+            self.boxes = prompts_io.make_boxes(self.image, self.next_obj_id, self.along)
+            self._listen(self.boxes)
+            add_layer(self.viewer, self.boxes, below=self.points)
         return self.points, self.boxes
 
     def ensure_labels(self) -> Labels:
@@ -106,16 +101,16 @@ class LayerGroup:
             self.labels = labels_io.make_labels(self.image)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
-            self.painting = StrokeRecorder(self.labels, self._hooks.stroke, channel_place(self.image))
-            self.look = {}
-            self._add(self.labels, above=self.image)
+            self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
+            self.colors.forget()
+            add_layer(self.viewer, self.labels, above=self.image)
         return self.labels
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
         """Put finished frames into the labels layer, and draw it."""
         labels = self.ensure_labels()
-        assert self.painting is not None
-        self.painting.write(frames)
+        assert self.stroke_recorder is not None
+        self.stroke_recorder.write(frames)
         labels.refresh()
 
     def remove_prompt_layers(self) -> None:
@@ -129,7 +124,7 @@ class LayerGroup:
         self.points = self.boxes = self.outline = None
 
     def fits(self) -> bool:
-        """Whether the labels layer, where there is one, has the shape of the image as it is now."""
+        """Return whether the labels layer, where there is one, has the shape of the image as it is now."""
         return self.labels is None or tuple(self.labels.data.shape) == grid_shape(self.image)
 
     def leave_labels(self) -> str:
@@ -143,10 +138,15 @@ class LayerGroup:
 
     def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:
         """Empty the labels layer and let ``fill`` put into its array what it should show."""
-        labels, painting = self._live(self.labels), self.painting
-        if labels is not None and painting is not None:
-            painting.redraw(fill)
+        labels, stroke_recorder = self._live(self.labels), self.stroke_recorder
+        if labels is not None and stroke_recorder is not None:
+            stroke_recorder.redraw(fill)
             labels.refresh()
+
+    def claim_contrast(self) -> bool:
+        """Return True the first time: the contrast limits are still napari's guess. Later they are the user's."""
+        claimed, self._has_contrast = not self._has_contrast, True
+        return claimed
 
     def set_prompts_visible(self, visible: bool) -> None:
         """Show or hide the markers, for instance while another image is worked on."""
@@ -156,33 +156,40 @@ class LayerGroup:
 
     # ------------------------------------------------------------------ markers
 
-    def set_next(self, obj: int, polarity: str) -> None:
+    def set_next(self, obj_id: int, polarity: str) -> None:
         """Say for which object, and inside or outside of it, the next marker is."""
-        self.next_obj, self.next_polarity = obj, polarity
+        self.next_obj_id, self.next_polarity = obj_id, polarity
         with self.quiet():
-            prompts_io.set_next(self.points, self.boxes, obj, polarity, self.along)
+            prompts_io.set_next(self.points, self.boxes, obj_id, polarity, self.along)
 
     def follow(self, axis: str | None) -> bool:
         """Say along which axis frames are followed now; the marks of other axes wait. Returns whether it changed."""
         changed, self.along = self.along != (axis or ""), axis or ""
-        self.set_next(self.next_obj, self.next_polarity)
+        self.set_next(self.next_obj_id, self.next_polarity)
         with self.quiet():
             prompts_io.show_along(self._live(self.points), self.along)
         return changed
 
-    def read(self, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
-        """All markers that stand on the grid."""
+    def read(self, grid: FrameGrid) -> dict[PromptKey, PromptSet]:
+        """Read all markers that stand on the grid."""
         return prompts_io.read_prompts(self._live(self.points), self._live(self.boxes), grid)
 
-    def write(self, grid: FrameGrid, table: PromptTable) -> None:
-        """Make the markers on the grid exactly these, without reporting it as the user's doing."""
+    def write(self, grid: FrameGrid, table: PromptTable) -> dict[PromptKey, PromptSet]:
+        """Make the markers on the grid exactly these, without reporting it as the user's doing.
+
+        Returns
+        -------
+        dict
+            The prompts as :meth:`read` would read them now.
+        """
         if not table and self._live(self.points) is None and self._live(self.boxes) is None:
-            return
+            return {}
         points, boxes = self.ensure_prompt_layers()
         with self.quiet():
-            prompts_io.write_prompts(points, boxes, grid, table)
+            shown = prompts_io.write_prompts(points, boxes, grid, table)
             prompts_io.show_along(points, self.along)
-            prompts_io.set_next(points, boxes, self.next_obj, self.next_polarity, self.along)
+            prompts_io.set_next(points, boxes, self.next_obj_id, self.next_polarity, self.along)
+        return shown
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
         """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
@@ -195,21 +202,11 @@ class LayerGroup:
         boxes = self._live(self.boxes)
         if boxes is None:
             return False
-        newest: dict[tuple[int, int], int] = {}
-        useless = []
-        if self._drawn and boxes.nshapes and prompts_io.is_outside(np.mean(boxes.data[-1], axis=0), grid):
-            useless.append(boxes.nshapes - 1)
-        rows = prompts_io.box_rows(boxes, grid)
-        for i, frame, obj, box, _ in rows:
-            if box is None:
-                useless.append(i)
-            else:
-                newest[obj, frame] = i
-        doomed = sorted({*useless, *(row[0] for row in rows)} - set(newest.values()))
+        doomed, is_bad = marker_cleanup.boxes_to_remove(boxes, grid, self._drawn)
         if doomed:
             with self.quiet():
                 boxes.remove(doomed)
-        return bool(useless)
+        return is_bad
 
     def tidy_points(self, grid: FrameGrid) -> bool:
         """Remove points beside the picture, and one that was just placed anywhere outside the image.
@@ -225,10 +222,7 @@ class LayerGroup:
         self._fresh_points = 0
         if points is None:
             return False
-        count = len(points.data)
-        placed = range(max(count - fresh, 0), count)
-        doomed = {i for i in placed if prompts_io.is_outside(points.data[i], grid)}
-        doomed.update(prompts_io.stray_points(points, grid))
+        doomed = marker_cleanup.points_to_remove(points, grid, fresh)
         if doomed:
             with self.quiet():
                 points.selected_data = doomed
@@ -252,7 +246,7 @@ class LayerGroup:
                 points = self.ensure_prompt_layers()[0]
                 clicks = [grid.from_frame(drawing.frame, y, x) for y, x in drawing.clicks(spacing)]
                 with self.quiet():
-                    prompts_io.add_points(points, clicks, drawing.obj, self.next_polarity, self.along)
+                    prompts_io.add_points(points, clicks, drawing.obj_id, self.next_polarity, self.along)
         return found
 
     def flip(self) -> bool:
@@ -262,8 +256,6 @@ class LayerGroup:
             return False
         prompts_io.flip_polarity(points, sorted(int(i) for i in points.selected_data))
         return True
-
-    # ------------------------------------------------------------------ outline
 
     def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
         """Outline the part of a frame that the model sees; None takes the outline away.
@@ -279,15 +271,14 @@ class LayerGroup:
             if window is None:
                 return
             outline = self.outline = prompts_io.make_outline(self.image)
-            self._add(outline, above=self.labels if self._live(self.labels) is not None else self.image)
+            add_layer(self.viewer, outline, above=self.labels if self._live(self.labels) is not None else self.image)
             outline.editable = False
         if outline.nshapes:
             outline.remove(list(range(outline.nshapes)))
         if window is not None:
+            y0, x0, y1, x1 = window
             height, width = grid.frame_shape
-            low = np.maximum(window[:2], 0)
-            high = np.minimum(window[2:], (height, width))
-            box = (float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+            box = BoxPrompt(max(y0, 0.0), max(x0, 0.0), min(y1, float(height)), min(x1, float(width)))
             outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
             outline.editable = False
 
@@ -302,6 +293,11 @@ class LayerGroup:
         finally:
             self._quiet -= 1
 
+    def _listen(self, layer: Points | Shapes) -> None:
+        layer.events.data.connect(self._marker_event)
+        layer.events.features.connect(self._feature_event)
+        layer.events.mode.connect(self._tool_event)
+
     def _marker_event(self, event: Any) -> None:
         action = str(getattr(event.action, "value", event.action))
         if self._quiet or action not in _FINISHED:
@@ -310,34 +306,28 @@ class LayerGroup:
             self._own_new_point(event.source)
             self._fresh_points += event.source is self.points
             self._drawn = self._drawn or event.source is self.boxes
-        self._hooks.markers()
+        self._callbacks.markers()
 
     def _feature_event(self, event: Any = None) -> None:
         if not self._quiet:
-            self._hooks.markers()
+            self._callbacks.markers()
 
     def _tool_event(self, event: Any = None) -> None:
         # Selecting a marker makes its features the next one's; taking up a tool gives them back.
-        self.set_next(self.next_obj, self.next_polarity)
-        self._hooks.tool()
+        self.set_next(self.next_obj_id, self.next_polarity)
+        self._callbacks.tool()
 
     def _label_event(self, event: Any = None) -> None:
         if self.labels is not None and self.labels.selected_label > 0:
-            self._hooks.picked(int(self.labels.selected_label))
+            self._callbacks.picked(int(self.labels.selected_label))
 
     def _own_new_point(self, layer: Layer) -> None:
         points = self.points
         if layer is not points or points is None or points.mode != "add" or not len(points.data):
             return
-        table = points.features
-        last = len(table) - 1
-        wanted = {"obj": self.next_obj, "polarity": self.next_polarity, "along": self.along}
-        if all(table[name].iloc[last] == value for name, value in wanted.items()):
-            return
         with self.quiet():
-            changed = table.copy()
-            changed.loc[changed.index[last], list(wanted)] = list(wanted.values())
-            points.features = changed
+            wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
+            marker_cleanup.set_newest_features(points, wanted)
 
     def _follow_image(self, event: Any = None) -> None:
         if layer_axes(self.image) != self.letters:
@@ -349,23 +339,11 @@ class LayerGroup:
             self.labels.metadata[VOLUME_KEY] = volume_from_layer(self.image)
 
     def _let_labels_go(self) -> None:
-        if self.labels is not None and self.painting is not None:
-            self.painting.close()
+        if self.labels is not None and self.stroke_recorder is not None:
+            self.stroke_recorder.close()
             self.labels.events.mode.disconnect(self._tool_event)
             self.labels.events.selected_label.disconnect(self._label_event)
-            self.painting = None
+            self.stroke_recorder = None
 
     def _live(self, layer: Any) -> Any:
         return layer if layer is not None and layer in self.viewer.layers else None
-
-    def _add(self, layer: Layer, above: Layer | None = None, below: Layer | None = None) -> None:
-        active = self.viewer.layers.selection.active
-        self.viewer.add_layer(layer)
-        layers = self.viewer.layers
-        if above is not None and above in layers:
-            layers.move(layers.index(layer), layers.index(above) + 1)
-        elif below is not None and below in layers:
-            layers.move(layers.index(layer), layers.index(below))
-        # A layer of ours that appears must not take the tool out of the user's hand.
-        if active is not None and active in layers:
-            layers.selection.active = active

@@ -2,8 +2,8 @@
 
 A marker carries its object, for a point its polarity, and the axis along which frames were followed when it was
 made, in the layer's feature table, so that moving, copying or deleting it with napari's own tools keeps its meaning.
-A marker of another axis, or of another index of a fixed axis, is none of this grid's: it is left alone. What changed
-is found by comparing two readings of the layers, never by following single events.
+A marker of another axis, or of another index of a fixed axis, does not belong to the grid and is left alone. Changes
+are found by comparing two readings of the layers, never by following single events.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 from napari_sam2.core.drawings import Drawing
 from napari_sam2.core.frames import rectangle_to_box
-from napari_sam2.core.prompts import FramePrompts, PromptKey, PromptTable
+from napari_sam2.core.prompts import BoxPrompt, PointPrompt, PromptSet
 from napari_sam2.layers.image import grid_shape, place_on
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.prompts import PromptKey, PromptTable
 
 POINTS_NAME = "SAM 2 points"
 BOXES_NAME = "SAM 2 boxes"
@@ -37,10 +38,19 @@ _OUTLINES = ("polygon",)
 _SCRIBBLES = ("path", "line")
 
 
-def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "") -> Points:
-    """Make an empty points layer on an image whose next click is for this object and polarity.
+def make_points(image: Image, obj_id: int, polarity: str = POSITIVE, along: str = "") -> Points:
+    """Make an empty points layer on an image.
 
-    ``along`` is the axis letter for which markers are made; one without a letter counts for every axis.
+    Parameters
+    ----------
+    image
+        The image layer.
+    obj_id
+        The object of the next click.
+    polarity
+        ``"positive"`` or ``"negative"``: whether the next click lies inside the object.
+    along
+        Letter of the axis for which clicks are made; one without a letter counts for every axis.
     """
     from napari.layers import Points
 
@@ -48,7 +58,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
         ndim=image.ndim,
         name=POINTS_NAME,
         features={"obj": np.zeros(0, int), "polarity": np.zeros(0, object), "along": np.zeros(0, object)},
-        feature_defaults={"obj": obj, "polarity": polarity, "along": along},
+        feature_defaults={"obj": obj_id, "polarity": polarity, "along": along},
         face_color="polarity",
         face_color_cycle=POLARITY_COLORS,
         border_color="white",
@@ -58,7 +68,7 @@ def make_points(image: Image, obj: int, polarity: str = POSITIVE, along: str = "
     )
 
 
-def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
+def make_boxes(image: Image, obj_id: int, along: str = "") -> Shapes:
     """Make an empty shapes layer on an image whose next rectangle is for this object; see :func:`make_points`."""
     from napari.layers import Shapes
 
@@ -66,7 +76,7 @@ def make_boxes(image: Image, obj: int, along: str = "") -> Shapes:
         ndim=image.ndim,
         name=BOXES_NAME,
         features={"obj": np.zeros(0, int), "along": np.zeros(0, object)},
-        feature_defaults={"obj": obj, "along": along},
+        feature_defaults={"obj": obj_id, "along": along},
         edge_color=BOX_COLOR,
         face_color="transparent",
         edge_width=marker_size(image) / 8,
@@ -91,16 +101,16 @@ def make_outline(image: Image) -> Shapes:
 
 
 def marker_size(image: Image) -> float:
-    """Diameter of a point in data pixels: about one fiftieth of the picture, so that it can be grabbed."""
+    """Return the diameter of a point in data pixels: about a fiftieth of the picture, so that it can be grabbed."""
     return max(1.5, max(grid_shape(image)[-2:]) / 50)
 
 
-def set_next(points: Points | None, boxes: Shapes | None, obj: int, polarity: str, along: str = "") -> None:
+def set_next(points: Points | None, boxes: Shapes | None, obj_id: int, polarity: str, along: str = "") -> None:
     """Say for which object and axis, and inside or outside of it, the next marker is."""
     if points is not None:
-        points.feature_defaults = {"obj": obj, "polarity": polarity, "along": along}
+        points.feature_defaults = {"obj": obj_id, "polarity": polarity, "along": along}
     if boxes is not None:
-        boxes.feature_defaults = {"obj": obj, "along": along}
+        boxes.feature_defaults = {"obj": obj_id, "along": along}
 
 
 def show_along(points: Points | None, along: str) -> None:
@@ -109,55 +119,66 @@ def show_along(points: Points | None, along: str) -> None:
         points.shown = [_is_along(letter, along) for letter in points.features["along"]]
 
 
-def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, FramePrompts]:
-    """All markers on a grid, by ``(object, frame)``.
+def read_prompts(points: Points | None, boxes: Shapes | None, grid: FrameGrid) -> dict[PromptKey, PromptSet]:
+    """Read all markers on a grid, by object and frame.
 
-    Markers outside the volume, of another axis, on another index of a fixed axis, or rectangles that hold no voxel
-    centre are left out. Of several boxes of one object on one frame the last one drawn counts.
+    Parameters
+    ----------
+    points, boxes
+        The layers of markers; None where there is none.
+    grid
+        The frames. Markers outside the volume, of another axis, or on another index of a fixed axis are left out.
+
+    Returns
+    -------
+    dict
+        Rectangles that hold no voxel centre are left out. Of several boxes of an object on a frame the last one drawn
+        counts.
     """
-    found: dict[PromptKey, tuple[list[tuple[float, float]], list[int], list[Any]]] = {}
+    clicks: dict[PromptKey, list[PointPrompt]] = {}
+    found: dict[PromptKey, BoxPrompt] = {}
     if points is not None:
         table = points.features
         rows = zip(points.data, table["obj"], table["polarity"], table["along"], strict=True)
-        for point, obj, polarity, along in rows:
+        for point, obj_id, polarity, along in rows:
             place = _frame_of(point, grid)
             if place is not None and _is_along(along, grid.frame_axis):
-                entry = found.setdefault((int(obj), place[0]), ([], [], []))
-                entry[0].append(place[1:])
-                entry[1].append(int(polarity != NEGATIVE))
+                frame, y, x = place
+                clicks.setdefault((int(obj_id), frame), []).append(PointPrompt(y, x, polarity != NEGATIVE))
     if boxes is not None:
-        for _, frame, obj, box, _ in box_rows(boxes, grid):
+        for _, frame, obj_id, box, _ in box_rows(boxes, grid):
             if box is not None:
-                found.setdefault((obj, frame), ([], [], []))[2].append(box)
-    return {k: FramePrompts(tuple(p), tuple(s), b[-1] if b else None) for k, (p, s, b) in found.items()}
+                found[obj_id, frame] = box
+    return {key: PromptSet(tuple(clicks.get(key, ())), found.get(key)) for key in {**clicks, **found}}
 
 
-def box_rows(
-    boxes: Shapes, grid: FrameGrid
-) -> list[tuple[int, int, int, tuple[float, float, float, float] | None, NDArray[Any]]]:
-    """``(place, frame, object, box or None, vertices)`` of each shape of this grid that is no drawing.
+def box_rows(boxes: Shapes, grid: FrameGrid) -> list[tuple[int, int, int, BoxPrompt | None, NDArray[Any]]]:
+    """List the shapes of a grid that were not drawn freely.
 
-    None where it cannot serve as a box.
+    Returns
+    -------
+    list of tuple
+        Index in the layer, frame, object, box, and vertices. The box is None where the shape cannot serve as one.
     """
     rows = []
-    for i, vertices, obj, kind in _shapes(boxes, grid):
+    for i, vertices, obj_id, kind in _shapes(boxes, grid):
         if kind not in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             frame = grid.to_frame(np.mean(vertices, axis=0))[0]
             if not 0 <= frame < grid.frame_count:
                 continue  # Of an image that had more slices before.
-            rows.append((i, frame, obj, _box_of(places, grid), vertices))
+            rows.append((i, frame, obj_id, _box_of(places, grid), vertices))
     return rows
 
 
 def drawings(boxes: Shapes, grid: FrameGrid) -> list[Drawing]:
     """Outlines and scribbles that were drawn on one frame of the grid."""
     found = []
-    for i, vertices, obj, kind in _shapes(boxes, grid):
+    for i, vertices, obj_id, kind in _shapes(boxes, grid):
         if kind in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             corners = np.array([p[1:] for p in places], float)
-            found.append(Drawing(i, obj, places[0][0], kind in _OUTLINES, corners))
+            found.append(Drawing(i, obj_id, places[0][0], kind in _OUTLINES, corners))
     return found
 
 
@@ -166,22 +187,21 @@ def _shapes(layer: Shapes, grid: FrameGrid) -> list[tuple[int, NDArray[np.float6
     table = layer.features
     rows = zip(layer.data, table["obj"], table["along"], layer.shape_type, strict=False)
     return [
-        (i, np.asarray(v, float), int(obj), str(kind))
-        for i, (v, obj, along, kind) in enumerate(rows)
+        (i, np.asarray(v, float), int(obj_id), str(kind))
+        for i, (v, obj_id, along, kind) in enumerate(rows)
         if _is_along(along, grid.frame_axis) and _is_here(np.mean(v, axis=0), grid)
     ]
 
 
-def changed_prompts(before: PromptTable, after: PromptTable) -> list[tuple[PromptKey, FramePrompts | None]]:
-    """List what has to be told to the session: new prompts of a key, or None where the last one went."""
-    keys = sorted({*before, *after})
-    return [(k, after.get(k)) for k in keys if before.get(k) != after.get(k)]
-
-
-def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> None:
+def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptTable) -> dict[PromptKey, PromptSet]:
     """Make the layers show exactly these prompts on the grid; markers of other grids stay.
 
     A rectangle that already stands for a box keeps its drawn corners, so that nothing jumps.
+
+    Returns
+    -------
+    dict
+        The prompts as :func:`read_prompts` would read them now, where boxes have the edges of whole pixels.
     """
     _write_points(points, grid, table)
     rows = box_rows(boxes, grid)
@@ -199,19 +219,29 @@ def write_prompts(points: Points, boxes: Shapes, grid: FrameGrid, table: PromptT
             "obj": np.array([*kept["obj"], *(o for o, _ in wanted)], int),
             "along": np.array([*kept["along"], *[grid.frame_axis or ""] * len(wanted)], object),
         }
+    return {(o, f): shown for (o, f), p in table.items() if (shown := _as_shown(p, f, grid))}
 
 
-def rectangle_of(box: tuple[float, float, float, float], frame: int, grid: FrameGrid) -> NDArray[np.float64]:
-    """``(4, D) float64`` corners around the pixels of a half-open box, in data coordinates of the layer."""
-    y0, x0, y1, x1 = (v - 0.5 for v in box)
+def _as_shown(prompts: PromptSet, frame: int, grid: FrameGrid) -> PromptSet:
+    """Return the prompts for which the markers of these prompts stand."""
+    box = prompts.box
+    if box is not None:
+        box = _box_of([grid.to_frame(corner) for corner in rectangle_of(box, frame, grid)], grid)
+    places = ((_frame_of(grid.from_frame(frame, p.y, p.x), grid), p.positive) for p in prompts.points)
+    return PromptSet(tuple(PointPrompt(*place[1:], positive) for place, positive in places if place is not None), box)
+
+
+def rectangle_of(box: BoxPrompt, frame: int, grid: FrameGrid) -> NDArray[np.float64]:
+    """Return the corners ``(4, D) float64`` around the pixels of a box, in data coordinates of the layer."""
+    y0, x0, y1, x1 = box.y0 - 0.5, box.x0 - 0.5, box.y1 - 0.5, box.x1 - 0.5
     return np.array([grid.from_frame(frame, y, x) for y, x in ((y0, x0), (y0, x1), (y1, x1), (y1, x0))])
 
 
-def add_points(points: Points, places: list[tuple[float, ...]], obj: int, polarity: str, along: str = "") -> None:
-    """Append clicks of one object, polarity and axis."""
+def add_points(points: Points, places: list[tuple[float, ...]], obj_id: int, polarity: str, along: str = "") -> None:
+    """Append clicks of one object, polarity and axis; ``places`` are data coordinates of the layer."""
     features = pd.DataFrame(
         {
-            "obj": np.array([*points.features["obj"], *[obj] * len(places)], int),
+            "obj": np.array([*points.features["obj"], *[obj_id] * len(places)], int),
             "polarity": np.array([*points.features["polarity"], *[polarity] * len(places)], object),
             "along": np.array([*points.features["along"], *[along] * len(places)], object),
         }
@@ -240,9 +270,9 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
     ]
     old = points.features.iloc[keep]
     new = [
-        (grid.from_frame(f, y, x), o, POSITIVE if label else NEGATIVE)
+        (grid.from_frame(f, point.y, point.x), o, POSITIVE if point.positive else NEGATIVE)
         for (o, f), p in table.items()
-        for (y, x), label in zip(p.points, p.labels, strict=True)
+        for point in p.points
     ]
     data = np.array([*points.data[keep], *(place for place, _, _ in new)], float).reshape(-1, points.ndim)
     features = pd.DataFrame(
@@ -259,7 +289,7 @@ def _write_points(points: Points, grid: FrameGrid, table: PromptTable) -> None:
 
 
 def stray_points(points: Points, grid: FrameGrid) -> list[int]:
-    """Which points of this grid lie beside the picture of their frame."""
+    """List the points of a grid that lie beside the picture of their frame."""
     rows = zip(points.data, points.features["along"], strict=True)
     return [
         i
@@ -272,7 +302,7 @@ def stray_points(points: Points, grid: FrameGrid) -> list[int]:
 
 
 def is_outside(place: Any, grid: FrameGrid) -> bool:
-    """Whether a place, in data coordinates of the layers, lies outside the image."""
+    """Return whether a place, in data coordinates of the layers, lies outside the image."""
     inside = (
         (-0.5 <= v <= n - 0.5) or a == "c" for v, n, a in zip(place, grid.label_shape, grid.label_axes, strict=True)
     )
@@ -301,11 +331,11 @@ def _is_here(point: Any, grid: FrameGrid) -> bool:
     )
 
 
-def _box_of(places: list[tuple[int, float, float]], grid: FrameGrid) -> tuple[float, float, float, float] | None:
+def _box_of(places: list[tuple[int, float, float]], grid: FrameGrid) -> BoxPrompt | None:
     frame = places[0][0]
     if any(p[0] != frame for p in places) or not 0 <= frame < grid.frame_count:
         return None
     y0, x0, y1, x1 = rectangle_to_box([p[1:] for p in places])
     height, width = grid.frame_shape
-    box = (max(y0, 0), max(x0, 0), min(y1, height), min(x1, width))
-    return (float(box[0]), float(box[1]), float(box[2]), float(box[3])) if box[0] < box[2] and box[1] < box[3] else None
+    y0, x0, y1, x1 = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
+    return BoxPrompt(float(y0), float(x0), float(y1), float(x1)) if y0 < y1 and x0 < x1 else None

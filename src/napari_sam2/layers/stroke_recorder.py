@@ -1,4 +1,4 @@
-"""What the user paints on our labels layer with napari's own brush, eraser, bucket and polygon, as strokes.
+"""Strokes on our labels layer with napari's own brush, eraser, bucket and polygon.
 
 A stroke is found by comparing the shown frame with how we left it, never by reading napari's history; that history
 is emptied after each stroke, because our session is the one that undoes.
@@ -52,7 +52,7 @@ class StrokeRecorder:
 
     @property
     def array(self) -> Any:
-        """The layer's array without the channel: a view, on the labels grid of the volume."""
+        """Return the layer's array without the channel: a view, on the labels grid of the volume."""
         data = self.labels.data
         return data if self._channel is None else data[(slice(None),) * self._channel + (0,)]
 
@@ -74,8 +74,8 @@ class StrokeRecorder:
         if picture is not None and stroke is not None:
             for mask in stroke.erased.values():
                 picture[mask] = 0
-            for obj, mask in stroke.painted.items():
-                picture[mask] = obj
+            for obj_id, mask in stroke.painted.items():
+                picture[mask] = obj_id
         self._look()
 
     def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:
@@ -126,19 +126,19 @@ class StrokeRecorder:
         if self._stroke is None:
             self._stroke = Stroke(self._frame, self._owner)
         painted, erased = self._stroke.painted, self._stroke.erased
-        for obj in np.unique(before[changed]):
-            pixels = changed & (before == obj)
-            if obj in painted:
-                painted[obj] = painted[obj] & ~pixels
+        for obj_id in np.unique(before[changed]):
+            pixels = changed & (before == obj_id)
+            if obj_id in painted:
+                painted[obj_id] = painted[obj_id] & ~pixels
             gone = pixels & (now == 0)
-            if obj and gone.any():
-                erased[int(obj)] = erased.get(int(obj), False) | gone
-        for obj in np.unique(now[changed]):
-            if obj:
-                pixels = changed & (now == obj)
-                painted[int(obj)] = painted.get(int(obj), False) | pixels
-                if obj in erased:
-                    erased[int(obj)] = erased[int(obj)] & ~pixels
+            if obj_id and gone.any():
+                erased[int(obj_id)] = erased.get(int(obj_id), False) | gone
+        for obj_id in np.unique(now[changed]):
+            if obj_id:
+                pixels = changed & (now == obj_id)
+                painted[int(obj_id)] = painted.get(int(obj_id), False) | pixels
+                if obj_id in erased:
+                    erased[int(obj_id)] = erased[int(obj_id)] & ~pixels
         self._before = now.copy()
 
     def _look(self, event: Any = None) -> None:

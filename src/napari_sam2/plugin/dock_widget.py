@@ -137,7 +137,7 @@ class SegmentWidget(QWidget):
         outer.addWidget(scroll)
 
     def _ask_where_to_save(self) -> None:
-        image, worker = self.controller.choices.image, self.controller.choices.worker
+        image, worker = self.controller.selection.image, self.controller.selection.worker
         if image is None or worker is None:
             return
         path = ask_where_to_save(self, str(image.name), worker.volume)
@@ -149,11 +149,11 @@ class SegmentWidget(QWidget):
         if not layers:
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
             return
-        worker = self.controller.choices.worker
+        worker = self.controller.selection.worker
         called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
-            self.controller.take_labels(dialog.wish())
+            self.controller.take_labels(dialog.request())
 
     def _show_check(self, text: str) -> None:
         dialog = CheckDialog(text, self)

@@ -87,11 +87,11 @@ def _load_in_background(stack: LazyStack, name: str) -> Any:
         return None
     from napari.qt.threading import create_worker
 
-    from napari_sam2.widgets.workers import Named
+    from napari_sam2.widgets.workers import NamedCall
 
     missing = stack.shape[0] if stack.ndim == 3 else stack.shape[0] * stack.shape[1]
     progress = {"total": missing - stack.decoded, "desc": f"Reading {name}"}
-    load = Named.of(stack.load, lambda: f"reading {name}")
+    load = NamedCall.of(stack.load, lambda: f"reading {name}")
     worker = create_worker(load, _progress=progress, _start_thread=False)
     # A damaged slice is told when it is looked at, by the error that names its file.
     worker.start()

@@ -50,7 +50,7 @@ def write_mesh_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[s
 
 
 def _array(data: Any, attributes: dict[str, Any]) -> Any:
-    """The layer's labels on the grid of their image: of several levels the finest, without the axis of its channels."""
+    """Return a layer's labels on the grid of their image: of several levels the finest, without the channel axis."""
     labels = np.asarray(data[0] if attributes.get("multiscale") else data)
     volume = attributes.get("metadata", {}).get(VOLUME_KEY)
     if isinstance(volume, ImageVolume) and "c" in volume.axes and labels.ndim == volume.ndim:

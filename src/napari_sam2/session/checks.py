@@ -1,4 +1,4 @@
-"""What a call to a session may ask for; each check raises an error that says what is wrong."""
+"""Checks of what a call to a session asks for; each raises an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.arguments import check_window
 from napari_sam2.core.formatting import frame_word
-from napari_sam2.errors import PromptError, SessionBusyError
+from napari_sam2.errors import PromptError, SessionBusyError, VolumeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
 def word_of(state: SessionState) -> str:
     """Return what messages call a frame."""
     return frame_word(state.grid.frame_axis)
+
+
+def check_contrast_limits(
+    contrast_limits: tuple[float, float] | None, window: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Return the contrast limits, given under one of their two names; VolumeError if under both."""
+    if contrast_limits is not None and window is not None:
+        raise VolumeError("contrast_limits= and window= are two names of one thing: give one of them.")
+    if window is not None:
+        return check_window(window)
+    return None if contrast_limits is None else check_window(contrast_limits, "contrast_limits")
 
 
 def check_open(state: SessionState) -> None:
@@ -80,7 +92,7 @@ def check_frames(state: SessionState, frames: Iterable[int]) -> list[int]:
 def check_object(state: SessionState, obj_id: int) -> int:
     """Return the id of an object; PromptError if there is none of this id."""
     check_id(obj_id)
-    if state.history.get("object", obj_id) is None:
+    if not state.has_object(obj_id):
         known = ", ".join(str(i) for i in state.object_ids()) or "none yet"
         raise PromptError(f"There is no object {obj_id!r}; objects: {known}.")
     return obj_id
@@ -93,14 +105,14 @@ def check_objects(state: SessionState, objects: Iterable[int] | None) -> list[in
 
 def check_unlocked(state: SessionState, obj_id: int, frame: int) -> None:
     """Raise PromptError if an object is locked on a frame."""
-    if state.history.get("lock", obj_id, frame):
+    if state.is_locked(obj_id, frame):
         raise PromptError(f"Object {obj_id} is locked on {word_of(state)} {frame}; unlock it before prompting there.")
 
 
 def is_locked_as(state: SessionState, obj_id: int, frame: int, mask: RunLengthMask) -> bool:
     """Return whether an object is locked on a frame with this very mask."""
     record = state.mask_record(obj_id, frame)
-    return bool(state.history.get("lock", obj_id, frame)) and record is not None and record.mask == mask
+    return state.is_locked(obj_id, frame) and record is not None and record.mask == mask
 
 
 def _several(name: str, values: Any) -> list[Any]:

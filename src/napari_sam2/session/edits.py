@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, prompting
+from napari_sam2.session import checks, objects, prompting, step_names
+from napari_sam2.session.kinds import LOCK, MASK
 from napari_sam2.session.records import MaskRecord
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def edit_masks(state: SessionState, frame: int, masks: Mapping[int, NDArray[Any]
         checks.check_frame(state, frame)
         for obj_id in new:
             checks.check_writable(state, obj_id, frame)
-        with state.history.step("edit_mask", frame=frame, objects=list(new)) as put:
+        with state.history.step(step_names.EDIT_MASK, frame=frame, objects=list(new)) as put:
             for obj_id, mask in new.items():
                 if checks.is_locked_as(state, obj_id, frame, mask):
                     continue
@@ -39,7 +40,7 @@ def edit_masks(state: SessionState, frame: int, masks: Mapping[int, NDArray[Any]
                 objects.uncut(state.history, put, obj_id, frame)
                 record = state.mask_record(obj_id, frame)
                 if record is None or record.mask != mask:
-                    put("mask", obj_id, frame, MaskRecord(mask, "edit"))
+                    put(MASK, obj_id, frame, MaskRecord(mask, "edit"))
                 objects.lock(state, put, obj_id, frame)
                 objects.give_pixels(state, put, obj_id, frame, mask.decode())
 
@@ -74,7 +75,7 @@ def fill(
     checks.check_writable(state, obj_id, frame)
     if not inside:
         paint(state, frame, {}, {obj_id: mask})
-    elif state.history.get("lock", obj_id, frame):
+    elif state.is_locked(obj_id, frame):
         edit_masks(state, frame, {obj_id: mask})
     else:
         prompting.set_prompts(state, meta, obj_id, frame, mask=mask)
@@ -88,9 +89,9 @@ def lock(state: SessionState, obj_id: int, frames: Iterable[int]) -> None:
         checks.check_object(state, obj_id)
         for frame in chosen:
             checks.check_writable(state, obj_id, frame)
-            if state.history.get("mask", obj_id, frame) is None:
+            if state.mask_record(obj_id, frame) is None:
                 raise PromptError(f"Object {obj_id} has no mask on {checks.word_of(state)} {frame} to lock.")
-        with state.history.step("lock", obj_id=obj_id, frames=chosen) as put:
+        with state.history.step(step_names.LOCK, obj_id=obj_id, frames=chosen) as put:
             for frame in chosen:
                 objects.lock(state, put, obj_id, frame)
 
@@ -114,7 +115,7 @@ def seen_frames(state: SessionState, obj_id: int, changed: bool) -> list[int]:
             frame
             for frame, record in now.items()
             if record is not None
-            and not state.history.get("lock", obj_id, frame)
+            and not state.is_locked(obj_id, frame)
             and (changed or record.mask == state.seen[obj_id, frame])
         ]
 
@@ -136,11 +137,11 @@ def unlock(state: SessionState, obj_id: int, frame: int) -> None:
     with state.lock:
         checks.check_writable(state, obj_id, frame)
         checks.check_object(state, obj_id)
-        with state.history.step("unlock", obj_id=obj_id, frame=frame) as put:
-            put("lock", obj_id, frame, None)
+        with state.history.step(step_names.UNLOCK, obj_id=obj_id, frame=frame) as put:
+            put(LOCK, obj_id, frame, None)
             record = state.mask_record(obj_id, frame)
             if record is not None and record.source == "edit":
-                put("mask", obj_id, frame, MaskRecord(record.mask, "track"))
+                put(MASK, obj_id, frame, MaskRecord(record.mask, "track"))
 
 
 def cut(state: SessionState, obj_id: int, frame: int, side: Side) -> None:
@@ -150,7 +151,7 @@ def cut(state: SessionState, obj_id: int, frame: int, side: Side) -> None:
     with state.lock:
         checks.check_object(state, obj_id)
         checks.check_frame(state, frame)
-        with state.history.step("cut", obj_id=obj_id, frame=frame, side=side) as put:
+        with state.history.step(step_names.CUT, obj_id=obj_id, frame=frame, side=side) as put:
             objects.cut(state.history, put, obj_id, frame, side, state.grid.frame_count, checks.word_of(state))
 
 

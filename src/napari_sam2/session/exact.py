@@ -11,38 +11,33 @@ import weakref
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session.history import Step
+from napari_sam2.session import step_names
+from napari_sam2.session.history import Step, is_of
+from napari_sam2.session.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
 from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
-from napari_sam2.session.state import PROMPTING, PendingMask
+from napari_sam2.session.state import PendingMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_sam2.engine.protocols import ExactVideoStream, Prediction
     from napari_sam2.session.history import Change, History, Put
-    from napari_sam2.session.planning import Sense
-    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.records import MaskRecord, Sign
     from napari_sam2.session.state import SessionState
-
-# Steps in which the model computes masks from what they bring.
-_COMPUTING = (*PROMPTING, "predict_frame", "propagate")
-# Kinds of values in the log by which a pass can be told again: the number of the last pass that an object took part
-# in, and (number, direction) of the last pass that came to a frame.
-PASS, VISIT = "pass", "visit"
 
 
 class Answer(NamedTuple):
-    """A mask of the model for an object on a frame; ``outcome`` is None where there is none any more."""
+    """A mask of the model for an object on a frame; ``pending`` is None where there is none any more."""
 
     step: Step
     obj_id: int
     frame: int
-    outcome: PendingMask | None
+    pending: PendingMask | None
     is_of_a_pass: bool = False
 
 
@@ -75,7 +70,7 @@ class MetaPredictor:
                 self._told[place:] = [(step, len(step.changes))]
         return answers
 
-    def answer(self) -> None:
+    def predict_last_step(self) -> None:
         """Tell the model the last step of the log and keep its answers as part of that step."""
         history = self.state.history
         answers = [a for a in self.catch_up() if a.step is history.steps[-1]]
@@ -83,31 +78,31 @@ class MetaPredictor:
             with self.writing(history.steps[-1]) as put:
                 self.keep(put, answers)
 
-    def answer_again(self, obj_ids: Sequence[int], frame: int) -> None:
+    def predict_again(self, obj_ids: Sequence[int], frame: int) -> None:
         """Keep what the model has of some objects on a frame, as it may be another model than before."""
         self.catch_up()
-        found = {i: self.shown(i, frame) for i in obj_ids if not self.state.history.get("lock", i, frame)}
-        later = Step("predict_frame", {"frame": frame})
+        found = {i: self.shown(i, frame) for i in obj_ids if not self.state.is_locked(i, frame)}
+        later = Step(step_names.PREDICT_FRAME, {"frame": frame})
         for obj_id, record in found.items():
             kept = self.state.mask_record(obj_id, frame)
             if record is not None and (kept is None or kept.mask != record.mask):
                 with self.writing(later) as put:
-                    put("mask", obj_id, frame, record)
+                    put(MASK, obj_id, frame, record)
 
     def keep(self, put: Put, answers: Sequence[Answer]) -> None:
         """Write answers to the log; where the model has none any more, what the user drew stays."""
-        shared = resolved({a.obj_id: a.outcome for a in answers if a.outcome is not None and a.is_of_a_pass})
-        for _, obj_id, frame, outcome, is_of_a_pass in answers:
+        shared = resolved({a.obj_id: a.pending for a in answers if a.pending is not None and a.is_of_a_pass})
+        for _, obj_id, frame, pending, is_of_a_pass in answers:
             record = self.state.mask_record(obj_id, frame)
-            if outcome is not None:
-                put("mask", obj_id, frame, shared[obj_id] if is_of_a_pass else outcome.record)
+            if pending is not None:
+                put(MASK, obj_id, frame, shared[obj_id] if is_of_a_pass else pending.record)
             elif record is not None and record.source != "edit":
-                put("mask", obj_id, frame, None)
+                put(MASK, obj_id, frame, None)
 
     def shown(self, obj_id: int, frame: int) -> MaskRecord | None:
-        """What the model has of an object on a frame."""
+        """Return what the model has of an object on a frame."""
         prediction = self.state.exact_stream().shown(obj_id, frame)
-        return None if prediction is None else self._outcome(obj_id, frame, prediction).record
+        return None if prediction is None else self._pending_mask(obj_id, frame, prediction).record
 
     @contextmanager
     def writing(self, step: Step) -> Iterator[Put]:
@@ -155,56 +150,58 @@ class MetaPredictor:
 
     # ------------------------------------------------------------------ one call
 
-    def _tell(self, stream: ExactVideoStream, step: Step, change: Change) -> list[Answer]:
-        obj_id, frame, after = change.obj_id, change.frame, change.after
-        if step.name == "reset_object":
+    def _tell(self, stream: ExactVideoStream, step: Step, change: Change[Any]) -> list[Answer]:
+        obj_id, frame = change.obj_id, change.frame
+        if step.name == step_names.RESET_OBJECT:
             stream.remove(obj_id)
-        elif change.kind == "prompts":
-            prediction = stream.clear(obj_id, frame) if after is None else stream.answer(obj_id, frame, _call(change))
-            outcome = None if prediction is None else self._outcome(obj_id, frame, prediction)
-            return [Answer(step, obj_id, frame, outcome)]
-        elif change.kind == PASS and after is not None:
+        elif is_of(change, PROMPTS):
+            called = _call(change)
+            prediction = stream.clear(obj_id, frame) if called is None else stream.answer(obj_id, frame, called)
+            pending = None if prediction is None else self._pending_mask(obj_id, frame, prediction)
+            return [Answer(step, obj_id, frame, pending)]
+        elif is_of(change, PASS) and change.after is not None:
             stream.prepare(obj_id)
-        elif change.kind == VISIT and after is not None:
-            outcome = self.visit(obj_id, frame, after[1])
-            return [] if outcome is None else [Answer(step, obj_id, frame, outcome, is_of_a_pass=True)]
-        elif change.kind == "mask" and after is not None and after.source == "edit":
-            stream.accept(obj_id, frame, after.mask)
-        elif change.kind == "lock":
-            (stream.release if after is None else stream.accept)(obj_id, frame)
-        elif change.kind == "object" and after is None:
+        elif is_of(change, VISIT) and change.after is not None:
+            pending = self.visit(obj_id, frame, change.after.sweep)
+            return [] if pending is None else [Answer(step, obj_id, frame, pending, is_of_a_pass=True)]
+        elif is_of(change, MASK) and change.after is not None and change.after.source == "edit":
+            stream.accept(obj_id, frame, change.after.mask)
+        elif is_of(change, LOCK):
+            (stream.release if change.after is None else stream.accept)(obj_id, frame)
+        elif is_of(change, OBJECT) and change.after is None:
             stream.remove(obj_id)
         return []
 
-    def visit(self, obj_id: int, frame: int, sense: Sense) -> PendingMask | None:
+    def visit(self, obj_id: int, frame: int, sweep: Sign) -> PendingMask | None:
         """Let a pass come to a frame; its mask, or None where the one that is there stays."""
         state = self.state
-        prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sense)
-        if state.history.get("lock", obj_id, frame):
+        prediction, is_tracked = state.exact_stream().visit(obj_id, frame, sweep)
+        if state.is_locked(obj_id, frame):
             return None
-        outcome = self._outcome(obj_id, frame, prediction, is_tracked)
+        pending = self._pending_mask(obj_id, frame, prediction, is_tracked)
         record = state.mask_record(obj_id, frame)
-        if not is_tracked and record is not None and record.mask == outcome.record.mask:
+        if not is_tracked and record is not None and record.mask == pending.record.mask:
             return None
-        return outcome
+        return pending
 
-    def _outcome(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> PendingMask:
+    def _pending_mask(self, obj_id: int, frame: int, prediction: Prediction, is_tracked: bool = False) -> PendingMask:
         state = self.state
-        prompts: PromptSet | None = state.history.get("prompts", obj_id, frame)
+        prompts = state.history.get(PROMPTS, obj_id, frame)
         if is_tracked or prompts is None:
-            record = state.computed("track", prediction, sources_of(state.accepted(obj_id), frame))
+            record = state.to_record("track", prediction, sources_of(state.accepted(obj_id), frame))
         else:
-            record = state.computed("prompt", prediction, (prompts,))
+            record = state.to_record("prompt", prediction, (prompts,))
         return PendingMask(record, prediction.logits if state.overlap == "score" else None)
 
 
-def _call(change: Change) -> PromptSet:
-    """What Meta's predictor is told of a change of prompts: the mask if it is new, else all clicks and the box."""
+def _call(change: Change[PromptSet]) -> PromptSet | None:
+    """Return what Meta's predictor is told of changed prompts: a mask if it is new, else all clicks and the box."""
     before, after = change.before or PromptSet(), change.after
+    if after is None:
+        return None
     if after.mask is not None and (after.mask != before.mask or not (after.points or after.box)):
         return PromptSet(mask=after.mask)
-    asked: PromptSet = replace(after, mask=None)
-    return asked
+    return replace(after, mask=None)
 
 
 def replay_exactly(history: History, again: SessionState) -> None:
@@ -220,23 +217,26 @@ def replay_exactly(history: History, again: SessionState) -> None:
             _do_again(meta, new, part, step.changes[done:])
 
 
-def _belongs_to(numbered: tuple[int, Change]) -> tuple[str, int]:
-    """The objects on a frame that a pass came to share its pixels, so they are done at once; all else one by one."""
+def _belongs_to(numbered: tuple[int, Change[Any]]) -> tuple[bool, int]:
+    """Return a key by which the objects on a frame that a pass came to are done at once; all else is one by one.
+
+    They share the pixels of the frame.
+    """
     number, change = numbered
-    return (VISIT, change.frame) if change.kind == VISIT else ("", number)
+    return (True, change.frame) if is_of(change, VISIT) else (False, number)
 
 
-def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change], later: Sequence[Change]) -> None:
+def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change[Any]], later: Sequence[Change[Any]]) -> None:
     again, first = meta.state, part[0]
-    if first.kind == "mask" and first.after is not None and first.after.model and step.name in _COMPUTING:
-        if step.name == "predict_frame":
+    if is_of(first, MASK) and first.after is not None and first.after.model and step.name in step_names.COMPUTING:
+        if step.name == step_names.PREDICT_FRAME:
             with meta.writing(step) as put:
-                put("mask", first.obj_id, first.frame, meta.shown(first.obj_id, first.frame))
+                put(MASK, first.obj_id, first.frame, meta.shown(first.obj_id, first.frame))
         return
     # The window may change in the middle of a run: each mask tells with which it was computed.
-    masks = (c.after for c in later if c.kind == "mask" and c.frame == first.frame and c.after is not None)
+    masks = (c.after for c in later if is_of(c, MASK) and c.frame == first.frame and c.after is not None)
     contrast_limits = next((mask.contrast_limits for mask in masks if mask.contrast_limits is not None), None)
-    if contrast_limits is not None and first.kind in ("prompts", VISIT):
+    if contrast_limits is not None and (is_of(first, PROMPTS) or is_of(first, VISIT)):
         again.contrast_limits = contrast_limits
     with again.history.writing(step) as put:
         for change in part:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session.exact import PASS, VISIT
 from napari_sam2.session.history import WHOLE
+from napari_sam2.session.kinds import MASK, PASS, VISIT
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.propagation import Run, resolved
+from napari_sam2.session.records import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2.engine.protocols import FrameResult
     from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.planning import Direction, Sense
+    from napari_sam2.session.planning import Direction
+    from napari_sam2.session.records import Sign
 
-_SENSES: dict[Direction, tuple[Sense, ...]] = {"both": (1, -1), "forward": (1,), "backward": (-1,)}
+_SWEEPS: dict[Direction, tuple[Sign, ...]] = {"both": (1, -1), "forward": (1,), "backward": (-1,)}
 
 
 class ExactRun(Run):
@@ -44,26 +46,26 @@ class ExactRun(Run):
 
     def results(self) -> Iterator[FrameResult]:
         """Compute and store frame by frame."""
-        for sense in _SENSES[self.direction]:
+        for sweep in _SWEEPS[self.direction]:
             with self._state.compute, self._state.lock:
-                number, objects, frames = self._begin(sense)
+                number, objects, frames = self._begin(sweep)
             for frame in frames:
                 with self._state.compute, self._state.lock:
-                    result = self._visit(number, objects, frame, sense)
+                    result = self._visit(number, objects, frame, sweep)
                 if result is not None:
                     self._report()
                     yield result
 
     def count(self) -> tuple[int, int]:
-        """How many frames a run would come to, and how many masks it would track on them."""
+        """Return how many frames a run would come to, and how many masks it would track on them."""
         accepted = {i: self._state.accepted(i) for i in self.objects()}
         if not accepted:
             return 0, 0
         frames = self._planned(min(f for found in accepted.values() for f in found))
         return len(frames), sum(f not in found for f in frames for found in accepted.values())
 
-    def _begin(self, sense: Sense) -> tuple[int, list[int], list[int]]:
-        """Number, objects and frames of a pass, in the order in which it comes to them."""
+    def _begin(self, sweep: Sign) -> tuple[int, list[int], list[int]]:
+        """Begin a pass; return its number, its objects and its frames, in the order in which it comes to them."""
         history = self._state.history
         self._meta.catch_up()
         number = 1 + max((history.get(PASS, i) or 0 for i in history.objects(PASS)), default=0)
@@ -77,39 +79,39 @@ class ExactRun(Run):
             raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
         start = min(found[0] for found in conditioning.values())
         self._total = len(self._planned(start))
-        return number, list(conditioning), self._pass(start, sense)
+        return number, list(conditioning), self._pass(start, sweep)
 
-    def _pass(self, start: int, sense: Sense) -> list[int]:
+    def _pass(self, start: int, sweep: Sign) -> list[int]:
         if self._are_chosen:
-            return sorted(self.frames, reverse=sense == -1)
-        if sense == 1:
+            return sorted(self.frames, reverse=sweep == -1)
+        if sweep == 1:
             return [f for f in self.frames if f >= start]
         return [f for f in reversed(self.frames) if f <= start] if start > 0 else []
 
     def _planned(self, start: int) -> set[int]:
-        return {frame for sense in _SENSES[self.direction] for frame in self._pass(start, sense)}
+        return {frame for sweep in _SWEEPS[self.direction] for frame in self._pass(start, sweep)}
 
-    def _visit(self, number: int, objects: list[int], frame: int, sense: Sense) -> FrameResult | None:
+    def _visit(self, number: int, objects: list[int], frame: int, sweep: Sign) -> FrameResult | None:
         """Let the pass come to a frame with all objects; None where nothing is new on a frame that was yielded."""
         self._meta.catch_up()
         visited = [i for i in objects if self._may_visit(i, frame)]
         with self._meta.whole_or_nothing():
-            outcomes = {i: outcome for i in visited if (outcome := self._meta.visit(i, frame, sense)) is not None}
+            computed = {i: pending for i in visited if (pending := self._meta.visit(i, frame, sweep)) is not None}
             with self._meta.writing(self._step_to_write()) as put:
                 for obj_id in visited:
-                    put(VISIT, obj_id, frame, [number, sense])
-                for obj_id, record in resolved(outcomes).items():
-                    put("mask", obj_id, frame, record)
+                    put(VISIT, obj_id, frame, Visit(number, sweep))
+                for obj_id, record in resolved(computed).items():
+                    put(MASK, obj_id, frame, record)
         is_new = frame not in self._finished
         self._finished.add(frame)
-        return self._result(frame) if is_new or outcomes else None
+        return self._result(frame) if is_new or computed else None
 
     def _may_visit(self, obj_id: int, frame: int) -> bool:
-        """Whether a pass goes there: not beyond the ends of an object, nor to what was locked since it began."""
+        """Return whether a pass goes there: not beyond the ends of an object, nor to what was locked since it began."""
         history, conditioning = self._state.history, self._state.exact_stream().conditioning(obj_id)
         if not conditioning or not within_cuts(history, obj_id, frame):
             return False
-        return frame in conditioning or not history.get("lock", obj_id, frame)
+        return frame in conditioning or not self._state.is_locked(obj_id, frame)
 
     def _report(self) -> None:
         if self._progress is not None:

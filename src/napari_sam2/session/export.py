@@ -13,11 +13,11 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
+from napari_sam2.session.kinds import LOCK, PROMPTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.session.records import ObjectRecord
     from napari_sam2.session.state import SessionState
 
 PROMPTS_FORMAT = "napari-sam2 prompts"
@@ -25,7 +25,7 @@ PROMPTS_VERSION = 1
 
 
 def prompts_document(state: SessionState) -> dict[str, Any]:
-    """Objects with their prompts and locks, JSON-ready.
+    """Return objects with their prompts and locks, JSON-ready.
 
     Coordinates are ``(y, x)`` in data pixels of a frame, voxel centres at integers; boxes ``(y0, x0, y1, x1)``,
     half-open; masks are ``shape`` (height, width) and ``runs``, start and stop in the flattened frame. The schema
@@ -34,10 +34,10 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
     grid, history = state.grid, state.history
     out = []
     for obj_id in state.object_ids():
-        record: ObjectRecord = history.get("object", obj_id)
+        record = state.object_record(obj_id)
         frames = []
-        prompts = history.frames("prompts", obj_id)
-        locked = history.frames("lock", obj_id)
+        prompts = history.frames(PROMPTS, obj_id)
+        locked = history.frames(LOCK, obj_id)
         for frame in sorted({*prompts, *locked}):
             entry: dict[str, Any] = {"frame": frame}
             if frame in prompts:
@@ -63,7 +63,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
 
 
 def coco_document(state: SessionState) -> dict[str, Any]:
-    """All masks as a COCO document: an image for each frame, a category for each object.
+    """Return all masks as a COCO document: an image for each frame, a category for each object.
 
     Segmentations are uncompressed run lengths in COCO's column order; ``track_id`` is the object. The overlap rule is
     applied, so that no pixel has two objects.
@@ -83,7 +83,7 @@ def coco_document(state: SessionState) -> dict[str, Any]:
         "info": {"description": "Masks from napari-sam2", "version": __version__},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": i, "name": state.history.get("object", i).name, "supercategory": "object"} for i in ids],
+        "categories": [{"id": i, "name": state.object_record(i).name, "supercategory": "object"} for i in ids],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_sam2._version import __version__
 from napari_sam2.core.paths import check_file, checked_path
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session.storage import image_identity
+from napari_sam2.session.storage.header import ModelHeader, SessionHeader, SettingsHeader
 from napari_sam2.session.storage.session_file import SessionFile
 
 if TYPE_CHECKING:
@@ -36,21 +38,26 @@ class FileLink:
         self._state = state
         self.file: SessionFile | None = None
 
+    @property
+    def path(self) -> Path | None:
+        """Return the path of the file, or None."""
+        return None if self.file is None else self.file.path
+
     def save(self, path: Path) -> None:
         """Write the session to a file and keep it there; to its own only what a refused write left out."""
         if self.file is not None and self.file.path == path and path.exists():
             self._state.history.catch_up()
-            self.keep_settings(window=list(self._state.contrast_limits), overlap=self._state.overlap)
+            self.keep_settings()
             self.keep_model()
             return
-        self._bind(SessionFile.create(path, self._described(), self._state.history))
+        self._bind(SessionFile.create(path, self._header(), self._state.history))
 
     def take_up(self, file: SessionFile) -> None:
         """Go on with what a file holds."""
         file.load(self._state.history)
         self._bind(file)
-        stored = file.settings()["model"]["hash"]
-        if stored is not None and self._model()["hash"] != stored:
+        stored = file.header().model.content_hash
+        if stored is not None and self._model().content_hash != stored:
             _log.warning(
                 "%s was made with other weights than those of %s; its masks stay, new ones and a replay may differ.",
                 file.path,
@@ -71,48 +78,45 @@ class FileLink:
             self.file.close()
             self.file = None
 
-    def keep_settings(self, **changed: Any) -> None:
-        """Write settings that changed."""
+    def keep_settings(self) -> None:
+        """Write the settings of the session that can change, where they did."""
         if self.file is not None:
-            kept = self.file.settings()["settings"]
-            if kept != {**kept, **changed}:
-                self.file.set(settings={**kept, **changed})
+            known, state = self.file.header(), self._state
+            now = replace(known.settings, contrast_limits=state.contrast_limits, overlap=state.overlap)
+            self.file.write_header(replace(known, settings=now))
 
     def keep_model(self) -> None:
-        """Write which model is used now, if it is another one."""
-        model = self._model()
-        if self.file is not None and self.file.settings()["model"] != model:
-            self.file.set(model=model)
+        """Write the model that is used now, if it is another one."""
+        if self.file is not None:
+            self.file.write_header(replace(self.file.header(), model=self._model()))
 
     def _bind(self, file: SessionFile) -> None:
         if self.file is not None:
             self.file.close()
-        file.set(open=True)
+        file.mark_open(True)
         self.file = file
         self._state.history.bind(file)
 
-    def _described(self) -> dict[str, Any]:
-        """Return what the file says of the session beside its steps."""
+    def _header(self) -> SessionHeader:
         state, grid = self._state, self._state.grid
-        return {
-            "image": image_identity.describe(state.volume),
-            "settings": {
-                "frame_axis": grid.frame_axis,
-                "at": dict(grid.at),
-                "channel": list(grid.channels),
-                "zoom": state.zoom,
-                "exact": state.exact,
-                "window": list(state.contrast_limits),
-                "overlap": state.overlap,
-            },
-            "model": self._model(),
-            "versions": {"napari-sam2": __version__, "python": platform.python_version(), "numpy": np.__version__},
-        }
+        return SessionHeader(
+            image_identity.describe(state.volume),
+            SettingsHeader(
+                grid.frame_axis,
+                dict(grid.at),
+                tuple(grid.channels),
+                state.zoom,
+                state.exact,
+                state.contrast_limits,
+                state.overlap,
+            ),
+            self._model(),
+            {"napari-sam2": __version__, "python": platform.python_version(), "numpy": np.__version__},
+        )
 
-    def _model(self) -> dict[str, Any]:
+    def _model(self) -> ModelHeader:
         # A predictor that is not ours may have no fingerprint.
-        predictor = self._state.predictor
-        return {"name": predictor.name, "hash": predictor.fingerprint}
+        return ModelHeader(self._state.predictor.name, self._state.predictor.fingerprint)
 
 
 @contextmanager
@@ -124,9 +128,6 @@ def opening(path: str | Path) -> Iterator[SessionFile]:
     file = SessionFile.open(source)
     try:
         yield file
-    except KeyError as error:
-        file.abandon()
-        raise SessionFileError(f"{source} is damaged: {error} is missing. It was left as it is.") from error
     except BaseException:
         file.abandon()
         raise
@@ -134,24 +135,24 @@ def opening(path: str | Path) -> Iterator[SessionFile]:
 
 def arguments_of(file: SessionFile, predictor: VideoPredictor | None, volume: ImageVolume | None) -> dict[str, Any]:
     """Return what to make the session of a file with; model and image are found where they are not given."""
-    settings = file.settings()
-    image, how = settings["image"], settings["settings"]
+    header = file.header()
+    settings = header.settings
     if volume is None:
-        volume = image_identity.find(image, file.path)
+        volume = image_identity.find(header.image, file.path)
     else:
-        image_identity.check(image, volume, file.path)
+        image_identity.check(header.image, volume, file.path)
     if predictor is None:
         from napari_sam2.engine import load_predictor
 
-        predictor = load_predictor(settings["model"]["name"])
+        predictor = load_predictor(header.model.name)
     return {
         "predictor": predictor,
         "volume": volume,
-        "frame_axis": how["frame_axis"],
-        "window": how["window"],
-        "at": how["at"],
-        "channel": how["channel"] or None,
-        "zoom": how["zoom"],
-        "overlap": how["overlap"],
-        "exact": how["exact"],
+        "frame_axis": settings.frame_axis,
+        "contrast_limits": settings.contrast_limits,
+        "at": settings.at,
+        "channel": settings.channel or None,
+        "zoom": settings.zoom,
+        "overlap": settings.overlap,
+        "exact": settings.exact,
     }

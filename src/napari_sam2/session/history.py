@@ -1,7 +1,8 @@
 """One log of steps: the state of a session, and undo and redo of every change to it.
 
-The state is a table of immutable values, ``table[kind][obj_id][frame]``. A step is a list of changes to that
-table, each with the value before and after, so one mechanism serves prompts, previews, runs, edits and locks.
+The state is a table of immutable values, ``table[kind][obj_id][frame]``; :mod:`napari_sam2.session.kinds` declares the
+kinds. A step is a list of changes to that table, each with the value before and after, so one mechanism serves prompts,
+previews, runs, edits and locks.
 Where a session has a file, the same changes go to its journal before the call that made them returns.
 """
 
@@ -9,50 +10,65 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    Put = Callable[[str, int, int, Any], None]
+    from napari_sam2.session.kinds import Kind
 
+T = TypeVar("T")
 WHOLE = -1  # the "frame" of values that belong to an object as a whole
 DEFAULT_BUDGET = 512 * 2**20
+_ENTRY_BYTES = 200  # of a change, beside its value
+
+
+class Put(Protocol):
+    """Replaces one value as part of a step; None removes it."""
+
+    def __call__(self, kind: Kind[T], obj_id: int, frame: int, value: T | None) -> None:
+        """Replace the value of a kind for an object on a frame."""
+        ...
 
 
 @dataclass(frozen=True)
-class Change:
+class Change(Generic[T]):
     """One value replaced; None stands for absent."""
 
-    kind: str
+    kind: Kind[T]
     obj_id: int
     frame: int
-    before: Any
-    after: Any
+    before: T | None
+    after: T | None
+
+
+def is_of(change: Change[Any], kind: Kind[T]) -> TypeGuard[Change[T]]:
+    """Return whether a change replaces a value of a kind."""
+    return change.kind is kind
 
 
 @dataclass(eq=False)
 class Step:
-    """What one call changed: its name, its arguments (JSON-ready), and the changes in their order."""
+    """The changes of one call: its name, its arguments (JSON-ready), and the changes in their order."""
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[Change[Any]] = field(default_factory=list)
 
 
 class Journal(Protocol):
-    """Where the log is kept. What a call was given is durable when it returns, whole; if it raises, none of it is."""
+    """The place where the log is kept: what a call was given is durable when it returns; if it raises, none is."""
 
-    def append(self, step: Step, changes: Sequence[Change]) -> None:
+    def append(self, step: Step, changes: Sequence[Change[Any]]) -> None:
         """Add changes to a step, which is new if the journal does not know it."""
         ...
 
-    def mark(self, step: Step, changes: Sequence[Change], *, done: bool) -> None:
-        """A step was undone or done again; ``changes`` say what that made of the values."""
+    def mark(self, step: Step, changes: Sequence[Change[Any]], *, done: bool) -> None:
+        """Note that a step was undone or done again; ``changes`` say what that made of the values."""
         ...
 
     def forget(self, steps: Sequence[Step]) -> None:
-        """These steps can be neither undone nor redone any more."""
+        """Drop steps that can be neither undone nor redone any more."""
         ...
 
     def rewrite(self, history: History) -> None:
@@ -71,7 +87,7 @@ class History:
     """
 
     def __init__(self, budget_bytes: int = DEFAULT_BUDGET) -> None:
-        self._table: dict[str, dict[int, dict[int, Any]]] = {}
+        self._table: dict[Kind[Any], dict[int, dict[int, Any]]] = {}
         self._done: list[Step] = []
         self._undone: list[Step] = []
         self._bytes = 0
@@ -86,30 +102,30 @@ class History:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """The steps that stand, oldest first."""
+        """Return the steps that stand, oldest first."""
         return tuple(self._done)
 
     @property
     def undone(self) -> tuple[Step, ...]:
-        """The steps that can be redone, the next one last."""
+        """Return the steps that can be redone, the next one last."""
         return tuple(self._undone)
 
-    def get(self, kind: str, obj_id: int, frame: int = WHOLE) -> Any:
-        """One value, or None."""
-        return self._table.get(kind, {}).get(obj_id, {}).get(frame)
+    def get(self, kind: Kind[T], obj_id: int, frame: int = WHOLE) -> T | None:
+        """Return one value, or None."""
+        return self.frames(kind, obj_id).get(frame)
 
-    def frames(self, kind: str, obj_id: int) -> dict[int, Any]:
-        """All values of a kind for one object, by frame; do not change it."""
+    def frames(self, kind: Kind[T], obj_id: int) -> Mapping[int, T]:
+        """Return all values of a kind for one object, by frame; a live view."""
         return self._table.get(kind, {}).get(obj_id, {})
 
-    def objects(self, kind: str) -> list[int]:
-        """Ids that have a value of a kind."""
+    def objects(self, kind: Kind[Any]) -> list[int]:
+        """Return the ids that have a value of a kind."""
         return [obj_id for obj_id, values in self._table.get(kind, {}).items() if values]
 
     @property
     def is_complete(self) -> bool:
-        """Whether the log reaches back to the beginning: it sets every value for the first time when there was none."""
-        known: set[tuple[str, int, int]] = set()
+        """Return whether the log reaches back to the beginning: there was no value before it set one first."""
+        known: set[tuple[Kind[Any], int, int]] = set()
         for change in (c for step in self._done for c in step.changes):
             key = (change.kind, change.obj_id, change.frame)
             if key not in known and change.before is not None:
@@ -117,8 +133,8 @@ class History:
             known.add(key)
         return all((kind, obj_id, frame) in known for kind, obj_id, frame, _ in self.values())
 
-    def values(self) -> Iterator[tuple[str, int, int, Any]]:
-        """Every value with its kind, object and frame."""
+    def values(self) -> Iterator[tuple[Kind[Any], int, int, Any]]:
+        """Yield every value with its kind, object and frame."""
         for kind, objects in self._table.items():
             for obj_id, frames in objects.items():
                 for frame, value in frames.items():
@@ -146,7 +162,7 @@ class History:
         """
         first = len(step.changes)
 
-        def put(kind: str, obj_id: int, frame: int, value: Any) -> None:
+        def put(kind: Kind[T], obj_id: int, frame: int, value: T | None) -> None:
             # NumPy's whole numbers are as good to a caller, but not to the journal.
             obj_id, frame = int(obj_id), int(frame)
             before = self.get(kind, obj_id, frame)
@@ -200,7 +216,7 @@ class History:
     # ------------------------------------------------------------------ journal
 
     def bind(self, journal: Journal | None) -> None:
-        """From now on write every change to this journal, which must know the history as it is."""
+        """Write every change to this journal from now on; it must know the history as it is."""
         self._journal = journal
         self._behind = False
 
@@ -209,7 +225,7 @@ class History:
         self._write(lambda journal: None)
 
     def restore(
-        self, values: Sequence[tuple[str, int, int, Any]], done: Sequence[Step], undone: Sequence[Step]
+        self, values: Sequence[tuple[Kind[Any], int, int, Any]], done: Sequence[Step], undone: Sequence[Step]
     ) -> None:
         """Become what a journal holds."""
         self._table.clear()
@@ -242,11 +258,11 @@ class History:
             lost.append(oldest)
         return lost
 
-    def _replace(self, changes: Sequence[Change]) -> None:
+    def _replace(self, changes: Sequence[Change[Any]]) -> None:
         for change in changes:
             self._set(change.kind, change.obj_id, change.frame, change.after)
 
-    def _set(self, kind: str, obj_id: int, frame: int, value: Any) -> None:
+    def _set(self, kind: Kind[T], obj_id: int, frame: int, value: T | None) -> None:
         values = self._table.setdefault(kind, {}).setdefault(obj_id, {})
         if value is None:
             values.pop(frame, None)
@@ -255,8 +271,6 @@ class History:
         self.revision += 1
 
 
-def _size(change: Change) -> int:
-    """Bytes of the new value; the old one was counted when it was new."""
-    mask = getattr(change.after, "mask", None)
-    runs = getattr(getattr(mask, "mask", mask), "runs", None)
-    return 200 + (0 if runs is None else int(runs.nbytes))
+def _size(change: Change[Any]) -> int:
+    """Return about how many bytes the new value takes; the old one was counted when it was new."""
+    return _ENTRY_BYTES + (0 if change.after is None else change.kind.nbytes(change.after))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import colorsys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
+from napari_sam2.session import checks, step_names
 from napari_sam2.session.history import WHOLE
+from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS
 from napari_sam2.session.records import MaskRecord, ObjectRecord
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.session.history import History, Put
+    from napari_sam2.session.kinds import Kind
     from napari_sam2.session.state import SessionState
 
 Side = Literal["above", "below"]
-_OF_A_FRAME = ("prompts", "base", "mask", "lock")
-_CUTS: dict[Side, str] = {"above": "cut_above", "below": "cut_below"}
+_CONTENT = [kind for kind in KINDS.values() if kind.is_content]
+_CUTS: dict[Side, Kind[int]] = {"above": CUT_ABOVE, "below": CUT_BELOW}
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def describe_all(state: SessionState) -> dict[int, ObjectInfo]:
 
 def _describe(state: SessionState, obj_id: int) -> ObjectInfo:
     history = state.history
-    record: ObjectRecord = history.get("object", obj_id)
-    areas = {f: a for f, m in history.frames("mask", obj_id).items() if (a := m.mask.area)}
-    prompts = len(history.frames("prompts", obj_id))
-    locked = history.frames("lock", obj_id)
+    record = state.object_record(obj_id)
+    areas = {f: a for f, m in history.frames(MASK, obj_id).items() if (a := m.mask.area)}
+    prompts = len(history.frames(PROMPTS, obj_id))
+    locked = history.frames(LOCK, obj_id)
     progress: Literal["empty", "in progress", "reviewed"] = "empty"
     if areas or prompts:
         progress = "reviewed" if areas and all(f in locked for f in areas) else "in progress"
@@ -64,11 +66,10 @@ def _describe(state: SessionState, obj_id: int) -> ObjectInfo:
 
 def ensure(state: SessionState, put: Put, obj_id: int) -> None:
     """Make the object if it is new, as the last in the order."""
-    if state.object_record(obj_id) is None:
+    if not state.has_object(obj_id):
         ids = state.object_ids()
-        last = state.object_record(ids[-1]) if ids else None
-        rank = 0 if last is None else last.rank + 1
-        put("object", obj_id, WHOLE, ObjectRecord(f"object {obj_id}", _color(obj_id), rank))
+        rank = state.object_record(ids[-1]).rank + 1 if ids else 0
+        put(OBJECT, obj_id, WHOLE, ObjectRecord(f"object {obj_id}", object_color(obj_id), rank))
 
 
 # ---------------------------------------------------------------------- steps
@@ -76,21 +77,21 @@ def ensure(state: SessionState, put: Put, obj_id: int) -> None:
 
 def reset(state: SessionState, obj_id: int) -> None:
     """Remove all prompts, masks and locks of an object; the object itself stays."""
-    with _changing(state, "reset_object", obj_id) as put:
+    with _changing(state, step_names.RESET_OBJECT, obj_id) as put:
         _clear(state.history, put, obj_id)
 
 
 def delete(state: SessionState, obj_id: int) -> None:
     """Remove an object with all that belongs to it."""
-    with _changing(state, "delete_object", obj_id) as put:
+    with _changing(state, step_names.DELETE_OBJECT, obj_id) as put:
         _clear(state.history, put, obj_id)
-        put("object", obj_id, WHOLE, None)
+        put(OBJECT, obj_id, WHOLE, None)
 
 
 def rename(state: SessionState, obj_id: int, name: str) -> None:
     """Give an object another name."""
-    with _changing(state, "rename_object", obj_id) as put:
-        put("object", obj_id, WHOLE, replace(state.history.get("object", obj_id), name=name))
+    with _changing(state, step_names.RENAME_OBJECT, obj_id) as put:
+        put(OBJECT, obj_id, WHOLE, replace(state.object_record(obj_id), name=name))
 
 
 def recolor(state: SessionState, obj_id: int, color: Sequence[float]) -> None:
@@ -98,13 +99,13 @@ def recolor(state: SessionState, obj_id: int, color: Sequence[float]) -> None:
     r, g, b = (float(c) for c in color)
     if not all(0 <= c <= 1 for c in (r, g, b)):
         raise PromptError(f"color={tuple(color)!r} must be red, green and blue, each from 0 to 1.")
-    with _changing(state, "recolor_object", obj_id) as put:
-        put("object", obj_id, WHOLE, replace(state.history.get("object", obj_id), color=(r, g, b)))
+    with _changing(state, step_names.RECOLOR_OBJECT, obj_id) as put:
+        put(OBJECT, obj_id, WHOLE, replace(state.object_record(obj_id), color=(r, g, b)))
 
 
 def move(state: SessionState, obj_id: int, position: int) -> None:
     """Give an object another place in the order, 0 the first."""
-    with _changing(state, "move_object", obj_id) as put:
+    with _changing(state, step_names.MOVE_OBJECT, obj_id) as put:
         _reorder(state, put, obj_id, position)
 
 
@@ -112,7 +113,7 @@ def merge(state: SessionState, into: int, other: int) -> None:
     """Add the masks of one object to another and delete it."""
     if into == other:
         raise PromptError(f"Object {into} cannot be merged with itself.")
-    with _changing(state, "merge_objects", into) as put:
+    with _changing(state, step_names.MERGE_OBJECTS, into) as put:
         checks.check_object(state, other)
         _merge(state, put, into, other)
 
@@ -127,11 +128,9 @@ def _changing(state: SessionState, name: str, obj_id: int) -> Iterator[Put]:
 
 def _clear(history: History, put: Put, obj_id: int) -> None:
     """Remove everything of an object but the object itself."""
-    for kind in _OF_A_FRAME:
+    for kind in _CONTENT:
         for frame in list(history.frames(kind, obj_id)):
             put(kind, obj_id, frame, None)
-    for kind in _CUTS.values():
-        put(kind, obj_id, WHOLE, None)
 
 
 def _reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
@@ -142,9 +141,7 @@ def _reorder(state: SessionState, put: Put, obj_id: int, position: int) -> None:
     if ids == known:
         return
     for rank, i in enumerate(ids):
-        record = state.object_record(i)
-        assert record is not None
-        put("object", i, WHOLE, replace(record, rank=rank))
+        put(OBJECT, i, WHOLE, replace(state.object_record(i), rank=rank))
 
 
 def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
@@ -154,16 +151,16 @@ def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
     stay as they are.
     """
     history = state.history
-    for frame, record in list(history.frames("mask", other).items()):
+    for frame, record in list(history.frames(MASK, other).items()):
         mine = state.mask_record(into, frame)
         union = record.mask if mine is None else RunLengthMask.encode(mine.mask.decode() | record.mask.decode())
         if record.mask.area == 0 or (mine is not None and mine.mask == union):
             continue
-        put("mask", into, frame, MaskRecord(union, "edit"))
+        put(MASK, into, frame, MaskRecord(union, "edit"))
         lock(state, put, into, frame)
         uncut(history, put, into, frame)
     _clear(history, put, other)
-    put("object", other, WHOLE, None)
+    put(OBJECT, other, WHOLE, None)
 
 
 # ---------------------------------------------------------------------- parts of a step
@@ -171,20 +168,20 @@ def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
 
 def lock(state: SessionState, put: Put, obj_id: int, frame: int) -> None:
     """Lock a frame of an object; the number tells in which order the objects of a frame were locked."""
-    if state.history.get("lock", obj_id, frame) is None:
-        taken = [state.history.get("lock", i, frame) or 0 for i in state.object_ids()]
-        put("lock", obj_id, frame, 1 + max(taken, default=0))
+    if not state.is_locked(obj_id, frame):
+        taken = [state.history.get(LOCK, i, frame) or 0 for i in state.object_ids()]
+        put(LOCK, obj_id, frame, 1 + max(taken, default=0))
 
 
 def give_pixels(state: SessionState, put: Put, obj_id: int, frame: int, taken: NDArray[np.bool_]) -> None:
     """Take drawn pixels away from the other objects of a frame, except where those are locked."""
     for other in state.object_ids():
         record = state.mask_record(other, frame)
-        if other == obj_id or record is None or state.history.get("lock", other, frame):
+        if other == obj_id or record is None or state.is_locked(other, frame):
             continue
         left = RunLengthMask.encode(record.mask.decode() & ~taken)
         if left != record.mask:
-            put("mask", other, frame, replace(record, mask=left))
+            put(MASK, other, frame, replace(record, mask=left))
 
 
 # ---------------------------------------------------------------------- the ends of an object
@@ -201,18 +198,18 @@ def cut(history: History, put: Put, obj_id: int, frame: int, side: Side, frame_c
         If a locked frame lies beyond.
     """
     beyond = {
-        kind: [f for f in history.frames(kind, obj_id) if (f > frame if side == "above" else f < frame)]
-        for kind in _OF_A_FRAME
+        kind: [f for f in history.frames(kind, obj_id) if f != WHOLE and (f > frame if side == "above" else f < frame)]
+        for kind in _CONTENT
     }
-    if beyond["lock"]:
-        at = min(beyond["lock"], key=lambda f: abs(f - frame))
+    if beyond[LOCK]:
+        at = min(beyond[LOCK], key=lambda f: abs(f - frame))
         raise PromptError(
             f"Object {obj_id} cannot be cut {side} {word} {frame}: {word} {at} is locked.\n"
             "Unlock it first, or cut there."
         )
-    for kind, frames in beyond.items():
+    for content, frames in beyond.items():
         for f in frames:
-            put(kind, obj_id, f, None)
+            put(content, obj_id, f, None)
     end = history.get(_CUTS[side], obj_id)
     if end is None:
         end = frame_count - 1 if side == "above" else 0
@@ -229,11 +226,6 @@ def uncut(history: History, put: Put, obj_id: int, frame: int) -> None:
 
 
 def within_cuts(history: History, obj_id: int, frame: int) -> bool:
-    """Whether a frame lies between the cuts of an object."""
-    above, below = history.get("cut_above", obj_id), history.get("cut_below", obj_id)
+    """Return whether a frame lies between the cuts of an object."""
+    above, below = history.get(CUT_ABOVE, obj_id), history.get(CUT_BELOW, obj_id)
     return (above is None or frame <= above) and (below is None or frame >= below)
-
-
-def _color(obj_id: int) -> tuple[float, float, float]:
-    """Well separated hues, by the golden ratio."""
-    return colorsys.hsv_to_rgb((0.02 + obj_id * 0.618034) % 1.0, 0.75, 0.95)

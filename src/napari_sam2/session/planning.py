@@ -1,4 +1,4 @@
-"""Which frames condition which: accepted frames, from where a frame is tracked, and which masks are fresh.
+"""Plan what follows from what: accepted frames, from where each frame is tracked, and the masks that are fresh.
 
 Nothing here computes or changes anything.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam2.session.records import ConditioningRecord, Source
+from napari_sam2.session.kinds import BASE, LOCK, MASK, PROMPTS
+from napari_sam2.session.records import ConditioningRecord, Sign, Source
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
@@ -16,29 +17,27 @@ if TYPE_CHECKING:
     from napari_sam2.session.history import History
     from napari_sam2.session.records import Follows, MaskRecord
 
-    Side = Literal[-1, 1]
 
 Direction = Literal["both", "forward", "backward"]
-Sense = Literal[1, -1]
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
-SIDES: tuple[Side, Side] = (-1, 1)
+SIDES: tuple[Sign, Sign] = (-1, 1)
 
 
 def conditioning_records(history: History, obj_id: int) -> dict[int, ConditioningRecord]:
     """Return the accepted frames of an object, in ascending order."""
-    prompts = history.frames("prompts", obj_id)
-    locks = history.frames("lock", obj_id)
-    masks = history.frames("mask", obj_id)
+    prompts = history.frames(PROMPTS, obj_id)
+    locks = history.frames(LOCK, obj_id)
+    masks = history.frames(MASK, obj_id)
     edited = {f for f, record in masks.items() if record.source == "edit"}
     out: dict[int, ConditioningRecord] = {}
     for frame in sorted({*prompts, *locks, *edited}):
-        record, base = masks.get(frame), history.get("base", obj_id, frame)
+        record, base = masks.get(frame), history.get(BASE, obj_id, frame)
         if record is not None and (frame in locks or frame not in prompts):
             follows = _follows(frame, record.mask, record, base is not None)
             out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
-            asked: PromptSet = prompts[frame]
+            asked = prompts[frame]
             empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
             follows = _follows(frame, asked.mask_alone, record, base is not None)
             out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
@@ -73,7 +72,7 @@ def neighbours(
 
 def owner_of(
     accepted: dict[int, ConditioningRecord], frame: int, direction: Direction
-) -> tuple[ConditioningRecord, Sense] | None:
+) -> tuple[ConditioningRecord, Sign] | None:
     """Return the accepted frame from which a frame is tracked, and in which direction; None if there is none.
 
     In both directions the nearer one, the lower on a tie. Towards any other frame one that corrects a track has a
@@ -98,7 +97,7 @@ def _way(frame: int, start: ConditioningRecord, other: ConditioningRecord) -> in
 
 
 class Freshness:
-    """Which tracked masks of an object no run has a reason to compute again.
+    """The tracked masks of an object that no run has a reason to compute again.
 
     A tracked mask is fresh while what it was computed from still stands on both sides. A mask that was accepted as it
     stood counts as its own sources (see :class:`Source`): accepting it makes no other mask stale, and the masks beyond
@@ -106,7 +105,7 @@ class Freshness:
     """
 
     def __init__(self, history: History, obj_id: int, accepted: dict[int, ConditioningRecord]) -> None:
-        self._masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+        self._masks = history.frames(MASK, obj_id)
         self._accepted = accepted
 
     def is_fresh(self, frame: int) -> bool:
@@ -116,7 +115,7 @@ class Freshness:
             return False
         return all(self._stands(frame, on_side(record.computed_from, frame, side), side) for side in SIDES)
 
-    def _stands(self, frame: int, source: Source | None, side: Side) -> bool:
+    def _stands(self, frame: int, source: Source | None, side: Sign) -> bool:
         """Return whether a source, or none, is still what a frame follows from on one side."""
         beyond = [f for f in self._accepted if (f - frame) * side > 0]
         for other in beyond if side == 1 else reversed(beyond):
@@ -127,7 +126,7 @@ class Freshness:
                 return False
         return _origin(source, side) is None and self._may_be_missing(source, None, side)
 
-    def _may_be_missing(self, source: Source | None, other: int | None, side: Side) -> bool:
+    def _may_be_missing(self, source: Source | None, other: int | None, side: Sign) -> bool:
         """Return whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
         if source is None or (other is not None and (other - source.frame) * side <= 0):
             return True
@@ -135,7 +134,7 @@ class Freshness:
         return follows is not None and all(self._stands(source.frame, follows[s > 0], s) for s in SIDES)
 
 
-def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Side) -> Source | None:
+def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Sign) -> Source | None:
     """Return the source below (-1) or above (1) a frame, if there is one."""
     return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
 
@@ -144,7 +143,7 @@ def _is_same(one: Source | None, other: Source) -> bool:
     return one is not None and one[:4] == other[:4]
 
 
-def _origin(source: Source | None, side: Side) -> Source | None:
+def _origin(source: Source | None, side: Sign) -> Source | None:
     """Return what a source follows from on one side, where it was accepted as it stood; else itself."""
     if source is None:
         return None
@@ -173,7 +172,7 @@ class FrameTask:
     """A frame of an object that a run must compute, from where, and the accepted frames as they stood then."""
 
     owner: ConditioningRecord
-    sense: Sense
+    sweep: Sign
     accepted: dict[int, ConditioningRecord]
 
     def sources(self, frame: int) -> tuple[Source, ...] | tuple[PromptSet, ...]:
@@ -185,11 +184,11 @@ class FrameTask:
     @property
     def has_open_end(self) -> bool:
         """Return whether no accepted frame says that the object goes on beyond this track."""
-        return not any((f - self.owner.frame) * self.sense > 0 for f, a in self.accepted.items() if not a.empty)
+        return not any((f - self.owner.frame) * self.sweep > 0 for f, a in self.accepted.items() if not a.empty)
 
     def meets_at(self, frame: int, direction: Direction) -> bool:
         """Return whether this upward track ends here because the next frame is tracked from above."""
-        if self.sense == -1 or frame + 1 in self.accepted:
+        if self.sweep == -1 or frame + 1 in self.accepted:
             return False
         found = owner_of(self.accepted, frame + 1, direction)
         return found is not None and found[1] == -1 and not found[0].empty

@@ -14,10 +14,10 @@ import numpy as np
 from napari_sam2.core.arrays import Parts
 from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects
-from napari_sam2.session.history import Step
+from napari_sam2.session import checks, objects, step_names
+from napari_sam2.session.history import Step, is_of
+from napari_sam2.session.kinds import BASE, MASK, PROMPTS
 from napari_sam2.session.records import MaskRecord
-from napari_sam2.session.state import PROMPTING, SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.history import Put
     from napari_sam2.session.records import ConditioningRecord
+    from napari_sam2.session.state import SessionState
 
 
 def add_points(
@@ -42,7 +43,7 @@ def add_points(
     if not new:
         raise PromptError("add_points was given no point.")
     with _prompting(state, meta):
-        _change(state, "add_points", obj_id, frame, _present(state, obj_id, frame).with_points(new))
+        _change(state, step_names.ADD_POINTS, obj_id, frame, _present(state, obj_id, frame).with_points(new))
 
 
 def add_box(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, box: Sequence[float]) -> None:
@@ -50,14 +51,14 @@ def add_box(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame:
     new = make_box(box, state.grid.frame_shape)
     with _prompting(state, meta):
         old = _present(state, obj_id, frame)
-        _change(state, "add_box", obj_id, frame, PromptSet(old.points, new, old.mask, (0, *old.calls)))
+        _change(state, step_names.ADD_BOX, obj_id, frame, PromptSet(old.points, new, old.mask, (0, *old.calls)))
 
 
 def add_mask(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
     """Set a mask as the only prompt of an object on a frame."""
     new = make_mask(mask, state.grid.frame_shape)
     with _prompting(state, meta):
-        _change(state, "add_mask", obj_id, frame, PromptSet(mask=new))
+        _change(state, step_names.ADD_MASK, obj_id, frame, PromptSet(mask=new))
 
 
 def add_labels(
@@ -79,7 +80,7 @@ def add_labels(
                 del new[obj_id, frame]
             else:
                 checks.check_unlocked(state, obj_id, frame)
-        with state.history.step("add_labels", frames=chosen) as put:
+        with state.history.step(step_names.ADD_LABELS, frames=chosen) as put:
             for (obj_id, frame), mask in new.items():
                 _put(state, put, obj_id, frame, PromptSet(mask=mask))
 
@@ -104,13 +105,13 @@ def set_prompts(
         (len(new),) if new else (),
     )
     with _prompting(state, meta):
-        _change(state, "set_prompts", obj_id, frame, prompts)
+        _change(state, step_names.SET_PROMPTS, obj_id, frame, prompts)
 
 
 def clear(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int) -> None:
     """Remove all prompts of an object on a frame."""
     with _prompting(state, meta):
-        _change(state, "clear_prompts", obj_id, frame, PromptSet())
+        _change(state, step_names.CLEAR_PROMPTS, obj_id, frame, PromptSet())
 
 
 def clear_several(state: SessionState, meta: MetaPredictor | None, places: Iterable[tuple[int, int]]) -> None:
@@ -121,7 +122,7 @@ def clear_several(state: SessionState, meta: MetaPredictor | None, places: Itera
             checks.check_writable(state, obj_id, frame)
             checks.check_object(state, obj_id)
             checks.check_unlocked(state, obj_id, frame)
-        with state.history.step("clear_several", places=[[int(i), int(f)] for i, f in listed]) as put:
+        with state.history.step(step_names.CLEAR_SEVERAL, places=[[int(i), int(f)] for i, f in listed]) as put:
             for obj_id, frame in listed:
                 _put(state, put, obj_id, frame, PromptSet())
 
@@ -133,13 +134,14 @@ def predict_frame(state: SessionState, meta: MetaPredictor | None, frame: int) -
             with state.lock:
                 asked = _asked(state, frame)
                 if meta is not None:
-                    meta.answer_again(asked, frame)
+                    meta.predict_again(asked, frame)
                     return _masks(state, asked, frame)
                 stale = {i: state.accepted(i) for i in asked if not state.is_answered(i, frame)}
                 if not stale:
                     return _masks(state, asked, frame)
             answers = {
-                i: state.answered(accepted[frame], state.answer(i, accepted, frame)) for i, accepted in stale.items()
+                i: state.prompt_record(accepted[frame], state.predict(i, accepted, frame))
+                for i, accepted in stale.items()
             }
             with state.lock:
                 _keep_answers(state, frame, stale, answers)
@@ -147,7 +149,7 @@ def predict_frame(state: SessionState, meta: MetaPredictor | None, frame: int) -
 
 def _present(state: SessionState, obj_id: int, frame: int) -> PromptSet:
     """Return the prompts that stand; empty where there are none."""
-    return state.history.get("prompts", obj_id, frame) or PromptSet()
+    return state.history.get(PROMPTS, obj_id, frame) or PromptSet()
 
 
 def _masks_in(state: SessionState, labels: Any, frames: list[int], wanted: Iterable[int] | None) -> dict[Any, Any]:
@@ -189,13 +191,13 @@ def _prompting(state: SessionState, meta: MetaPredictor | None) -> Iterator[None
         revision = state.history.revision
         yield
         if state.history.revision != revision:
-            meta.answer()
+            meta.predict_last_step()
 
 
 def _put(state: SessionState, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
     """Replace prompts with all that goes with them: the object, its cuts, and the mask that they correct."""
     record, before = state.mask_record(obj_id, frame), _present(state, obj_id, frame)
-    base: MaskRecord | None = state.history.get("base", obj_id, frame)
+    base = state.history.get(BASE, obj_id, frame)
     if prompts == before:
         return
     if prompts:
@@ -203,22 +205,22 @@ def _put(state: SessionState, put: Put, obj_id: int, frame: int, prompts: Prompt
         objects.uncut(state.history, put, obj_id, frame)
         if record is not None and record.source != "prompt" and (base is None or base.mask != record.mask):
             # The prompts correct a mask that was tracked (or edited): it is what they are answered upon.
-            put("base", obj_id, frame, state.base(obj_id, frame))
+            put(BASE, obj_id, frame, state.base(obj_id, frame))
         elif before.mask is not None and prompts.mask is None:
             # They correct a mask that the user gave, which is as good as one drawn by hand.
-            put("base", obj_id, frame, MaskRecord(before.mask.mask, "edit"))
+            put(BASE, obj_id, frame, MaskRecord(before.mask.mask, "edit"))
     else:
         if record is not None and record.source == "prompt":
-            put("mask", obj_id, frame, None if base is None else replace(base, nearest=None))
-        put("base", obj_id, frame, None)
-    put("prompts", obj_id, frame, prompts or None)
+            put(MASK, obj_id, frame, None if base is None else replace(base, nearest=None))
+        put(BASE, obj_id, frame, None)
+    put(PROMPTS, obj_id, frame, prompts or None)
 
 
 def _asked(state: SessionState, frame: int) -> list[int]:
     """Return the objects that are prompted on a frame; PromptError if there is none."""
     checks.check_open(state)
     checks.check_frame(state, frame)
-    asked = [i for i in state.object_ids() if state.history.get("prompts", i, frame)]
+    asked = [i for i in state.object_ids() if state.history.get(PROMPTS, i, frame)]
     if not asked:
         raise PromptError(
             f"No object has a prompt on {checks.word_of(state)} {frame}; add a point, a box or a mask there."
@@ -227,7 +229,8 @@ def _asked(state: SessionState, frame: int) -> list[int]:
 
 
 def _masks(state: SessionState, obj_ids: list[int], frame: int) -> dict[int, NDArray[np.bool_]]:
-    return {i: state.history.get("mask", i, frame).mask.decode() for i in obj_ids}
+    records = {i: state.mask_record(i, frame) for i in obj_ids}
+    return {i: record.mask.decode() for i, record in records.items() if record is not None}
 
 
 def _keep_answers(
@@ -237,18 +240,18 @@ def _keep_answers(
     answers: Mapping[int, MaskRecord],
 ) -> None:
     """Keep the answers to prompts that still stand as they were when they were asked."""
-    later = Step("predict_frame", {"frame": frame})
+    later = Step(step_names.PREDICT_FRAME, {"frame": frame})
     for obj_id, record in answers.items():
         if state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
             with state.history.writing(_step_of(state, obj_id, frame) or later) as put:
-                put("mask", obj_id, frame, record)
+                put(MASK, obj_id, frame, record)
 
 
 def _step_of(state: SessionState, obj_id: int, frame: int) -> Step | None:
     """Return the step that set the prompts of a frame, if nothing but other prompts came after it."""
     for step in reversed(state.history.steps):
-        if step.name not in PROMPTING:
+        if step.name not in step_names.PROMPTING:
             return None
-        if any((c.kind, c.obj_id, c.frame) == ("prompts", obj_id, frame) for c in step.changes):
+        if any(is_of(c, PROMPTS) and (c.obj_id, c.frame) == (obj_id, frame) for c in step.changes):
             return step
     return None

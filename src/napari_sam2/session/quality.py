@@ -1,15 +1,16 @@
-"""What a session knows about the quality of its masks, and which frames deserve a look."""
+"""The quality of masks, as far as a session knows it, and the frames that deserve a look."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
+from napari_sam2.session.kinds import LOCK, MASK
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2.session.history import History
-    from napari_sam2.session.records import MaskRecord
 
 COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement")
 DOUBTFUL_IOU = 0.7
@@ -18,7 +19,7 @@ DOUBTFUL_DISAGREEMENT = 0.3
 
 
 def scores(history: History, obj_id: int) -> pd.DataFrame:
-    """The figures of each frame with a mask of an object, by frame.
+    """Return the figures of each frame with a mask of an object, by frame.
 
     Returns
     -------
@@ -31,9 +32,9 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
     """
     import pandas as pd
 
-    masks: dict[int, MaskRecord] = history.frames("mask", obj_id)
+    masks = history.frames(MASK, obj_id)
     areas = {frame: record.mask.area for frame, record in masks.items()}
-    locked = history.frames("lock", obj_id)
+    locked = history.frames(LOCK, obj_id)
     rows = []
     for frame in sorted(masks):
         record = masks[frame]
@@ -48,7 +49,7 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
 
 
 def _jump(areas: dict[int, int], frame: int) -> float:
-    """By which factor the area differs from that of a neighbour, where both are not empty."""
+    """Return the factor by which the area differs from that of a neighbour, where both are not empty."""
     here = areas[frame]
     near = [areas[f] for f in (frame - 1, frame + 1) if areas.get(f)]
     return max((max(a, here) / min(a, here) for a in near), default=math.nan) if here else math.nan

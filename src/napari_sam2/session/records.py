@@ -1,4 +1,4 @@
-"""What a session keeps of an object and of its mask on a frame."""
+"""The values that a session keeps of an object and of its mask on a frame."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     Follows = tuple["Source | None", "Source | None"]
 
+Sign = Literal[1, -1]  # up (1) or down (-1) through the frames
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
 
@@ -65,6 +66,13 @@ class MaskRecord:
     nearest: RunLengthMask | None = None
 
 
+class Visit(NamedTuple):
+    """The last pass of exact mode that came to a frame: its number, and whether it went up (1) or down (-1)."""
+
+    number: int
+    sweep: Sign
+
+
 @dataclass(frozen=True)
 class ConditioningRecord:
     """An accepted (conditioning) frame: prompted, edited or locked.
@@ -83,10 +91,10 @@ class ConditioningRecord:
 
     @property
     def is_correction(self) -> bool:
-        """Whether its prompts stand on an earlier mask."""
+        """Return whether its prompts stand on an earlier mask."""
         return self.mask is None and self.base is not None
 
     @property
     def corrects_a_track(self) -> bool:
-        """Whether its prompts stand on a tracked mask, so where tracking had gone wrong."""
+        """Return whether its prompts stand on a tracked mask, so where tracking had gone wrong."""
         return self.is_correction and self.base is not None and self.base.source == "track"

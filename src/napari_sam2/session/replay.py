@@ -7,12 +7,16 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import SessionFileError
+from napari_sam2.session import step_names
 from napari_sam2.session.exact import replay_exactly
+from napari_sam2.session.history import is_of
+from napari_sam2.session.kinds import BASE, MASK
 from napari_sam2.session.propagation import Run
-from napari_sam2.session.state import PROMPTING, SessionState
+from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
     from napari_sam2.session.history import Change, Step
+    from napari_sam2.session.records import MaskRecord
 
 
 def replay(state: SessionState) -> int:
@@ -44,49 +48,54 @@ def replay(state: SessionState) -> int:
                 _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
-        for kind, obj_id, frame, record in again.history.values()
-        if kind == "mask" and state.history.get("mask", obj_id, frame) != record
-        if state.history.get("mask", obj_id, frame).mask != record.mask
+        for obj_id in again.history.objects(MASK)
+        for frame, record in again.history.frames(MASK, obj_id).items()
+        if (kept := state.mask_record(obj_id, frame)) is None or kept.mask != record.mask
     ]
-    with state.history.step("replay") as put:
+    with state.history.step(step_names.REPLAY) as put:
         for obj_id, frame, record in changed:
-            put("mask", obj_id, frame, record)
+            put(MASK, obj_id, frame, record)
     return len(changed)
 
 
-def _do_again(again: SessionState, step: Step, changes: list[Change]) -> None:
+def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> None:
     contrast_limits = _contrast_limits(changes[0])
     if contrast_limits is not None:
         again.contrast_limits = contrast_limits
-    if step.name == "propagate":
+    if step.name == step_names.PROPAGATE:
         again.overlap = step.arguments["overlap"]
         frames = sorted({c.frame for c in changes})
         objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
         how = step.arguments
         # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
-        places = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
-        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, places)
+        exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
+        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, exactly)
         for _ in run.results():
             pass
         return
-    answers = step.name in (*PROMPTING, "predict_frame")
     for change in changes:
         value: Any = change.after
-        if answers and change.kind == "mask" and value is not None and value.source == "prompt":
+        if is_of(change, MASK) and _is_answer(step, change.after):
             accepted = again.accepted(change.obj_id)
-            value = again.answered(accepted[change.frame], again.answer(change.obj_id, accepted, change.frame))
-        elif change.kind == "base" and value is not None and value.source == "track":
+            value = again.prompt_record(accepted[change.frame], again.predict(change.obj_id, accepted, change.frame))
+        elif is_of(change, BASE) and change.after is not None and change.after.source == "track":
             value = again.base(change.obj_id, change.frame)
         with again.history.step(step.name) as put:
             put(change.kind, change.obj_id, change.frame, value)
 
 
-def _is_comparison(change: Change) -> bool:
+def _is_answer(step: Step, record: MaskRecord | None) -> bool:
+    """Return whether the mask of a step is the model's answer to prompts."""
+    return step.name in step_names.ANSWERING and record is not None and record.source == "prompt"
+
+
+def _is_comparison(change: Change[Any]) -> bool:
     """Return whether only the disagreement with the other track was noted."""
-    before, after = change.before, change.after
-    return before is not None and replace(before, disagreement=after.disagreement) == after
+    if not is_of(change, MASK) or change.before is None or change.after is None:
+        return False
+    return replace(change.before, disagreement=change.after.disagreement) == change.after
 
 
-def _contrast_limits(change: Change) -> tuple[float, float] | None:
-    """The values that the model saw as black and white when it computed a mask; None for anything else."""
-    return change.after.contrast_limits if change.kind == "mask" and change.after is not None else None
+def _contrast_limits(change: Change[Any]) -> tuple[float, float] | None:
+    """Return the values that the model saw as black and white when it computed a mask; None for anything else."""
+    return change.after.contrast_limits if is_of(change, MASK) and change.after is not None else None

@@ -1,15 +1,21 @@
-"""Read the prompts, the masks and the labels of a session."""
+"""Read the prompts, the masks, the labels and the steps of a session."""
 
 from __future__ import annotations
 
+from copy import deepcopy
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, quality
+from napari_sam2.session.kinds import PROMPTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -17,19 +23,46 @@ if TYPE_CHECKING:
     from napari_sam2.session.state import SessionState
 
 
+@dataclass(frozen=True)
+class SessionStep:
+    """One step that undo takes back.
+
+    Parameters
+    ----------
+    name
+        The method that made it; of several that do the same, the one for a single object or frame.
+    arguments
+        What it was given that is not in the values, JSON-ready and read-only.
+    change_count
+        How many values it changed: prompts, masks, locks and what belongs to an object.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    change_count: int
+
+
+def steps(state: SessionState) -> tuple[SessionStep, ...]:
+    """Return the steps that stand, oldest first."""
+    with state.lock:
+        return tuple(
+            SessionStep(step.name, MappingProxyType(deepcopy(step.arguments)), len(step.changes))
+            for step in state.history.steps
+        )
+
+
 def prompts(state: SessionState, obj_id: int, frame: int) -> PromptSet | None:
     """Return the prompts of an object on a frame; None where there are none."""
     with state.lock:
         checks.check_known_place(state, obj_id, frame)
-        found: PromptSet | None = state.history.get("prompts", obj_id, frame)
-        return found
+        return state.history.get(PROMPTS, obj_id, frame)
 
 
 def prompted_frames(state: SessionState, obj_id: int) -> list[int]:
     """Return the frames on which an object has prompts, ascending."""
     with state.lock:
         checks.check_object(state, obj_id)
-        return sorted(state.history.frames("prompts", obj_id))
+        return sorted(state.history.frames(PROMPTS, obj_id))
 
 
 def prompt_window(state: SessionState, obj_id: int, frame: int) -> tuple[float, float, float, float] | None:

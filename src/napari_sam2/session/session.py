@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.arguments import check_window
+from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.intensity import default_window
 from napari_sam2.core.masks import check_overlap
@@ -16,7 +16,7 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs
+from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs, settings
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.replay import replay
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
-    from napari_sam2.session.storage.session_file import SessionFile
+    from napari_sam2.session.results import SessionStep
 
 
 class VideoSession:
@@ -48,7 +48,7 @@ class VideoSession:
         The image.
     frame_axis
         Letter of the axis along which to propagate; default: time, else the coarsest spacing, else the first.
-    window
+    contrast_limits
         ``(low, high)`` in the volume's values that the model sees as black and white; default: the volume's own.
     at
         Fixed index of each further axis of a 4-D volume, such as ``{"t": 3}``.
@@ -62,6 +62,8 @@ class VideoSession:
         Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling; see
         docs/parity.md. As there, every call is answered at once, and what follows from a correction is lost with the
         next run.
+    window
+        Another name of ``contrast_limits``.
     """
 
     def __init__(
@@ -69,20 +71,22 @@ class VideoSession:
         predictor: VideoPredictor,
         volume: ImageVolume,
         frame_axis: str | None = None,
-        window: tuple[float, float] | None = None,
+        contrast_limits: tuple[float, float] | None = None,
         at: Mapping[str, int] | None = None,
         channel: int | Sequence[int] | None = None,
         zoom: Zoom = "auto",
         overlap: str = "keep",
         exact: bool = False,
+        *,
+        window: tuple[float, float] | None = None,
     ) -> None:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        contrast_limits = default_window(volume, grid) if window is None else check_window(window)
+        limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
-        self._state = SessionState(predictor, volume, grid, contrast_limits, None if exact else zoom, rule, exact)
-        self._history = self._state.history
+        shown = default_window(volume, grid) if limits is None else limits
+        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
         self._lock = self._state.lock
         self._compute = self._state.compute
         self._meta = MetaPredictor(self._state) if exact else None
@@ -121,12 +125,12 @@ class VideoSession:
         return self.grid.frame_shape
 
     @property
-    def window(self) -> tuple[float, float]:
+    def contrast_limits(self) -> tuple[float, float]:
         """Return ``(low, high)``, the values that the model sees as black and white."""
         return self._state.contrast_limits
 
-    def set_window(self, low: float, high: float) -> None:
-        """Change the window; masks stay, what is computed from now on sees the new one.
+    def set_contrast_limits(self, low: float, high: float) -> None:
+        """Change the contrast limits; masks stay, what is computed from now on sees the new ones.
 
         Parameters
         ----------
@@ -140,11 +144,10 @@ class VideoSession:
         VolumeError
             If these are not two finite numbers, the lower one first.
         """
-        window = check_window((low, high))
-        # What is being computed was begun with the old one, and has to be kept as such.
-        with self._compute, self._lock:
-            self._state.contrast_limits = window
-            self._link.keep_settings(window=list(window))
+        settings.set_contrast_limits(self._state, self._link, low, high)
+
+    window = contrast_limits
+    set_window = set_contrast_limits
 
     @property
     def overlap(self) -> Overlap:
@@ -153,9 +156,7 @@ class VideoSession:
 
     @overlap.setter
     def overlap(self, rule: str) -> None:
-        with self._lock:
-            self._state.overlap = check_overlap(rule)
-            self._link.keep_settings(overlap=rule)
+        settings.set_overlap(self._state, self._link, rule)
 
     def use(self, predictor: VideoPredictor) -> None:
         """Go on with another model, or with the same one on another device.
@@ -173,11 +174,7 @@ class VideoSession:
         SessionBusyError
             If the session was closed, or if a run is under way.
         """
-        check_model(predictor, self._state.zoom)
-        with self._compute, self._lock:
-            checks.check_idle(self._state)
-            self._state.use(predictor)
-            self._link.keep_model()
+        settings.use(self._state, self._link, predictor)
 
     # ------------------------------------------------------------------ prompts
 
@@ -665,17 +662,18 @@ class VideoSession:
         """
         edits.fill(self._state, self._meta, obj_id, frame, mask, inside)
 
-    def lock(self, frame: int, obj_id: int) -> None:
+    @formerly_positional("frame", "obj_id")
+    def lock(self, *, obj_id: int, frame: int) -> None:
         """Accept a frame of an object as it stands: no run writes it, and its mask conditions the others.
 
         That makes no other frame stale; what is computed from then on follows from it too.
 
         Parameters
         ----------
-        frame
-            Index of the frame.
         obj_id
             Id of the object.
+        frame
+            Index of the frame.
 
         Raises
         ------
@@ -688,7 +686,7 @@ class VideoSession:
         --------
         >>> session.add_box(1, 7, (4, 5, 10, 12))
         >>> masks = session.predict_frame(7)
-        >>> session.lock(frame=7, obj_id=1)
+        >>> session.lock(obj_id=1, frame=7)
         >>> session.objects[1].state
         'reviewed'
         """
@@ -771,15 +769,16 @@ class VideoSession:
         """
         edits.lock_seen(self._state, obj_id)
 
-    def unlock(self, frame: int, obj_id: int) -> None:
+    @formerly_positional("frame", "obj_id")
+    def unlock(self, *, obj_id: int, frame: int) -> None:
         """Release a frame; a hand edit on it may be computed over from then on.
 
         Parameters
         ----------
-        frame
-            Index of the frame.
         obj_id
             Id of the object.
+        frame
+            Index of the frame.
 
         Raises
         ------
@@ -1022,14 +1021,27 @@ class VideoSession:
     # ------------------------------------------------------------------ undo
 
     @property
+    def steps(self) -> tuple[SessionStep, ...]:
+        """Return the steps that stand, oldest first: those that undo takes back, the last one first.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.rename_object(1, "liver")
+        >>> [step.name for step in session.steps]
+        ['add_box', 'rename_object']
+        """
+        return results.steps(self._state)
+
+    @property
     def can_undo(self) -> bool:
         """Return whether there is a step to take back."""
-        return bool(self._history.steps)
+        return bool(self._state.history.steps)
 
     @property
     def can_redo(self) -> bool:
         """Return whether there is a step to do again."""
-        return bool(self._history.undone)
+        return bool(self._state.history.undone)
 
     def undo(self) -> bool:
         """Take back the last step, prompts and masks together.
@@ -1054,7 +1066,7 @@ class VideoSession:
         """
         with self._lock:
             checks.check_idle(self._state)
-            return self._history.undo() is not None
+            return self._state.history.undo() is not None
 
     def redo(self) -> bool:
         """Do the step again that was undone last.
@@ -1071,7 +1083,7 @@ class VideoSession:
         """
         with self._lock:
             checks.check_idle(self._state)
-            return self._history.redo() is not None
+            return self._state.history.redo() is not None
 
     def replay(self) -> int:
         """Compute every mask of the model again, from the prompts and runs in the log, as one step.
@@ -1125,7 +1137,7 @@ class VideoSession:
     @property
     def path(self) -> Path | None:
         """Return the session's file, or None."""
-        return None if self._file is None else self._file.path
+        return self._link.path
 
     @classmethod
     def open(
@@ -1213,7 +1225,3 @@ class VideoSession:
                 self._link.close()
             elif not self._state.closed:
                 self.close()
-
-    @property
-    def _file(self) -> SessionFile | None:
-        return self._link.file

@@ -1,4 +1,4 @@
-"""What the parts of a session share: the log of steps, and the model at work with what it has computed so far."""
+"""The state that the parts of a session share: the log of steps, and the model at work with what it has computed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from napari_sam2.core.masks import RunLengthMask, compose
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.session.history import History
+from napari_sam2.session.history import WHOLE, History
+from napari_sam2.session.kinds import LOCK, MASK, OBJECT
 from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
-
-
-# Steps that set prompts: the answer to them becomes part of the step.
-PROMPTING = ("add_points", "add_box", "add_mask", "add_labels", "set_prompts")
 
 
 @dataclass
@@ -83,8 +80,8 @@ class SessionState:
         self.closed = False
         self.running = False
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
-        self.followers: dict[tuple[int, int, int], ActiveTrack] = {}
-        self.waiting: dict[int, dict[int, PendingMask]] = {}
+        self.tracks: dict[tuple[int, int, int], ActiveTrack] = {}
+        self.pending: dict[int, dict[int, PendingMask]] = {}
         self._contrast_limits = contrast_limits
         self._stream: VideoStream | None = None
         self._exact_stream: ExactVideoStream | None = None
@@ -94,22 +91,27 @@ class SessionState:
     # ------------------------------------------------------------------ the log
 
     def object_ids(self) -> list[int]:
-        """Ids of the objects in their order."""
-        ranks: dict[int, int] = {i: self.history.get("object", i).rank for i in self.history.objects("object")}
-        return sorted(ranks, key=lambda i: ranks[i])
+        """Return the ids of the objects in their order."""
+        return sorted(self.history.objects(OBJECT), key=lambda i: self.object_record(i).rank)
 
-    def object_record(self, obj_id: int) -> ObjectRecord | None:
-        """Name, colour and rank of an object, or None."""
-        found: ObjectRecord | None = self.history.get("object", obj_id)
-        return found
+    def has_object(self, obj_id: int) -> bool:
+        """Return whether there is an object of this id."""
+        return self.history.get(OBJECT, obj_id) is not None
+
+    def object_record(self, obj_id: int) -> ObjectRecord:
+        """Return name, colour and rank of an object; KeyError if there is none."""
+        return self.history.frames(OBJECT, obj_id)[WHOLE]
 
     def mask_record(self, obj_id: int, frame: int) -> MaskRecord | None:
-        """What is kept of an object on a frame, or None."""
-        found: MaskRecord | None = self.history.get("mask", obj_id, frame)
-        return found
+        """Return what is kept of an object on a frame, or None."""
+        return self.history.get(MASK, obj_id, frame)
+
+    def is_locked(self, obj_id: int, frame: int) -> bool:
+        """Return whether an object is locked on a frame."""
+        return self.history.get(LOCK, obj_id, frame) is not None
 
     def accepted(self, obj_id: int) -> dict[int, ConditioningRecord]:
-        """The accepted frames of an object, ascending; do not change it."""
+        """Return the accepted frames of an object, ascending; do not change it."""
         with self.lock:
             known = self._accepted.get(obj_id)
             if known is None or known[0] != self.history.revision:
@@ -117,15 +119,15 @@ class SessionState:
             return known[1]
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
-        """The labels ``(Y, X) uint16`` of one frame under the overlap rule."""
+        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule."""
         records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
-        locks = {i: number for i, _ in records if (number := self.history.get("lock", i, frame))}
+        locks = {i: number for i, _ in records if (number := self.history.get(LOCK, i, frame))}
         free = [(i, mask) for i, mask in records if i not in locks]
         locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])
         return compose(free, self.grid.frame_shape, self.overlap, locked)
 
     def is_answered(self, obj_id: int, frame: int) -> bool:
-        """Whether the mask of an accepted frame is the answer to what stands there."""
+        """Return whether the mask of an accepted frame is the answer to what stands there."""
         accepted = self.accepted(obj_id).get(frame)
         record = self.mask_record(obj_id, frame)
         if accepted is None or record is None:
@@ -135,23 +137,23 @@ class SessionState:
         return is_answer(record, accepted.prompts) and self.is_by_this_model(record)
 
     def base(self, obj_id: int, frame: int) -> MaskRecord | None:
-        """The mask of a frame as prompts correct it: one without the object knows what it is like nearby."""
+        """Return the mask of a frame as prompts correct it: one without the object knows what it is like nearby."""
         record = self.mask_record(obj_id, frame)
         if record is None or record.mask.area:
             return record
-        shown = {f: r.mask for f, r in self.history.frames("mask", obj_id).items() if r.mask.area}
+        shown = {f: r.mask for f, r in self.history.frames(MASK, obj_id).items() if r.mask.area}
         nearest = min(shown, key=lambda f: (abs(f - frame), f), default=None)
         return replace(record, nearest=None if nearest is None else shown[nearest])
 
     def is_by_this_model(self, record: MaskRecord) -> bool:
-        """Whether the present model computed a mask, as far as that is known."""
+        """Return whether the present model computed a mask, as far as that is known."""
         return record.model in ("", self.predictor.name)
 
     # ------------------------------------------------------------------ the model
 
     @property
     def contrast_limits(self) -> tuple[float, float]:
-        """The values that the model sees as black and white."""
+        """Return the values that the model sees as black and white."""
         return self._contrast_limits
 
     @contrast_limits.setter
@@ -170,18 +172,18 @@ class SessionState:
         """Free everything that the model computed and that can be computed again; the masks stay."""
         self._stream = self._exact_stream = None
         self._frame_states.clear()
-        self.followers.clear()
-        self.waiting.clear()
+        self.tracks.clear()
+        self.pending.clear()
 
     def stream(self) -> VideoStream:
-        """The model at work on this volume."""
+        """Return the model at work on this volume."""
         if self._stream is None:
             frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
             self._stream = self.predictor.open(frames, zoom=self.zoom)
         return self._stream
 
     def exact_stream(self) -> ExactVideoStream:
-        """The model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
+        """Return the model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
             frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
             stream = self.predictor.open(frames, zoom=None, exact=True)
@@ -193,7 +195,7 @@ class SessionState:
             self._exact_stream = stream
         return self._exact_stream
 
-    def answer(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> Prediction:
+    def predict(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> Prediction:
         """Compute the answer to one of the accepted frames of an object and remember its state."""
         asked = accepted[frame]
         prompts = asked.prompts
@@ -214,7 +216,7 @@ class SessionState:
         return prediction
 
     def _context(self, obj_id: int, base: MaskRecord) -> list[ConditioningFrame]:
-        """The accepted frames that a correction is answered with.
+        """Return the accepted frames that a correction is answered with.
 
         Those that the corrected mask was tracked from, as they were then: so the answer stays what it is when other
         frames are accepted later.
@@ -223,28 +225,28 @@ class SessionState:
         then = {s.frame: ConditioningRecord(s.frame, s.prompts, s.mask) for s in sources}
         return [self._conditioning(obj_id, then, frame) for frame in then]
 
-    def answered(self, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
-        """The answer to the prompts of a frame, as it is kept."""
-        return self.computed("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
+    def prompt_record(self, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
+        """Return the answer to the prompts of a frame, as it is kept."""
+        return self.to_record("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
 
-    def computed(
+    def to_record(
         self,
         source: Literal["prompt", "track"],
         prediction: Prediction,
         computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
     ) -> MaskRecord:
-        """A mask of the model, as it is kept."""
+        """Return a mask of the model, as it is kept."""
         mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
         return MaskRecord(
             mask, source, prediction.scores, prediction.window, computed_from, self._contrast_limits, model=name
         )
 
     def conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord]) -> list[ConditioningFrame]:
-        """The accepted frames of an object with their states, computed where they are missing."""
+        """Return the accepted frames of an object with their states, computed where they are missing."""
         return [self._conditioning(obj_id, accepted, frame) for frame in accepted]
 
     def _conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> ConditioningFrame:
         known = self._frame_states.get((obj_id, frame))
         if known is None or known[0] != accepted[frame]:
-            return ConditioningFrame(frame, self.answer(obj_id, accepted, frame).state)
+            return ConditioningFrame(frame, self.predict(obj_id, accepted, frame).state)
         return ConditioningFrame(frame, known[1])

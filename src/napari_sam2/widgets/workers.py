@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     Job = Callable[[], Any]
 
 
-class Named(partial[Any]):
+class NamedCall(partial[Any]):
     """A call that napari names by ``title`` where it lists running workers, for instance before it closes a window."""
 
     title: Callable[[], str]
 
     @classmethod
-    def of(cls, call: Callable[..., Any], title: Callable[[], str]) -> Named:
+    def of(cls, call: Callable[..., Any], title: Callable[[], str]) -> NamedCall:
         """Name a call; the title is asked for each time it is shown."""
         named = cls(call)
         named.title = title
@@ -67,7 +67,7 @@ class JobQueue(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something runs or waits."""
+        """Return whether something runs or waits."""
         return self._current is not None or bool(self._waiting)
 
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
@@ -106,7 +106,7 @@ class JobQueue(QObject):
             return
         _, (job, done, text) = self._waiting.popitem(last=False)
         title = text.rstrip("….") or self._title
-        self._current, self._done = create_worker(Named.of(_outcome, lambda: title), job), done
+        self._current, self._done = create_worker(NamedCall.of(_outcome, lambda: title), job), done
         self.busy_changed.emit(text)
         # A method of a QObject, so that every Qt binding delivers it on the main thread.
         self._current.returned.connect(self._finish)
@@ -159,7 +159,7 @@ class FrameRun(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether the worker still lives."""
+        """Return whether the worker still lives."""
         return self._worker is not None
 
     def start(self, make: Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]) -> None:
@@ -172,7 +172,7 @@ class FrameRun(QObject):
                 self._error = error
 
         self._started = time.monotonic()
-        self._worker = create_worker(Named.of(frames, self._title), _worker_class=_Cancellable)
+        self._worker = create_worker(NamedCall.of(frames, self._title), _worker_class=_Cancellable)
         self._worker.on_quit = self._cancel
         self._worker.yielded.connect(self._pass_on)
         self._worker.finished.connect(self._end)

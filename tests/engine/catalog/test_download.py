@@ -8,19 +8,16 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from safetensors.torch import save
 
 import napari_sam2 as ns
 from napari_sam2.cli import main
-from napari_sam2.engine.catalog import download, model_files, registry
+from napari_sam2.engine.catalog import download, registry
 from napari_sam2.engine.catalog.download import DownloadProgress, ask_hub
-from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 from napari_sam2.errors import (
     CheckpointError,
     DownloadCancelledError,
@@ -28,30 +25,7 @@ from napari_sam2.errors import (
     LicenceError,
     ModelNotDownloadedError,
 )
-from support.hub import COMMIT, FakeHub
-from support.networks import SMALL
-
-ENTRY = registry.ModelEntry(
-    "toy", title="Toy", filename="toy.safetensors", input_size=64, parameters=1, licence="MIT", source_repo="us/toy"
-)
-
-
-@pytest.fixture(scope="module")
-def content() -> bytes:
-    """A whole checkpoint of some 700 kB."""
-    torch.manual_seed(0)
-    network = Sam2Model(Sam2Config.from_json(SMALL))
-    return save(dict(network.state_dict()), metadata={"config": json.dumps(SMALL)})
-
-
-@pytest.fixture
-def hub(content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """The hub, with everything of this process pointed at it and at a cache of its own."""
-    served = FakeHub("us/toy", "toy.safetensors", content)
-    served.stand_in(monkeypatch, tmp_path)
-    monkeypatch.setitem(registry.MODELS, "toy", ENTRY)
-    yield served
-    served.close()
+from support.hub import COMMIT, TOY, FakeHub
 
 
 def leftovers(tmp_path: Path) -> list[str]:
@@ -102,7 +76,7 @@ def test_what_another_tool_downloaded_is_used(hub: FakeHub, content: bytes) -> N
 
 
 def test_size_and_checksum_are_asked_of_the_hub(hub: FakeHub, content: bytes) -> None:
-    remote = ask_hub(ENTRY)
+    remote = ask_hub(TOY)
     assert (remote.size, remote.sha256, remote.revision) == (len(content), hub.sha256, COMMIT)
     assert [method for method, *_ in hub.requests] == ["HEAD"]
 
@@ -292,7 +266,7 @@ def test_two_downloads_at_once(hub: FakeHub, content: bytes) -> None:
 def test_terms_have_to_be_accepted(hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
-    monkeypatch.setitem(registry.MODELS, "toy", replace(ENTRY, notice="For looking at only."))
+    monkeypatch.setitem(registry.MODELS, "toy", replace(TOY, notice="For looking at only."))
     with pytest.raises(LicenceError, match=r"--accept-licence\): For looking at only\.\nLicence: MIT"):
         ns.download_model("toy")
     assert not hub.requests
@@ -304,26 +278,6 @@ def test_bundled_and_unknown_models() -> None:
     assert ns.download_model("starter").name == "starter.safetensors"
     with pytest.raises(DownloadError, match=r"no model called 'sam9'.*sam2\.1-tiny"):
         ns.download_model("sam9")
-
-
-def test_file_put_there_by_hand(hub: FakeHub, content: bytes, tmp_path: Path, caplog: Any) -> None:
-    folder = tmp_path / "data/models"
-    folder.mkdir(parents=True)
-    (folder / "toy.safetensors").write_bytes(content)
-    assert ns.load_predictor("toy", device="cpu").model.image_size == 64
-    assert "no checksum is known" in caplog.text
-    assert ns.download_model("toy") == folder / "toy.safetensors"
-    assert not hub.requests
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"repo": "us/toy"}', '{"a": 1}', ""])
-def test_unreadable_record_is_no_obstacle(hub: FakeHub, text: str) -> None:
-    ns.download_model("toy")
-    record = model_files.models_dir() / "toy.json"
-    record.write_text(text)
-    ns.load_predictor("toy", device="cpu")
-    ns.download_model("toy")
-    assert model_files.read_record(ENTRY) is not None
 
 
 # ---------------------------------------------------------------------- the environment, in processes of their own

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +12,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-import napari_sam2
-from napari_sam2.engine.catalog.model_files import path_of, resolve
+from napari_sam2.engine.catalog.model_files import resolve
 from napari_sam2.engine.catalog.registry import MODELS
-from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, released_config
+from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.checkpoint import load_model, read_checkpoint
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
-from napari_sam2.engine.sam2.network.hf_state_dict import from_hf_names
-from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
-from support.hf_oracle import build_oracle, randomise, to_hf_names
+from napari_sam2.errors import CheckpointError
 from support.networks import SMALL
-
-
-@pytest.fixture
-def small() -> dict[str, Any]:
-    """Return the tensors of a small network."""
-    return dict(Sam2Model(Sam2Config.from_json(SMALL)).state_dict())
-
-
-@pytest.fixture
-def small_file(tmp_path: Path, small: dict[str, Any]) -> Path:
-    path = tmp_path / "small.safetensors"
-    save_file(small, path, metadata={"config": json.dumps(SMALL)})
-    return path
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "models"
-    monkeypatch.setenv("NAPARI_SAM2_SETTINGS", str(tmp_path / "settings.json"))
-    monkeypatch.setenv("NAPARI_SAM2_MODELS", str(folder))
-    return folder
 
 
 def test_starter_loads_in_float32_without_gradients() -> None:
@@ -84,29 +56,6 @@ def test_torch_file_of_a_released_size_needs_no_configuration(tmp_path: Path) ->
         assert model.config.name == "sam2.1-tiny"
         assert model.image_size == size
         path.unlink()
-
-
-@pytest.mark.parametrize("name", RELEASED_NAMES)
-def test_layout_of_hugging_face(tmp_path: Path, name: str) -> None:
-    """Names only, so the tensors are views of one value."""
-    config = released_config(name)
-    with torch.device("meta"):
-        wanted = Sam2Model(config).state_dict()
-    ours = {key: torch.zeros(()).expand(tensor.shape) for key, tensor in wanted.items()}
-    found, renamed = from_hf_names(to_hf_names(ours, copy=False))
-    assert found == config
-    assert {k: v.shape for k, v in renamed.items()} == {k: v.shape for k, v in wanted.items()}
-
-
-def test_file_of_transformers_loads(tmp_path: Path) -> None:
-    """Written by transformers itself."""
-    model = Sam2Model(released_config("sam2.1-tiny"))
-    randomise(model, 3)
-    build_oracle(model).save_pretrained(tmp_path)
-    loaded = load_model(tmp_path / "model.safetensors")
-    assert loaded.config == model.config
-    for key, tensor in model.state_dict().items():
-        assert torch.equal(loaded.state_dict()[key], tensor), key
 
 
 def test_network_for_single_images_is_refused(tmp_path: Path) -> None:
@@ -190,44 +139,6 @@ def test_tensors_that_do_not_fit_are_listed(tmp_path: Path, small: dict[str, Any
 def test_bad_image_size(small_file: Path) -> None:
     with pytest.raises(CheckpointError, match=r"small\.safetensors cannot be loaded: image_size .* 100"):
         load_model(small_file, image_size=100)
-
-
-def test_resolve_downloaded_model(cache: Path) -> None:
-    assert path_of(MODELS["sam2.1-tiny"]) is None
-    how = r"download_model\('sam2\.1-tiny'\).*napari-sam2 download sam2\.1-tiny"
-    with pytest.raises(ModelNotDownloadedError, match=how):
-        resolve("sam2.1-tiny")
-    cache.mkdir()
-    (cache / "sam2.1_hiera_tiny.pt").write_bytes(b"x")
-    assert resolve("sam2.1-tiny") == cache / "sam2.1_hiera_tiny.pt"
-
-
-@pytest.mark.usefixtures("cache")
-def test_licence_that_must_be_accepted_is_named() -> None:
-    with pytest.raises(ModelNotDownloadedError) as caught:
-        resolve("medsam2")
-    assert "accept_licence=True" in str(caught.value)
-    assert "--accept-licence" in str(caught.value)
-    assert "CC-BY-SA-4.0" in str(caught.value)
-
-
-def test_resolve_path_and_unknown_name(small_file: Path) -> None:
-    assert resolve(small_file) == small_file
-    assert resolve(str(small_file)) == small_file
-    with pytest.raises(CheckpointError, match=r"no model called 'sam9'.*starter, sam2\.1-tiny"):
-        resolve("sam9")
-    with pytest.raises(CheckpointError, match="no checkpoint file"):
-        resolve(small_file.with_name("gone.pt"))
-
-
-def test_registry_and_config_do_not_import_torch() -> None:
-    code = "import sys, napari_sam2.engine.catalog.registry; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, env=_environment())
-
-
-def _environment() -> dict[str, str]:
-    source = str(Path(next(iter(napari_sam2.__path__))).parent)
-    return {**os.environ, "PYTHONPATH": source}
 
 
 def test_a_file_with_its_own_configuration_is_read_by_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_volume
+from support.dicom import pydicom_files
 
 NOT_IMAGES = "not an image|not DICOM"
 # Files that cannot be opened, and the words that say why.
@@ -33,31 +33,19 @@ REFUSED = {
 }
 
 
-@cache
-def _files() -> dict[str, Path]:
-    folders = [Path(pydicom.data.data_manager.DATA_ROOT) / "test_files"]
-    try:
-        import data_store
-    except ImportError:
-        pass
-    else:
-        folders.append(Path(data_store.__file__).parent / "data")
-    return {p.name: p for folder in folders for p in sorted(folder.iterdir()) if p.is_file()}
-
-
 def _listed() -> list[str]:
     """All names that pydicom knows, those that must be downloaded too."""
     urls = Path(pydicom.data.data_manager.DATA_ROOT) / "urls.json"
     import json
 
-    return sorted({*_files(), *json.loads(urls.read_text())})
+    return sorted({*pydicom_files(), *json.loads(urls.read_text())})
 
 
 @pytest.mark.parametrize("name", _listed())
 def test_it_opens_right_or_says_why_not(name) -> None:
-    if name not in _files():
+    if name not in pydicom_files():
         pytest.skip(f"{name} is in neither pydicom nor pydicom-data here; it would have to be downloaded")
-    path = _files()[name]
+    path = pydicom_files()[name]
     if name in REFUSED:
         with pytest.raises(ReadError, match=REFUSED[name]) as caught:
             read_volume(path)
@@ -108,23 +96,10 @@ def _theirs(header: pydicom.Dataset) -> np.ndarray:
     return values
 
 
-def test_jpeg_of_12_bits_and_lossless_are_decoded_by_a_permissive_library() -> None:
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1
-
-    read_volume(_files()["JPGExtended.dcm"])
-    for syntax in (JPEGLossless, JPEGLosslessSV1, JPEGExtended12Bit):
-        assert "napari-sam2" in get_decoder(syntax).available_plugins
-    assert np.asarray(read_volume(_files()["JPGExtended.dcm"]).array).max() == 264
-    if "JPEG-LL.dcm" in _files():
-        assert read_volume(_files()["JPEG-LL.dcm"]).array.max() == 278
-    assert read_volume(_files()["JPEGLSNearLossless_16.dcm"]).array.max() == 65535
-
-
 @pytest.mark.parametrize(
     ("name", "spacing"), [("examples_ybr_color.dcm", 0.5104970559), ("examples_palette.dcm", 0.2622878766)]
 )
 def test_ultrasound_has_the_spacing_of_its_tissue(name, spacing) -> None:
-    volume = read_volume(_files()[name])
+    volume = read_volume(pydicom_files()[name])
     assert volume.units == "mm"
     assert volume.spacing[-2:] == pytest.approx((spacing, spacing))

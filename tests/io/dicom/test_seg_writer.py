@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import shutil
 import subprocess
@@ -18,46 +17,12 @@ from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_label_names, read_labels, read_volume, write_labels
 from napari_sam2.io.dicom.seg_writer import write_dicom_seg
 from napari_sam2.io.dicom.terminology import search_codes
-from support.dicom import dataset, write_series
+from support.dicom import write_series
+from support.dicom_grids import GRIDS, SHAPE, grid_series
 from support.grids import phantom
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-AXES = np.eye(3)
-GRIDS = {
-    f"{a}{b}{c}{''.join('+-'[s < 0] for s in signs)}": np.array([AXES[a], AXES[b], AXES[c]]) * np.array(signs)[:, None]
-    for a, b, c in itertools.permutations(range(3))
-    for signs in itertools.product((1, -1), repeat=3)
-}
-
-
-def _turn(degrees_x: float, degrees_z: float) -> np.ndarray:
-    a, b = np.radians([degrees_x, degrees_z])
-    about_x = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
-    about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
-    return about_z @ about_x
-
-
-GRIDS["oblique"] = np.eye(3) @ _turn(20, -12).T
-GRIDS["oblique, falling"] = np.diag([1, 1, -1]) @ _turn(-37, 33).T
-# The slices slide along the rows, as under a tilted gantry.
-GRIDS["tilted"] = np.array([[1, 0, 0], [0, 1, 0], [0, np.sin(0.3), np.cos(0.3)]])
-SHAPE = (5, 6, 7)
-
-
-def _series(folder: Path, grid: np.ndarray) -> ImageVolume:
-    """A series whose rows, columns and slices follow the three rows of `grid`; file names tell nothing."""
-    folder.mkdir()
-    stored = np.random.default_rng(3).integers(0, 2000, SHAPE).astype(np.uint16)
-    right, down, step = grid
-    numbers = np.random.default_rng(4).permutation(SHAPE[0])
-    for z, plane in enumerate(stored):
-        position = np.array([-31.25, 12.5, 77.125]) + 2.5 * z * step
-        ds = dataset(plane, tuple(position.tolist()), (*right.tolist(), *down.tolist()), InstanceNumber=int(numbers[z]))
-        ds.PatientName, ds.PatientID, ds.StudyDate, ds.AccessionNumber = "Roe^Jane", "4711", "20200101", ""
-        ds.save_as(folder / f"{numbers[z]}.dcm")
-    return read_volume(folder)
 
 
 def _by_arithmetic(path: Path) -> dict[int, set[tuple[float, ...]]]:
@@ -89,7 +54,7 @@ def _wanted(labels: np.ndarray, volume: ImageVolume) -> dict[int, set[tuple[floa
 
 @pytest.mark.parametrize("name", GRIDS)
 def test_every_orientation(tmp_path, name) -> None:
-    volume = _series(tmp_path / "ct", GRIDS[name])
+    volume = grid_series(tmp_path / "ct", GRIDS[name])
     labels = phantom(SHAPE)
     path = tmp_path / "seg.dcm"
     write_labels(path, labels, volume, {1: "liver"})
@@ -100,7 +65,7 @@ def test_every_orientation(tmp_path, name) -> None:
 
 
 def test_highdicom_finds_the_same_volume(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["oblique"])
+    volume = grid_series(tmp_path / "ct", GRIDS["oblique"])
     labels = phantom(SHAPE)
     write_labels(tmp_path / "seg.dcm", labels, volume)
     theirs = hd.seg.segread(tmp_path / "seg.dcm").get_volume(combine_segments=True)
@@ -113,7 +78,7 @@ def test_highdicom_finds_the_same_volume(tmp_path) -> None:
 
 
 def test_what_the_header_says(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     codes = {2: search_codes("cyst")[0]}
     write_labels(tmp_path / "seg.dcm", labels, volume, {1: "kidney L", 2: "something odd"}, codes)
@@ -140,7 +105,7 @@ def test_what_the_header_says(tmp_path) -> None:
 
 def test_nothing_of_the_patient_is_logged(tmp_path, caplog) -> None:
     caplog.set_level(logging.DEBUG)
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     for name in ("seg.dcm", "l.nii.gz", "l.nrrd", "l.mha", "l.tif"):
         write_labels(tmp_path / name, labels, volume, {1: "liver"})
@@ -157,7 +122,7 @@ def test_nothing_of_the_patient_is_logged(tmp_path, caplog) -> None:
 
 
 def test_fractional_objects_are_cut_at_one_half(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     chances = {v: np.where(labels == v, 0.8, 0.3).astype(np.float32) for v in (1, 2, 300)}
     write_dicom_seg(tmp_path / "seg.dcm", labels, volume, probabilities=chances)
@@ -171,7 +136,7 @@ def test_fractional_objects_are_cut_at_one_half(tmp_path) -> None:
 
 
 def test_a_label_map_of_others_is_read(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     write_labels(tmp_path / "ours.dcm", labels, volume)
     ours = hd.seg.segread(tmp_path / "ours.dcm")
@@ -215,7 +180,7 @@ def test_one_slice_alone(tmp_path) -> None:
 
 
 def test_a_segmentation_is_read_onto_another_orientation_of_its_image(tmp_path) -> None:
-    series = _series(tmp_path / "ct", GRIDS["012+++"])
+    series = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     write_labels(tmp_path / "seg.dcm", labels, series)
     # The same image as NIfTI has its slices the other way round, and no frame of reference.
@@ -225,7 +190,7 @@ def test_a_segmentation_is_read_onto_another_orientation_of_its_image(tmp_path) 
 
 
 def test_another_grid_or_frame_of_reference_is_refused(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     write_labels(tmp_path / "seg.dcm", phantom(SHAPE), volume)
     array = np.zeros(SHAPE)
     moved = volume.affine + np.array([[0, 0, 0, 0.3], [0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
@@ -244,7 +209,7 @@ def test_another_grid_or_frame_of_reference_is_refused(tmp_path) -> None:
 
 
 def test_what_cannot_become_a_segmentation_says_why(tmp_path) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     labels = phantom(SHAPE)
     path = tmp_path / "seg.dcm"
     with pytest.raises(WriteError, match="no object"):
@@ -261,7 +226,7 @@ def test_what_cannot_become_a_segmentation_says_why(tmp_path) -> None:
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch) -> None:
-    volume = _series(tmp_path / "ct", GRIDS["012+++"])
+    volume = grid_series(tmp_path / "ct", GRIDS["012+++"])
     path = tmp_path / "seg.dcm"
     write_labels(path, phantom(SHAPE), volume)
     before = path.read_bytes()
@@ -279,7 +244,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch) -> None:
 def test_a_validator_finds_no_error(tmp_path) -> None:
     if shutil.which("dciodvfy") is None:
         pytest.skip("needs dciodvfy of dicom3tools")
-    volume = _series(tmp_path / "ct", GRIDS["oblique"])
+    volume = grid_series(tmp_path / "ct", GRIDS["oblique"])
     write_labels(tmp_path / "seg.dcm", phantom(SHAPE), volume, {1: "left kidney", 2: "odd"})
     done = subprocess.run(["dciodvfy", tmp_path / "seg.dcm"], capture_output=True, text=True, check=False)
     errors = [line for line in (done.stdout + done.stderr).splitlines() if line.startswith("Error")]

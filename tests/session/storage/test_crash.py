@@ -6,6 +6,7 @@ and looks for everything it was told of.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -15,13 +16,17 @@ import sys
 import time
 import zlib
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.errors import SessionFileError
 from napari_sam2.session import VideoSession
+from napari_sam2.session.storage.session_file import SessionFile
 from support.predictors import FakePredictor
+from support.session_view import is_locked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a POSIX signal")
 SHAPE = (30, 24, 32)
@@ -54,7 +59,7 @@ def work(path: Path, seed: int) -> None:
         obj, frame = choose.randint(1, 3), choose.randrange(SHAPE[0])
         kind = choose.choice(["prompt", "run", "run", "edit", "undo", "redo", "rename", "resave"])
         tell("begin", kind=kind)
-        if kind == "prompt" and not session._history.get("lock", obj, frame):
+        if kind == "prompt" and not is_locked(session, obj, frame):
             session.set_prompts(obj, frame, box=(2, 2, choose.randint(6, 20), choose.randint(6, 20)))
             session.predict_frame(frame)
         elif kind == "run" and any(o.prompts for o in session.objects.values()):
@@ -72,15 +77,18 @@ def work(path: Path, seed: int) -> None:
         elif kind == "rename" and obj in session.objects:
             session.rename_object(obj, f"name {count}")
         elif kind == "resave":
-            # What a save does after a write was refused.
-            session._file.rewrite(session._history)
+            # What the disk refuses is written by the next save, which then writes all of the file anew.
+            refused = mock.patch.object(SessionFile, "append", side_effect=SessionFileError("refused"))
+            with refused, contextlib.suppress(SessionFileError):
+                session.edit_mask(obj, frame, np.indices(SHAPE[1:]).sum(0) < choose.randint(3, 40))
+            session.save(path)
         tell("end", **summary(session))
 
 
 def summary(session):
     return {
-        "steps": [s.name for s in session._history.steps],
-        "undone": len(session._history.undone),
+        "steps": [s.name for s in session.steps],
+        "can_redo": session.can_redo,
         "names": {i: o.name for i, o in session.objects.items()},
         "masks": {
             f"{i}.{f}": fingerprint(session.mask(i, f))

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import time
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from napari_sam2.errors import SessionBusyError, SessionFileError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.storage.session_file import FORMAT_VERSION
 from support.predictors import SHAPE, FakePredictor, numbered_volume
+from support.session_view import log_of
 
 
 @pytest.fixture
@@ -38,11 +40,8 @@ def session(volume):
 
 
 def state_of(session):
-    history = session._history
     return (
-        {(k, o, f): v for k, o, f, v in history.values()},
-        [(s.name, s.arguments, s.changes) for s in history.steps],
-        [(s.name, s.arguments, s.changes) for s in history.undone],
+        log_of(session),
         list(session.objects.items()),
         session.window,
         session.overlap,
@@ -289,22 +288,23 @@ def test_flipped_bits_are_found_or_harmless(session, volume, tmp_path):
     assert refused > 100
 
 
-def test_full_disk_keeps_the_work_and_catches_up(session, volume, tmp_path):
+def test_full_disk_keeps_the_work_and_catches_up(session, volume, tmp_path, monkeypatch):
     path = tmp_path / "case.sam2"
-    session.save(path)
-    real = session._file._db
+    is_full = False
 
-    class Full:
+    class Disk(sqlite3.Connection):
         def execute(self, sql, *args):
-            if sql == "COMMIT":
+            if sql == "COMMIT" and is_full:
                 raise sqlite3.OperationalError("database or disk is full")
-            return real.execute(sql, *args)
+            return super().execute(sql, *args)
 
-    session._file._db = Full()
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Disk))
+    session.save(path)
+    is_full = True
     with pytest.raises(SessionFileError, match="kept in memory"):
         session.rename_object(1, "kept")
     assert session.objects[1].name == "kept"
-    session._file._db = real
+    is_full = False
     session.rename_object(2, "next")
     expected = state_of(session)
     session.close()

@@ -27,7 +27,9 @@ def worker():
 @pytest.fixture
 def context(qapp, worker):
     selection = SimpleNamespace(layer_group="workspace", worker=worker)
-    return ControllerContext(selection, SimpleNamespace(obj=3, positive=False), SimpleNamespace(running=True), Queue())
+    return ControllerContext(
+        selection, SimpleNamespace(obj_id=3, positive=False), SimpleNamespace(running=True), Queue()
+    )
 
 
 def heard(signal):
@@ -47,19 +49,19 @@ def test_what_comes_of_a_job_is_told_with_its_session(context, worker):
 
 
 def test_a_job_takes_the_words_on_the_act_before_away_unless_they_are_to_be_kept(context):
-    context.say("Saved.")
-    context.submit(lambda h: None, "Working…", keep_words=True)
-    assert context.last_words == "Saved."
+    context.show_message("Saved.")
+    context.submit(lambda h: None, "Working…", keep_message=True)
+    assert context.last_message == "Saved."
     context.submit(lambda h: None, "Working…")
-    assert context.last_words == ""
+    assert context.last_message == ""
 
 
 def test_nothing_is_done_without_an_image(context):
     context.selection.layer_group = None
     updated = heard(context.updated)
-    context.say("Saved.")
+    context.show_message("Saved.")
     context.submit(lambda h: "update", "Working…")
-    assert (updated, context.last_words) == ([], "Saved.")
+    assert (updated, context.last_message) == ([], "Saved.")
 
 
 def test_a_session_that_was_closed_meanwhile_is_left_alone(context, worker):
@@ -84,10 +86,10 @@ def test_a_session_that_is_busy_and_open_says_so(context):
 
 def test_saying_something_asks_for_the_views_to_be_drawn(context):
     changed = heard(context.changed)
-    context.remember("Later.")
+    context.set_last_message("Later.")
     assert changed == []
-    context.say("Now.")
-    assert (len(changed), context.last_words) == (1, "Now.")
+    context.show_message("Now.")
+    assert (len(changed), context.last_message) == (1, "Now.")
 
 
 def test_an_error_is_handed_on(context):

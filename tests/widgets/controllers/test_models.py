@@ -13,7 +13,6 @@ from qtpy.QtGui import QDropEvent, QGuiApplication
 from napari_sam2.engine.catalog import registry, user_models
 from napari_sam2.engine.catalog.model_files import BUNDLED_DIR
 from napari_sam2.errors import ModelNotDownloadedError
-from napari_sam2.widgets.controllers.model_texts import describe
 from support.hub import FakeHub
 
 ENTRY = registry.ModelEntry(
@@ -46,25 +45,25 @@ def _own_places(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def found(desk, volume_data, qtbot):
-    """A desk whose list of models is complete."""
-    made = desk(volume_data)
+def found(make_driver, volume_data, qtbot):
+    """A driver whose list of models is complete."""
+    made = make_driver(volume_data)
     qtbot.waitUntil(lambda: not made.controller.models.busy, timeout=10000)
     return made
 
 
-def panel(desk):
-    return desk.widget.source.model
+def panel(driver):
+    return driver.widget.source.model
 
 
-def titles(desk):
-    box = panel(desk).model_box
+def titles(driver):
+    box = panel(driver).model_box
     return [box.itemText(i) for i in range(box.count())]
 
 
-def wait(desk, condition=None):
-    desk.qtbot.waitUntil(condition or (lambda: not desk.controller.models.busy), timeout=20000)
-    desk.settle()
+def wait(driver, condition=None):
+    driver.qtbot.waitUntil(condition or (lambda: not driver.controller.models.busy), timeout=20000)
+    driver.settle()
 
 
 def test_every_model_says_what_it_is_before_anything_is_downloaded(hub, found):
@@ -144,15 +143,15 @@ def test_terms_are_asked_for_first(hub, found, monkeypatch, accepts):
     assert panel(found).action_button.isHidden() == accepts
 
 
-def test_another_model_keeps_marks_and_masks(desk, volume_data):
-    found = desk(volume_data)
+def test_another_model_keeps_marks_and_masks(make_driver, volume_data):
+    found = make_driver(volume_data)
     found.drag(5, 10, 10, 20, 20)
     found.widget.run.both_button.click()
     found.settle()
     before, session = found.labels.copy(), found.session
     other = type(found.predictor)()
     other.name = "toy"
-    found.controller.choices.model_cache._load = lambda name, device: other
+    found.controller.selection.model_cache._load = lambda name, device: other
     found.controller.models.choose_device("cpu")
     found.settle()
     assert found.session is session
@@ -165,7 +164,7 @@ def test_another_model_keeps_marks_and_masks(desk, volume_data):
 
 def test_a_dropped_file_is_taken_kept_and_forgotten(found, tmp_path):
     loaded = []
-    found.controller.choices.model_cache._load = lambda name, device: (loaded.append(name), found.predictor)[1]
+    found.controller.selection.model_cache._load = lambda name, device: (loaded.append(name), found.predictor)[1]
     path = tmp_path / "liver.safetensors"
     path.write_bytes((BUNDLED_DIR / "starter.safetensors").read_bytes())
     mime = QMimeData()
@@ -193,10 +192,10 @@ def test_a_file_that_is_no_checkpoint_is_refused(found, tmp_path, warned):
     assert panel(found).model_box.currentData() == "starter"
 
 
-def test_unload_gives_the_model_back_and_the_next_mark_loads_it(desk, volume_data):
-    found = desk(volume_data)
+def test_unload_gives_the_model_back_and_the_next_mark_loads_it(make_driver, volume_data):
+    found = make_driver(volume_data)
     loads, unloads = [], []
-    found.controller.choices.model_cache._load = lambda *choice: (loads.append(choice), found.predictor)[1]
+    found.controller.selection.model_cache._load = lambda *choice: (loads.append(choice), found.predictor)[1]
     found.predictor.unload = lambda: unloads.append(1)
     assert not found.widget.advanced.unload_button.isEnabled()
     found.click(5, 20, 25)
@@ -211,28 +210,28 @@ def test_unload_gives_the_model_back_and_the_next_mark_loads_it(desk, volume_dat
     assert found.labels[6].any()
 
 
-def test_a_model_that_is_missing_after_all_is_explained(desk, volume_data, warned):
-    found = desk(volume_data)
+def test_a_model_that_is_missing_after_all_is_explained(make_driver, volume_data, warned):
+    found = make_driver(volume_data)
 
     def load(name, device):
         raise ModelNotDownloadedError("The model 'x' is not on this computer.")
 
-    found.controller.choices.model_cache._load = load
+    found.controller.selection.model_cache._load = load
     found.click(5, 20, 25)
     assert warned == ["The model 'x' is not on this computer."]
     assert len(found.layer_group.points.data) == 1, "the mark stays"
 
 
-def test_notes_of_the_model_reach_the_user_once(desk, volume_data, warned):
-    found = desk(volume_data)
+def test_notes_of_the_model_reach_the_user_once(make_driver, volume_data, warned):
+    found = make_driver(volume_data)
     found.predictor.notes = ["Memory ran out: frames are now computed one by one."]
     found.click(5, 20, 25)
     found.click(6, 20, 25)
     assert warned == found.predictor.notes
 
 
-def test_notes_of_a_run_reach_the_user_at_its_end(desk, volume_data, monkeypatch, warned):
-    found = desk(volume_data)
+def test_notes_of_a_run_reach_the_user_at_its_end(make_driver, volume_data, monkeypatch, warned):
+    found = make_driver(volume_data)
     found.predictor.notes = []
     found.drag(5, 10, 10, 20, 20)
     (stream,) = found.predictor.streams
@@ -278,8 +277,3 @@ def test_self_check_shows_a_text_to_copy(found, monkeypatch):
     dialogs[0].copy_button.click()
     assert QGuiApplication.clipboard().text() == "trial: on auto\nNothing is wrong."
     dialogs[0].close()
-
-
-def test_descriptions_have_all_that_is_known():
-    text = describe(ENTRY)
-    assert text == "Toy\n4 MB · MIT · sees 64 px\nGood for: playing.\nFrom us/toy."

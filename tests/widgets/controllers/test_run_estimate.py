@@ -17,14 +17,14 @@ def starter():
 
 
 @pytest.fixture
-def calm(desk, volume_data, starter, qtbot):
-    """A desk with the bundled model, and a function that waits until nothing is computed for the future either."""
-    made = desk(volume_data)
-    made.controller.choices.model_cache._load = lambda name, device: starter
+def calm(make_driver, volume_data, starter, qtbot):
+    """A driver with the bundled model, and a function that waits until nothing is computed for the future either."""
+    made = make_driver(volume_data)
+    made.controller.selection.model_cache._load = lambda name, device: starter
 
     def wait():
         made.settle()
-        qtbot.waitUntil(lambda: not made.controller.foresight.busy and made.idle(), timeout=60000)
+        qtbot.waitUntil(lambda: not made.controller.run_estimator.busy and made.idle(), timeout=60000)
 
     return made, wait
 
@@ -37,11 +37,11 @@ def test_the_forecast_stands_before_the_run_and_follows_the_range(calm):
     wait()
     assert label.text().startswith("Takes about ")
     assert "network" in label.toolTip()
-    whole = found.controller.foresight._outlook.forecast
+    whole = found.controller.run_estimator._estimate.forecast
     found.widget.run.first_box.setValue(4)
     found.widget.run.last_box.setValue(6)
     wait()
-    part = found.controller.foresight._outlook.forecast
+    part = found.controller.run_estimator._estimate.forecast
     assert part.seconds < whole.seconds / 2
     found.widget.run.both_button.click()
     wait()
@@ -70,7 +70,7 @@ def test_a_run_is_done_by_the_plan_that_fits(calm, starter, monkeypatch):
     monkeypatch.setattr(forecast, "free_memory", lambda device: 1_000_000)
     found.widget.run.last_box.setValue(8)
     wait()
-    assert not found.controller.foresight._outlook.forecast.fits
+    assert not found.controller.run_estimator._estimate.forecast.fits
     assert "does not fit" in found.widget.run.forecast_label.text()
     budget, at_once = starter.store.budget, starter.batch_sizer.frames_at_once
     try:
@@ -110,10 +110,10 @@ def test_measuring_is_said_and_gives_way_to_a_run(calm, qtbot, monkeypatch):
     assert label.text() == "All slices are up to date."
 
 
-def test_other_predictors_get_no_forecast_and_no_harm(desk, volume_data, qtbot):
-    found = desk(volume_data)
+def test_other_predictors_get_no_forecast_and_no_harm(make_driver, volume_data, qtbot):
+    found = make_driver(volume_data)
     found.click(5, 20, 25)
-    qtbot.waitUntil(lambda: not found.controller.foresight.busy, timeout=10000)
+    qtbot.waitUntil(lambda: not found.controller.run_estimator.busy, timeout=10000)
     assert found.widget.run.forecast_label.isHidden()
 
 

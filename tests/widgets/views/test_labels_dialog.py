@@ -17,21 +17,21 @@ def dialog(qtbot):
 
 
 def test_at_first_all_objects_of_the_first_layer_are_taken_on_the_shown_frame(dialog):
-    assert dialog.wish() == LabelsRequest(ONE, False, None)
+    assert dialog.request() == LabelsRequest(ONE, False, None)
 
 
 def test_a_step_between_frames_chooses_many_of_them(dialog):
     dialog.every.value = 4
     assert dialog.many.value
-    assert dialog.wish() == LabelsRequest(ONE, False, 4)
+    assert dialog.request() == LabelsRequest(ONE, False, 4)
     dialog.many.value = False
-    assert dialog.wish() == LabelsRequest(ONE, False, None)
+    assert dialog.request() == LabelsRequest(ONE, False, None)
 
 
 def test_another_layer_and_its_selected_label_can_be_chosen(dialog):
     dialog.layer.value = TWO
     dialog.only_selected.value = True
-    assert dialog.wish() == LabelsRequest(TWO, True, None)
+    assert dialog.request() == LabelsRequest(TWO, True, None)
 
 
 def test_the_form_speaks_of_frames(dialog):

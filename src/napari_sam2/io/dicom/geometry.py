@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.core.frames import undeclared_time_note
+from napari_sam2.core.frame_axis import undeclared_time_note
 from napari_sam2.io.dicom.time_points import NoVolumeError, time_points
 
 if TYPE_CHECKING:

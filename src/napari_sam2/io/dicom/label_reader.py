@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 _OFF_GRID = 0.1
 
 
-def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
+def read_dicom_labels(path: Path, volume: ImageVolume, notes: list[str] | None = None) -> NDArray[Any]:
     """Read a DICOM-SEG or RT-STRUCT file onto a volume's grid.
 
     Parameters
@@ -43,18 +43,52 @@ def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
         The file.
     volume
         Of the axes ``zyx`` or ``yx``; any source, as long as its affine is the patient's.
+    notes
+        Gets a sentence about everything that was left out or decided.
 
     Returns
     -------
     ndarray
         uint8 or uint16, on the volume's grid. A DICOM-SEG's segments have their segment numbers, or the labels from
         which they were written by us; fractional ones are cut at one half. Structures of an RT-STRUCT have their
-        ROI numbers. Where segments overlap, the higher number wins, and the log says so.
+        ROI numbers. Where segments overlap, the higher number wins, and a note and the log say so.
 
     Raises
     ------
     ReadError
         If the file is neither, is damaged, has another frame of reference, or lies beside the volume's grid.
+    """
+    objects = read_dicom_masks(path, volume, notes)
+    labels = np.zeros(volume.label_shape, np.min_scalar_type(max(objects, default=0)))
+    overlap = 0
+    for value, mask in objects.items():
+        overlap += int(np.count_nonzero(labels[mask]))
+        labels[mask] = value
+    if overlap:
+        text = f"{overlap} voxels belong to several segments; the higher number was taken"
+        _log.warning("%s: %s", path, text)
+        if notes is not None:
+            notes.append(text)
+    return labels
+
+
+def read_dicom_masks(path: Path, volume: ImageVolume, notes: list[str] | None = None) -> dict[int, NDArray[np.bool_]]:
+    """Read the objects of a DICOM-SEG or RT-STRUCT file onto a volume's grid, each whole where they overlap.
+
+    Parameters
+    ----------
+    path, volume, notes
+        As in `read_dicom_labels`.
+
+    Returns
+    -------
+    dict
+        The mask of each label, ascending, on the volume's grid.
+
+    Raises
+    ------
+    ReadError
+        As `read_dicom_labels`.
     """
     import pydicom
 
@@ -75,27 +109,36 @@ def read_dicom_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
                 objects = _segments(path, dataset, volume)
             elif "StructureSetROISequence" in dataset or "ROIContourSequence" in dataset:
                 _same_frame_of_reference(path, _references(dataset), volume)
-                objects = structures(path, dataset, volume)
+                objects = structures(path, dataset, volume, notes)
             else:
                 raise _no_labels(path, dataset)
     except damage() as error:
         cause = undecodable(error)
         raise ReadError(f"{path} cannot be read: {cause}.\n{cause.remedy}") from error
-    highest = max(objects, default=0)
-    labels = np.zeros([volume.size_of(a) if a in volume.axes else 1 for a in "zyx"], np.min_scalar_type(highest))
-    overlap = 0
-    for value in sorted(objects):
-        overlap += int(np.count_nonzero(labels[objects[value]]))
-        labels[objects[value]] = value
-    if overlap:
-        _log.warning("%s: %d voxels belong to several segments; the higher number was taken", path, overlap)
     present = [a for a in "zyx" if a in volume.label_axes]
-    labels = labels.reshape([volume.size_of(a) for a in present])
-    return np.ascontiguousarray(labels.transpose([present.index(a) for a in volume.label_axes]))
+    order = [present.index(a) for a in volume.label_axes]
+    sizes = [volume.size_of(a) for a in present]
+    return {value: np.ascontiguousarray(objects[value].reshape(sizes).transpose(order)) for value in sorted(objects)}
 
 
 def read_dicom_names(path: Path) -> dict[int, str]:
-    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other DICOM files."""
+    """Names of the labels that `read_dicom_labels` gives for a DICOM-SEG or RT-STRUCT; empty for other DICOM files.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    dict
+        The name of each label; empty where it has none.
+
+    Raises
+    ------
+    ReadError
+        If the file is damaged.
+    """
     import pydicom
 
     try:

@@ -56,7 +56,9 @@ class _Plane:
     xor: list[NDArray[np.float64]] = field(default_factory=list)
 
 
-def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArray[np.bool_]]:
+def structures(
+    path: Path, ds: Dataset, volume: ImageVolume, notes: list[str] | None = None
+) -> dict[int, NDArray[np.bool_]]:
     """Return the voxels of each structure, by its label.
 
     Parameters
@@ -67,6 +69,13 @@ def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArra
         The data set.
     volume
         Whose grid is filled, in the order z, y, x.
+    notes
+        Gets a sentence about each contour and structure that was left out.
+
+    Returns
+    -------
+    dict
+        ``(Z, Y, X)`` bool of each label.
 
     Raises
     ------
@@ -106,12 +115,23 @@ def structures(path: Path, ds: Dataset, volume: ImageVolume) -> dict[int, NDArra
             if not found.any():
                 where = f"slice {plane}" if axis == 0 else f"plane {plane} along {'zyx'[axis]}"
                 left_out.append(f"{names.get(roi, str(roi))!r} encloses no voxel's centre in {where}")
-    _tell(path, left_out)
+    _tell(path, left_out, [] if notes is None else notes)
     return masks
 
 
 def roi_labels(ds: Dataset) -> dict[int, int]:
-    """Return the label of each structure by its ROI number: the number itself, or a free one where it is below 1."""
+    """Return the label of each structure by its ROI number: the number itself, or a free one where it is below 1.
+
+    Parameters
+    ----------
+    ds
+        The data set of an RT-STRUCT.
+
+    Returns
+    -------
+    dict
+        ``{ROI number: label}``; all labels are above zero.
+    """
     numbers = [int(roi.ROINumber) for roi in ds.get("StructureSetROISequence") or []]
     labels = {n: n for n in numbers if n > 0}
     # 0 is the background.
@@ -177,7 +197,9 @@ def _placed(
     return kind, axis, plane, outline
 
 
-def _tell(path: Path, left_out: list[str]) -> None:
+def _tell(path: Path, left_out: list[str], notes: list[str]) -> None:
     if left_out:
         more = f"; and {len(left_out) - _LISTED} more" if len(left_out) > _LISTED else ""
         _log.warning("%s: left out: %s%s", path, "; ".join(left_out[:_LISTED]), more)
+        notes += [f"left out: {text}" for text in left_out[:_LISTED]]
+        notes += [f"left out: {len(left_out) - _LISTED} more"] if more else []

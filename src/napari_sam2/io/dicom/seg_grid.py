@@ -23,7 +23,18 @@ _OFF_GRID = 0.1
 
 
 def is_seg(path: Path) -> bool:
-    """Tell whether a DICOM file is a segmentation object."""
+    """Tell whether a DICOM file is a segmentation object.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    bool
+        False also where it is damaged.
+    """
     import pydicom
 
     try:
@@ -39,6 +50,16 @@ def seg_grid(path: Path) -> ImageVolume:
 
     Slices without a segment are often left out of the file. Where it lists its images one by one, as ours do, the
     grid is theirs, so that it has their slices; otherwise it reaches from the first frame to the last.
+
+    Parameters
+    ----------
+    path
+        A DICOM-SEG.
+
+    Returns
+    -------
+    ImageVolume
+        Of zeros, with the axes ``zyx``; its source has the notes.
 
     Raises
     ------

@@ -15,9 +15,10 @@ import numpy as np
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.errors import WriteError
 from napari_sam2.io.dicom.opening import damage, first_line, quiet
-from napari_sam2.io.dicom.pixels import undecodable
+from napari_sam2.io.dicom.source_series import checked_header, read_headers
 from napari_sam2.io.dicom.terminology import TISSUE, SegmentCode, code_for
-from napari_sam2.io.label_grid import checked_labels
+from napari_sam2.io.label_grid import checked_labels, to_planes
+from napari_sam2.io.label_stack import LabelStack
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 _MAKER = "napari-sam2"
 _SIDES_MODIFIER = "SegmentedPropertyTypeModifierCodeSequence"
-# Elements that the standard wants in every file but allows to be empty; de-identification often removes them.
-_MAY_BE_EMPTY = (
-    *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "ReferringPhysicianName"),
-    *("StudyDate", "StudyTime", "StudyID", "AccessionNumber"),
-)
 # DICOM counts segments from 1 without gaps; the label's own number stands in the segment's description.
 LABEL_TEXT = "label "
 
@@ -53,7 +49,8 @@ def write_dicom_seg(
     path
         Ends in ``.dcm``; replaced if it is there.
     labels
-        Whole numbers on the volume's grid without channels; 0 is the background.
+        Whole numbers on the volume's grid without channels; 0 is the background. Or a `LabelStack`, of objects that
+        may overlap: a segment for each.
     volume
         Read from DICOM by `read_volume`; its files must still be where they were.
     names
@@ -70,18 +67,21 @@ def write_dicom_seg(
     WriteError
         If the volume is not a DICOM series of slices, has no unique identifiers, or the labels are empty.
     """
-    array = checked_labels(labels, volume, path)
+    stack = labels.filled() if isinstance(labels, LabelStack) else None
+    array = checked_labels(labels, volume, path) if stack is None else stack.masks
     sources, order = _sources(path, volume)
-    present = [int(v) for v in np.unique(array) if v]
+    present = [int(v) for v in np.unique(array) if v] if stack is None else list(stack.objects)
     if not present:
         raise WriteError(
             f"{path} was not written: there is no object in the labels.\nA DICOM-SEG needs at least one segment."
         )
-    planes = array[None] if volume.label_axes == "yx" else array.transpose(["zyx".index(a) for a in volume.label_axes])
-    if probabilities is None:
-        pixels = _numbered(planes, present)[order]
+    planes = to_planes(array, volume)
+    if probabilities is not None:
+        pixels = _fractions(path, probabilities, present, volume.label_shape).reshape(*planes.shape[-3:], -1)[order]
+    elif stack is not None:
+        pixels = np.moveaxis(planes, 0, -1)[order].astype(np.uint8)
     else:
-        pixels = _fractions(path, probabilities, present, volume.label_shape).reshape(*planes.shape, -1)[order]
+        pixels = _numbered(planes, present)[order]
     descriptions = [
         _description(n, v, (names or {}).get(v), (codes or {}).get(v)) for n, v in enumerate(present, start=1)
     ]
@@ -105,45 +105,18 @@ def _not_written(path: Path, error: Exception) -> WriteError:
 
 def _sources(path: Path, volume: ImageVolume) -> tuple[list[Any], NDArray[np.intp]]:
     """Return the headers of the source images, and the volume's slice for each frame of theirs."""
-    import pydicom
-
+    header = checked_header(path, volume, "DICOM-SEG")
     source = volume.source
-    if source is None or source.format != "dicom":
-        raise WriteError(
-            f"{path} was not written: a DICOM-SEG refers to the DICOM series that was segmented, and this volume was "
-            "not read from one.\nWrite NIfTI or NRRD instead."
-        )
-    header = source.header
-    if set(volume.label_axes) - set("zyx") or header["is_mosaic"]:
-        what = "mosaics" if header["is_mosaic"] else f"an image with the axes {volume.label_axes}"
-        raise WriteError(f"{path} was not written: DICOM-SEG of {what} is not supported.\nWrite NIfTI instead.")
-    if not all(header["sop_instance_uids"]) or not header["frame_of_reference_uid"] or not header["study_uid"]:
-        raise WriteError(
-            f"{path} was not written: the series lacks unique identifiers (SOPInstanceUID, StudyInstanceUID or "
-            "FrameOfReferenceUID), to which a DICOM-SEG must refer.\nWrite NIfTI or NRRD instead."
-        )
+    assert source is not None
     files = list(dict.fromkeys(source.paths))
     if len(files) not in (1, len(source.paths)):
         raise WriteError(
             f"{path} was not written: its series is spread over {len(files)} files of several frames.\n"
             "Write NIfTI or NRRD instead."
         )
-    try:
-        with quiet():
-            sources = [pydicom.dcmread(file, stop_before_pixels=True, force=True) for file in files]
-            for dataset in sources:
-                # Empty and mixed character sets are common, and one that holds all letters suits every file.
-                dataset.decode()
-                dataset.SpecificCharacterSet = "ISO_IR 192"
-                _share(dataset)
-                for keyword in _MAY_BE_EMPTY:
-                    if keyword not in dataset:
-                        setattr(dataset, keyword, None)
-    except damage() as error:
-        cause = undecodable(error)
-        raise WriteError(
-            f"{path} was not written: a file of the image is needed for it, and {cause}.\n{cause.remedy}"
-        ) from error
+    sources = read_headers(path, files)
+    for dataset in sources:
+        _share(dataset)
     if len(files) == 1 < len(source.paths) and not _has_positions(sources[0]):
         raise WriteError(
             f"{path} was not written: the header of {files[0].name} gives its frames no position of their own, to "

@@ -84,6 +84,16 @@ class DicomFolder:
 def list_dicom_series(path: Path) -> list[SeriesInfo]:
     """Return the image series of a folder with its subfolders, or of one file.
 
+    Parameters
+    ----------
+    path
+        A folder (with its subfolders), a zip archive, a DICOMDIR or one file.
+
+    Returns
+    -------
+    list of SeriesInfo
+        In a stable order.
+
     Raises
     ------
     ReadError

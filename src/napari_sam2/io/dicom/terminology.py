@@ -258,6 +258,16 @@ def search_codes(text: str, limit: int = 20) -> list[SegmentCode]:
 def code_for(name: str) -> SegmentCode | None:
     """Return the code whose meaning or other name is exactly `name`, or None.
 
+    Parameters
+    ----------
+    name
+        Of a label, as people write it.
+
+    Returns
+    -------
+    SegmentCode or None
+        With its side where the name says one.
+
     Examples
     --------
     >>> code_for("kidney L").title, code_for("something")

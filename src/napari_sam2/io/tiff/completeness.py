@@ -152,7 +152,7 @@ def bits_of(page: Any) -> int:
 
 @contextmanager
 def complaints_of() -> Iterator[list[str]]:
-    """What tifffile logs meanwhile: it reports a file that was cut short there, and returns fewer pages."""
+    """Collect what tifffile logs meanwhile: there it reports a file that was cut short, and returns fewer pages."""
     found: list[str] = []
 
     class Listener(logging.Handler):

@@ -26,6 +26,17 @@ def write_tiff_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappi
 
     The description says that these are labels, and their names, so that the file opens as labels.
 
+    Parameters
+    ----------
+    path
+        Ends in ``.tif`` or ``.tiff``; what is there is replaced.
+    labels
+        Whole numbers on the volume's grid without channels; 0 is the background.
+    volume
+        The volume that the labels belong to.
+    names
+        Names of the labels.
+
     Raises
     ------
     WriteError
@@ -60,7 +71,18 @@ def write_tiff_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappi
 
 
 def read_tiff_label_note(path: Path) -> LabelNote | None:
-    """Return what the description of a TIFF file says about the labels in it; None where it says nothing of them."""
+    """Return what the description of a TIFF file says about the labels in it; None where it says nothing of them.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    LabelNote or None
+        The names, as far as the labels have one.
+    """
     return label_note_in(read_description(path))
 
 

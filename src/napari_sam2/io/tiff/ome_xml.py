@@ -12,12 +12,14 @@ from xml.etree import ElementTree
 
 from napari_sam2.core.units import in_one_unit, seconds_per_unit, step_of
 from napari_sam2.errors import ReadError
+from napari_sam2.io.formats import OME_XML_SUFFIX, TIFF
 
 if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
 
+_WITH_PIXELS = tuple(suffix for suffix in TIFF.suffixes if suffix != OME_XML_SUFFIX)
 # What tifffile is told to be the identifier of the opened file.
 _THIS = "this file"
 
@@ -159,7 +161,7 @@ def _parsed(path: Path, place: Path) -> Element:
     import tifffile
 
     try:
-        if place.name.lower().endswith((".tif", ".tiff", ".btf", ".tf8", ".tf2")):
+        if place.name.lower().endswith(_WITH_PIXELS):
             with tifffile.TiffFile(place) as tiff:
                 root = ElementTree.fromstring(tiff.ome_metadata or "")
         else:

@@ -75,6 +75,18 @@ def read_tiff_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
 
     The values are those that are stored: neither a palette nor "the lowest value is white" changes a label.
 
+    Parameters
+    ----------
+    path
+        The file.
+    volume
+        The volume that the labels belong to.
+
+    Returns
+    -------
+    ndarray
+        Unsigned integers, of the volume's shape without channels.
+
     Raises
     ------
     ReadError

@@ -1,4 +1,4 @@
-"""Which image a session file belongs to: enough to find it again and to know it, and nothing about the patient."""
+"""The image that a session file belongs to: found again, and known by its content."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import hashlib
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_sam2.errors import ReadError, SessionFileError
+from napari_sam2.session.storage.header import ImageHeader
 
 if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
@@ -19,25 +20,25 @@ _WHOLE_BYTES = 512 * 2**20
 _SAMPLES = 64
 
 
-def describe(volume: ImageVolume) -> dict[str, Any]:
-    """JSON-ready: where the image lies, its series UID, its geometry and the hash of its content."""
+def describe(volume: ImageVolume) -> ImageHeader:
+    """Return where an image lies, its series UID, its geometry and the hash of its content."""
     source = volume.source
-    return {
-        "name": volume.name,
-        "path": place(volume),
-        "series_uid": None if source is None else source.series_uid,
-        "shape": list(volume.array.shape),
-        "dtype": str(volume.array.dtype),
-        "axes": volume.axes,
-        "spacing": [float(s) for s in volume.spacing or ()],
-        "units": volume.units,
-        "affine": np.asarray(volume.affine, float).tolist(),
-        "hash": content_hash(volume),
-    }
+    return ImageHeader(
+        volume.name,
+        image_path(volume),
+        None if source is None else source.series_uid,
+        tuple(volume.array.shape),
+        str(volume.array.dtype),
+        volume.axes,
+        tuple(float(s) for s in volume.spacing or ()),
+        volume.units,
+        tuple(tuple(row) for row in np.asarray(volume.affine, float).tolist()),
+        content_hash(volume),
+    )
 
 
 def content_hash(volume: ImageVolume) -> str:
-    """BLAKE2b of shape, type and values, in array order.
+    """Return the BLAKE2b hash of shape, type and values, in array order.
 
     Of an image above 512 MiB, 64 evenly spaced indices of its first axis stand for the whole.
 
@@ -58,7 +59,7 @@ def content_hash(volume: ImageVolume) -> str:
     return digest.hexdigest()
 
 
-def find(image: dict[str, Any], session_path: Path) -> ImageVolume:
+def find(image: ImageHeader, session_path: Path) -> ImageVolume:
     """Read the image that a session file names, where it was, or beside the session file.
 
     Raises
@@ -68,17 +69,17 @@ def find(image: dict[str, Any], session_path: Path) -> ImageVolume:
     """
     from napari_sam2.io import read_volume
 
-    if image["path"] is None:
+    if image.path is None:
         raise SessionFileError(
-            f"{session_path} belongs to an image that came from no file ({image['name'] or 'unnamed'}).\n"
+            f"{session_path} belongs to an image that came from no file ({image.name or 'unnamed'}).\n"
             "Open that image and give it as volume=."
         )
-    there = Path(image["path"])
+    there = Path(image.path)
     beside = session_path.parent / there.name
     for path in (there, beside):
         if path.exists():
             try:
-                volume = read_volume(path, series=image["series_uid"])
+                volume = read_volume(path, series=image.series_uid)
             except ReadError as error:
                 raise SessionFileError(f"{session_path}: its image cannot be read. {error}") from error
             check(image, volume, session_path)
@@ -88,22 +89,22 @@ def find(image: dict[str, Any], session_path: Path) -> ImageVolume:
     )
 
 
-def check(image: dict[str, Any], volume: ImageVolume, session_path: Path) -> None:
+def check(image: ImageHeader, volume: ImageVolume, session_path: Path) -> None:
     """Raise a SessionFileError if a volume is not the image that the session file belongs to."""
-    shape = list(volume.array.shape)
-    if shape != image["shape"] or volume.axes != image["axes"]:
+    shape = tuple(volume.array.shape)
+    if shape != image.shape or volume.axes != image.axes:
         raise SessionFileError(
-            f"{session_path} belongs to an image of shape {tuple(image['shape'])} (axes {image['axes']!r}), "
-            f"not to this one of {tuple(shape)} ({volume.axes!r})."
+            f"{session_path} belongs to an image of shape {image.shape} (axes {image.axes!r}), "
+            f"not to this one of {shape} ({volume.axes!r})."
         )
-    if content_hash(volume) != image["hash"]:
+    if content_hash(volume) != image.content_hash:
         raise SessionFileError(
             f"{session_path} belongs to another image: shape and axes are the same, but the values differ."
         )
 
 
-def place(volume: ImageVolume) -> str | None:
-    """Where the image lies: what was opened, or what holds its files; None for an image from no file."""
+def image_path(volume: ImageVolume) -> str | None:
+    """Return where an image lies: what was opened, or what holds its files; None for an image from no file."""
     if volume.source is None or not volume.source.paths:
         return None
     if volume.source.opened is not None:

@@ -1,4 +1,4 @@
-"""Where session files lie, which ones were used lately, and which were not closed in good order. No Qt."""
+"""The places of session files, those that were used lately, and those that were not closed in good order. No Qt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.session.storage.header import SessionHeader
 
 logger = logging.getLogger(__name__)
 # Moves everything that the widget keeps for the user.
@@ -32,50 +33,47 @@ _IMAGE_SUFFIXES = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
 
 
 def user_folder() -> Path:
-    """The user's folder for sessions of images that came from no file, and for the list of recent files."""
+    """Return the user's folder for sessions of images that came from no file, and for the list of recent files."""
     moved = os.environ.get(FOLDER_VARIABLE)
     return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False))
 
 
 def beside(volume: ImageVolume) -> Path | None:
-    """The session file beside the image.
+    """Return the session file beside the image.
 
     None where the image came from no file or is a sample of this package, or where nothing may be written.
     """
-    image = image_identity.place(volume)
+    image = image_identity.image_path(volume)
     if image is None:
         return None
-    place = Path(image)
-    if place.parent == sample_folder() or not os.access(place.parent, os.W_OK):
+    path = Path(image)
+    if path.parent == sample_folder() or not os.access(path.parent, os.W_OK):
         return None
-    name = place.name
-    for suffix in (*_IMAGE_SUFFIXES, "" if place.is_dir() else place.suffix):
+    name = path.name
+    for suffix in (*_IMAGE_SUFFIXES, "" if path.is_dir() else path.suffix):
         if suffix and name.lower().endswith(suffix.lower()):
             name = name[: -len(suffix)]
             break
-    return place.with_name(name + SUFFIX)
+    return path.with_name(name + SUFFIX)
 
 
 def new_place(volume: ImageVolume, folder: Path | None = None) -> Path:
-    """A file for a new session in a folder, by default beside the image where possible; never one that exists."""
+    """Return a file for a new session in a folder, by default beside the image if possible; never one that exists."""
     first = beside(volume) if folder is None else None
     if first is None:
         folder = folder or user_folder() / "sessions"
         folder.mkdir(parents=True, exist_ok=True)
         first = folder / ((re.sub(r"[^\w.-]+", "-", volume.name).strip("-.") or "image") + SUFFIX)
     names = itertools.chain([first.name], (f"{first.stem}-{i}{SUFFIX}" for i in itertools.count(2)))
-    return next(place for name in names if not (place := first.with_name(name)).exists())
+    return next(path for name in names if not (path := first.with_name(name)).exists())
 
 
 @dataclass(frozen=True)
 class SessionSummary:
-    """What a session file says about itself."""
+    """A session file and what it says about itself."""
 
     path: Path
-    image: dict[str, Any]
-    settings: dict[str, Any]
-    model: str
-    closed: bool
+    header: SessionHeader
 
 
 def peek(path: Path) -> SessionSummary:
@@ -88,22 +86,16 @@ def peek(path: Path) -> SessionSummary:
     """
     file = SessionFile.open(path)
     try:
-        found = file.settings()
+        return SessionSummary(path, file.header())
     finally:
         file.abandon()
-    try:
-        return SessionSummary(
-            path, found["image"], found["settings"], found["model"]["name"], not found.get("open", False)
-        )
-    except (KeyError, TypeError) as error:
-        raise SessionFileError(f"{path} is damaged: {error} is missing. It was left as it is.") from error
 
 
 class Recent:
     """The session files that were used lately, newest first, in a small JSON file."""
 
     def paths(self) -> list[Path]:
-        """Those that still exist."""
+        """List those that still exist."""
         try:
             found = json.loads(self._file().read_text(encoding="utf-8"))
             return [path for path in map(Path, found) if path.exists()]
@@ -123,7 +115,7 @@ class Recent:
             logger.warning("%s", error)
 
     def unclosed(self, in_use: Collection[Path] = ()) -> list[Path]:
-        """Those that were not closed in good order and that no living session has open.
+        """List those that were not closed in good order and that no living session has open.
 
         ``in_use`` are files that are known to be open; asking them would take a while.
         """
@@ -132,7 +124,7 @@ class Recent:
             if path in in_use:
                 continue
             try:
-                if not peek(path).closed:
+                if peek(path).header.is_open:
                     found.append(path)
             except SessionFileError:
                 continue

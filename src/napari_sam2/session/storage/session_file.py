@@ -11,24 +11,27 @@ import hashlib
 import json
 import os
 import sqlite3
-import struct
 import zlib
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.core.paths import advice_for, check_file, is_folder, why_no_file
+from napari_sam2.core.paths import is_folder, why_no_file
 from napari_sam2.errors import SessionFileError
+from napari_sam2.session.codec import dumps
 from napari_sam2.session.history import Change, History, Step
-from napari_sam2.session.storage.codec import dumps, from_bytes, to_bytes
+from napari_sam2.session.kinds import KINDS
+from napari_sam2.session.storage import database
+from napari_sam2.session.storage.database import APPLICATION_ID, FORMAT_VERSION
+from napari_sam2.session.storage.header import SessionHeader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from napari_sam2.session.kinds import Kind
+
 SUFFIX = ".sam2"
-APPLICATION_ID = 0x53414D32  # "SAM2"
-FORMAT_VERSION = 1
 
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
@@ -40,14 +43,6 @@ CREATE TABLE change (step INTEGER NOT NULL, place INTEGER NOT NULL, kind TEXT NO
 CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT NULL, hash TEXT NOT NULL,
                     crc INTEGER NOT NULL, PRIMARY KEY (kind, obj, frame));
 """
-_CHECK_DISK = "Check that the disk is there, and has space."
-# SQLite gives no number of the system.
-_ADVICE = {
-    "database or disk is full": "Free some space on that disk, or save the session elsewhere.",
-    "attempt to write a readonly database": "You may not write there: save the session in another folder.",
-    "unable to open database file": "You may not write there: save the session in another folder.",
-}
-_HEADER = b"SQLite format 3\x00"
 
 
 class SessionFile:
@@ -64,7 +59,7 @@ class SessionFile:
     # ------------------------------------------------------------------ opening
 
     @classmethod
-    def create(cls, path: Path, settings: Mapping[str, Any], history: History) -> SessionFile:
+    def create(cls, path: Path, header: SessionHeader, history: History) -> SessionFile:
         """Write a new file that holds this history, whole or not at all; what stood there before is replaced.
 
         Raises
@@ -78,21 +73,21 @@ class SessionFile:
         if why.startswith("it is"):
             raise SessionFileError(f"{path} cannot be saved: {why}.\nGive the name of a file.")
         part = path.with_name(f".{path.name}.part")
-        with _explaining(path, "could not be saved"):
-            _refuse_if_open(path)
-            _remove(part)
+        with database.explaining(path, "could not be saved"):
+            database.refuse_if_open(path)
+            database.remove(part)
             try:
-                with closing(_connect(part)) as db:
+                with closing(database.connect(part)) as db:
                     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                     db.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
                     db.executescript(_SCHEMA)
                     file = cls(part, db)
-                    file.set(**settings)
+                    file._set(header.to_json())
                     file.rewrite(history)
                 os.replace(part, path)
-                _sync_folder(path.parent)
+                database.sync_folder(path.parent)
             finally:
-                _remove(part)
+                database.remove(part)
         new = cls.open(path)
         new._ids = file._ids
         return new
@@ -106,9 +101,9 @@ class SessionFile:
         SessionFileError
             If it is no session file, from a newer version, damaged, or open elsewhere. It is then left as it was.
         """
-        _check_header(path)
-        with _reading(path):
-            db = _connect(path)
+        database.check_session_file(path)
+        with database.reading(path):
+            db = database.connect(path)
             try:
                 db.execute("BEGIN EXCLUSIVE")
                 db.execute("COMMIT")
@@ -122,16 +117,18 @@ class SessionFile:
 
     def load(self, history: History) -> None:
         """Make a history what the file holds."""
-        with _reading(self.path):
-            known: dict[str, Any] = {}
+        with database.reading(self.path):
+            known: dict[Any, Any] = {}
             values = []
-            for kind, obj, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
-                values.append((kind, obj, frame, self._value(kind, name, known)))
-            changes: dict[int, list[Change]] = {}
+            for word, obj_id, frame, name in self._rows("SELECT kind, obj, frame, hash, crc FROM value ORDER BY rowid"):
+                kind = self._kind(word)
+                values.append((kind, obj_id, frame, self._value(kind, name, known)))
+            changes: dict[int, list[Change[Any]]] = {}
             query = "SELECT step, place, kind, obj, frame, before, after, crc FROM change ORDER BY step, place"
-            for number, _, kind, obj, frame, before, after in self._rows(query):
+            for number, _, word, obj_id, frame, before, after in self._rows(query):
+                kind = self._kind(word)
                 old, new = self._value(kind, before, known), self._value(kind, after, known)
-                changes.setdefault(number, []).append(Change(kind, obj, frame, old, new))
+                changes.setdefault(number, []).append(Change(kind, obj_id, frame, old, new))
             done: list[Step] = []
             undone: list[Step] = []
             query = "SELECT id, name, arguments, done, crc FROM step ORDER BY id"
@@ -146,7 +143,7 @@ class SessionFile:
     def close(self) -> None:
         """Mark the file as closed in good order, and unlock it."""
         try:
-            self.set(open=False)
+            self.mark_open(False)
         finally:
             self._db.close()
 
@@ -154,23 +151,43 @@ class SessionFile:
         """Unlock the file and leave it as it is."""
         self._db.close()
 
-    # ------------------------------------------------------------------ settings
+    # ------------------------------------------------------------------ header
 
-    def set(self, **settings: Any) -> None:
-        """Write settings, each a JSON-ready value."""
+    def header(self) -> SessionHeader:
+        """Return the header.
+
+        Raises
+        ------
+        SessionFileError
+            If it cannot be read, or if something is missing in it.
+        """
+        with database.reading(self.path):
+            found = {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
+            try:
+                return SessionHeader.from_json(found)
+            except KeyError as error:
+                raise ValueError(f"{error} is missing") from error
+
+    def write_header(self, header: SessionHeader) -> None:
+        """Write what differs from the header that is there; nothing if nothing does."""
+        known = self.header().to_json()
+        changed = {name: value for name, value in header.to_json().items() if value != known[name]}
+        if changed:
+            self._set(changed)
+
+    def mark_open(self, is_open: bool) -> None:
+        """Note that a session writes the file, or that it was closed in good order."""
+        self._set({"open": is_open})
+
+    def _set(self, rows: Mapping[str, Any]) -> None:
         with self._transaction() as db:
-            for name, value in settings.items():
+            for name, value in rows.items():
                 row = (name, dumps(value).decode())
                 db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?, ?)", (*row, _crc(row)))
 
-    def settings(self) -> dict[str, Any]:
-        """All settings."""
-        with _reading(self.path):
-            return {n: json.loads(v) for n, v in self._rows("SELECT name, value, crc FROM setting")}
-
     # ------------------------------------------------------------------ the journal
 
-    def append(self, step: Step, changes: Sequence[Change]) -> None:
+    def append(self, step: Step, changes: Sequence[Change[Any]]) -> None:
         """Add changes to a step, which is new if the file does not know it."""
         with self._transaction() as db:
             number = self._ids.get(step)
@@ -181,8 +198,8 @@ class SessionFile:
             self._update_values(db, changes)
         self._ids[step] = number
 
-    def mark(self, step: Step, changes: Sequence[Change], *, done: bool) -> None:
-        """A step was undone or done again; ``changes`` say what that made of the values."""
+    def mark(self, step: Step, changes: Sequence[Change[Any]], *, done: bool) -> None:
+        """Note that a step was undone or done again; ``changes`` say what that made of the values."""
         with self._transaction() as db:
             self._insert_step(db, self._ids[step], step, done=done)
             self._update_values(db, changes)
@@ -204,8 +221,8 @@ class SessionFile:
             for number, (step, done) in enumerate(steps, start=1):
                 self._insert_step(db, number, step, done=done)
                 self._insert_changes(db, number, step.changes, 0)
-            for kind, obj, frame, value in history.values():
-                self._insert_value(db, kind, obj, frame, self._keep_value(db, kind, value))
+            for kind, obj_id, frame, value in history.values():
+                self._insert_value(db, kind, obj_id, frame, self._keep_value(db, kind, value))
         self._ids = {step: i for i, (step, _) in enumerate(steps, start=1)}
 
     # ------------------------------------------------------------------ rows
@@ -217,32 +234,41 @@ class SessionFile:
         row = (number, step.name, dumps(step.arguments).decode(), int(done))
         db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change], first: int) -> None:
+    def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change[Any]], first: int) -> None:
         for place, c in enumerate(changes, start=first):
             before, after = self._keep_value(db, c.kind, c.before), self._keep_value(db, c.kind, c.after)
-            row = (step, place, c.kind, c.obj_id, c.frame, before, after)
+            row = (step, place, c.kind.name, c.obj_id, c.frame, before, after)
             db.execute("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _update_values(self, db: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    def _update_values(self, db: sqlite3.Connection, changes: Sequence[Change[Any]]) -> None:
         for c in changes:
             name = self._keep_value(db, c.kind, c.after)
             if name is None:
-                db.execute("DELETE FROM value WHERE kind = ? AND obj = ? AND frame = ?", (c.kind, c.obj_id, c.frame))
+                place = (c.kind.name, c.obj_id, c.frame)
+                db.execute("DELETE FROM value WHERE kind = ? AND obj = ? AND frame = ?", place)
             else:
                 self._insert_value(db, c.kind, c.obj_id, c.frame, name)
 
-    def _insert_value(self, db: sqlite3.Connection, kind: str, obj: int, frame: int, name: str | None) -> None:
-        row = (kind, obj, frame, name)
+    def _insert_value(self, db: sqlite3.Connection, kind: Kind[Any], obj_id: int, frame: int, name: str | None) -> None:
+        row = (kind.name, obj_id, frame, name)
         db.execute("INSERT OR REPLACE INTO value VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
-    def _keep_value(self, db: sqlite3.Connection, kind: str, value: Any) -> str | None:
+    def _keep_value(self, db: sqlite3.Connection, kind: Kind[Any], value: Any) -> str | None:
         if value is None:
             return None
         keep = partial(_keep, db)
-        return keep(to_bytes(kind, value, keep))
+        return keep(kind.to_bytes(value, keep))
 
-    def _value(self, kind: str, name: str | None, known: dict[str, Any]) -> Any:
-        """One value; equal values become one object."""
+    def _kind(self, name: str) -> Kind[Any]:
+        if name not in KINDS:
+            raise SessionFileError(
+                f"{self.path} was written by a newer version of napari-sam2: it holds values of the kind {name!r}.\n"
+                "Update napari-sam2; the file was left as it is."
+            )
+        return KINDS[name]
+
+    def _value(self, kind: Kind[Any], name: str | None, known: dict[Any, Any]) -> Any:
+        """Return one value; equal values become one object."""
         if name is None:
             return None
 
@@ -251,7 +277,11 @@ class SessionFile:
                 known[name] = decode(self._blob(name))
             return known[name]
 
-        return fetch(name, lambda data: from_bytes(kind, data, fetch))
+        # The same bytes may stand for values of two kinds.
+        key = (kind.codec, name)
+        if key not in known:
+            known[key] = kind.from_bytes(self._blob(name), fetch)
+        return known[key]
 
     def _blob(self, name: str) -> bytes:
         found = self._db.execute("SELECT data FROM blob WHERE hash = ?", (name,)).fetchone()
@@ -267,7 +297,7 @@ class SessionFile:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with _explaining(self.path, "could not be written; what was done is kept in memory"):
+        with database.explaining(self.path, "could not be written; what was done is kept in memory"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
@@ -278,16 +308,6 @@ class SessionFile:
                 raise
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    # One session has one connection, used under the session's lock from whatever thread works for it.
-    db = sqlite3.connect(path, timeout=1.0, isolation_level=None, check_same_thread=False)
-    # Held while open: two writers would lose each other's work, and one sync less is needed for each commit.
-    db.execute("PRAGMA locking_mode = EXCLUSIVE")
-    db.execute("PRAGMA journal_mode = DELETE")
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
 def _keep(db: sqlite3.Connection, data: bytes) -> str:
     name = hashlib.sha256(data).hexdigest()
     db.execute("INSERT OR IGNORE INTO blob VALUES (?, ?)", (name, data))
@@ -296,76 +316,3 @@ def _keep(db: sqlite3.Connection, data: bytes) -> str:
 
 def _crc(row: tuple[Any, ...]) -> int:
     return zlib.crc32(repr(row).encode())
-
-
-def _check_header(path: Path) -> None:
-    """Refuse what is no session file of a known version, before SQLite touches it."""
-    check_file(path, SessionFileError)
-    try:
-        with path.open("rb") as file:
-            head = file.read(100)
-            size = file.seek(0, os.SEEK_END)
-    except OSError as error:
-        raise SessionFileError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    if len(head) < 100 or not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
-        raise SessionFileError(f"{path} is no session file of napari-sam2, or its beginning is damaged.")
-    version = int.from_bytes(head[60:64], "big")
-    if version > FORMAT_VERSION:
-        raise SessionFileError(
-            f"{path} was written by a newer version of napari-sam2 (format {version}; this one reads up to "
-            f"{FORMAT_VERSION}).\nUpdate napari-sam2; the file was left as it is."
-        )
-    page = int.from_bytes(head[16:18], "big")
-    pages = int.from_bytes(head[28:32], "big")
-    hot = path.with_name(path.name + "-journal").exists()
-    if not hot and size < pages * (65536 if page == 1 else page):
-        raise SessionFileError(f"{path} is damaged: it is cut off after {size} bytes. It was left as it is.")
-
-
-def _refuse_if_open(path: Path) -> None:
-    try:
-        _check_header(path)
-    except SessionFileError:
-        return
-    with closing(_connect(path)) as db:
-        db.execute("BEGIN EXCLUSIVE")
-        db.execute("ROLLBACK")
-
-
-@contextmanager
-def _explaining(path: Path, what: str) -> Iterator[None]:
-    """Turn errors of SQLite and of the disk into sentences about the file."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-            raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
-        if "locked" in str(error):
-            raise SessionFileError(f"{path} is open in another session.\nClose it there first.") from error
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        advice = advice_for(error) if isinstance(error, OSError) else _ADVICE.get(str(error), _CHECK_DISK)
-        raise SessionFileError(f"{path} {what}: {reason}.\n{advice}") from error
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        with _explaining(path, "cannot be read"):
-            yield
-    except (ValueError, TypeError, KeyError, IndexError, zlib.error, struct.error) as error:
-        raise SessionFileError(f"{path} is damaged: {error}.\nIt was left as it is.") from error
-
-
-def _remove(path: Path) -> None:
-    for name in (path, path.with_name(path.name + "-journal")):
-        name.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    # A rename is durable when the folder is; not every system lets a folder be opened.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -1,4 +1,4 @@
-"""What a controller may know of the dock widget, and how it asks for what others do."""
+"""The part of the dock widget that each controller may read, and signals for what others have to do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from napari_sam2.errors import SessionBusyError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.runs import RunController
     from napari_sam2.widgets.controllers.tools import Tools
@@ -56,47 +57,47 @@ class ControllerContext(QObject):
     ) -> None:
         super().__init__(parent)
         self._selection, self._tools, self._runs, self._queue = selection, tools, runs, queue
-        self._last_words = ""
+        self._last_message = ""
         # Held by what works with the model outside of the queue, so that it can be waited for before the model goes.
         self.model_in_use = threading.Lock()
 
     @property
     def selection(self) -> ImageSelection:
-        """The image that is worked on, its layers and sessions."""
+        """Return the image that is worked on, its layers and sessions."""
         return self._selection
 
     @property
     def current_object(self) -> int:
-        """The object to which the next mark belongs."""
-        return self._tools.obj
+        """Return the object to which the next mark belongs."""
+        return self._tools.obj_id
 
     @property
     def positive(self) -> bool:
-        """Whether the next mark lies inside the object."""
+        """Return whether the next mark lies inside the object."""
         return self._tools.positive
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
+        """Return whether a run is under way."""
         return self._runs.running
 
     @property
     def working(self) -> bool:
-        """Whether work is queued or being done."""
+        """Return whether work is queued or being done."""
         return self._queue.busy
 
     @property
-    def last_words(self) -> str:
-        """What the status line says of the last act."""
-        return self._last_words
+    def last_message(self) -> str:
+        """Return the message of the last act in the status line."""
+        return self._last_message
 
-    def remember(self, text: str) -> None:
+    def set_last_message(self, text: str) -> None:
         """Keep what happened for the status line, which is drawn later; an empty text forgets the last act."""
-        self._last_words = text
+        self._last_message = text
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Say in the status line what happened."""
-        self._last_words = text
+        self._last_message = text
         self.changed.emit()
 
     def report(self, error: Exception) -> None:
@@ -113,7 +114,7 @@ class ControllerContext(QObject):
         text: str,
         key: Any = None,
         worker: SessionWorker | None = None,
-        keep_words: bool = False,
+        keep_message: bool = False,
     ) -> None:
         """Let a worker do something with a session, the current one by default; `updated` tells what comes of it.
 
@@ -122,8 +123,8 @@ class ControllerContext(QObject):
         layer_group, worker = self._selection.layer_group, worker or self._selection.worker
         if layer_group is None or worker is None:
             return
-        if not keep_words:
-            self._last_words = ""
+        if not keep_message:
+            self._last_message = ""
 
         def work() -> Update | None:
             try:

@@ -1,4 +1,4 @@
-"""The window of grey values: what the user sees is what the model gets."""
+"""The contrast limits: what the user sees is what the model gets."""
 
 from __future__ import annotations
 
@@ -29,24 +29,23 @@ class ContrastSync(QObject):
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DELAY_MS)
         self._timer.timeout.connect(self._send)
-        self._choices.window_changed.connect(lambda *_: self._timer.start())
+        self._selection.contrast_changed.connect(lambda *_: self._timer.start())
 
     @property
     def busy(self) -> bool:
-        """Whether a window waits to be told."""
+        """Return whether the session was not told the present contrast limits yet."""
         return self._timer.isActive()
 
     def show_default(self) -> None:
         """Show the current image, the first time, as a reader of such images would."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
-        if layer_group is None or worker is None or layer_group.window_was_set:
+        layer_group, worker = self._selection.layer_group, self._selection.worker
+        if layer_group is None or worker is None or not layer_group.claim_contrast():
             return
-        layer_group.window_was_set = True
         image, grid, volume = layer_group.image, worker.grid, worker.volume
         give_range(image)
         found = tuple(image.contrast_limits)
@@ -63,7 +62,7 @@ class ContrastSync(QObject):
         self._context.queue(look, show, "Looking at the image…")
 
     def flush(self) -> None:
-        """Tell at once what waits to be told."""
+        """Tell the session the contrast limits at once, if it was not told yet."""
         if self._timer.isActive():
             self._timer.stop()
             self._send()
@@ -73,9 +72,11 @@ class ContrastSync(QObject):
         self._timer.stop()
 
     def _send(self) -> None:
-        window, worker = self._choices.window(), self._choices.worker
-        if window is not None and worker is not None and window != worker.window:
-            low, high = window
-            # The widget may have chosen the window, not the user.
-            key = ("window", id(worker))
-            self._context.submit(lambda h: h.set_window(low, high), "Setting the window…", key, keep_words=True)
+        limits, worker = self._selection.contrast_limits(), self._selection.worker
+        if limits is not None and worker is not None and limits != worker.contrast_limits:
+            low, high = limits
+            # The widget may have chosen them, not the user.
+            key = ("contrast limits", id(worker))
+            self._context.submit(
+                lambda worker: worker.set_contrast_limits(low, high), "Setting the window…", key, keep_message=True
+            )

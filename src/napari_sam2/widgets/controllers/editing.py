@@ -1,4 +1,4 @@
-"""What the user draws by hand: strokes on the labels layer become edits, outlines become mask prompts."""
+"""Drawing by hand: strokes on the labels layer become edits, outlines become mask prompts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.drawings import Drawing, Stroke
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
 
@@ -30,32 +31,34 @@ class Editing(QObject):
     def __init__(self, context: ControllerContext) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._waiting: list[Stroke] = []
         self._strokes = QTimer(self)
         self._strokes.setSingleShot(True)
         self._strokes.timeout.connect(self.take_strokes)
-        self._choices.stroke_drawn.connect(lambda: self._strokes.start(0))
-        self._choices.frame_changed.connect(self.watch)
+        self._selection.stroke_drawn.connect(lambda: self._strokes.start(0))
+        self._selection.frame_changed.connect(self.watch)
 
     @property
     def busy(self) -> bool:
-        """Whether a stroke waits to be taken."""
+        """Return whether a stroke waits to be taken."""
         return self._strokes.isActive()
 
     def watch(self) -> None:
         """Let the labels layer know which frame is shown, and of which session."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
-        if layer_group is not None and layer_group.painting is not None and worker is not None:
-            frame = self._choices.shown_frame()
-            layer_group.painting.watch(frame, worker.grid.label_index(frame), worker)
+        layer_group, worker = self._selection.layer_group, self._selection.worker
+        if layer_group is not None and layer_group.stroke_recorder is not None and worker is not None:
+            frame = self._selection.shown_frame()
+            layer_group.stroke_recorder.watch(frame, worker.grid.label_index(frame), worker)
 
     def take_strokes(self) -> None:
         """Make each stroke that is complete a step of its session."""
         self._strokes.stop()
-        layer_group = self._choices.layer_group
+        layer_group = self._selection.layer_group
         for stroke in (
-            layer_group.painting.take() if layer_group is not None and layer_group.painting is not None else ()
+            layer_group.stroke_recorder.take()
+            if layer_group is not None and layer_group.stroke_recorder is not None
+            else ()
         ):
             self._waiting.append(stroke)
             self._context.submit(partial(self._keep, stroke), "Keeping the edit…", worker=stroke.owner)
@@ -64,7 +67,7 @@ class Editing(QObject):
         # Once more would change nothing, should the session be closed in this moment.
         with suppress(ValueError):
             self._waiting.remove(stroke)
-        return worker.edit(stroke)
+        return worker.paint(stroke)
 
     def take_drawings(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
         """Fill outlines for their objects; scribbles become points, which are read as such."""
@@ -74,7 +77,7 @@ class Editing(QObject):
             mask, inside = drawing.fill(worker.grid.frame_shape), self._context.positive
             self._context.submit(partial(_fill, drawing, mask, inside), "Taking the outline…")
 
-    def keep_the_rest(self, worker: SessionWorker) -> None:
+    def keep_waiting_strokes(self, worker: SessionWorker) -> None:
         """Keep at once what was drawn and has not reached its session yet, which is about to be closed."""
         for stroke in list(self._waiting):
             if stroke.owner is worker:
@@ -82,4 +85,4 @@ class Editing(QObject):
 
 
 def _fill(drawing: Drawing, mask: NDArray[np.bool_], inside: bool, worker: SessionWorker) -> Update:
-    return worker.fill(drawing.obj, drawing.frame, mask, inside)
+    return worker.fill(drawing.obj_id, drawing.frame, mask, inside)

@@ -1,4 +1,4 @@
-"""What is being segmented: the image and its axis; and the session that belongs to this choice."""
+"""The image that is segmented and the axis that is followed, and the session that belongs to them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.image import axis_choices, shown_window
+from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers.image_work import ImageWork
-from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_window
+from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_contrast_limits
 from napari_sam2.widgets.controllers.viewer_position import ViewerPosition
 
 if TYPE_CHECKING:
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class ImageSelection(QObject):
-    """Keeps the choices of the source panel, and a layer group for every image that was worked on.
+    """Keeps what was chosen in the source panel, and a layer group for every image that was worked on.
 
     Parameters
     ----------
     viewer
         The viewer whose image layers are offered.
     panel
-        Shows and changes the choices.
+        Shows what is chosen, and lets the user choose.
     model_cache
         Where models come from.
     autosave
@@ -49,9 +49,9 @@ class ImageSelection(QObject):
     stroke_drawn = Signal()
     label_picked = Signal(int)
     frame_changed = Signal()
-    window_changed = Signal(float, float)
+    contrast_changed = Signal(float, float)
     dropped = Signal(object)
-    told = Signal(str)
+    message = Signal(str)
     failed = Signal(object)
 
     def __init__(
@@ -89,12 +89,12 @@ class ImageSelection(QObject):
 
     @property
     def layer_group(self) -> LayerGroup | None:
-        """The layers of the current image."""
+        """Return the layers of the current image."""
         return None if self.image is None else self._work.layer_group(self.image)
 
     @property
-    def why_not(self) -> str:
-        """Why the image that was chosen cannot be worked on; empty where none was, or it can."""
+    def unavailable_reason(self) -> str:
+        """Return why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
 
     @property
@@ -104,31 +104,31 @@ class ImageSelection(QObject):
 
     @property
     def worker(self) -> SessionWorker | None:
-        """The session of the current image, axis and fixed indices; None without a usable image."""
+        """Return the session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
         return self._work.worker(self.image, (self.axis, self._at), self._position.channel)
 
     @property
     def earlier(self) -> ImageSessions | None:
-        """The earlier sessions of the current image."""
+        """Return the earlier sessions of the current image."""
         return None if self.image is None else self._work.earlier(self.image)
 
-    def window(self) -> tuple[float, float] | None:
+    def contrast_limits(self) -> tuple[float, float] | None:
         """Return the values that are shown as black and white, which are those that the model gets."""
-        return None if self.image is None else shown_window(self.image)
+        return None if self.image is None else shown_contrast_limits(self.image)
 
     def workers(self) -> list[SessionWorker]:
-        """All sessions of the current image."""
+        """Return all sessions of the current image."""
         return [] if self.image is None else list(self._work.workers(self.image).values())
 
     def siblings(self) -> list[SessionWorker]:
-        """The sessions of the current image along the current axis, whatever is fixed; the current one last."""
+        """Return the sessions of the current image along the current axis, whatever is fixed; the current one last."""
         current = self.worker
         return [] if self.image is None or current is None else self._work.siblings(self.image, current)
 
     def open_files(self) -> set[Path]:
-        """The files of all sessions of this widget."""
+        """Return the files of all sessions of this widget."""
         return self._work.open_files()
 
     # ------------------------------------------------------------------ choosing
@@ -195,8 +195,8 @@ class ImageSelection(QObject):
         image: Any = self.image
         if image is not layer:
             return
-        if worker.window is not None and not image.rgb:
-            image.contrast_limits = worker.window
+        if worker.contrast_limits is not None and not image.rgb:
+            image.contrast_limits = worker.contrast_limits
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:
@@ -225,7 +225,7 @@ class ImageSelection(QObject):
             self._position.turn(self.image, worker.grid)
 
     def shown_frame(self) -> int:
-        """The frame that the viewer shows, 0 without an image."""
+        """Return the frame that the viewer shows, 0 without an image."""
         worker = self.worker
         return 0 if self.image is None or worker is None else self._position.frame(self.image, worker.grid)
 
@@ -236,9 +236,8 @@ class ImageSelection(QObject):
 
     def close(self) -> None:
         """Remove the prompt layers, forget the images, and stop listening."""
-        layers = self.viewer.layers
-        layers.events.inserted.disconnect(self._on_inserted)
-        layers.events.removed.disconnect(self._on_removed)
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
         self._watch.follow(None)
         self._work.drop_all()
@@ -276,7 +275,7 @@ class ImageSelection(QObject):
             self.frame_changed.emit()
 
     def _shows_other_channel(self) -> bool:
-        """Whether the viewer shows another channel than the one that the session looks at."""
+        """Return whether the viewer shows another channel than the one that the session looks at."""
         worker, channel = self.worker, self._position.channel(self.image)
         return worker is not None and channel is not None and worker.grid.channels != (channel,)
 
@@ -285,7 +284,7 @@ class ImageSelection(QObject):
         worker = self.worker
         if self.image is None or worker is None or not self._shows_other_channel():
             return False
-        if worker.session is not None or worker.waits:
+        if worker.session is not None or worker.pending:
             return False
         del self._work.workers(self.image)[self.axis, self._at]
         self._show_window()
@@ -293,9 +292,9 @@ class ImageSelection(QObject):
 
     def _on_contrast(self, event: Any = None) -> None:
         self._show_window()
-        window = self.window()
-        if window is not None:
-            self.window_changed.emit(*window)
+        limits = self.contrast_limits()
+        if limits is not None:
+            self.contrast_changed.emit(*limits)
 
     def _on_data(self, event: Any = None) -> None:
         image, layer_group = self.image, self.layer_group
@@ -312,7 +311,7 @@ class ImageSelection(QObject):
             self._at = self._position.fixed(self.image, self.axis)
             self.changed.emit()
         if old:
-            self.told.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
+            self.message.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
 
     def _on_moved(self, event: Any = None) -> None:
         """Measure, and save, with the spacing and the place that the image has now."""
@@ -329,7 +328,7 @@ class ImageSelection(QObject):
         old = layer_group.leave_labels() if made else ""
         self._choose_anew(image)
         if old:
-            self.told.emit(
+            self.message.emit(
                 f"The axes of {str(image.name)!r} are others now; the labels made before are kept in the layer {old!r}."
             )
 
@@ -347,4 +346,4 @@ class ImageSelection(QObject):
 
     def _show_window(self) -> None:
         worker = self.worker
-        show_window(self._panel, self.image, self.window(), None if worker is None else worker.grid)
+        show_contrast_limits(self._panel, self.image, self.contrast_limits(), None if worker is None else worker.grid)

@@ -1,4 +1,4 @@
-"""What was begun on each image of the viewer: its layers, its sessions, and those of earlier days."""
+"""The work on each image of the viewer: its layers, its sessions, and those of earlier days."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.interaction.earlier_sessions import ImageSessions, undecided_folder
 from napari_sam2.interaction.session_worker import SessionWorker
-from napari_sam2.layers.image import grid_for_layers, shown_window, volume_from_layer
+from napari_sam2.layers.image import grid_for_layers, shown_contrast_limits, volume_from_layer
 from napari_sam2.layers.layer_group import LayerCallbacks, LayerGroup
 
 if TYPE_CHECKING:
@@ -64,10 +64,10 @@ class ImageWork(QObject):
         if id(image) in self._layer_groups:
             self._layer_groups[id(image)].set_prompts_visible(True)
             return
-        hooks = LayerCallbacks(
+        callbacks = LayerCallbacks(
             self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
         )
-        self._layer_groups[id(image)] = LayerGroup(self._viewer, image, hooks)
+        self._layer_groups[id(image)] = LayerGroup(self._viewer, image, callbacks)
         self._workers[id(image)] = {}
         self._earlier[id(image)] = ImageSessions(self._autosave.recent)
 
@@ -90,18 +90,18 @@ class ImageWork(QObject):
             volume = volume_from_layer(image)
             grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), channel(image)))
             keep = partial(self._keep, self._earlier[id(image)])
-            workers[key] = SessionWorker(volume, grid, shown_window(image), self._model_cache, keep)
+            workers[key] = SessionWorker(volume, grid, shown_contrast_limits(image), self._model_cache, keep)
         return workers[key]
 
     def siblings(self, image: Image, current: SessionWorker) -> list[SessionWorker]:
         """Return the sessions along the axis of the current one, whatever is fixed; the current one last."""
         axis = current.grid.frame_axis
-        found = [h for h in self._workers[id(image)].values() if h.grid.frame_axis == axis]
-        return sorted(found, key=lambda h: h is current)
+        found = [worker for worker in self._workers[id(image)].values() if worker.grid.frame_axis == axis]
+        return sorted(found, key=lambda worker: worker is current)
 
     def open_files(self) -> set[Path]:
         """Return the files of all sessions."""
-        sessions = [h.session for workers in self._workers.values() for h in workers.values()]
+        sessions = [worker.session for workers in self._workers.values() for worker in workers.values()]
         return {s.path for s in sessions if s is not None and s.path is not None}
 
     def put(self, image: Image, key: Key, worker: SessionWorker) -> None:
@@ -124,7 +124,7 @@ class ImageWork(QObject):
         volume = volume_from_layer(image)
         for worker in self._workers[id(image)].values():
             if worker.volume.shape == volume.shape:
-                worker.volume = volume
+                worker.set_volume(volume)
 
     def drop(self, image: Image) -> None:
         """Remove the prompt layers of an image, and drop its sessions."""
@@ -144,5 +144,5 @@ class ImageWork(QObject):
 
     def _keep(self, earlier: ImageSessions, session: VideoSession) -> None:
         """Give a session its file: apart from the others as long as the user has not chosen; called in a worker."""
-        asks = self._autosave.on and earlier.asks(session.volume, session.grid)
+        asks = self._autosave.enabled and earlier.asks(session.volume, session.grid)
         self._autosave(session, undecided_folder() if asks else None)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject
 
 from napari_sam2.errors import WriteError
-from napari_sam2.layers.labels import set_object_colors
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Labels
 
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
@@ -40,7 +40,7 @@ class LabelsDrawing(QObject):
     def __init__(self, context: ControllerContext, prompting: Prompting, editing: Editing, keys: KeyBinder) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._prompting = prompting
         self._editing = editing
         self._keys = keys
@@ -49,7 +49,7 @@ class LabelsDrawing(QObject):
         """Draw what came of a piece of work."""
         for warning in update.warnings:
             self._context.warned.emit(warning)
-        if layer_group.image not in self._choices.viewer.layers:
+        if layer_group.image not in self._selection.viewer.layers:
             return
         # Masks along another axis than the one that is followed now wait until it is chosen again.
         seen = layer_group.along == (worker.grid.frame_axis or "")
@@ -62,14 +62,14 @@ class LabelsDrawing(QObject):
             layer_group.show_outline(worker.grid, update.outline.frame, update.outline.window)
         elif update.prompts is not None and seen:
             layer_group.show_outline(worker.grid, 0, None)
-        if worker is self._choices.worker:
+        if worker is self._selection.worker:
             self.color()
         self._keys.bind(layer_group.owned())
         self._context.changed.emit()
 
     def ensure(self, layer_group: LayerGroup, worker: SessionWorker) -> Labels:
         """Return the labels layer, made and drawn anew where it is missing."""
-        missing = layer_group.labels is None or layer_group.labels not in self._choices.viewer.layers
+        missing = layer_group.labels is None or layer_group.labels not in self._selection.viewer.layers
         labels = layer_group.ensure_labels()
         if missing:
             self.draw_all(layer_group, worker)
@@ -80,29 +80,26 @@ class LabelsDrawing(QObject):
 
     def ensure_current(self) -> None:
         """Make the labels layer of the current image, where it is missing."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
+        layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is not None and worker is not None:
             self.ensure(layer_group, worker)
 
     def draw_all(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
         """Show the masks of every session along the axis that is followed; of a 4-D image there are several."""
-        workers = self._choices.siblings() if layer_group is self._choices.layer_group else [worker]
-        sessions = [h.session for h in workers if h.session is not None]
+        workers = self._selection.siblings() if layer_group is self._selection.layer_group else [worker]
+        sessions = [worker.session for worker in workers if worker.session is not None]
         layer_group.redraw(lambda data: [session.labels(out=data) for session in sessions])
 
     def color(self) -> None:
         """Draw the objects in their colours, hidden ones not at all."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
-        if layer_group is None or worker is None or layer_group.labels is None:
-            return
-        look = {obj: (*info.color, float(obj not in layer_group.hidden)) for obj, info in worker.objects.items()}
-        if look and look != layer_group.look:
-            layer_group.look = look
-            set_object_colors(layer_group.labels, look)
+        layer_group, worker = self._selection.layer_group, self._selection.worker
+        if layer_group is not None and worker is not None and layer_group.labels is not None:
+            colors = {obj_id: info.color for obj_id, info in worker.objects.items()}
+            layer_group.colors.draw(layer_group.labels, colors)
 
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
+        layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None:
             return
         volume = worker.volume
@@ -111,10 +108,10 @@ class LabelsDrawing(QObject):
             import napari_sam2
 
             # Only now: what was asked for before may have made, or changed, them.
-            if layer_group.painting is None:
+            if layer_group.stroke_recorder is None:
                 raise WriteError(f"{path} was not written: there are no labels yet. Mark an object first.")
-            napari_sam2.write_labels(path, layer_group.painting.array.copy(), volume)
+            napari_sam2.write_labels(path, layer_group.stroke_recorder.array.copy(), volume)
             return f"Saved {path}."
 
-        self._context.remember("")
-        self._context.queue(write, self._context.say, "Saving…")
+        self._context.set_last_message("")
+        self._context.queue(write, self._context.show_message, "Saving…")

@@ -1,4 +1,4 @@
-"""What the dock widget says of a model, so that a user can choose one."""
+"""Descriptions of the models that help to choose one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def facts(entry: ModelEntry) -> str:
-    """Size, licence and input size of a model, in a line."""
+    """Return size, licence and input size of a model in a line."""
     size = entry.approximate_bytes
     shown = [f"{size / 1e6:.0f} MB"] if size else []
     shown.append(entry.licence)
@@ -19,12 +19,12 @@ def facts(entry: ModelEntry) -> str:
 
 
 def describe(entry: ModelEntry) -> str:
-    """All that helps to choose a model."""
+    """Return all that is known of a model, one line for each matter."""
     source = entry.source_repo or entry.path
     lines = [entry.title, facts(entry), good_for(entry), entry.notice, f"From {source}." if source else ""]
     return "\n".join(line for line in lines if line)
 
 
 def good_for(entry: ModelEntry) -> str:
-    """What a model is good for, as a sentence; empty where it is not known."""
+    """Return a sentence on the purpose of a model; empty where it is not known."""
     return f"Good for: {entry.good_for}." if entry.good_for else ""

@@ -20,7 +20,7 @@ from napari_sam2.widgets.workers import JobQueue, memory_in_use
 if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import DownloadProgress
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.controllers.view_protocols import ModelView, UpkeepView
+    from napari_sam2.widgets.controllers.view_protocols import MaintenanceView, ModelView
 
 REFRESH_MS = 100
 
@@ -42,7 +42,7 @@ class Models(QObject):
     # The model is about to be used otherwise, or to go: work ahead has to stop.
     pause_wanted = Signal()
 
-    def __init__(self, context: ControllerContext, panel: ModelView, advanced: UpkeepView) -> None:
+    def __init__(self, context: ControllerContext, panel: ModelView, advanced: MaintenanceView) -> None:
         super().__init__(context)
         self._context = context
         self._panel = panel
@@ -77,12 +77,12 @@ class Models(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether models are being looked for or downloaded, or the self-check is at work."""
+        """Return whether models are being looked for or downloaded, or the self-check is at work."""
         return self._lookup.busy or self._downloads.busy or self._checks.busy
 
     @property
-    def why_not(self) -> str:
-        """Why nothing can be computed with the chosen model; empty where it can."""
+    def unavailable_reason(self) -> str:
+        """Return why nothing can be computed with the chosen model; empty where it can."""
         name = self._model_cache.choice.name
         if name == self._downloading:
             return f"the model {name} is being downloaded."
@@ -151,7 +151,7 @@ class Models(QObject):
 
     def _set(self, choice: ModelChoice) -> None:
         if choice != self._model_cache.choice:
-            self._model_cache.choice = choice
+            self._model_cache.choose(choice)
             self._on_changed()
         self.show()
 
@@ -161,8 +161,8 @@ class Models(QObject):
         self.pause_wanted.emit()
         session = None if worker is None else worker.session
         name = self._model_cache.choice.name
-        if session is not None and session.predictor.name != name and not self.why_not:
-            self._context.say(f"Masks made so far stay until {name} answers or follows their marks anew.")
+        if session is not None and session.predictor.name != name and not self.unavailable_reason:
+            self._context.show_message(f"Masks made so far stay until {name} answers or follows their marks anew.")
         self.model_changed.emit()
         self._context.changed.emit()
 
@@ -209,7 +209,7 @@ class Models(QObject):
         except NapariSam2Error as error:
             self._context.report(error)
             return
-        self._context.say(f"{path.name} is in the list as '{name}' from now on.")
+        self._context.show_message(f"{path.name} is in the list as '{name}' from now on.")
         self.look()
 
     def forget(self) -> None:
@@ -235,12 +235,12 @@ class Models(QObject):
             freed = max(before - memory_in_use(), 0)
             return f"The model was unloaded; the process takes {freed / 1e6:.0f} MB less."
 
-        self._context.queue(unload, self._context.say, "Unloading the model…")
+        self._context.queue(unload, self._context.show_message, "Unloading the model…")
 
     def self_check(self) -> None:
         """Examine installation, device, and the loaded model; `report_ready` tells the text."""
         self.pause_wanted.emit()
-        self._context.say("The self-check is at work; it takes some seconds.")
+        self._context.show_message("The self-check is at work; it takes some seconds.")
         device, loaded = self._model_cache.choice.device, self._model_cache.loaded
 
         def examine() -> str:
@@ -262,7 +262,7 @@ class Models(QObject):
     def _on_downloaded(self, name: str) -> None:
         self._end_download()
         self._absent.discard(name)
-        self._context.say(f"{name} is on this computer now.")
+        self._context.show_message(f"{name} is on this computer now.")
         self.show()
         self._on_changed()
 
@@ -271,7 +271,7 @@ class Models(QObject):
         self.show()
         self._on_changed()
         if isinstance(error, DownloadCancelledError):
-            self._context.say(str(error))
+            self._context.show_message(str(error))
         else:
             self._context.report(error)
 
@@ -308,7 +308,7 @@ class Models(QObject):
             panel.set_about("a file of your own", choice.name)
             panel.set_action("keep", "Keep in the list", "Offer this file under its name from now on.")
             return
-        # What is not here yet is told in full, so that nobody downloads without knowing what.
+        # A model that is not here yet is described in full, so that nobody downloads it unawares.
         about = f"{facts(entry)} · not on this computer\n{good_for(entry)}" if self._is_absent else facts(entry)
         panel.set_about(about, describe(entry))
         if self._downloading:
@@ -328,6 +328,6 @@ class Models(QObject):
 
 
 def dropped_checkpoint(urls: Any) -> str:
-    """The checkpoint among dropped files; empty if there is none."""
+    """Return the checkpoint among dropped files; empty if there is none."""
     paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
     return next((path for path in paths if Path(path).suffix.lower() in SUFFIXES), "")

@@ -1,4 +1,4 @@
-"""What the list of objects does: choose, add, reset, delete, merge, rename, order, show and hide."""
+"""The list of objects: choose, add, reset, delete, merge, rename, order, show and hide."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Objects(QObject):
     def __init__(self, context: ControllerContext, tools: Tools, panel: ObjectsView) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._tools = tools
         self._panel = panel
         panel.object_chosen.connect(self.choose)
@@ -46,102 +46,110 @@ class Objects(QObject):
         panel.move_clicked.connect(self.move)
         panel.renamed.connect(self.rename)
         panel.visibility_changed.connect(self.set_visible)
-        self._choices.label_picked.connect(self._on_picked)
+        self._selection.label_picked.connect(self._on_picked)
 
-    def choose(self, obj: int) -> None:
+    def choose(self, obj_id: int) -> None:
         """Make the next marks belong to this object."""
         self._context.flush_wanted.emit()
-        self._tools.set_object(obj)
-        labels = self._choices.layer_group.labels if self._choices.layer_group is not None else None
-        if labels is not None and labels.selected_label != obj:
-            labels.selected_label = obj
-        self._context.say("")
+        self._tools.set_object(obj_id)
+        labels = self._selection.layer_group.labels if self._selection.layer_group is not None else None
+        if labels is not None and labels.selected_label != obj_id:
+            labels.selected_label = obj_id
+        self._context.show_message("")
 
     def add(self) -> None:
         """Begin a new object; an object that has nothing yet is used first."""
         self._context.flush_wanted.emit()
-        worker = self._choices.worker
-        used = {obj for obj, _ in worker.seen} | set(worker.objects) if worker is not None else set()
+        worker = self._selection.worker
+        used = {obj_id for obj_id, _ in worker.pending.shown} | set(worker.objects) if worker is not None else set()
         self._tools.set_positive(True)
         self.choose(max(used, default=0) + 1)
 
     def step(self, by: int) -> None:
         """Choose the object ``by`` lines further down."""
         ids = [row.obj_id for row in self._rows()]
-        here = ids.index(self._tools.obj)
+        here = ids.index(self._tools.obj_id)
         self.choose(ids[(here + by) % len(ids)])
 
     def reset(self) -> None:
         """Remove marks and masks of the current object."""
-        obj = self._tools.obj
-        self._context.submit(lambda h: h.reset(obj), f"Resetting object {obj}…")
+        obj_id = self._tools.obj_id
+        self._context.submit(lambda worker: worker.reset(obj_id), f"Resetting object {obj_id}…")
 
     def delete(self) -> None:
         """Remove the current object."""
-        obj = self._tools.obj
-        self._context.submit(lambda h: h.change(lambda s: s.delete_object(obj)), f"Deleting object {obj}…")
-        left = [row.obj_id for row in self._rows() if row.obj_id != obj]
+        obj_id = self._tools.obj_id
+        self._context.submit(
+            lambda worker: worker.change(lambda session: session.delete_object(obj_id)), f"Deleting object {obj_id}…"
+        )
+        left = [row.obj_id for row in self._rows() if row.obj_id != obj_id]
         if left:
             self.choose(left[-1])
 
     def merge(self, other: int) -> None:
         """Add another object's masks to the current one."""
-        obj = self._tools.obj
-        self._context.submit(lambda h: h.change(lambda s: s.merge_objects(obj, other)), "Merging…")
+        obj_id = self._tools.obj_id
+        self._context.submit(
+            lambda worker: worker.change(lambda session: session.merge_objects(obj_id, other)), "Merging…"
+        )
 
     def move(self, by: int) -> None:
         """Move the current object in the order."""
-        obj, worker = self._tools.obj, self._choices.worker
+        obj_id, worker = self._tools.obj_id, self._selection.worker
         ids = list(worker.objects) if worker is not None else []
-        if obj in ids and 0 <= ids.index(obj) + by < len(ids):
-            place = ids.index(obj) + by
-            self._context.submit(lambda h: h.change(lambda s: s.move_object(obj, place)), "Moving…")
+        if obj_id in ids and 0 <= ids.index(obj_id) + by < len(ids):
+            place = ids.index(obj_id) + by
+            self._context.submit(
+                lambda worker: worker.change(lambda session: session.move_object(obj_id, place)), "Moving…"
+            )
 
-    def rename(self, obj: int, name: str) -> None:
+    def rename(self, obj_id: int, name: str) -> None:
         """Give an object another name."""
         if name:
-            self._context.submit(lambda h: h.rename(obj, name), "Renaming…")
+            self._context.submit(lambda worker: worker.rename(obj_id, name), "Renaming…")
         self._context.changed.emit()
 
     def set_overlap(self, rule: Overlap) -> None:
         """Say who gets a pixel that two objects claim."""
-        self._context.submit(lambda h: h.set_overlap(rule), "Setting the overlap…")
+        self._context.submit(lambda worker: worker.set_overlap(rule), "Setting the overlap…")
 
-    def set_visible(self, obj: int, visible: bool) -> None:
+    def set_visible(self, obj_id: int, visible: bool) -> None:
         """Show or hide an object's masks; nothing is changed by that."""
-        layer_group = self._choices.layer_group
+        layer_group = self._selection.layer_group
         if layer_group is not None:
-            layer_group.hidden = layer_group.hidden - {obj} if visible else layer_group.hidden | {obj}
+            layer_group.colors.set_visible(obj_id, visible)
             self.visibility_changed.emit()
 
     def toggle_labels(self) -> None:
         """Show or hide the labels layer."""
-        labels = self._choices.layer_group.labels if self._choices.layer_group is not None else None
+        labels = self._selection.layer_group.labels if self._selection.layer_group is not None else None
         if labels is not None:
             labels.visible = not labels.visible
 
     def refresh(self, no_image: str, busy: str) -> None:
         """Show the objects as they are now."""
-        worker = self._choices.worker
+        worker = self._selection.worker
         called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
-        self._panel.set_objects(self._rows(), self._tools.obj, called)
-        known = worker is not None and self._tools.obj in worker.objects
+        self._panel.set_objects(self._rows(), self._tools.obj_id, called)
+        known = worker is not None and self._tools.obj_id in worker.objects
         missing = "" if known else "this object has nothing yet."
         self._panel.set_enabled(no_image, no_image or busy or missing, no_image or busy or missing)
 
     def _rows(self) -> list[ObjectRow]:
-        worker, layer_group = self._choices.worker, self._choices.layer_group
-        hidden = layer_group.hidden if layer_group is not None else frozenset()
+        worker, layer_group = self._selection.worker, self._selection.layer_group
+        hidden = layer_group.colors.hidden if layer_group is not None else frozenset()
         rows = []
         for i, o in worker.objects.items() if worker is not None else ():
             size = size_text(o.voxels, worker.volume, worker.grid.frame_axis) if worker is not None else ""
             rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
         # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
-        coming = {self._tools.obj} | ({obj for obj, _ in worker.seen} if worker is not None else set())
-        for obj in sorted(coming - {row.obj_id for row in rows}):
-            rows.append(ObjectRow(obj, f"object {obj}", (0.5, 0.5, 0.5), "empty", 0, "–"))
+        coming = {self._tools.obj_id} | (
+            {obj_id for obj_id, _ in worker.pending.shown} if worker is not None else set()
+        )
+        for obj_id in sorted(coming - {row.obj_id for row in rows}):
+            rows.append(ObjectRow(obj_id, f"object {obj_id}", (0.5, 0.5, 0.5), "empty", 0, "–"))
         return rows
 
-    def _on_picked(self, obj: int) -> None:
-        if obj != self._tools.obj:
-            self.choose(obj)
+    def _on_picked(self, obj_id: int) -> None:
+        if obj_id != self._tools.obj_id:
+            self.choose(obj_id)

@@ -1,4 +1,4 @@
-"""The marks: what the user placed, moved or took away reaches the session, and what the session holds is shown."""
+"""Marks that the user places, moves or removes reach the session, and those that the session holds are shown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import SessionBusyError
-from napari_sam2.layers.prompts import changed_prompts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
+    from napari_sam2.core.prompts import PromptTable
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -34,19 +33,19 @@ class Prompting(QObject):
         Takes the outlines among the drawings.
     panel
         Says whether masks are shown at once.
-    why_not
+    unavailable_reason
         Says why nothing can be computed with the chosen model; an empty text where it can.
     """
 
     def __init__(
-        self, context: ControllerContext, editing: Editing, panel: PreviewView, why_not: Callable[[], str]
+        self, context: ControllerContext, editing: Editing, panel: PreviewView, unavailable_reason: Callable[[], str]
     ) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._editing = editing
         self._panel = panel
-        self._why_not = why_not
+        self._unavailable_reason = unavailable_reason
         self._markers = QTimer(self)
         self._markers.setSingleShot(True)
         self._markers.timeout.connect(self._on_markers)
@@ -54,19 +53,19 @@ class Prompting(QObject):
         self._lost_layer = QTimer(self)
         self._lost_layer.setSingleShot(True)
         self._lost_layer.timeout.connect(self._on_markers)
-        self._choices.markers_changed.connect(self.look_soon)
+        self._selection.markers_changed.connect(self.read_soon)
 
     @property
     def busy(self) -> bool:
-        """Whether marks wait to be read."""
+        """Return whether marks wait to be read."""
         return self._markers.isActive() or self._lost_layer.isActive()
 
-    def look_soon(self) -> None:
+    def read_soon(self) -> None:
         """Read the marks when all that is going on now is done."""
         self._markers.start()
 
     def lose_layer(self) -> None:
-        """A layer of marks was removed: the session is told of those that went with it."""
+        """Tell the session soon which marks were removed together with their layer."""
         self._lost_layer.start()
 
     def flush(self) -> None:
@@ -78,51 +77,50 @@ class Prompting(QObject):
     # ------------------------------------------------------------------ from the layers to the session
 
     def _on_markers(self) -> None:
-        layer_group, worker = self._choices.layer_group, self._choices.worker
+        layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None:
             return
         bad_box = layer_group.tidy_boxes(worker.grid)
         self._editing.take_drawings(layer_group, worker)
         bad_point = layer_group.tidy_points(worker.grid)
-        _note(layer_group, worker)
+        worker.pending.change_to(layer_group.read(worker.grid))
         # Also those that were noted while a result was being drawn.
         self.answer_waiting()
         if bad_box:
             word = frame_word(worker.grid.frame_axis)
-            self._context.say(f"A box has to hold at least one pixel of one {word}; it was taken away.")
+            self._context.show_message(f"A box has to hold at least one pixel of one {word}; it was taken away.")
         elif bad_point:
-            self._context.say("A point has to lie inside the image; it was taken away.")
+            self._context.show_message("A point has to lie inside the image; it was taken away.")
         else:
             self._context.changed.emit()
 
     def answer_waiting(self) -> None:
         """Tell the session of marks that it does not know yet, and show their masks."""
-        worker = self._choices.worker
-        if worker is None or not worker.waits:
+        worker = self._selection.worker
+        if worker is None or not worker.pending:
             return
-        if why_not := self._why_not():
-            self._context.say(f"Marks are kept, but {why_not}")
+        if unavailable_reason := self._unavailable_reason():
+            self._context.show_message(f"Marks are kept, but {unavailable_reason}")
             return
-        preview, noted = self._panel.preview_box.isChecked(), worker.noted
-        self._context.submit(lambda h: h.sync(preview, noted), self._computing(), key=("sync", id(worker)))
+        preview, last = self._panel.preview_box.isChecked(), worker.pending.last_number
+        self._context.submit(lambda worker: worker.sync(preview, last), self._computing(), key=("sync", id(worker)))
 
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
-        frame = self._choices.shown_frame()
-        self._context.submit(lambda h: h.answer(frame), self._computing())
+        frame = self._selection.shown_frame()
+        self._context.submit(lambda worker: worker.predict(frame), self._computing())
 
     def _computing(self) -> str:
-        model_cache = self._choices.model_cache
+        model_cache = self._selection.model_cache
         return "Computing the mask…" if model_cache.is_ready else f"Loading the model {model_cache.choice.name}…"
 
     # ------------------------------------------------------------------ from the session to the layers
 
-    def show(self, layer_group: LayerGroup, worker: SessionWorker, prompts: Mapping[Any, Any]) -> None:
+    def show(self, layer_group: LayerGroup, worker: SessionWorker, prompts: PromptTable) -> None:
         """Show the marks of a session, and those that it does not know yet."""
-        if worker is self._choices.worker:
-            _note(layer_group, worker)
-        layer_group.write(worker.grid, worker.with_pending(prompts))
-        worker.seen = layer_group.read(worker.grid)
+        if worker is self._selection.worker:
+            worker.pending.change_to(layer_group.read(worker.grid))
+        worker.pending.set_shown(layer_group.write(worker.grid, worker.pending.rebase(prompts)))
 
     # ------------------------------------------------------------------ steps
 
@@ -132,17 +130,20 @@ class Prompting(QObject):
             self._context.report(SessionBusyError("A run is under way; stop it before you undo or redo."))
             return
         self._context.flush_wanted.emit()
-        worker = self._choices.worker
+        worker = self._selection.worker
         if worker is None or (worker.session is None and not self._context.working):
             return
-        self._context.submit(lambda h: h.step(back), "Undoing…" if back else "Redoing…")
+        if back:
+            self._context.submit(lambda worker: worker.undo(), "Undoing…")
+        else:
+            self._context.submit(lambda worker: worker.redo(), "Redoing…")
 
-    def why_no_steps(self) -> tuple[str, str]:
-        """Why there is nothing to undo, and nothing to redo; empty where there is."""
-        worker = self._choices.worker
+    def undo_and_redo_reasons(self) -> tuple[str, str]:
+        """Return why there is nothing to undo, and nothing to redo; empty where there is."""
+        worker = self._selection.worker
         session = None if worker is None else worker.session
         coming = self._markers.isActive() or (
-            worker is not None and (worker.waits or (session is None and worker.seen))
+            worker is not None and (worker.pending or (session is None and worker.pending.shown))
         )
         undo = coming or (session is not None and session.can_undo)
         redo = session is not None and session.can_redo
@@ -151,26 +152,23 @@ class Prompting(QObject):
     # ------------------------------------------------------------------ labels as marks
 
     def labels_to_take(self) -> list[tuple[str, Labels]]:
-        """Labels layers of the viewer on the grid of the image, but for ours."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
+        """List the labels layers of the viewer on the grid of the image, apart from our own."""
+        layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None:
             return []
-        layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Labels) and not layer.multiscale]
+        layers = [
+            layer for layer in self._selection.viewer.layers if isinstance(layer, Labels) and not layer.multiscale
+        ]
         shape = worker.volume.label_shape
         return [(str(x.name), x) for x in layers if x is not layer_group.labels and tuple(x.data.shape) == shape]
 
-    def take_labels(self, wish: LabelsRequest) -> None:
+    def take_labels(self, request: LabelsRequest) -> None:
         """Take objects of another labels layer as masks to start from."""
-        worker = self._choices.worker
+        worker = self._selection.worker
         if worker is None:
             return
-        shown, count = self._choices.shown_frame(), worker.grid.frame_count
-        frames = [shown] if wish.every is None else list(range(shown % wish.every, count, wish.every))
-        objects = [int(wish.layer.selected_label)] if wish.only_selected else None
-        data = wish.layer.data
-        self._context.submit(lambda h: h.take_labels(data, frames, objects), "Taking the labels…")
-
-
-def _note(layer_group: LayerGroup, worker: SessionWorker) -> None:
-    """Note for the session what changed among the marks since they were last seen."""
-    worker.note(changed_prompts(worker.seen, layer_group.read(worker.grid)))
+        shown, count = self._selection.shown_frame(), worker.grid.frame_count
+        frames = [shown] if request.every is None else list(range(shown % request.every, count, request.every))
+        objects = [int(request.layer.selected_label)] if request.only_selected else None
+        data = request.layer.data
+        self._context.submit(lambda worker: worker.take_labels(data, frames, objects), "Taking the labels…")

@@ -9,7 +9,8 @@ from qtpy.QtCore import QObject
 from napari_sam2.core.formatting import frame_word
 
 if TYPE_CHECKING:
-    from napari_sam2.interaction.session_worker import SessionWorker, Update
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.session.propagation import Direction
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -31,7 +32,7 @@ class Propagating(QObject):
         Does the run.
     labels
         Draws what comes of it.
-    foresight
+    run_estimator
         Knows the plan by which a run fits into memory.
     keys
         Bound on the labels layer.
@@ -44,13 +45,19 @@ class Propagating(QObject):
         context: ControllerContext,
         runs: RunController,
         labels: LabelsDrawing,
-        foresight: RunEstimator,
+        run_estimator: RunEstimator,
         keys: KeyBinder,
         panel: RunView,
     ) -> None:
         super().__init__(context)
-        self._context, self._choices = context, context.selection
-        self._runs, self._labels, self._foresight, self._keys, self._panel = runs, labels, foresight, keys, panel
+        self._context, self._selection = context, context.selection
+        self._runs, self._labels, self._run_estimator, self._keys, self._panel = (
+            runs,
+            labels,
+            run_estimator,
+            keys,
+            panel,
+        )
         self._stopped: set[int] = set()
         self._closed = False
         panel.run_clicked.connect(self.propagate)
@@ -60,35 +67,35 @@ class Propagating(QObject):
 
     def propagate(self, direction: str) -> None:
         """Follow all objects from their marks; ``"both"``, ``"forward"`` or ``"backward"``."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
+        layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None or self._runs.running:
             return
         self._context.flush_wanted.emit()
-        frames, noted = self._panel.frames(), worker.noted
+        frames, last = self._panel.frames(), worker.pending.last_number
 
         def begin(update: Update) -> None:
             self._labels.apply(layer_group, worker, update)
-            here = layer_group.image in self._choices.viewer.layers
+            here = layer_group.image in self._selection.viewer.layers
             if here and layer_group.along == (worker.grid.frame_axis or "") and not self._runs.running:
                 self._labels.ensure(layer_group, worker)
                 self._keys.bind(layer_group.owned())
-                assert layer_group.painting is not None
-                self._runs.start(worker, layer_group.painting, cast("Direction", direction), frames)
+                assert layer_group.stroke_recorder is not None
+                self._runs.start(worker, layer_group.stroke_recorder, cast("Direction", direction), frames)
                 self._context.changed.emit()
 
         def prepare() -> Update:
-            update = worker.sync(preview=False, noted=noted)
-            self._foresight.apply(worker)
+            update = worker.sync(preview=False, up_to=last)
+            self._run_estimator.apply(worker)
             return update
 
-        self._foresight.pause()
-        self._context.remember("")
+        self._run_estimator.pause()
+        self._context.set_last_message("")
         self._context.queue(prepare, begin, "Preparing the run…")
 
     def follow_choice(self, layer_group: LayerGroup | None, turned: bool) -> None:
         """End a run of something else than what is chosen now; ``turned`` where the labels show another axis."""
         running = self._runs.worker
-        if running is None or running in self._choices.siblings():
+        if running is None or running in self._selection.siblings():
             return
         # The labels layer of this image shows another axis from now on; that of another image still shows the run.
         if turned and layer_group is not None and self._runs.labels is layer_group.labels:
@@ -102,20 +109,20 @@ class Propagating(QObject):
         if worker is self._runs.worker:
             self._runs.abandon()
 
-    def refresh(self, no_image: str, busy: str, run_why: str, undo_why: str, redo_why: str) -> None:
+    def refresh(self, no_image: str, busy: str, run_reason: str, undo_reason: str, redo_reason: str) -> None:
         """Enable the buttons of the panel; each text says why not, an empty one enables."""
-        layer_group, worker = self._choices.layer_group, self._choices.worker
-        if worker is not None and not (run_why := no_image or busy or run_why):
+        layer_group, worker = self._selection.layer_group, self._selection.worker
+        if worker is not None and not (run_reason := no_image or busy or run_reason):
             if worker.grid.frame_count < 2:
-                run_why = f"there is no other {frame_word(worker.grid.frame_axis)}; the mask is there already."
-            elif not worker.seen and not any(o.prompts or o.frames for o in worker.objects.values()):
-                run_why = "nothing is marked yet; place a point or a box first."
+                run_reason = f"there is no other {frame_word(worker.grid.frame_axis)}; the mask is there already."
+            elif not worker.pending.shown and not any(o.prompts or o.frames for o in worker.objects.values()):
+                run_reason = "nothing is marked yet; place a point or a box first."
         unsaved = "" if layer_group is not None and layer_group.labels is not None else "there are no labels yet."
         self._panel.set_enabled(
-            no_image or run_why,
+            no_image or run_reason,
             "" if self._runs.running else "nothing runs.",
-            no_image or busy or undo_why,
-            no_image or busy or redo_why,
+            no_image or busy or undo_reason,
+            no_image or busy or redo_reason,
             no_image or unsaved,
         )
         self._panel.set_continuing(worker is not None and id(worker) in self._stopped)
@@ -126,11 +133,11 @@ class Propagating(QObject):
 
     def _on_finished(self, worker: SessionWorker, text: str, error: Exception | None, stopped: bool) -> None:
         self._panel.clear_progress()
-        self._context.remember(text)
+        self._context.set_last_message(text)
         (self._stopped.add if stopped else self._stopped.discard)(id(worker))
         if self._closed:
             return
-        for note in self._choices.model_cache.news():
+        for note in self._selection.model_cache.new_notes():
             self._context.warned.emit(note)
         self._labels.color()
         self._context.changed.emit()

@@ -38,56 +38,56 @@ class Review(QObject):
     def __init__(self, context: ControllerContext, panel: ReviewView) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._panel = panel
         self._scores: pd.DataFrame | None = None
-        self._strip = _timer(self, STRIP_MS, self._draw)
-        self._look = _timer(self, LOOK_MS, self._note_seen)
-        panel.frame_clicked.connect(self._choices.show_frame)
+        self._strip = _timer(self, "strip", STRIP_MS, self._draw)
+        self._look = _timer(self, "rest", LOOK_MS, self._note_seen)
+        panel.frame_clicked.connect(self._selection.show_frame)
         panel.next_doubtful_clicked.connect(self.next_doubtful)
         panel.lock_clicked.connect(self.toggle_lock)
         panel.lock_seen_clicked.connect(self.lock_seen)
         panel.cut_clicked.connect(self.cut)
-        self._choices.frame_changed.connect(self._show_frame)
+        self._selection.frame_changed.connect(self._show_frame)
 
     # ------------------------------------------------------------------ going somewhere
 
     def next_doubtful(self) -> None:
         """Show the next frame on which the current object is doubtful, from the first one again after the last."""
-        self._context.say("")
+        self._context.show_message("")
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
         if not doubtful:
-            self._context.say(f"Nothing is doubtful about object {self._obj}.")
+            self._context.show_message(f"Nothing is doubtful about object {self._obj}.")
             return
-        here = self._choices.shown_frame()
-        self._choices.show_frame(next((f for f in doubtful if f > here), doubtful[0]))
+        here = self._selection.shown_frame()
+        self._selection.show_frame(next((f for f in doubtful if f > here), doubtful[0]))
 
     # ------------------------------------------------------------------ locks and cuts
 
     def toggle_lock(self) -> None:
         """Lock the current object on the shown frame, or release it."""
-        obj, frame = self._obj, self._choices.shown_frame()
+        obj_id, frame = self._obj, self._selection.shown_frame()
 
         def toggle(worker: SessionWorker, session: VideoSession) -> None:
-            if frame in worker.locked(obj):
-                session.unlock(frame=frame, obj_id=obj)
+            if frame in worker.locked(obj_id):
+                session.unlock(frame=frame, obj_id=obj_id)
             else:
-                session.lock(frame=frame, obj_id=obj)
+                session.lock(frame=frame, obj_id=obj_id)
 
-        self._context.submit(lambda h: h.change(lambda s: toggle(h, s), {frame}), "Locking…")
+        self._context.submit(lambda worker: worker.change(lambda session: toggle(worker, session), {frame}), "Locking…")
 
     def lock_seen(self) -> None:
         """Lock the current object on all frames whose present mask the user has looked at."""
-        obj = self._obj
+        obj_id = self._obj
         self._note_seen()
-        self._context.submit(lambda h: h.lock_seen(obj), "Locking what was seen…")
+        self._context.submit(lambda worker: worker.lock_seen(obj_id), "Locking what was seen…")
 
     def cut(self, side: Side) -> None:
         """End the current object at the shown frame; ``side`` is "above" or "below"."""
-        obj, frame = self._obj, self._choices.shown_frame()
-        self._context.submit(lambda h: h.change(lambda s: s.cut(obj, frame, side)), "Cutting…")
+        obj_id, frame = self._obj, self._selection.shown_frame()
+        self._context.submit(lambda worker: worker.change(lambda session: session.cut(obj_id, frame, side)), "Cutting…")
 
     # ------------------------------------------------------------------ the view
 
@@ -96,7 +96,7 @@ class Review(QObject):
         self._draw()
         self._show_frame()
 
-    def tick(self) -> None:
+    def draw_soon(self) -> None:
         """Something changed in a run; the strip follows a few times a second."""
         if not self._strip.isActive():
             self._strip.start()
@@ -111,7 +111,7 @@ class Review(QObject):
         return self._context.current_object
 
     def _draw(self) -> None:
-        worker = self._choices.worker
+        worker = self._selection.worker
         strip = self._panel.strip
         strip.set_frames(1 if worker is None else worker.grid.frame_count)
         self._scores = None if worker is None else worker.scores(self._obj)
@@ -120,9 +120,9 @@ class Review(QObject):
 
     def _show_frame(self) -> None:
         """Say what can be done with the shown frame."""
-        scores, here = self._scores, self._choices.shown_frame()
+        scores, here = self._scores, self._selection.shown_frame()
         known = scores is not None and here in scores.index
-        axis = None if self._choices.worker is None else self._choices.worker.grid.frame_axis
+        axis = None if self._selection.worker is None else self._selection.worker.grid.frame_axis
         self._panel.strip.set_frame(here)
         self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
         self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
@@ -130,8 +130,8 @@ class Review(QObject):
         self._look.start()
 
     def _reasons(self, here: int, word: str) -> tuple[str, str, str, str, str]:
-        """Why not to lock, lock what was seen, look for doubts, cut above and below; empty where it can be done."""
-        worker, scores = self._choices.worker, self._scores
+        """Return why five buttons are disabled (lock, lock seen, next doubtful, cut above, cut below), else empty."""
+        worker, scores = self._selection.worker, self._scores
         if worker is None or scores is None or scores.empty:
             missing = "the current object has no mask yet."
             return missing, missing, missing, missing, missing
@@ -144,15 +144,16 @@ class Review(QObject):
         )
 
     def _note_seen(self) -> None:
-        worker = self._choices.worker
+        worker = self._selection.worker
         if worker is not None:
-            worker.note_seen(self._choices.shown_frame())
-            lock_seen = self._reasons(self._choices.shown_frame(), frame_word(worker.grid.frame_axis))[1]
+            worker.note_seen(self._selection.shown_frame())
+            lock_seen = self._reasons(self._selection.shown_frame(), frame_word(worker.grid.frame_axis))[1]
             set_reason(self._panel.lock_seen_button, lock_seen)
 
 
-def _timer(parent: QObject, milliseconds: int, then: object) -> QTimer:
+def _timer(parent: QObject, name: str, milliseconds: int, then: object) -> QTimer:
     timer = QTimer(parent)
+    timer.setObjectName(name)
     timer.setSingleShot(True)
     timer.setInterval(milliseconds)
     timer.timeout.connect(then)

@@ -1,4 +1,4 @@
-"""What a run will take, said before it begins; and work ahead while the user looks around."""
+"""The time and memory that a run will take, shown before it begins; and encoding ahead while nothing else runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controllers.context import ControllerContext
-    from napari_sam2.widgets.controllers.view_protocols import AheadView, ForecastView
+    from napari_sam2.widgets.controllers.view_protocols import EncodeAheadView, ForecastView
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ CLOSE_S = 1.0
 
 @dataclass(frozen=True)
 class RunEstimate:
-    """What is known of the next run of a session; ``forecast`` is None where nothing is to be computed."""
+    """An estimate of the next run of a session; ``forecast`` is None where nothing is to be computed."""
 
     worker: SessionWorker
     forecast: Forecast | None
@@ -48,18 +48,18 @@ class RunEstimator(QObject):
         The views.
     """
 
-    def __init__(self, context: ControllerContext, run: ForecastView, advanced: AheadView) -> None:
+    def __init__(self, context: ControllerContext, run: ForecastView, advanced: EncodeAheadView) -> None:
         super().__init__(context)
         self._context = context
         self._run, self._advanced = run, advanced
         self._queue = JobQueue(self, "working ahead")
         self._queue.failed.connect(self._on_failed)
         self._calibrations: dict[tuple[ModelChoice, tuple[int, int]], Calibration] = {}
-        self._outlook: RunEstimate | None = None
+        self._estimate: RunEstimate | None = None
         self._cancel = threading.Event()
         self._paused = threading.Event()
         self._preparing: tuple[int, int] | None = None
-        self._at_work = context.model_in_use
+        self._model_in_use = context.model_in_use
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(REST_MS)
@@ -73,13 +73,13 @@ class RunEstimator(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether something is computed for the future, or about to be."""
+        """Return whether something is computed for the future, or about to be."""
         return self._queue.busy or self._rest.isActive()
 
     def refresh(self) -> None:
         """Something may have changed: look again when it has been quiet for a moment."""
         worker = self._context.selection.worker
-        known = self._outlook is not None and self._outlook.worker is worker
+        known = self._estimate is not None and self._estimate.worker is worker
         if self._context.running or worker is None or not known:
             self._run.set_forecast("", "")
         self._rest.start()
@@ -96,15 +96,15 @@ class RunEstimator(QObject):
         self._show.stop()
         self._queue.close()
         # A worker that outlives the window would report to what is gone; most end within a frame.
-        if self._at_work.acquire(timeout=CLOSE_S):
-            self._at_work.release()
+        if self._model_in_use.acquire(timeout=CLOSE_S):
+            self._model_in_use.release()
 
     def apply(self, worker: SessionWorker) -> None:
         """Let the model do the next run by the plan that fits; called in a worker."""
-        outlook = self._outlook
+        estimate = self._estimate
         predictor: Any = self._context.selection.model_cache.loaded
-        if outlook is not None and outlook.worker is worker and outlook.forecast is not None:
-            outlook.forecast.plan.apply(predictor)
+        if estimate is not None and estimate.worker is worker and estimate.forecast is not None:
+            estimate.forecast.plan.apply(predictor)
 
     def prepare(self) -> None:
         """Encode the whole chosen range now; a second call stops it."""
@@ -135,17 +135,17 @@ class RunEstimator(QObject):
         frames, choice = self._run.frames(), model_cache.choice
 
         def look() -> RunEstimate | None:
-            with self._at_work:
-                return self._foresee(worker, session, predictor, choice, frames)
+            with self._model_in_use:
+                return self._estimate_run(worker, session, predictor, choice, frames)
 
         if (choice, session.frame_shape) not in self._calibrations:
-            self._outlook = None
+            self._estimate = None
             self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of image.")
         self._cancel.set()
         self._paused.clear()
-        self._queue.submit(look, self._on_outlook, "", key="look")
+        self._queue.submit(look, self._on_estimate, "", key="look")
 
-    def _foresee(
+    def _estimate_run(
         self,
         worker: SessionWorker,
         session: VideoSession,
@@ -169,36 +169,36 @@ class RunEstimator(QObject):
             return RunEstimate(worker, None, kept)
         objects = max(1, round(masks / count))
         cached = min(count, session.count_encoded(frames))
-        told = forecast(predictor, count, objects, session.frame_shape, cached, measured)
-        return RunEstimate(worker, told, kept)
+        found = forecast(predictor, count, objects, session.frame_shape, cached, measured)
+        return RunEstimate(worker, found, kept)
 
-    def _on_outlook(self, outlook: RunEstimate | None) -> None:
-        self._outlook = outlook
-        gone = outlook is None or outlook.worker is not self._context.selection.worker
-        if outlook is None or gone or self._context.running:
+    def _on_estimate(self, estimate: RunEstimate | None) -> None:
+        self._estimate = estimate
+        gone = estimate is None or estimate.worker is not self._context.selection.worker
+        if estimate is None or gone or self._context.running:
             self._run.set_forecast("", "")
             return
-        found = outlook.forecast
+        found = estimate.forecast
         if found is None:
             self._run.set_forecast(f"All {self._slices()} are up to date.", "")
         else:
             self._run.set_forecast(found.short, f"The run takes {found.text}")
-        session = outlook.worker.session
+        session = estimate.worker.session
         if session is not None and self._advanced.ahead_box.isChecked() and not self._context.running:
-            self._encode(session, self._from_here_on(outlook.frames_kept), lambda _: None)
+            self._encode(session, self._from_here_on(estimate.frames_kept), lambda _: None)
 
     def _on_failed(self, error: Exception) -> None:
-        # Nobody asked for this work, so nobody is bothered with what became of it.
+        # The user did not ask for this work, so he is not told that it failed.
         level = logging.INFO if isinstance(error, NapariSam2Error) else logging.WARNING
         logger.log(level, "no forecast: %s", error)
-        if self._outlook is None:
+        if self._estimate is None:
             self._run.set_forecast("", "")
         self._on_prepared(0)
 
     # ------------------------------------------------------------------ encoding ahead
 
     def _from_here_on(self, most: int) -> list[int]:
-        """The frames of the chosen range, from the shown one outwards, as many as are kept."""
+        """Return the frames of the chosen range, from the shown one outwards, as many as are kept."""
         here = self._context.selection.shown_frame()
         return sorted(self._run.frames(), key=lambda frame: abs(frame - here))[:most]
 
@@ -210,7 +210,7 @@ class RunEstimator(QObject):
                 self._preparing = (count, total)
 
         def encode() -> int:
-            with self._at_work:
+            with self._model_in_use:
                 return session.encode_ahead(frames, cancelled=cancel.is_set, progress=note)
 
         self._queue.submit(encode, done, "", key="encode")
@@ -221,7 +221,7 @@ class RunEstimator(QObject):
 
     def _show_progress(self) -> None:
         if self._preparing is not None:
-            self._context.say("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
+            self._context.show_message("Preparing {}: {} of {}.".format(self._slices(), *self._preparing))
 
     def _on_prepared(self, made: int) -> None:
         if self._preparing is None:
@@ -231,6 +231,8 @@ class RunEstimator(QObject):
         self._show.stop()
         self._advanced.set_preparing(False)
         if total:
-            self._context.say(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
+            self._context.show_message(f"{count} of {total} {self._slices()} are prepared, {made} of them just now.")
         else:
-            self._context.say("This model sees each object through a window of its own; nothing can be prepared.")
+            self._context.show_message(
+                "This model sees each object through a window of its own; nothing can be prepared."
+            )

@@ -33,12 +33,12 @@ class RunController(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._run: FrameRun | None = None
-        self._painting: StrokeRecorder | None = None
+        self._stroke_recorder: StrokeRecorder | None = None
         self._worker: SessionWorker | None = None
         self._activity: Any = None
         self._written = 0
         self._dirty = False
-        self._why = ""
+        self._end_reason = ""
         self._started = 0.0
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -46,23 +46,25 @@ class RunController(QObject):
 
     @property
     def running(self) -> bool:
-        """Whether a run is under way."""
+        """Return whether a run is under way."""
         return self._run is not None
 
     @property
     def worker(self) -> SessionWorker | None:
-        """The session that is running."""
+        """Return the session that is running."""
         return self._worker
 
     @property
     def labels(self) -> Labels | None:
-        """The layer that the run draws into."""
-        return None if self._painting is None else self._painting.labels
+        """Return the layer that the run draws into."""
+        return None if self._stroke_recorder is None else self._stroke_recorder.labels
 
-    def start(self, worker: SessionWorker, painting: StrokeRecorder, direction: Direction, frames: range) -> None:
+    def start(
+        self, worker: SessionWorker, stroke_recorder: StrokeRecorder, direction: Direction, frames: range
+    ) -> None:
         """Begin a run; one at a time."""
-        self._worker, self._painting = worker, painting
-        self._written, self._started, self._why = 0, time.monotonic(), ""
+        self._worker, self._stroke_recorder = worker, stroke_recorder
+        self._written, self._started, self._end_reason = 0, time.monotonic(), ""
         run = self._run = FrameRun(self)
         run.frame.connect(self._on_frame)
         run.finished.connect(self._on_finished)
@@ -77,14 +79,14 @@ class RunController(QObject):
         if self._run is not None:
             self._run.stop()
 
-    def abandon(self, why: str = "") -> None:
+    def abandon(self, reason: str = "") -> None:
         """Stop, and touch the labels layer no more; what is finished stays in the session.
 
         For when the image or the labels layer leaves the viewer: nothing that the run makes has a place there any more,
         and redrawing after it was seen to end the process with some software renderers.
         """
         self._timer.stop()
-        self._painting, self._dirty, self._why = None, False, why
+        self._stroke_recorder, self._dirty, self._end_reason = None, False, reason
         self.stop()
 
     @property
@@ -93,7 +95,7 @@ class RunController(QObject):
 
     @property
     def status(self) -> str:
-        """What the status line says of the run; empty without one."""
+        """Return the text of the status line on the run; empty without one."""
         if self._run is None:
             return ""
         done, total, _ = self._run.progress
@@ -102,14 +104,14 @@ class RunController(QObject):
 
     def _on_frame(self, frame: Any) -> None:
         self._written += 1
-        if self._painting is not None:
-            self._painting.write([frame])
+        if self._stroke_recorder is not None:
+            self._stroke_recorder.write([frame])
             self._dirty = True
 
     def _draw(self) -> None:
-        if self._dirty and self._painting is not None:
+        if self._dirty and self._stroke_recorder is not None:
             self._dirty = False
-            self._painting.labels.refresh()
+            self._stroke_recorder.labels.refresh()
         if self._run is not None:
             done, total, stage = self._run.progress
             left = self._run.seconds_left()
@@ -129,7 +131,7 @@ class RunController(QObject):
             self._activity.close()
             self._activity = None
         run, worker, axis = self._run, self._worker, self._axis
-        self._run = self._worker = self._painting = None
+        self._run = self._worker = self._stroke_recorder = None
         if run is not None:
             run.deleteLater()
         seconds = time.monotonic() - self._started
@@ -137,6 +139,6 @@ class RunController(QObject):
         verb = "Stopped after" if stopped else "Computed"
         count = f"{self._written} {frame_word(axis, self._written)}"
         text = f"{verb} {count}{each}." if self._written or stopped else "Nothing was left to compute."
-        if self._why:
-            text = f"{text} {self._why}"
+        if self._end_reason:
+            text = f"{text} {self._end_reason}"
         self.finished.emit(worker, text, error, stopped)

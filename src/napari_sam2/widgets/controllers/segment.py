@@ -78,35 +78,35 @@ class SegmentController(QObject):
         self.runs = RunController(self)
         recent = Recent()
         self.autosave = Autosave(recent)
-        self.choices = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
+        self.selection = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
         self._closed = False
         self._chosen_for: LayerGroup | None = None
         self.keys = KeyBinder(self._shortcuts(), self.flush)
-        self.tools = Tools(self.choices, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
-        self.context = ControllerContext(self.choices, self.tools, self.runs, self.queue, self)
-        self.window = ContrastSync(self.context)
+        self.tools = Tools(self.selection, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
+        self.context = ControllerContext(self.selection, self.tools, self.runs, self.queue, self)
+        self.contrast = ContrastSync(self.context)
         self.editing = Editing(self.context)
-        self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.why_not)
+        self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.unavailable_reason)
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
         self.status = StatusLine(self.context, self.runs, panels.status)
         self.objects = Objects(self.context, self.tools, panels.objects)
         self.review = Review(self.context, panels.review)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
-        self.foresight = RunEstimator(self.context, panels.run, panels.advanced)
+        self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
         self.models = Models(self.context, panels.source.model, panels.advanced)
-        self.propagating = Propagating(self.context, self.runs, self.labels, self.foresight, self.keys, panels.run)
+        self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         self._connect()
         self._flushing = False
         self.keys.bind([viewer])
-        self.choices.refresh_images(viewer.layers.selection.active)
+        self.selection.refresh_images(viewer.layers.selection.active)
         self.refresh()
-        if self.choices.image is None:
-            self.files.look_around()
+        if self.selection.image is None:
+            self.files.look_for_sessions()
 
     def _shortcuts(self) -> dict[str, Callable[[], None]]:
         return {
-            "P": lambda: self.tools.take("point"),
-            "B": lambda: self.tools.take("box"),
+            "P": lambda: self.tools.activate("point"),
+            "B": lambda: self.tools.activate("box"),
             "T": lambda: self.tools.flip(),
             "M": lambda: self.objects.add(),
             "R": lambda: self.objects.reset(),
@@ -119,11 +119,11 @@ class SegmentController(QObject):
             "V": lambda: self.objects.toggle_labels(),
             "Control-Z": lambda: self.step(back=True),
             "Control-Shift-Z": lambda: self.step(back=False),
-            "Escape": lambda: self.tools.put_down(),
+            "Escape": lambda: self.tools.deactivate(),
         }
 
     def _connect(self) -> None:
-        panels, choices, context = self.panels, self.choices, self.context
+        panels, selection, context = self.panels, self.selection, self.context
         context.changed.connect(self.refresh)
         context.flush_wanted.connect(self.flush)
         context.failed.connect(self.report)
@@ -131,13 +131,13 @@ class SegmentController(QObject):
         context.warned.connect(lambda text: show_warning(text))
         self.objects.visibility_changed.connect(self.labels.color)
         self.files.opened.connect(self.models.show)
-        self.models.pause_wanted.connect(self.foresight.pause)
+        self.models.pause_wanted.connect(self.run_estimator.pause)
         self.models.model_changed.connect(self.prompting.answer_waiting)
-        choices.about_to_change.connect(self.flush)
-        choices.changed.connect(self._on_choice)
-        choices.dropped.connect(self._retire)
-        choices.failed.connect(self.report)
-        choices.told.connect(lambda text: show_warning(text))
+        selection.about_to_change.connect(self.flush)
+        selection.changed.connect(self._on_choice)
+        selection.dropped.connect(self._retire)
+        selection.failed.connect(self.report)
+        selection.message.connect(lambda text: show_warning(text))
         panels.run.undo_clicked.connect(lambda: self.step(back=True))
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
@@ -145,19 +145,19 @@ class SegmentController(QObject):
         self.queue.busy_changed.connect(self.status.set_busy)
         self.queue.failed.connect(self.report)
         self.runs.cancelled.connect(self.close)
-        self.runs.progressed.connect(lambda *_: self.review.tick())
+        self.runs.progressed.connect(lambda *_: self.review.draw_soon())
         self.runs.progressed.connect(lambda *_: self.status.show())
         self.viewer.layers.events.removing.connect(self._on_layer_removing)
         self.viewer.layers.events.removed.connect(self._on_layer_removed)
 
     @property
     def busy(self) -> bool:
-        """Whether something runs, waits, or is about to begin."""
+        """Return whether something runs, waits, or is about to begin."""
         try:
             self.objectName()
         except RuntimeError:
             return False  # Gone with its window; no worker can report any more.
-        waits = self.prompting.busy or self.window.busy
+        waits = self.prompting.busy or self.contrast.busy
         waits = waits or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 
@@ -171,7 +171,7 @@ class SegmentController(QObject):
             return
         self._flushing = True
         try:
-            self.window.flush()
+            self.contrast.flush()
             self.editing.take_strokes()
             self.prompting.flush()
         finally:
@@ -191,9 +191,9 @@ class SegmentController(QObject):
         """Labels layers of the viewer on the grid of the image, but for ours."""
         return self.prompting.labels_to_take()
 
-    def take_labels(self, wish: LabelsRequest) -> None:
+    def take_labels(self, request: LabelsRequest) -> None:
         """Take objects of another labels layer as masks to start from."""
-        self.prompting.take_labels(wish)
+        self.prompting.take_labels(request)
 
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
@@ -204,9 +204,9 @@ class SegmentController(QObject):
         for worker in workers:
             self.propagating.forget(worker)
             try:
-                for warning in worker.tell_the_rest().warnings:
+                for warning in worker.sync_before_closing().warnings:
                     show_warning(warning)
-                self.editing.keep_the_rest(worker)
+                self.editing.keep_waiting_strokes(worker)
             except NapariSam2Error as error:
                 show_warning(str(error))
             worker.close()
@@ -214,7 +214,7 @@ class SegmentController(QObject):
     # ------------------------------------------------------------------ views
 
     def _on_choice(self) -> None:
-        layer_group, worker = self.choices.layer_group, self.choices.worker
+        layer_group, worker = self.selection.layer_group, self.selection.worker
         turned = layer_group is not None and worker is not None and layer_group.along != (worker.grid.frame_axis or "")
         self.propagating.follow_choice(layer_group, turned)
         count = worker.grid.frame_count if worker is not None else 0
@@ -223,7 +223,7 @@ class SegmentController(QObject):
         if layer_group is not self._chosen_for or turned:
             self.panels.run.set_frame_count(count, called)
         if layer_group is not self._chosen_for:
-            self.context.remember(self.choices.doubt)
+            self.context.set_last_message(self.selection.doubt)
             self.tools.set_object(1)
             self.tools.set_positive(True)
         self._chosen_for = layer_group
@@ -234,38 +234,38 @@ class SegmentController(QObject):
             self.editing.watch()
             if turned and layer_group.labels is not None and layer_group.fits():
                 self.labels.draw_all(layer_group, worker)
-                self.context.remember(
+                self.context.set_last_message(
                     "Marks and masks along the other axis are kept; choose that axis again to see them."
                 )
             self.labels.color()
-            self.window.show_default()
+            self.contrast.show_default()
             # Marks that stand there belong to the new session too.
-            self.prompting.look_soon()
-        self.files.look_around()
+            self.prompting.read_soon()
+        self.files.look_for_sessions()
         self.refresh()
 
     def _on_layer_removing(self, event: Any) -> None:
         # Afterwards the marks and strokes on it cannot be read any more.
-        layer_group, layer = self.choices.layer_group, self.viewer.layers[event.index]
+        layer_group, layer = self.selection.layer_group, self.viewer.layers[event.index]
         if layer_group is not None and layer in (layer_group.points, layer_group.boxes, layer_group.labels):
             self.flush()
 
     def _on_layer_removed(self, event: Any) -> None:
         self.keys.unbind(event.value)
-        layer_group = self.choices.layer_group
+        layer_group = self.selection.layer_group
         if event.value is self.runs.labels:
             self.runs.abandon("The labels layer was deleted, which ended the run; Continue brings it back.")
         if layer_group is not None and event.value in (layer_group.points, layer_group.boxes):
             self.prompting.lose_layer()
         self.refresh()
 
-    def say(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Say in the status line what happened."""
-        self.context.say(text)
+        self.context.show_message(text)
 
     def report(self, error: Exception) -> None:
         """Show an error of ours as a sentence; let others reach napari's error dialog."""
-        self.context.remember("")
+        self.context.set_last_message("")
         self.refresh()
         if not isinstance(error, NapariSam2Error):
             raise error
@@ -275,23 +275,27 @@ class SegmentController(QObject):
         """Make lists, buttons and the status line say what is."""
         if self._closed:
             return
-        worker = self.choices.worker
-        refused = "this image cannot be segmented; the status line says why." if self.choices.why_not else ""
+        worker = self.selection.worker
+        refused = (
+            "this image cannot be segmented; the status line says why." if self.selection.unavailable_reason else ""
+        )
         no_image = "" if worker is not None else refused or "there is no image to work on; open one first."
         busy = "a run is under way; stop it first." if self.runs.running else ""
         fresh = "" if worker is not None and worker.session is not None else "nothing was done yet."
         self.panels.prompt.set_enabled(no_image)
         self.objects.refresh(no_image, busy)
-        self.propagating.refresh(no_image, busy, self.models.why_not, *self.prompting.why_no_steps())
+        self.propagating.refresh(
+            no_image, busy, self.models.unavailable_reason, *self.prompting.undo_and_redo_reasons()
+        )
         self.panels.source.set_locked(busy)
-        model_cache = self.choices.model_cache
+        model_cache = self.selection.model_cache
         self.panels.advanced.set_model_enabled(
             fresh or busy, busy or ("" if model_cache.loaded is not None else "no model is loaded.")
         )
         self.panels.advanced.set_overlap(worker.overlap if worker is not None else "keep")
         self.files.refresh()
         self.review.refresh()
-        self.foresight.refresh()
+        self.run_estimator.refresh()
         self.tools.show()
         self.status.show()
         axis = None if worker is None else worker.grid.frame_axis
@@ -308,15 +312,15 @@ class SegmentController(QObject):
         self.flush()
         self._closed = True
         self.propagating.close()
-        self.window.close()
+        self.contrast.close()
         self.review.close()
         self.models.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.keys.unbind_all()
-        self.choices.close()
+        self.selection.close()
         self.runs.abandon()
-        self.foresight.close()
+        self.run_estimator.close()
         for timer in self.findChildren(QTimer):
             timer.stop()

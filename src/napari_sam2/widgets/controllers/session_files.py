@@ -6,43 +6,30 @@ import datetime
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.engine.catalog.model_files import path_of
-from napari_sam2.engine.catalog.registry import known_models
-from napari_sam2.errors import NapariSam2Error, ReadError, SessionFileError
+from napari_sam2.errors import NapariSam2Error, SessionFileError
 from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.earlier_sessions import undecided_folder
-from napari_sam2.interaction.session_worker import SessionWorker, Update
+from napari_sam2.interaction.open_session import open_session
+from napari_sam2.interaction.update import Update
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
-from napari_sam2.session.storage import image_identity
-from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place, peek
+from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.interaction.loaded_model import ModelCache
+    from napari_sam2.interaction.open_session import OpenedSession
+    from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import SessionView
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A session from its file; ``layer`` is None where its image is not in the viewer yet."""
-
-    layer: Image | None
-    worker: SessionWorker
-    update: Update
-
-
-@dataclass(frozen=True)
-class Around:
+class FoundSessions:
     """Session files: used lately, not closed in good order, and of the image of a worker that has none yet."""
 
     worker: SessionWorker | None
@@ -68,18 +55,18 @@ class SessionFiles(QObject):
     def __init__(self, context: ControllerContext, panel: SessionView, recent: Recent, autosave: Autosave) -> None:
         super().__init__(context)
         self._context = context
-        self._choices = context.selection
+        self._selection = context.selection
         self._panel = panel
         self._recent = recent
         self._autosave = autosave
         self._last_path: Path | None = None
         # Where was said that sessions are kept; and the earlier ones that the user is asked about, and for which.
-        self._told: weakref.WeakKeyDictionary[SessionWorker, Path] = weakref.WeakKeyDictionary()
+        self._announced: weakref.WeakKeyDictionary[SessionWorker, Path] = weakref.WeakKeyDictionary()
         self._asked: list[SessionSummary] = []
         self._asked_for: SessionWorker | None = None
         # Of its own, so that no mark waits for old files.
-        self._looking = JobQueue(self, "looking for sessions")
-        self._looking.failed.connect(context.report)
+        self._lookup = JobQueue(self, "looking for sessions")
+        self._lookup.failed.connect(context.report)
         panel.save_chosen.connect(self.save)
         panel.open_chosen.connect(self.open)
         panel.offer.continue_clicked.connect(self.go_on)
@@ -87,23 +74,23 @@ class SessionFiles(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether files are being looked for."""
-        return self._looking.busy
+        """Return whether files are being looked for."""
+        return self._lookup.busy
 
-    def look_around(self) -> None:
+    def look_for_sessions(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
-        worker, earlier, in_use = self._choices.worker, self._choices.earlier, self._choices.open_files()
+        worker, earlier, in_use = self._selection.worker, self._selection.earlier, self._selection.open_files()
         if worker is not self._asked_for:
             self._ask([])
         self._asked_for = worker
         if worker is not None and worker.session is not None and worker.session.path is not None:
             worker = worker if self._is_undecided(worker) else None
 
-        def look() -> Around:
+        def look() -> FoundSessions:
             found = [] if worker is None or earlier is None else earlier.look(worker.volume, worker.grid, in_use)
-            return Around(worker, self._recent.paths(), self._recent.unclosed(in_use), found)
+            return FoundSessions(worker, self._recent.paths(), self._recent.unclosed(in_use), found)
 
-        self._looking.submit(look, self._offer, "", key="look")
+        self._lookup.submit(look, self._offer, "", key="look")
 
     def go_on(self) -> None:
         """Open the earlier session of the image that was worked on last; what was drawn meanwhile keeps its file."""
@@ -112,13 +99,13 @@ class SessionFiles(QObject):
 
     def start_anew(self) -> None:
         """Begin a new session beside the earlier ones, with what was drawn already."""
-        if self._choices.earlier is None:
+        if self._selection.earlier is None:
             return
-        self._choices.earlier.start_anew()
-        for worker in self._choices.workers():
+        self._selection.earlier.start_anew()
+        for worker in self._selection.workers():
             self._context.submit(self._settle, "Saving the session…", worker=worker)
         self._ask([])
-        self._context.say("A new session begins with the first mark; the earlier one stays as it is.")
+        self._context.show_message("A new session begins with the first mark; the earlier one stays as it is.")
 
     def _settle(self, worker: SessionWorker) -> Update:
         """Move a session that was begun before the user chose to where it belongs; called in a worker."""
@@ -146,7 +133,7 @@ class SessionFiles(QObject):
 
     def set_autosave(self, on: bool) -> None:
         """Say whether sessions get a file by themselves; one that has a file keeps it."""
-        self._autosave.on = on
+        self._autosave.enabled = on
         self.refresh()
 
     def open(self, path: str) -> None:
@@ -155,11 +142,11 @@ class SessionFiles(QObject):
             self._context.report(SessionFileError("A run is under way; stop it before you open a session."))
             return
         source = Path(path).resolve()
-        current = self._choices.worker
+        current = self._selection.worker
         if current is not None and current.session is not None and current.session.path == source:
-            self._context.say(f"{source.name} is open already.")
+            self._context.show_message(f"{source.name} is open already.")
             return
-        layers = [layer for layer in self._choices.viewer.layers if isinstance(layer, Image)]
+        layers = [layer for layer in self._selection.viewer.layers if isinstance(layer, Image)]
         candidates = []
         for layer in layers:
             try:
@@ -167,43 +154,43 @@ class SessionFiles(QObject):
             except NapariSam2Error:
                 continue  # An image that cannot be segmented is not the one.
         self._context.queue(
-            lambda: open_session(source, candidates, self._choices.model_cache, self._autosave, self._recent),
+            lambda: open_session(source, candidates, self._selection.model_cache, self._autosave, self._recent),
             self._take,
             f"Opening {source.name}…",
         )
 
     def refresh(self) -> None:
         """Show where the session is kept."""
-        worker = self._choices.worker
+        worker = self._selection.worker
         session = None if worker is None else worker.session
         path = None if session is None else session.path
         if path is not None and path != self._last_path:
-            self.look_around()
+            self.look_for_sessions()
         self._last_path = path
         self._panel.offer.set_enabled("a run is under way; stop it first." if self._context.running else "")
         if session is None:
             text = "nothing to keep yet"
         else:
-            text = "kept in memory only" + ("" if self._autosave.on else "; autosave is off")
+            text = "kept in memory only" + ("" if self._autosave.enabled else "; autosave is off")
         self._panel.set_file(path, text)
         self._panel.set_savable(session is not None and not self._context.running)
         if session is not None:
             self._panel.set_offer("", None)
-        if worker is not None and path is not None and self._told.get(worker) != path:
-            self._told[worker] = path
+        if worker is not None and path is not None and self._announced.get(worker) != path:
+            self._announced[worker] = path
             here = " until you choose Continue or Start anew, above" if self._is_undecided(worker) else ""
-            self._context.say(f"Every step is kept in {path}{here}.")
+            self._context.show_message(f"Every step is kept in {path}{here}.")
 
-    def _offer(self, around: Around) -> None:
-        worker = self._choices.worker
-        if around.worker is not None and around.worker is not worker:
+    def _offer(self, found: FoundSessions) -> None:
+        worker = self._selection.worker
+        if found.worker is not None and found.worker is not worker:
             return  # Another image is shown by now, for which there is another look.
-        known = [each.path for each in around.earlier]
-        self._panel.set_lists([*known, *(p for p in around.recent if p not in known)], around.unclosed)
-        self._ask(around.earlier)
+        known = [each.path for each in found.earlier]
+        self._panel.set_lists([*known, *(p for p in found.recent if p not in known)], found.unclosed)
+        self._ask(found.earlier)
         if worker is not None and worker.session is not None:
             return
-        others = [] if known else around.unclosed
+        others = [] if known else found.unclosed
         self._panel.set_offer(f"Recover {others[0].name}" if others else "", others[0] if others else None)
 
     def _ask(self, earlier: list[SessionSummary]) -> None:
@@ -215,91 +202,34 @@ class SessionFiles(QObject):
         last = earlier[0]
         when = datetime.datetime.fromtimestamp(last.path.stat().st_mtime) if last.path.exists() else None
         text = "You worked on this image" + (f" on {when:%d %b %Y, %H:%M}." if when is not None else " before.")
-        if not last.closed:
+        if last.header.is_open:
             text += " That session was not closed in good order; every step is there."
         if len(earlier) > 1:
             text += f" {len(earlier) - 1} more in Session ▸ Recent."
         text += " Until you choose, what you draw is kept apart."
         self._panel.offer.set_offer(text, str(last.path))
 
-    def _take(self, opened: Opened) -> None:
+    def _take(self, opened: OpenedSession) -> None:
         layer = opened.layer
         if layer is None:
             from napari_sam2.layers.volume_layers import layer_data
 
             volume = opened.worker.volume
             data, options, _ = layer_data(volume, volume.name or "image")
-            added = self._choices.viewer.add_image(data, **options)
+            added = self._selection.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
-        opened.worker.grid = grid_for_layers(layer, opened.worker.grid)
-        before = self._choices.worker
+        opened.worker.set_grid(grid_for_layers(layer, opened.worker.grid))
+        before = self._selection.worker
         left = before.session.path if before is not None and before.session is not None else None
         if opened.worker.session is not None and opened.worker.session.path is not None:
-            self._told[opened.worker] = opened.worker.session.path
-        self._choices.take_over(layer, opened.worker)
+            self._announced[opened.worker] = opened.worker.session.path
+        self._selection.take_over(layer, opened.worker)
         if before is not None and before.closed and left is not None:
-            self._context.say(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
+            self._context.show_message(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
         self.opened.emit()
-        layer_group = self._choices.layer_group
+        layer_group = self._selection.layer_group
         if layer_group is not None:
             # Marks that stand there belong to the session before; they give way to those of this one.
-            opened.worker.seen = layer_group.read(opened.worker.grid)
+            opened.worker.pending.set_shown(layer_group.read(opened.worker.grid))
             self._context.updated.emit(layer_group, opened.worker, opened.update)
-
-
-def open_session(
-    path: Path,
-    candidates: Sequence[tuple[Any, ImageVolume]],
-    model_cache: ModelCache,
-    autosave: Autosave,
-    recent: Recent,
-) -> Opened:
-    """Open a session with its image, one of the candidates if it is among them; called in a worker.
-
-    Raises
-    ------
-    SessionFileError
-        If the file cannot be opened or its image is not found.
-    """
-    from napari_sam2.session import VideoSession
-
-    known = peek(path)
-    layer, volume = None, None
-    for each, candidate in candidates:
-        try:
-            image_identity.check(known.image, candidate, path)
-        except (SessionFileError, ReadError):
-            continue
-        layer, volume = each, candidate
-        break
-    if volume is None:
-        try:
-            volume = image_identity.find(known.image, path)
-        except SessionFileError as error:
-            first = str(error).splitlines()[0]
-            raise SessionFileError(f"{first}\nOpen the image in napari first, then the session again.") from error
-    before, warnings = model_cache.choice, []
-    if _is_here(known.model):
-        model_cache.choice = before._replace(name=known.model)
-    elif known.model != before.name:
-        warnings.append(
-            f"{path.name} was made with the model {known.model}, which is not on this computer. Its masks stay as they "
-            f"are; what is computed from now on is by {before.name}, unless you choose another model."
-        )
-    try:
-        session = VideoSession.open(path, predictor=model_cache.get(), volume=volume)
-    except BaseException:
-        model_cache.choice = before
-        raise
-    worker = SessionWorker(volume, session.grid, session.window, model_cache, autosave, session)
-    recent.note(path)
-    frames = [(session.frame_index(f), session.frame_labels(f)) for f in range(session.frame_count)]
-    return Opened(layer, worker, Update(frames=frames, prompts=worker.table(), warnings=warnings))
-
-
-def _is_here(model: str) -> bool:
-    """Whether a model, by its name or as a file, can be loaded on this computer."""
-    entry = known_models().get(model)
-    path = Path(model) if entry is None else path_of(entry)
-    return path is not None and path.is_file()

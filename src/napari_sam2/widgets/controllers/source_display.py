@@ -1,4 +1,4 @@
-"""What the source panel shows of an image: its axes, and the grey values that the model gets."""
+"""The axes of an image and the values that the model gets, as the source panel shows them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
         panel.set_letters(axes_choices(image), layer_axes(image))
 
 
-def show_window(
+def show_contrast_limits(
     panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
 ) -> None:
     """Show the values that are black and white, and the channel that they are of."""

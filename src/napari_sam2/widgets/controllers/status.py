@@ -45,15 +45,15 @@ class StatusLine(QObject):
         self._label.setText(now or self._summary())
 
     def _summary(self) -> str:
-        choices = self._context.selection
-        worker = choices.worker
-        if worker is None and choices.why_not:
-            return choices.why_not
+        selection = self._context.selection
+        worker = selection.worker
+        if worker is None and selection.unavailable_reason:
+            return selection.unavailable_reason
         if worker is None:
             return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
-        model_cache = choices.model_cache
+        model_cache = selection.model_cache
         loaded = model_cache.loaded if model_cache.is_ready else None
         device = model_cache.choice.device if loaded is None else loaded.device
         count = len(worker.objects)
         about = [Path(model_cache.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
-        return " · ".join(part for part in (*about, self._context.last_words) if part)
+        return " · ".join(part for part in (*about, self._context.last_message) if part)

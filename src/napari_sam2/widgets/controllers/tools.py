@@ -1,4 +1,4 @@
-"""Which tool is in the user's hand, for which object, and whether the next click is inside or outside of it."""
+"""The active tool, the object that it marks, and whether the next click is inside or outside of it."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _BRUSHES = ("paint", "erase", "fill", "polygon")
 
 
 class Tools(QObject):
-    """Takes up and puts down napari's own tools on the layers of the current image.
+    """Activates napari's own tools on the layers of the current image.
 
     Parameters
     ----------
-    choices
+    selection
         Knows the image and its layers.
     panel
         Shows the tool and the polarity.
@@ -45,7 +45,7 @@ class Tools(QObject):
 
     def __init__(
         self,
-        choices: ImageSelection,
+        selection: ImageSelection,
         panel: ToolsView,
         keys: KeyBinder,
         ensure_labels: Callable[[], Any],
@@ -53,55 +53,55 @@ class Tools(QObject):
     ) -> None:
         super().__init__(parent)
         self._ensure_labels = ensure_labels
-        self.obj = 1
+        self.obj_id = 1
         self.positive = True
-        self._choices = choices
-        self._viewer = choices.viewer
+        self._selection = selection
+        self._viewer = selection.viewer
         self._panel = panel
         self._keys = keys
-        panel.tool_clicked.connect(self.take)
+        panel.tool_clicked.connect(self.activate)
         panel.polarity_clicked.connect(self.set_positive)
-        choices.tool_changed.connect(self.show)
+        selection.tool_changed.connect(self.show)
         self._viewer.layers.selection.events.active.connect(self._on_active)
 
-    def take(self, tool: str) -> None:
-        """Take up a tool by its name; the same tool again puts it down."""
-        layer_group = self._choices.layer_group
+    def activate(self, tool: str) -> None:
+        """Activate a tool by its name; the active one is deactivated."""
+        layer_group = self._selection.layer_group
         if layer_group is None:
             self.show()
             return
-        if self.in_hand() == tool:
-            self.put_down()
+        if self.active_tool() == tool:
+            self.deactivate()
             return
         layer_group.ensure_prompt_layers()
         if tool == "brush":
             self._ensure_labels()
         self._keys.bind(layer_group.owned())
         self._viewer.dims.ndisplay = 2
-        self._choices.turn_viewer()
-        self.put_down()
+        self._selection.turn_viewer()
+        self.deactivate()
         name, mode = _TOOLS[tool]
         layer = getattr(layer_group, name)
         layer.visible = True
         self._viewer.layers.selection.active = layer
         if tool == "brush":
-            layer.selected_label = self.obj
+            layer.selected_label = self.obj_id
         else:
             layer.selected_data = set()
         layer.mode = mode
         self._set_next()
         self.show()
 
-    def put_down(self) -> None:
-        """Let the mouse move the picture again."""
-        layer_group = self._choices.layer_group
+    def deactivate(self) -> None:
+        """Let the mouse move the picture again, whatever tool was active."""
+        layer_group = self._selection.layer_group
         for layer in layer_group.owned() if layer_group is not None else ():
             layer.mode = "pan_zoom"
         self.show()
 
-    def in_hand(self) -> str:
-        """Name the tool in hand, read from the layers; empty if there is none."""
-        layer_group = self._choices.layer_group
+    def active_tool(self) -> str:
+        """Return the name of the active tool, read from the layers; empty if there is none."""
+        layer_group = self._selection.layer_group
         active: Any = self._viewer.layers.selection.active
         if layer_group is None or active is None:
             return ""
@@ -115,7 +115,7 @@ class Tools(QObject):
 
     def flip(self) -> None:
         """Turn the selected points inside out, or else the next one."""
-        layer_group = self._choices.layer_group
+        layer_group = self._selection.layer_group
         if layer_group is None or not layer_group.flip():
             self.set_positive(not self.positive)
 
@@ -125,28 +125,28 @@ class Tools(QObject):
         self._panel.set_positive(positive)
         self._set_next()
 
-    def set_object(self, obj: int) -> None:
+    def set_object(self, obj_id: int) -> None:
         """Say to which object the next marks belong."""
-        self.obj = obj
+        self.obj_id = obj_id
         self._set_next()
 
     def show(self) -> None:
-        """Show on the panel what is in hand."""
-        self._panel.set_tool(self.in_hand())
+        """Show the active tool on the panel."""
+        self._panel.set_tool(self.active_tool())
 
     def close(self) -> None:
-        """Put the tool down and stop listening."""
-        self.put_down()
+        """Deactivate the tool and stop listening."""
+        self.deactivate()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
     def _on_active(self, event: Any = None) -> None:
         self.show()
 
     def _set_next(self) -> None:
-        layer_group = self._choices.layer_group
+        layer_group = self._selection.layer_group
         if layer_group is None:
             return
-        layer_group.set_next(self.obj, POSITIVE if self.positive else NEGATIVE)
+        layer_group.set_next(self.obj_id, POSITIVE if self.positive else NEGATIVE)
         labels = layer_group.labels
         if labels is not None and labels.mode in ("paint", "erase"):
             # Outside of an object the brush takes away.

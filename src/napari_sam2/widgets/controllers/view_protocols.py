@@ -1,4 +1,4 @@
-"""What each controller needs of its view. Signals are Qt's, which have no type of their own here."""
+"""The protocol that each controller expects of its view. Qt's signals have no type of their own here."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class ModelView(Protocol):
         """Return whether the user agrees to the terms of a model."""
 
 
-class UpkeepView(Protocol):
+class MaintenanceView(Protocol):
     """Asks for the devices, for unloading and for the self-check (`models`)."""
 
     toggled: Any
@@ -105,7 +105,7 @@ class ObjectsView(Protocol):
     def set_objects(self, rows: Sequence[ObjectRow], current: int, called: str = "slices") -> None:
         """Show the objects; ``called`` is the word for frames."""
 
-    def set_enabled(self, next_why: str, reset_why: str, merge_why: str) -> None:
+    def set_enabled(self, next_reason: str, reset_reason: str, merge_reason: str) -> None:
         """Enable the buttons, or say why not."""
 
 
@@ -134,7 +134,7 @@ class ReviewView(Protocol):
 
     @property
     def strip(self) -> StripView:
-        """The scores."""
+        """Return the scores."""
 
     def set_locked(self, locked: bool) -> None:
         """Show whether the object is locked on the shown frame."""
@@ -152,7 +152,9 @@ class RunView(Protocol):
     def frames(self) -> range:
         """Return the chosen range."""
 
-    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, redo_why: str, save_why: str) -> None:
+    def set_enabled(
+        self, run_reason: str, stop_reason: str, undo_reason: str, redo_reason: str, save_reason: str
+    ) -> None:
         """Enable the buttons, or say why not."""
 
     def set_continuing(self, continuing: bool) -> None:
@@ -177,7 +179,7 @@ class ForecastView(Protocol):
         """Say what the run will take."""
 
 
-class AheadView(Protocol):
+class EncodeAheadView(Protocol):
     """Asks for work ahead (`run_estimate`)."""
 
     ahead_changed: Any
@@ -197,7 +199,7 @@ class OfferView(Protocol):
     def set_offer(self, text: str, tip: str) -> None:
         """Ask; an empty text: nothing."""
 
-    def set_enabled(self, why: str) -> None:
+    def set_enabled(self, reason: str) -> None:
         """Enable the answers, or say why not."""
 
 
@@ -209,7 +211,7 @@ class SessionView(Protocol):
 
     @property
     def offer(self) -> OfferView:
-        """The question about an earlier session."""
+        """Return the question about an earlier session."""
 
     def set_file(self, path: Path | None, text: str) -> None:
         """Show the file, or say why there is none."""

@@ -1,4 +1,4 @@
-"""Where in an image the viewer stands, and how it is moved there."""
+"""The position of the viewer in an image."""
 
 from __future__ import annotations
 

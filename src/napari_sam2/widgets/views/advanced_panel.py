@@ -1,4 +1,4 @@
-"""What is seldom needed, folded away: the device, the overlap rule, autosave, work ahead, unload, self-check."""
+"""Seldom needed settings, folded away: the device, the overlap rule, autosave, work ahead, unload, self-check."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ class AdvancedPanel(QCollapsible):
         """Say whether the whole range is being prepared."""
         self.prepare_button.setText("Stop" if preparing else "Prepare slices")
 
-    def set_model_enabled(self, why_prepare: str, why_unload: str) -> None:
+    def set_model_enabled(self, prepare_reason: str, unload_reason: str) -> None:
         """Enable the model's buttons, or disable them with the reason."""
-        set_reason(self.prepare_button, why_prepare)
-        set_reason(self.unload_button, why_unload)
+        set_reason(self.prepare_button, prepare_reason)
+        set_reason(self.unload_button, unload_reason)
 
     def set_overlap(self, rule: str) -> None:
         """Show the rule of the session."""

@@ -46,7 +46,7 @@ class CodePicker(QDialog):
         self._search(name)
 
     def name(self) -> str:
-        """The text as it stands."""
+        """Return the text as it stands."""
         return str(self.text.text()).strip()
 
     def _search(self, text: str) -> None:

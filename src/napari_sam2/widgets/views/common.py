@@ -15,7 +15,7 @@ _EMPTY = "napari-sam2-empty"
 
 
 def button(text: str, tip: str, clicked: Callable[[], object] | None = None) -> QPushButton:
-    """A push button; ``clicked`` is called without arguments."""
+    """Make a push button; ``clicked`` is called without arguments."""
     made = QPushButton(text)
     made.setToolTip(tip)
     if clicked is not None:
@@ -24,7 +24,7 @@ def button(text: str, tip: str, clicked: Callable[[], object] | None = None) -> 
 
 
 def toggle(text: str, tip: str, clicked: Callable[[], object] | None = None) -> QPushButton:
-    """A push button that stays down."""
+    """Make a push button that stays down."""
     made = button(text, tip, clicked)
     made.setCheckable(True)
     return made
@@ -39,14 +39,14 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     return made
 
 
-def set_reason(widget: QWidget, why: str) -> None:
+def set_reason(widget: QWidget, reason: str) -> None:
     """Enable a widget, or disable it and let its tooltip say why; an empty text enables."""
     tip = widget.property("napari_sam2_tip")
     if tip is None:
         tip = widget.toolTip()
         widget.setProperty("napari_sam2_tip", tip)
-    widget.setEnabled(not why)
-    widget.setToolTip(f"{tip}\n\nNot now: {why}" if why else str(tip))
+    widget.setEnabled(not reason)
+    widget.setToolTip(f"{tip}\n\nNot now: {reason}" if reason else str(tip))
 
 
 def call_frames(panel: QWidget, frame_axis: str | None) -> None:
@@ -63,7 +63,7 @@ def call_frames(panel: QWidget, frame_axis: str | None) -> None:
 
 
 def combo(tip: str) -> QComboBox:
-    """A list to choose from that does not widen the dock."""
+    """Make a list to choose from that does not widen the dock."""
     box = QComboBox()
     box.setToolTip(tip)
     box.setMinimumContentsLength(8)
@@ -87,5 +87,5 @@ def fill(box: QComboBox, entries: Sequence[tuple[str, Any]], current: Any, empty
 
 
 def is_filled(box: QComboBox) -> bool:
-    """Whether a list offers anything."""
+    """Return whether a list offers anything."""
     return box.count() > 0 and box.itemData(0) != _EMPTY

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelsRequest:
-    """What the user chose; ``every`` is None for the shown slice, else the step between slices."""
+    """The user's choice; ``every`` is None for the shown slice, else the step between slices."""
 
     layer: Any
     only_selected: bool
@@ -22,7 +22,7 @@ class LabelsRequest:
 
 
 class LabelsDialog(QDialog):
-    """A small form; :meth:`wish` has the answer once it was accepted.
+    """A small form; :meth:`request` has the answer once it was accepted.
 
     Parameters
     ----------
@@ -55,6 +55,6 @@ class LabelsDialog(QDialog):
         layout.addWidget(self.form.native)
         layout.addWidget(buttons)
 
-    def wish(self) -> LabelsRequest:
-        """What the form says."""
+    def request(self) -> LabelsRequest:
+        """Return the choice that the form shows."""
         return LabelsRequest(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)

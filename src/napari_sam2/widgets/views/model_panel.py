@@ -93,11 +93,11 @@ class ModelPanel(QWidget):
         """Show no download."""
         self.progress_bar.hide()
 
-    def set_locked(self, why: str) -> None:
+    def set_locked(self, reason: str) -> None:
         """Forbid another model or device while something runs; an empty text allows it."""
-        self._locked = why
-        set_reason(self.model_box, why)
-        set_reason(self.device_box, why)
+        self._locked = reason
+        set_reason(self.model_box, reason)
+        set_reason(self.device_box, reason)
 
     def ask_consent(self, title: str, terms: str) -> bool:
         """Show the terms of a model; True where the user accepts them."""

@@ -29,7 +29,7 @@ _NAME = 1
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """What one line shows; ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume with its unit."""
+    """The content of one line; ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume with its unit."""
 
     obj_id: int
     name: str
@@ -141,13 +141,13 @@ class ObjectsPanel(QWidget):
                 assert action is not None
                 action.triggered.connect(partial(self._on_merge, row.obj_id))
 
-    def set_enabled(self, next_why: str, reset_why: str, merge_why: str) -> None:
+    def set_enabled(self, next_reason: str, reset_reason: str, merge_reason: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""
-        set_reason(self.next_button, next_why)
+        set_reason(self.next_button, next_reason)
         for each in (self.reset_button, self.delete_button, self.up_button, self.down_button):
-            set_reason(each, reset_why)
+            set_reason(each, reset_reason)
         alone = "" if self.merge_menu.actions() else "there is no other object with a mask."
-        set_reason(self.merge_button, merge_why or alone)
+        set_reason(self.merge_button, merge_reason or alone)
 
     def _on_merge(self, other: int, checked: bool = False) -> None:
         self.merge_clicked.emit(other)
@@ -158,11 +158,11 @@ class ObjectsPanel(QWidget):
             self.object_chosen.emit(int(items[0].data(Qt.ItemDataRole.UserRole)))
 
     def _on_edit(self, item: QTableWidgetItem) -> None:
-        obj = int(item.data(Qt.ItemDataRole.UserRole))
+        obj_id = int(item.data(Qt.ItemDataRole.UserRole))
         if item.column() == 0:
-            self.visibility_changed.emit(obj, item.checkState() == Qt.CheckState.Checked)
+            self.visibility_changed.emit(obj_id, item.checkState() == Qt.CheckState.Checked)
         elif item.column() == _NAME:
-            self.renamed.emit(obj, item.text().strip())
+            self.renamed.emit(obj_id, item.text().strip())
 
 
 def _swatch(color: tuple[float, float, float]) -> QIcon:

@@ -37,7 +37,7 @@ class OfferPanel(QFrame):
         self.label.setToolTip(tip)
         self.setVisible(bool(text))
 
-    def set_enabled(self, why: str) -> None:
+    def set_enabled(self, reason: str) -> None:
         """Enable the buttons, or say why they cannot be used."""
-        set_reason(self.continue_button, why)
-        set_reason(self.anew_button, why)
+        set_reason(self.continue_button, reason)
+        set_reason(self.anew_button, reason)

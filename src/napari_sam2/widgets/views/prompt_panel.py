@@ -73,7 +73,7 @@ class PromptPanel(QWidget):
         """Show what the next mark means."""
         (self.inside_button if positive else self.outside_button).setChecked(True)
 
-    def set_enabled(self, why: str) -> None:
+    def set_enabled(self, reason: str) -> None:
         """Enable the tools, or say why they cannot be used."""
         for each in (*self.tool_buttons.values(), self.labels_button, self.inside_button, self.outside_button):
-            set_reason(each, why)
+            set_reason(each, reason)

@@ -97,14 +97,16 @@ class RunPanel(QGroupBox):
         """Say whether a run goes on where an earlier one was stopped."""
         self.both_button.setText("◀ Continue ▶" if continuing else "◀ Both ▶")
 
-    def set_enabled(self, run_why: str, stop_why: str, undo_why: str, redo_why: str, save_why: str) -> None:
+    def set_enabled(
+        self, run_reason: str, stop_reason: str, undo_reason: str, redo_reason: str, save_reason: str
+    ) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""
         for each in (self.back_button, self.both_button, self.forward_button):
-            set_reason(each, run_why)
-        set_reason(self.stop_button, stop_why)
-        set_reason(self.undo_button, undo_why)
-        set_reason(self.redo_button, redo_why)
-        set_reason(self.save_button, save_why)
+            set_reason(each, run_reason)
+        set_reason(self.stop_button, stop_reason)
+        set_reason(self.undo_button, undo_reason)
+        set_reason(self.redo_button, redo_reason)
+        set_reason(self.save_button, save_reason)
 
     def set_progress(self, done: int, total: int, text: str) -> None:
         """Show how far a run is; a total of 0 means that it is not known yet."""

@@ -49,7 +49,7 @@ def file_filter(kind: Format) -> str:
 
 
 def suggested_name(name: str, kind: Format) -> str:
-    """The name of a labels file for an image, whose own name may end in the suffix of a file.
+    """Return a name of a labels file for an image, whose own name may end in the suffix of a file.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def suggested_name(name: str, kind: Format) -> str:
 
 
 def path_of(typed: Path, chosen: Format | None, first: Format) -> Path:
-    """The file that the user means.
+    """Return the file that the user means.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ class SeriesDialog(QDialog):
         self._timer.start(0)
 
     def chosen(self) -> list[int]:
-        """Indices of the selected series that can be opened."""
+        """Return the indices of the selected series that can be opened."""
         rows = sorted({i.row() for i in self.table.selectedIndexes()})
         return [self._series[row].index for row in rows if not self._series[row].problem]
 
@@ -117,7 +117,7 @@ class SeriesDialog(QDialog):
 
 
 def _icon(picture: NDArray[np.uint8]) -> QIcon:
-    """An icon of a grey ``(Y, X)`` or coloured ``(Y, X, 3)`` picture."""
+    """Make an icon of a grey ``(Y, X)`` or coloured ``(Y, X, 3)`` picture."""
     colours = np.ascontiguousarray(picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=-1))
     height, width = colours.shape[:2]
     image = QImage(colours.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)

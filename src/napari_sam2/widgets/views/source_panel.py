@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class SourcePanel(QGroupBox):
-    """What to segment, and the model's own panel. Emits what the user chose; shows what it is told."""
+    """The choice of an image, with the panel of the model inside. Emits choices; shows what it is given."""
 
     image_chosen = Signal(object)
     axis_chosen = Signal(object)
@@ -61,8 +61,8 @@ class SourcePanel(QGroupBox):
         """Say which values the model sees as black and white."""
         self.window_label.setText(text)
 
-    def set_locked(self, why: str) -> None:
+    def set_locked(self, reason: str) -> None:
         """Forbid another axis, model or device while something runs; an empty text allows it."""
-        set_reason(self.axis_box, why or ("" if is_filled(self.axis_box) else "there is no image to work on."))
-        set_reason(self.axes_box, why or ("" if is_filled(self.axes_box) else "there is no image to work on."))
-        self.model.set_locked(why)
+        set_reason(self.axis_box, reason or ("" if is_filled(self.axis_box) else "there is no image to work on."))
+        set_reason(self.axes_box, reason or ("" if is_filled(self.axes_box) else "there is no image to work on."))
+        self.model.set_locked(reason)

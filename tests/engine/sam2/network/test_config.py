@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from napari_sam2.engine.catalog.registry import MODELS, find_by_filename
+from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, infer_config, released_config
 from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
 from support.networks import SMALL
@@ -136,19 +136,3 @@ def test_half_precision_weights_run_through() -> None:
         decoded = model.decode(conditioned, features.s8, features.s4, None, None, None, multimask=True)
     assert conditioned.dtype == memory.dtype == torch.bfloat16
     assert decoded.all_logits.dtype == decoded.object_score.dtype == torch.float32
-
-
-def test_registry_names_are_unique_files() -> None:
-    assert len({entry.filename for entry in MODELS.values()}) == len(MODELS)
-    assert find_by_filename("MedSAM2_latest.pt") is MODELS["medsam2"]
-    assert find_by_filename("anything.pt") is None
-    assert MODELS["medsam2"].input_size == 512
-    assert MODELS["medsam2"].notice
-    assert MODELS["starter"].bundled
-    assert not MODELS["starter"].source_repo
-    assert MODELS["sam2.1-base-plus"].source_repo == "facebook/sam2.1-hiera-base-plus"
-    assert MODELS["sam2.1-base-plus"].filename == "sam2.1_hiera_base_plus.pt"
-    for entry in MODELS.values():
-        assert entry.licence
-        assert entry.good_for
-        assert entry.approximate_bytes > 4_000_000

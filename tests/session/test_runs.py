@@ -1,0 +1,107 @@
+"""What a run would do, and embeddings made ahead of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from napari_sam2.errors import PromptError
+from napari_sam2.session import VideoSession
+from support.predictors import FakePredictor, FakeStream
+
+
+@pytest.fixture
+def session(session):
+    """Object 1 is tracked everywhere."""
+    session.add_box(1, 10, (4, 5, 10, 12))
+    list(session.propagate())
+    return session
+
+
+def another_model():
+    predictor = FakePredictor()
+    predictor.name = "other"
+    return predictor
+
+
+def test_count_stale_is_what_a_run_then_does(session):
+    session.add_box(2, 3, (12, 5, 18, 12))
+    counted = session.count_stale(frames=range(2, 9))
+    frames = len(list(session.propagate(frames=range(2, 9))))
+    assert counted == (7, 7)
+    assert frames == 7
+    # The first object is up to date everywhere, the second on seven frames.
+    assert session.count_stale() == (13, 13)
+    assert session.count_stale(objects=[1]) == (0, 0)
+    assert session.count_stale("forward", range(0, 3)) == (0, 0)
+    with pytest.raises(PromptError):
+        session.count_stale(objects=[9])
+
+
+def test_counting_takes_nothing_from_a_stopped_run(session):
+    session.use(another_model())
+    run = session.propagate()
+    done = {next(run).frame for _ in range(6)}
+    run.close()
+    (stream,) = session.predictor.streams
+    assert set(stream.advanced) - done, "nothing was computed ahead of the last frame that came out"
+    session.count_stale(frames=range(0, 1))
+    assert not done & {result.frame for result in session.propagate()}
+    assert set(Counter(stream.advanced).values()) == {1}, "a frame was computed twice"
+
+
+class AheadStream(FakeStream):
+    sees_whole_frames = True
+
+    def encode_ahead(self, frames, window=None, *, cancelled=None, progress=None):
+        made = 0
+        for frame in frames:
+            if cancelled is not None and cancelled():
+                break
+            self.owner.encoded.append(frame)
+            made += 1
+            if progress is not None:
+                progress(made, len(frames))
+        return made
+
+    def count_encoded(self, frames):
+        return len(set(frames) & set(self.owner.encoded))
+
+
+class AheadPredictor(FakePredictor):
+    stream_type = AheadStream
+
+    def __init__(self):
+        super().__init__()
+        self.encoded = []
+
+
+class ZoomingStream(AheadStream):
+    sees_whole_frames = False
+
+
+class ZoomingPredictor(AheadPredictor):
+    stream_type = ZoomingStream
+
+
+def test_encode_ahead_keeps_the_order_and_can_be_stopped(volume):
+    session = VideoSession(AheadPredictor(), volume)
+    told = []
+    assert session.encode_ahead([5, 6, 4], progress=lambda done, total: told.append((done, total))) == 3
+    assert session.predictor.encoded == [5, 6, 4]
+    assert told[-1] == (3, 3)
+    assert session.count_encoded() == 3
+    assert session.count_encoded(range(5)) == 1
+    assert session.encode_ahead(cancelled=lambda: len(session.predictor.encoded) >= 8) == 5
+    with pytest.raises(PromptError, match="no slice 99"):
+        session.encode_ahead([99])
+
+
+def test_encode_ahead_does_nothing_where_windows_are_not_known_yet(volume, session):
+    assert session.encode_ahead() == 0
+    assert session.count_encoded() == 0
+    predictor = ZoomingPredictor()
+    zooming = VideoSession(predictor, volume)
+    assert zooming.encode_ahead() == 0
+    assert predictor.encoded == []

@@ -1,0 +1,188 @@
+"""What an axis of the image is: shown, changed by the user, followed by session, layers and files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import napari_sam2 as ns
+
+NAMED = {"axis_labels": ("c", "z", "y", "x")}
+
+
+@pytest.fixture
+def stained():
+    """Two channels ``(c, z, y, x)`` of which the second is ten times as bright."""
+    data = np.random.default_rng(1).integers(0, 100, (2, 6, 30, 32)).astype(np.uint16)
+    data[1] *= 10
+    return data
+
+
+def listed(box):
+    return [box.itemText(i) for i in range(box.count())]
+
+
+def choose(driver, letters):
+    box = driver.widget.source.axes_box
+    box.setCurrentIndex(box.findData(letters))
+    box.activated.emit(box.currentIndex())
+    driver.settle()
+
+
+def test_a_named_channel_is_not_followed(make_driver, stained):
+    driver = make_driver(stained, **NAMED)
+    assert listed(driver.widget.source.axis_box) == ["z, 6 slices", "y, 30 slices", "x, 32 slices"]
+    assert driver.widget.source.axes_box.currentText() == "c 2, z 6"
+    assert "channel 0" in driver.widget.source.window_label.text()
+    assert tuple(driver.viewer.dims.order[-2:]) == (2, 3)
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_the_channel_that_is_shown_is_the_one_that_the_model_sees(make_driver, stained, channel):
+    driver = make_driver(stained, **NAMED)
+    driver.viewer.dims.set_current_step(0, channel)
+    driver.settle()
+    driver.click(0, 3, 20, 25)
+    assert driver.session.grid.channels == (channel,)
+    assert f"channel {channel}" in driver.widget.source.window_label.text()
+    # Another channel shown later changes nothing about work that is under way.
+    driver.viewer.dims.set_current_step(0, 1 - channel)
+    driver.settle()
+    driver.click(0, 4, 10, 10)
+    assert driver.session.grid.channels == (channel,)
+    assert driver.session.prompted_frames(1) == [3, 4]
+
+
+@pytest.mark.parametrize("names", ["czyx", "zcyx", "zycx"])
+def test_masks_of_channels_are_a_volume_without_them(make_driver, stained, names, tmp_path):
+    moved = np.moveaxis(stained, 0, names.index("c"))
+    driver = make_driver(
+        moved, axis_labels=tuple(names), scale=[{"c": 1, "z": 3, "y": 1, "x": 1}[a] for a in names], rgb=False
+    )
+    where = {"c": 0, "z": 3, "y": 20, "x": 25}
+    driver.click(*[where[a] for a in names])
+    driver.controller.propagate("both")
+    driver.settle()
+    channel = names.index("c")
+    assert driver.labels.shape[channel] == 1
+    masks = driver.labels.squeeze(channel)
+    assert masks.shape == (6, 30, 32)
+    assert masks[:, 20, 25].all()
+    assert np.array_equal(masks, driver.session.labels())
+    driver.controller.save(tmp_path / "dock.tif")
+    driver.settle()
+    driver.layer_group.labels.save(str(tmp_path / "layer.tif"), plugin="napari-sam2")
+    for name in ("dock", "layer"):
+        saved = ns.read_volume(tmp_path / f"{name}.tif")
+        assert saved.axes == "zyx"
+        assert np.array_equal(saved.array, masks)
+
+
+def test_a_stroke_on_channels_is_an_edit(make_driver, stained):
+    driver = make_driver(stained, **NAMED)
+    driver.click(0, 3, 20, 25)
+    driver.viewer.dims.set_current_step(0, 1)
+    driver.controller.selection.show_frame(3)
+    driver.settle()
+    driver.layer_group.labels.brush_size = 1
+    driver.layer_group.labels.paint((0, 3, 5, 6), 1)
+    driver.settle()
+    assert driver.session.mask(1, 3)[5, 6]
+
+
+def test_one_frame_of_channels_is_a_single_image(make_driver, stained):
+    driver = make_driver(stained[:, 0], axis_labels=("c", "y", "x"))
+    driver.click(0, 20, 25)
+    assert listed(driver.widget.source.axis_box) == ["single image"]
+    assert driver.session.labels()[20, 25] == 1
+
+
+def test_what_is_assumed_is_shown_and_can_be_changed(make_driver, stained):
+    driver = make_driver(stained.swapaxes(0, 1).copy())
+    source = driver.widget.source
+    assert source.axes_box.isVisibleTo(source)
+    assert source.axes_box.currentText() == "assumed: t 6, z 2"
+    assert source.axis_box.currentText() == "z, 2 slices"
+    choose(driver, "zcyx")
+    assert source.axes_box.currentText() == "z 6, c 2"
+    assert source.axis_box.currentText() == "z, 6 slices"
+    driver.click(2, 0, 20, 25)
+    assert driver.session.volume.axes == "zcyx"
+    assert driver.labels.shape == (6, 1, 30, 32)
+
+
+def test_what_was_chosen_is_kept_while_the_image_is_open(make_driver, stained):
+    driver = make_driver(stained)
+    choose(driver, "czyx")
+    other = driver.viewer.add_image(np.zeros((5, 30, 32)))
+    driver.controller.selection.choose_image(other)
+    driver.settle()
+    driver.controller.selection.choose_image(driver.image)
+    driver.settle()
+    assert driver.widget.source.axes_box.currentText() == "c 2, z 6"
+    assert driver.controller.selection.worker.volume.axes == "czyx"
+
+
+def test_a_stack_can_be_called_a_film(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    choose(driver, "tyx")
+    assert listed(driver.widget.source.axis_box) == ["t, 12 frames"]
+    assert driver.widget.run.range_label.text() == "frames"
+    driver.click(5, 20, 25)
+    assert driver.session.volume.axes == "tyx"
+
+
+def test_other_axes_leave_the_masks_made_before_in_a_layer(make_driver, stained, warned):
+    driver = make_driver(stained)
+    driver.click(0, 3, 20, 25)
+    old, before = driver.layer_group.labels, driver.labels.copy()
+    choose(driver, "czyx")
+    assert old in driver.viewer.layers
+    assert np.array_equal(old.data, before)
+    assert old.name in warned[0]
+    assert driver.layer_group.labels is None
+    assert driver.controller.selection.worker.pending.shown == {}
+    driver.click(0, 3, 20, 25)
+    assert driver.labels.shape == (1, 6, 30, 32)
+
+
+def test_an_image_of_our_readers_is_not_asked_about(make_driver):
+    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.layers.volume_layers import layer_data
+
+    data, options, _ = layer_data(ImageVolume(np.zeros((4, 20, 20)), axes="tyx"), "film")
+    driver = make_driver(data, **{k: v for k, v in options.items() if k != "name"})
+    assert not driver.widget.source.axes_box.isVisibleTo(driver.widget.source)
+    assert driver.controller.selection.axis == "t"
+
+
+def test_axes_are_fixed_during_a_run(make_driver, stained):
+    driver = make_driver(stained, **NAMED)
+    driver.click(0, 3, 20, 25)
+    driver.predictor.delay = 0.05
+    driver.controller.propagate("both")
+    driver.qtbot.waitUntil(lambda: driver.controller.runs.running, timeout=5000)
+    assert not driver.widget.source.axes_box.isEnabled()
+    driver.settle()
+    assert driver.widget.source.axes_box.isEnabled()
+
+
+def test_a_session_of_a_channel_goes_on_from_its_file(make_driver, stained, tmp_path):
+    driver = make_driver(stained, **NAMED)
+    driver.viewer.dims.set_current_step(0, 1)
+    driver.settle()
+    driver.click(0, 3, 20, 25)
+    path = tmp_path / "work.sam2"
+    driver.controller.files.save(str(path))
+    driver.settle()
+    before = driver.labels.copy()
+    driver.viewer.layers.clear()
+    driver.settle()
+    image = driver.viewer.add_image(stained, **NAMED)
+    driver.settle()
+    driver.controller.files.open(str(path))
+    driver.settle()
+    assert driver.controller.selection.image is image
+    assert np.array_equal(driver.labels, before)
+    assert len(driver.layer_group.points.data) == 1
+    assert driver.session.grid.channels == (1,)

@@ -1,0 +1,38 @@
+"""Tools and polarity."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+
+
+def test_t_flips_the_next_point_or_the_selected_ones(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.controller.tools.activate("point")
+    points = driver.layer_group.points
+    driver.controller.tools.flip()
+    assert driver.widget.prompt.outside_button.isChecked()
+    driver.click(5, 20, 25)
+    assert points.features["polarity"].tolist() == [NEGATIVE]
+    points.mode = "select"
+    points.selected_data = {0}
+    driver.controller.tools.flip()
+    driver.settle()
+    assert points.features["polarity"].tolist() == [POSITIVE]
+    assert np.allclose(points.face_color[0, :3], (0x2E / 255, 0xCC / 255, 0x40 / 255), atol=0.01)
+    assert driver.labels[5, 20, 25] == 1
+
+
+def test_selecting_an_old_point_does_not_change_what_the_next_click_means(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.controller.tools.set_positive(False)
+    driver.click(5, 20, 25)
+    driver.controller.objects.add()
+    points = driver.layer_group.points
+    points.mode = "select"
+    points.selected_data = {0}
+    driver.controller.tools.activate("point")
+    driver.click(5, 30, 30)
+    assert points.features["obj"].tolist() == [1, 2]
+    assert points.features["polarity"].tolist() == [NEGATIVE, POSITIVE]
