@@ -86,7 +86,7 @@ def test_a_batch_is_run_and_a_case_opens_with_its_image_and_session(form, study,
     form.jobs.value, form.out.value, form.device.value = study / "jobs.csv", out, "cpu"
     form.call_button.native.click()
     assert form.controller.busy
-    assert not form.call_button.enabled
+    qtbot.waitUntil(lambda: not form.call_button.enabled, timeout=1000)
     qtbot.waitUntil(lambda: not form.controller.busy, timeout=400_000)
     assert form.call_button.enabled
     found = listed(form)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import napari.viewer
 from magicgui import magic_factory
+from qtpy.QtCore import QTimer
 
 from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
@@ -46,11 +47,15 @@ def _complete(form: "FunctionGui[BatchRequest]") -> None:
     def open_case(job: "Job", session: Path | None) -> None:
         show_case(unwrapped(form.viewer.value), job, session)
 
+    def show_busy() -> None:
+        form.call_button.enabled = not controller.busy
+
     controller = BatchController(results, request, open_case, form.native)
     form.results, form.controller = results, controller
     form.source.changed.connect(lambda source: setattr(form.jobs, "mode", "d" if source == "a folder" else "r"))
     form.called.connect(controller.start)
-    controller.running_changed.connect(lambda running: setattr(form.call_button, "enabled", not running))
+    # magicgui enables its button when the call returns, which is before the batch ends.
+    controller.running_changed.connect(lambda _: QTimer.singleShot(0, show_busy))
     form.native.destroyed.connect(controller.close)
 
 

@@ -16,7 +16,7 @@ from napari_sam2.batch.records import CaseRecord, case_folder
 from napari_sam2.batch.report import kind_of, urgency
 from napari_sam2.engine.remote.connection import connect
 from napari_sam2.errors import JobError, NapariSam2Error
-from napari_sam2.widgets.workers import Named
+from napari_sam2.widgets.workers import NamedCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -152,7 +152,7 @@ class BatchController(QObject):
             except NapariSam2Error as error:
                 return None, str(error)
 
-        self._worker = create_worker(Named.of(work, lambda: "running over many images"), _start_thread=False)
+        self._worker = create_worker(NamedCall.of(work, lambda: "running over many images"), _start_thread=False)
         # Methods of a QObject, so that every Qt binding delivers them on the main thread.
         self._worker.returned.connect(self._on_returned)
         self._worker.errored.connect(self._on_errored)
