@@ -215,7 +215,8 @@ class BatchController(QObject):
     def _summary(self) -> str:
         kinds = [kind_of(r) for r in self._records.values()]
         left = len(self._jobs) - len(kinds)
-        parts = [f"{kinds.count(kind)} {kind}" for kind in ("failed", "doubtful", "done")]
+        words = {"failed": "failed", "doubtful": "with doubtful slices", "done": "without"}
+        parts = [f"{kinds.count(kind)} {text}" for kind, text in words.items()]
         return ", ".join(parts) + (f", {left} to do" if left else "") + ". Double-click a case to look at it."
 
     def _list(self) -> None:
