@@ -15,7 +15,7 @@ import torch.nn.functional as F
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.sam2 import Sam2Model, released_config
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
 from napari_sam2.session import VideoSession
 from support.exact import known, make_clip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Loader(Protocol):
-    """What loads the models of one family."""
+    """A function that loads the models of one family."""
 
     def __call__(self, path: Path, name: str, device: str, image_size: int | None, precision: str) -> VideoPredictor:
         """Load the checkpoint ``path``; the other parameters are those of `load_predictor`."""
@@ -54,7 +54,7 @@ def load_predictor(
     if is_remote(device):
         from napari_sam2.engine.remote.predictor import load_remote
 
-        return load_remote(str(name), device)
+        return load_remote(load_predictor, str(name), device)
     from napari_sam2.engine.catalog.model_files import check_integrity, resolve
     from napari_sam2.engine.catalog.registry import DEFAULT_FAMILY, known_models
     from napari_sam2.errors import CheckpointError

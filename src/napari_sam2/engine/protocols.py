@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import inspect
 import math
-from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
+from napari_sam2.engine.capabilities import BoundsObjects as BoundsObjects
+from napari_sam2.engine.capabilities import Checks as Checks
+from napari_sam2.engine.capabilities import EncodesAhead as EncodesAhead
+from napari_sam2.engine.capabilities import Proposes as Proposes
+from napari_sam2.engine.predictions import OUTSIDE_LOGIT as OUTSIDE_LOGIT
+from napari_sam2.engine.predictions import ConditioningFrame as ConditioningFrame
+from napari_sam2.engine.predictions import CropWindow as CropWindow
+from napari_sam2.engine.predictions import FrameResult as FrameResult
+from napari_sam2.engine.predictions import FrameScores as FrameScores
+from napari_sam2.engine.predictions import Prediction as Prediction
+from napari_sam2.engine.predictions import Proposal as Proposal
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.options import TrackingOptions
 
 Zoom = float | Literal["auto"] | None
 
@@ -40,73 +51,6 @@ def check_model(predictor: Any, zoom: Any) -> None:
         raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above zero.")
 
 
-@dataclass(frozen=True)
-class CropWindow:
-    """The part of a frame that the model sees, in data pixels; pixel i spans i … i+1. May reach past the border."""
-
-    y0: float
-    x0: float
-    y1: float
-    x1: float
-
-    @property
-    def height(self) -> float:
-        """Rows covered."""
-        return self.y1 - self.y0
-
-    @property
-    def width(self) -> float:
-        """Columns covered."""
-        return self.x1 - self.x0
-
-
-@dataclass(frozen=True)
-class FrameScores:
-    """What the model says about its own mask: predicted IoU (0…1) and object score (logit; above 0: present)."""
-
-    iou: float
-    object_score: float
-
-
-@dataclass(frozen=True)
-class FrameResult:
-    """One finished frame: the masks ``(Y, X) bool`` and the scores of its objects, by object id.
-
-    A session decodes each mask when it is first asked for.
-    """
-
-    frame: int
-    masks: Mapping[int, NDArray[np.bool_]]
-    scores: dict[int, FrameScores]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One object's mask on one frame.
-
-    ``logits`` is ``(Y, X) float32`` (above 0: inside), ``window`` what the model saw, ``state`` what the model
-    needs to condition on this frame later (opaque to the session).
-    """
-
-    logits: NDArray[np.float32]
-    scores: FrameScores
-    window: CropWindow
-    state: Any = None
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """``(Y, X) bool``."""
-        return self.logits > 0
-
-
-@dataclass(frozen=True)
-class ConditioningFrame:
-    """An accepted frame of an object, with the ``state`` that its prediction returned."""
-
-    frame: int
-    state: Any
-
-
 class FrameSource(Protocol):
     """Frames read on demand: ``frames[i]`` is ``(Y, X, C) float32`` in 0…1, C one or three."""
 
@@ -116,6 +60,20 @@ class FrameSource(Protocol):
 
     def __getitem__(self, frame: int, /) -> NDArray[np.float32]:
         """Read one frame."""
+        ...
+
+
+@runtime_checkable
+class ReadsParts(Protocol):
+    """A frame source that can read a part of a frame without the rest; used for planes that are very large."""
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of a frame, known without reading one."""
+        ...
+
+    def read_part(self, frame: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read the rows ``y0`` … ``y1 - 1`` and columns ``x0`` … ``x1 - 1``: what ``frames[frame]`` has there."""
         ...
 
 
@@ -138,6 +96,7 @@ class VideoStream(Protocol):
         window: CropWindow | None = None,
         context: Sequence[ConditioningFrame] = (),
         nearest: NDArray[np.bool_] | None = None,
+        forbidden: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame.
 
@@ -155,6 +114,8 @@ class VideoStream(Protocol):
             Other accepted frames of the object.
         nearest
             ``(Y, X) bool``: the object's mask on the nearest frame that shows it, where ``base`` is without it.
+        forbidden
+            ``(Y, X) bool``: where the object must not be. A mask prompt is the user's own and is not cut.
         """
         ...
 
@@ -162,8 +123,19 @@ class VideoStream(Protocol):
         """Make a track that starts at an accepted frame and goes up (1) or down (-1)."""
         ...
 
-    def advance(self, tracks: Sequence[Any]) -> list[Prediction]:
-        """Move every track one frame on, in one batch."""
+    def advance(
+        self, tracks: Sequence[Any], *, forbidden: Sequence[NDArray[np.bool_] | None] | None = None
+    ) -> list[Prediction]:
+        """Move every track one frame on, in one batch.
+
+        Parameters
+        ----------
+        tracks
+            All are moved, or none where an error is raised.
+        forbidden
+            One for each track: ``(Y, X) bool``, where its object must not be on the frame that the track moves to, or
+            None. Neither the mask nor what the model remembers of it reaches there.
+        """
         ...
 
 
@@ -200,7 +172,7 @@ class ExactVideoStream(Protocol):
         ...
 
     def conditioning(self, obj_id: int) -> list[int]:
-        """The conditioning frames of an object, ascending."""
+        """List the conditioning frames of an object, ascending."""
         ...
 
     def visit(self, obj_id: int, frame: int, step: Literal[1, -1]) -> tuple[Prediction, bool]:
@@ -208,52 +180,7 @@ class ExactVideoStream(Protocol):
         ...
 
     def shown(self, obj_id: int, frame: int) -> Prediction | None:
-        """The mask that a frame has, if it has one."""
-        ...
-
-
-@runtime_checkable
-class EncodesAhead(Protocol):
-    """A stream that can compute ahead while nobody waits for it. Ask with ``isinstance``: not every stream can."""
-
-    @property
-    def sees_whole_frames(self) -> bool:
-        """Whether all objects share one window, the whole frame; else the windows are known only while tracking."""
-        ...
-
-    def encode_ahead(
-        self,
-        frames: Iterable[int],
-        window: CropWindow | None = None,
-        *,
-        cancelled: Callable[[], bool] | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> int:
-        """Make the embeddings of frames that will be wanted.
-
-        Meant for a thread in the background: requests of other threads go first.
-
-        Parameters
-        ----------
-        frames
-            Indices, in the order in which to make them: from the current frame outwards, or a whole range.
-        window
-            Through which the frames will be seen; None: the whole frame. Models that zoom need the window of an
-            object, which its last `Prediction` tells.
-        cancelled
-            Asked between frames; True ends it, and what was made is kept.
-        progress
-            Called with the frames done and to do.
-
-        Returns
-        -------
-        int
-            How many were made; the others were there already.
-        """
-        ...
-
-    def count_encoded(self, frames: Iterable[int]) -> int:
-        """How many of these frames have an embedding of the whole frame already."""
+        """Return the mask that a frame has, if it has one."""
         ...
 
 
@@ -269,22 +196,33 @@ class VideoPredictor(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know, oldest first: another precision than asked for, less at once than hoped for."""
+        """Return notes for the user, oldest first: another precision than asked for, less at once than hoped for."""
         ...
 
     @property
     def fingerprint(self) -> str | None:
-        """What tells its weights from others of the same name; None where nothing does."""
+        """Return what tells its weights from others of the same name; None where nothing does."""
         ...
 
     @overload
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[False] = False) -> VideoStream: ...
+    def open(
+        self,
+        frames: FrameSource,
+        *,
+        zoom: Zoom = "auto",
+        exact: Literal[False] = False,
+        options: TrackingOptions | None = None,
+    ) -> VideoStream: ...
 
     @overload
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True]) -> ExactVideoStream: ...
+    def open(
+        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True], options: None = None
+    ) -> ExactVideoStream: ...
 
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False) -> VideoStream | ExactVideoStream:
-        """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor."""
+    def open(
+        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False, options: TrackingOptions | None = None
+    ) -> VideoStream | ExactVideoStream:
+        """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor, which have no options."""
         ...
 
     def unload(self) -> None:

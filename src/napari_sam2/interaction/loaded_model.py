@@ -97,7 +97,7 @@ class UnloadedModel:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def open(self, frames: Any, *, zoom: Any = "auto", exact: bool = False) -> Any:
+    def open(self, frames: Any, *, zoom: Any = "auto", exact: bool = False, options: Any = None) -> Any:
         """Refuse: nothing can be computed without a model."""
         raise SessionBusyError(f"The model {self.name} is not loaded; this session only keeps marks.")
 

@@ -131,7 +131,7 @@ def test_a_cluster_without_workers_is_a_sentence() -> None:
         Client(empty) as client,
         pytest.raises(ns.errors.ClusterError, match="No worker of the Dask cluster"),
     ):
-        RemotePredictor(client, "starter", patience_s=1)
+        RemotePredictor(client, ns.load_predictor, "starter", patience_s=1)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")

@@ -12,29 +12,27 @@ import logging
 import os
 import re
 import shutil
-import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import filelock
 
+from napari_sam2.engine.catalog.download_errors import client_errors, endpoint, explained, failures, status_of
 from napari_sam2.engine.catalog.model_files import (
     Download,
     cache_variable,
     check_integrity,
     downloaded,
     hub_cache,
-    models_dir,
     path_of,
     repo_folder,
     sha256_of,
     write_record,
 )
 from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
-from napari_sam2.errors import CheckpointError, DownloadCancelledError, DownloadError, LicenceError, NapariSam2Error
+from napari_sam2.errors import CheckpointError, DownloadCancelledError, DownloadError, LicenceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +48,7 @@ _PASSING = (408, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class DownloadProgress:
-    """How far a download is.
+    """The progress of a download.
 
     Attributes
     ----------
@@ -132,8 +130,8 @@ def download_model(
             path = _show_in_cache(entry, remote)
     except filelock.Timeout:
         raise DownloadError(f"The model '{name}' is being downloaded already, by another window or program.") from None
-    except _failures() as error:
-        raise _explained(entry, error) from error
+    except failures() as error:
+        raise explained(entry, error) from error
     write_record(entry, remote)
     logger.info("downloaded %s to %s", name, path)
     return path
@@ -151,23 +149,23 @@ def ask_hub(entry: ModelEntry) -> Download:
 
     try:
         answer = get_hf_file_metadata(hf_hub_url(entry.source_repo, entry.filename))
-    except _failures() as error:
-        raise _explained(entry, error) from error
+    except failures() as error:
+        raise explained(entry, error) from error
     if not answer.commit_hash or not answer.etag or not answer.size:
         raise DownloadError(
-            f"The model '{entry.name}' cannot be downloaded: {_endpoint()} does not answer like a Hugging Face hub.\n"
+            f"The model '{entry.name}' cannot be downloaded: {endpoint()} does not answer like a Hugging Face hub.\n"
             "A proxy or a login page may stand in between; if HF_ENDPOINT is set, check it."
         )
     if not re.fullmatch(r"[0-9a-f]{64}", answer.etag):
         raise DownloadError(
-            f"The model '{entry.name}' cannot be downloaded: {_endpoint()} states no SHA-256 for {entry.filename}, "
+            f"The model '{entry.name}' cannot be downloaded: {endpoint()} states no SHA-256 for {entry.filename}, "
             "so it could not be checked."
         )
     return Download(entry.source_repo, entry.filename, answer.commit_hash, answer.etag, answer.size)
 
 
 def _present(entry: ModelEntry) -> Path | None:
-    """The model's file if it is here and sound; a damaged download is removed, so that it can be fetched anew."""
+    """Return the model's file if it is here and sound; a damaged one is removed, so that it can be fetched anew."""
     path = path_of(entry)
     if path is None or not entry.source_repo:
         return path
@@ -265,8 +263,8 @@ def _fetch(entry: ModelEntry, remote: Download, part: Path, meter: _Meter) -> No
         fault: Exception | None = None
         try:
             _stream(remote, part, before, meter)
-        except _client_errors() as error:
-            status = _status(error)
+        except client_errors() as error:
+            status = status_of(error)
             if status is not None and status not in _PASSING:
                 raise
             fault = error
@@ -275,11 +273,11 @@ def _fetch(entry: ModelEntry, remote: Download, part: Path, meter: _Meter) -> No
             return
         idle = 0 if after > before else idle + 1
         if idle >= _ATTEMPTS:
-            if fault is not None and _status(fault) is not None:
+            if fault is not None and status_of(fault) is not None:
                 raise fault
             raise DownloadError(
                 f"The model '{entry.name}' came in only in part, {after / 1e6:.1f} of {remote.size / 1e6:.1f} MB: "
-                f"{_endpoint()} stopped sending.\nWhat came in is kept; download again to go on from there."
+                f"{endpoint()} stopped sending.\nWhat came in is kept; download again to go on from there."
             ) from fault
         logger.info("download of %s interrupted at %d bytes (%s); going on", entry.name, after, fault)
         meter.wait(_PAUSE_S)
@@ -316,70 +314,3 @@ def _show_in_cache(entry: ModelEntry, remote: Download) -> Path:
     from huggingface_hub import hf_hub_download
 
     return Path(hf_hub_download(entry.source_repo, entry.filename, revision=remote.revision, cache_dir=hub_cache()))
-
-
-# ---------------------------------------------------------------------- what went wrong
-
-
-def _client_errors() -> tuple[type[Exception], ...]:
-    """The errors of the hub's HTTP client, which is httpx or its successor, by the version of huggingface_hub."""
-    from huggingface_hub import get_session
-
-    client = sys.modules[type(get_session()).__module__.partition(".")[0]]
-    return (client.HTTPError, client.InvalidURL)
-
-
-def _failures() -> tuple[type[Exception], ...]:
-    """What the network and the disk may raise."""
-    return (OSError, *_client_errors())
-
-
-def _status(error: Exception) -> int | None:
-    return getattr(getattr(error, "response", None), "status_code", None)
-
-
-def _endpoint() -> str:
-    from huggingface_hub import constants
-
-    return str(constants.ENDPOINT)
-
-
-def _explained(entry: ModelEntry, error: Exception) -> NapariSam2Error:
-    """What happened, in a sentence, and what to do about it."""
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    start, hub = f"The model '{entry.name}' cannot be downloaded: ", _endpoint()
-    by_hand = f"Or fetch {entry.filename} on another computer and put it into {models_dir()}."
-    status = _status(error)
-    if isinstance(error, OfflineModeIsEnabled):
-        return DownloadError(f"{start}HF_HUB_OFFLINE is set.\nUnset it to go online. {by_hand}")
-    if status in (401, 403):
-        return DownloadError(
-            f"{start}{hub} does not let you have {entry.source_repo} ({status}).\n"
-            "Log in with `hf auth login` if the repository asks for it."
-        )
-    if status == 404:
-        return DownloadError(
-            f"{start}{hub} has no {entry.filename} in {entry.source_repo} (404).\n"
-            "It may have moved: a newer napari-sam2 will know. If HF_ENDPOINT is set, the mirror may lack it."
-        )
-    if status == 429:
-        seconds = _retry_after(error)
-        when = f"in {seconds} s" if seconds else "in some minutes"
-        return DownloadError(f"{start}{hub} has had too many requests from here (429).\nTry again {when}.")
-    if status is not None:
-        return DownloadError(f"{start}{hub} has a fault of its own ({status}).\nTry again later. {by_hand}")
-    if isinstance(error, _client_errors()):
-        return DownloadError(
-            f"{start}{hub} cannot be reached ({error}).\nCheck the network, and HTTPS_PROXY if there is a proxy. "
-            f"{by_hand}"
-        )
-    reason = getattr(error, "strerror", None) or str(error)
-    return DownloadError(f"{start}{reason} ({getattr(error, 'filename', None) or hub_cache()}).")
-
-
-def _retry_after(error: Exception) -> int | None:
-    response: Any = getattr(error, "response", None)
-    with suppress(ValueError, AttributeError):
-        return int(response.headers.get("Retry-After", ""))
-    return None

@@ -37,7 +37,7 @@ _CHUNK = 1024 * 1024
 
 @dataclass(frozen=True)
 class Download:
-    """What the hub said about a file when it was downloaded.
+    """The hub's answer about a file when it was downloaded.
 
     Attributes
     ----------

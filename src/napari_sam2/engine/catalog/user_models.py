@@ -50,7 +50,7 @@ class OwnModel:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the settings file says; ``models`` are the user's own ones by name."""
+    """The content of the settings file; ``models`` are the user's own ones by name."""
 
     models: dict[str, OwnModel] = field(default_factory=dict)
 

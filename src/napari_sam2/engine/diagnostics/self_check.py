@@ -168,7 +168,7 @@ def _places() -> Iterator[Finding]:
 
 
 def _room(cache: Path) -> Finding:
-    """Whether models can be downloaded to a folder, which may have to be made yet."""
+    """Return whether models can be downloaded to a folder, which may have to be made yet."""
     there = next(folder for folder in (cache, *cache.parents) if os.path.exists(folder))
     try:
         # Permissions say too little about shares, read-only disks and the system's own folders.
@@ -212,7 +212,7 @@ def _anonymous(text: str) -> str:
 
 
 def _trial(device: str, precision: str) -> Iterator[Finding]:
-    """The bundled model at work: the same answers as recorded, and its speed."""
+    """Let the bundled model work: the same answers as recorded, and its speed."""
     try:
         predictor = _load_starter(choose_device(device), precision)
     except NapariSam2Error as error:
@@ -239,12 +239,12 @@ def _load_starter(device: str, precision: str) -> Sam2VideoPredictor:
 
 
 def _elsewhere(predictor: Sam2VideoPredictor) -> str:
-    """The advice to use the CPU, where that is not what failed."""
+    """Return the advice to use the CPU, where that is not what failed."""
     return "Install torch again, " if torch.device(predictor.device).type == "cpu" else "Choose the device 'cpu', "
 
 
 def _trial_of(predictor: Sam2VideoPredictor) -> Iterator[Finding]:
-    """A loaded model against itself on the CPU in float32."""
+    """Compare a loaded model with itself on the CPU in float32."""
     where = f"{_anonymous(predictor.name)} on {predictor.device} in {predictor.precision}"
     try:
         found = answers(Sam2VideoPredictor(predictor.model, predictor.name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import ConditioningFrame
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
     from napari_sam2.engine.remote.wire import PackedFrame
 
 _FRAME_BYTES = 2 * 2**30
+
+
+class Load(Protocol):
+    """Loads a model onto a device."""
+
+    def __call__(self, name: str, /, *, device: str) -> Any:
+        """Load the model."""
+        ...
 
 
 class FramesNeededError(Exception):
@@ -97,17 +105,17 @@ class ModelActor:
 
     Parameters
     ----------
+    load
+        Loads a model by name or path: :func:`napari_sam2.load_predictor`.
     name
         Name or path of the model on this computer.
     device
         Device of this computer.
     """
 
-    def __init__(self, name: str, device: str) -> None:
-        from napari_sam2.engine import load_predictor
-
+    def __init__(self, load: Load, name: str, device: str) -> None:
         reuse_freed_memory()
-        self._predictor = load_predictor(name, device=device)
+        self._predictor = load(name, device=device)
         self._store = FrameStore()
         self._streams: dict[str, _Stream] = {}
         self._tokens = itertools.count(1)
@@ -202,11 +210,17 @@ class ModelActor:
         known.tracks[token] = track
         return token, track.window
 
-    def advance(self, stream: str, tokens: Sequence[int]) -> list[tuple[Answer, CropWindow]]:
+    def advance(
+        self, stream: str, tokens: Sequence[int], forbidden: Sequence[RunLengthMask | None] | None = None
+    ) -> list[tuple[Answer, CropWindow]]:
         """Move tracks one frame on."""
         known = self._streams[stream]
         tracks = [known.tracks[token] for token in tokens]
-        found = known.stream.advance(tracks)
+        if forbidden is None:
+            found = known.stream.advance(tracks)
+        else:
+            limits = [None if mask is None else mask.decode() for mask in forbidden]
+            found = known.stream.advance(tracks, forbidden=limits)
         return [(self._answer(known, p), t.window) for p, t in zip(found, tracks, strict=True)]
 
     def logits(self, stream: str, token: int) -> NDArray[np.float32]:
@@ -219,4 +233,4 @@ class ModelActor:
     def _answer(self, known: _Stream, prediction: Prediction) -> Answer:
         token = next(self._tokens)
         known.predictions[token] = prediction
-        return Answer(RunLengthMask.encode(prediction.mask), prediction.scores, prediction.window, token)
+        return Answer(prediction.encoded(), prediction.scores, prediction.window, token)

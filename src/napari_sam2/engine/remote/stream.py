@@ -83,10 +83,13 @@ class RemoteStream:
         window: CropWindow | None = None,
         base: NDArray[np.bool_] | None = None,
         nearest: NDArray[np.bool_] | None = None,
+        forbidden: NDArray[np.bool_] | None = None,
         **options: Any,
     ) -> RemotePrediction:
         """Answer prompts; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
-        masks = {n: None if m is None else RunLengthMask.encode(m) for n, m in (("base", base), ("nearest", nearest))}
+        masks = {"base": _encoded(base), "nearest": _encoded(nearest)}
+        if forbidden is not None:
+            masks["forbidden"] = _encoded(forbidden)
         state = RemoteState(self, frame, prompts, masks, tuple(context), {"window": window, **options})
         prediction: RemotePrediction = self._do(state.answered)
         return prediction
@@ -99,20 +102,23 @@ class RemoteStream:
         self._do(track.ensure)
         return track
 
-    def advance(self, tracks: Sequence[RemoteTrack]) -> list[Prediction]:
+    def advance(
+        self, tracks: Sequence[RemoteTrack], *, forbidden: Sequence[NDArray[np.bool_] | None] | None = None
+    ) -> list[Prediction]:
         """Move tracks one frame on; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
+        limits = None if forbidden is None else [_encoded(mask) for mask in forbidden]
 
         def move() -> list[tuple[RemotePrediction, CropWindow]]:
             tokens = [track.ensure() for track in tracks]
             self._send_on_the_way(tracks)
-            found = self._ask("advance", tokens)
+            found = self._ask("advance", tokens, limits)
             # The session keeps states of prompted frames only: an accepted tracked frame is given as a mask.
             return [(RemotePrediction(self, answer, None), window) for answer, window in found]
 
         moved = self._do(move)
-        for track, (_, window) in zip(tracks, moved, strict=True):
+        for i, (track, (_, window)) in enumerate(zip(tracks, moved, strict=True)):
             track.frame += track.step
-            track.steps += 1
+            track.limits.append(None if limits is None else limits[i])
             track.window = window
         return [prediction for prediction, _ in moved]
 
@@ -279,7 +285,8 @@ class RemoteTrack:
         self._held: _Held | None = None
         self.step = step
         self.frame = owner.frame
-        self.steps = 0
+        # Of each frame that it moved to.
+        self.limits: list[RunLengthMask | None] = []
         self.window: CropWindow  # as the worker says
 
     def ensure(self) -> int:
@@ -291,9 +298,9 @@ class RemoteTrack:
         token: int
         token, self.window = stream._ask("track", owner, _tokens(self._context), self.step)
         self._held = _Held(stream, token)
-        for i in range(self.steps):
-            stream.send([self._owner.frame + (i + 1) * self.step])
-            ((answer, self.window),) = stream._ask("advance", [token])
+        for i, limit in enumerate(self.limits, 1):
+            stream.send([self._owner.frame + i * self.step])
+            ((answer, self.window),) = stream._ask("advance", [token], None if limit is None else [limit])
             stream.drop(stream.generation, answer.token)
         return token
 
@@ -325,6 +332,10 @@ class RemotePrediction(Prediction):
         """Return ``(Y, X) bool``."""
         return self._mask.decode()
 
+    def encoded(self) -> RunLengthMask:
+        """Return the mask as runs."""
+        return self._mask
+
     @property
     def logits(self) -> NDArray[np.float32]:
         """Return ``(Y, X) float32``, fetched from the worker; where that is gone, ±10 as the mask says."""
@@ -332,6 +343,10 @@ class RemotePrediction(Prediction):
             logits: NDArray[np.float32] = self._stream._do(lambda: self._stream._ask("logits", self.held.token))
             return logits
         return np.where(self.mask, np.float32(10), np.float32(-10))
+
+
+def _encoded(mask: NDArray[np.bool_] | None) -> RunLengthMask | None:
+    return None if mask is None else RunLengthMask.encode(mask)
 
 
 def _tokens(context: Sequence[ConditioningFrame]) -> list[tuple[int, int]]:

@@ -17,9 +17,10 @@ from torch import Tensor
 from napari_sam2.core.paths import checked_path
 from napari_sam2.engine.catalog.model_files import check_checkpoint
 from napari_sam2.engine.catalog.registry import find_by_filename
-from napari_sam2.engine.sam2.network.config import Sam2Config, infer_config
+from napari_sam2.engine.sam2.network.config import Sam2Config
 from napari_sam2.engine.sam2.network.hf_state_dict import from_hf_names, is_hf_layout
 from napari_sam2.engine.sam2.network.model import Sam2Model
+from napari_sam2.engine.sam2.network.released_configs import infer_config
 from napari_sam2.errors import CheckpointError
 
 logger = logging.getLogger(__name__)

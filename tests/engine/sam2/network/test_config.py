@@ -10,7 +10,7 @@ import torch
 
 from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model, infer_config, released_config
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 from support.networks import SMALL
 
 # Counted on Meta's modules.

@@ -9,8 +9,8 @@ import torch
 
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.checkpoint import load_model
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
 from napari_sam2.engine.sam2.network.hf_state_dict import from_hf_names
+from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 from support.hf_oracle import build_oracle, randomise, to_hf_names
 
 

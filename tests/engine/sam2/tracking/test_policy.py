@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from napari_sam2.engine.sam2 import PromptHint, Sam2Config, released_config
-from napari_sam2.engine.sam2.network.config import RELEASED_NAMES
+from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 
 

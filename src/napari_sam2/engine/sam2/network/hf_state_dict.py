@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from napari_sam2.engine.sam2.network.config import Sam2Config, infer_config
+from napari_sam2.engine.sam2.network.config import Sam2Config
 from napari_sam2.engine.sam2.network.model import Sam2Model
+from napari_sam2.engine.sam2.network.released_configs import infer_config
 
 _TRUNK = "vision_encoder.backbone."
 _POINTS = "prompt_encoder.point_embed.weight"
@@ -75,7 +76,7 @@ def hf_name(name: str) -> str:
 
 
 def is_hf_layout(state_dict: Mapping[str, Tensor]) -> bool:
-    """Whether these tensors have transformers' names."""
+    """Return whether these tensors have transformers' names."""
     return f"{_TRUNK}patch_embed.projection.weight" in state_dict
 
 

@@ -6,14 +6,15 @@ frames only: which memories a frame attends to is decided above it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
+from napari_sam2.engine.sam2.network.features import ABSENT_LOGIT as ABSENT_LOGIT
+from napari_sam2.engine.sam2.network.features import ImageFeatures as ImageFeatures
+from napari_sam2.engine.sam2.network.features import MaskDecoding as MaskDecoding
 from napari_sam2.engine.sam2.network.fpn import ImageEncoder
 from napari_sam2.engine.sam2.network.layers import Mlp, resize_antialiased, to_maps, to_tokens
 from napari_sam2.engine.sam2.network.mask_decoder import (
@@ -30,89 +31,8 @@ from napari_sam2.engine.sam2.network.position_encoding import TableCache, sine_1
 from napari_sam2.engine.sam2.network.prompt_encoder import PAD_LABEL, PromptEncoder
 
 _JUST_PRESENT = 1e-3  # an object score
-ABSENT_LOGIT = -1024.0
-"""Logit of every pixel where the object is absent."""
 MASK_SCALE, MASK_BIAS = 20.0, -10.0
 """A mask taken as the output gets the logits +10 inside and -10 outside."""
-
-
-@dataclass(frozen=True)
-class ImageFeatures:
-    """What the network knows about images before any prompt.
-
-    Attributes
-    ----------
-    s16 : Tensor, (B, C, S/16, S/16)
-        Not conditioned on memory.
-    s8 : Tensor, (B, C/4, S/8, S/8)
-        Already through the decoder's ``conv_s1``.
-    s4 : Tensor, (B, C/8, S/4, S/4)
-        Already through the decoder's ``conv_s0``.
-    """
-
-    s16: Tensor
-    s8: Tensor
-    s4: Tensor
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the three maps."""
-        return sum(t.numel() * t.element_size() for t in (self.s16, self.s8, self.s4))
-
-    def to(self, device: torch.device) -> ImageFeatures:
-        """Return the maps on a device; themselves where they are there already."""
-        if self.s16.device == device:
-            return self
-        return ImageFeatures(*(t.to(device) for t in (self.s16, self.s8, self.s4)))
-
-    def select(self, index: Sequence[int] | Tensor) -> ImageFeatures:
-        """Return the images ``index`` of the batch, in this order; repeats are allowed.
-
-        Parameters
-        ----------
-        index : sequence of int, or Tensor of (n,) integers
-        """
-        if not isinstance(index, Tensor):
-            index = torch.tensor(list(index), dtype=torch.long)
-        index = index.to(self.s16.device)
-        return ImageFeatures(*(t.index_select(0, index) for t in (self.s16, self.s8, self.s4)))
-
-    @staticmethod
-    def cat(features: Sequence[ImageFeatures]) -> ImageFeatures:
-        """Join the batches of several features."""
-        return ImageFeatures(
-            torch.cat([f.s16 for f in features]),
-            torch.cat([f.s8 for f in features]),
-            torch.cat([f.s4 for f in features]),
-        )
-
-
-@dataclass(frozen=True)
-class MaskDecoding:
-    """The answer of the mask decoder for a batch of objects.
-
-    Attributes
-    ----------
-    all_logits : Tensor, (B, 4, S/4, S/4) float32
-        All masks as predicted, the residual of a drawn prompt included, whether or not the object is there.
-    all_iou : Tensor, (B, 4) float32
-        Predicted IoU of each.
-    low_res_logits : Tensor, (B, 1, S/4, S/4) float32
-        The chosen mask; `ABSENT_LOGIT` everywhere where the object is absent.
-    iou : Tensor, (B,) float32
-        Predicted IoU of the chosen mask.
-    object_score : Tensor, (B, 1) float32
-        A logit; above 0 the object is there.
-    object_pointer : Tensor, (B, C)
-        The object in this frame, for later frames.
-    """
-
-    all_logits: Tensor
-    all_iou: Tensor
-    low_res_logits: Tensor
-    iou: Tensor
-    object_score: Tensor
-    object_pointer: Tensor
 
 
 class Sam2Model(nn.Module):
@@ -152,7 +72,7 @@ class Sam2Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return self.no_mem_embed.device
 
     @property
@@ -219,6 +139,7 @@ class Sam2Model(nn.Module):
         known: Tensor | None = None,
         averaged: bool = False,
         most_area: Tensor | None = None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         """Predict a mask for each object of the batch.
 
@@ -247,6 +168,8 @@ class Sam2Model(nn.Module):
             of the best one.
         most_area : Tensor, (B,), optional
             With ``multimask``: masks 1 to 3 with more low-resolution pixels are chosen only where all have more.
+        alternative : int, optional
+            With ``multimask``: this mask, 0 to 3, is chosen instead of the best one.
         """
         batch = conditioned.shape[0]
         if points is None or labels is None:
@@ -260,7 +183,7 @@ class Sam2Model(nn.Module):
             logits = logits + self.sam_mask_decoder.residual(mask_logits, residual_row)
         if known is not None:
             score = torch.where(known, score.clamp(min=_JUST_PRESENT), score)
-        return self._choose(logits, iou, tokens, score, multimask, averaged, most_area)
+        return self._choose(logits, iou, tokens, score, multimask, averaged, most_area, alternative)
 
     def _choose(
         self,
@@ -271,11 +194,14 @@ class Sam2Model(nn.Module):
         multimask: bool,
         averaged: bool = False,
         most_area: Tensor | None = None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         config = self.config
         zero = torch.zeros(logits.shape[0], dtype=torch.long, device=logits.device)
         if multimask:
             choice = best_alternative(iou if most_area is None else iou - larger_than(logits, most_area))
+            if alternative is not None:
+                choice = torch.full_like(choice, alternative)
             token_choice = choice if config.use_multimask_token_for_obj_ptr else zero
         else:
             # The pointer stays that of mask 0 even where another mask is shown: that is what the network learned.

@@ -7,36 +7,60 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from napari_sam2.engine.protocols import CropWindow
+from napari_sam2.engine.protocols import OUTSIDE_LOGIT, CropWindow
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
-OUTSIDE_LOGIT = -10.0
+LARGE_PIXELS = 4096**2
+"""Of a plane with more pixels only the part in the window is looked at."""
 # A tracked window is cut anew when its mask spans less, or more, of it than this, or comes this near its edge.
 _SPAN_LOW, _SPAN_HIGH, _EDGE = 0.25, 0.80, 0.06
 
 
 def whole_frame(shape: tuple[int, int]) -> CropWindow:
-    """The window that squeezes the whole frame into the input, as Meta does."""
+    """Return the window that squeezes the whole frame into the input, as Meta does."""
     return CropWindow(0.0, 0.0, float(shape[0]), float(shape[1]))
 
 
+def letterbox(shape: tuple[int, int], spacing: tuple[float, float]) -> CropWindow:
+    """Return the window around the whole frame that is a square in physical units, with equal rims on both sides."""
+    side = max(shape[0] * spacing[0], shape[1] * spacing[1])
+    half_y, half_x = side / spacing[0] / 2, side / spacing[1] / 2
+    return CropWindow(shape[0] / 2 - half_y, shape[1] / 2 - half_x, shape[0] / 2 + half_y, shape[1] / 2 + half_x)
+
+
+def region(window: CropWindow, shape: tuple[int, int], size: int) -> tuple[int, int, int, int]:
+    """Return the box ``(y0, x0, y1, x1)`` of a frame that an input of side ``size`` is resampled from, never empty."""
+    rim_y, rim_x = (int(2 * max(1.0, length / size)) + 2 for length in (window.height, window.width))
+    y0, x0 = max(0, int(window.y0) - rim_y), max(0, int(window.x0) - rim_x)
+    y1, x1 = min(shape[0], int(-(-window.y1 // 1)) + rim_y), min(shape[1], int(-(-window.x1 // 1)) + rim_x)
+    y0, x0 = min(y0, shape[0] - 1), min(x0, shape[1] - 1)
+    return y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)
+
+
+def moved(window: CropWindow, y: float, x: float) -> CropWindow:
+    """Return the window as it lies in a picture that begins at row ``y`` and column ``x`` of the frame."""
+    return CropWindow(window.y0 - y, window.x0 - x, window.y1 - y, window.x1 - x)
+
+
 def square_around(box: tuple[float, float, float, float], factor: float, minimum: float) -> CropWindow:
-    """A square window around the box ``(y0, x0, y1, x1)``: side = factor x its longer side, at least ``minimum``."""
+    """Return a square around the box ``(y0, x0, y1, x1)``: side = factor x its longer side, at least ``minimum``."""
     half = max(minimum, factor * max(box[2] - box[0], box[3] - box[1])) / 2
     cy, cx = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
     return CropWindow(cy - half, cx - half, cy + half, cx + half)
 
 
 def including(window: CropWindow, points: Sequence[tuple[float, float]]) -> CropWindow:
-    """The window, widened to a larger square if a point ``(y, x)`` would fall outside or on its rim."""
+    """Return the window, widened to a larger square if a point ``(y, x)`` would fall outside or on its rim."""
     rim = _EDGE * window.height
     inside = all(window.y0 + rim <= y <= window.y1 - rim and window.x0 + rim <= x <= window.x1 - rim for y, x in points)
     if inside:
@@ -59,13 +83,13 @@ def box_in_window(mask: Tensor) -> tuple[int, int, int, int] | None:
 
 
 def to_frame_box(box: tuple[int, int, int, int], side: int, window: CropWindow) -> tuple[float, float, float, float]:
-    """A box in the pixels of a picture of ``side`` that fills the window → data pixels."""
+    """Convert a box in the pixels of a picture of ``side`` that fills the window to data pixels."""
     ky, kx = window.height / side, window.width / side
     return window.y0 + box[0] * ky, window.x0 + box[1] * kx, window.y0 + box[2] * ky, window.x0 + box[3] * kx
 
 
 def needs_new_window(logits: Tensor, window: CropWindow, minimum: float) -> tuple[float, float, float, float] | None:
-    """The object's box in data pixels if its window no longer suits it, else None. ``logits`` is ``(n, n)``."""
+    """Return the object's box in data pixels if its window no longer suits it; ``logits`` is ``(n, n)``."""
     box = box_in_window(logits > 0)
     if box is None:
         return None
@@ -96,13 +120,23 @@ def crop(frame: Tensor, window: CropWindow, size: int) -> Tensor:
         ``(1, C, size, size)``; antialiased where the window is much larger than the input.
     """
     height, width = frame.shape[-2:]
-    shrink = max(window.height, window.width) / size
+    shrink_y, shrink_x = window.height / size, window.width / size
+    if window == whole_frame((height, width)):
+        shrink_y = shrink_x = max(shrink_y, shrink_x)
     image = frame[None]
-    if shrink > 1.5:
-        target = (max(1, round(height / shrink)), max(1, round(width / shrink)))
+    if max(shrink_y, shrink_x) > 1.5:
+        target = (max(1, round(height / max(1.0, shrink_y))), max(1, round(width / max(1.0, shrink_x))))
         image = resize_antialiased(image, target)
     grid = _sampling_grid(window, whole_frame((height, width)), (size, size), frame.device)
     return F.grid_sample(image, grid, align_corners=False, padding_mode="zeros")
+
+
+def crop_mask(mask: NDArray[np.bool_], window: CropWindow, size: int, device: torch.device) -> Tensor:
+    """Resample a window of a ``(Y, X)`` mask to ``(1, 1, size, size)`` in 0…1; see `crop`."""
+    if mask.size > LARGE_PIXELS:
+        y0, x0, y1, x1 = region(window, (mask.shape[0], mask.shape[1]), size)
+        mask, window = mask[y0:y1, x0:x1], moved(window, y0, x0)
+    return crop(torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()[None], window, size)
 
 
 def resample_logits(logits: Tensor, source: CropWindow, target: CropWindow) -> Tensor:
@@ -113,19 +147,35 @@ def resample_logits(logits: Tensor, source: CropWindow, target: CropWindow) -> T
 
 
 def paste_logits(logits: Tensor, window: CropWindow, shape: tuple[int, int]) -> Tensor:
-    """Mask logits ``(1, 1, n, n)`` of a window → ``(Y, X)`` logits of the frame, negative outside."""
+    """Convert mask logits ``(1, 1, n, n)`` of a window to ``(Y, X)`` logits of the frame, negative outside."""
+    part, (y, x) = logits_in_frame(logits, window, shape)
+    if part.shape == shape:
+        return part
+    out = logits.new_full(shape, OUTSIDE_LOGIT)
+    out[y : y + part.shape[0], x : x + part.shape[1]] = part
+    return out
+
+
+def logits_in_frame(logits: Tensor, window: CropWindow, shape: tuple[int, int]) -> tuple[Tensor, tuple[int, int]]:
+    """Convert mask logits ``(1, 1, n, n)`` of a window to those of the part of the frame that it covers.
+
+    Returns
+    -------
+    part : Tensor, (h, w)
+        Of no size where the window lies beside the frame.
+    corner : (int, int)
+        Row and column at which the part begins.
+    """
     height, width = shape
     if window == whole_frame(shape):
-        return F.interpolate(logits, size=shape, mode="bilinear", align_corners=False)[0, 0]
-    out = logits.new_full(shape, OUTSIDE_LOGIT)
+        return F.interpolate(logits, size=shape, mode="bilinear", align_corners=False)[0, 0], (0, 0)
     y0, y1 = max(0, int(window.y0 // 1)), min(height, int(-(-window.y1 // 1)))
     x0, x1 = max(0, int(window.x0 // 1)), min(width, int(-(-window.x1 // 1)))
     if y0 >= y1 or x0 >= x1:
-        return out
+        return logits.new_empty((0, 0)), (0, 0)
     target = CropWindow(float(y0), float(x0), float(y1), float(x1))
     grid = _sampling_grid(target, window, (y1 - y0, x1 - x0), logits.device)
-    out[y0:y1, x0:x1] = _sample_to_the_edge(logits, grid)[0, 0]
-    return out
+    return _sample_to_the_edge(logits, grid)[0, 0], (y0, x0)
 
 
 def _sample_to_the_edge(logits: Tensor, grid: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_sam2.engine.protocols import ReadsParts
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
-from napari_sam2.engine.sam2.tracking.crop_window import crop, whole_frame
+from napari_sam2.engine.sam2.tracking import crop_window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
     from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
+_Place = tuple[int, tuple[int, int, int, int] | None]
 _AHEAD = 2  # frames encoded ahead in one go: the user's own request waits that long at most
 
 
@@ -46,8 +48,9 @@ class EmbeddingCache:
         self._frames = frames
         self._store = store
         self._batch_sizer = batch_sizer
-        self._digests: dict[int, bytes] = {}
-        self._pictures: dict[int, NDArray[np.float32]] = {}  # read for their checksum, and wanted again at once
+        self._parts = frames if isinstance(frames, ReadsParts) and _is_large(frames.frame_shape) else None
+        self._digests: dict[_Place, bytes] = {}
+        self._pictures: dict[_Place, NDArray[np.float32]] = {}  # read for their checksum, and wanted again at once
         self._urgent = 0
         self._count = threading.Lock()
         self.encoder_passes = 0
@@ -67,7 +70,7 @@ class EmbeddingCache:
             found: dict[tuple[int, CropWindow], ImageFeatures] = {}
             missing: list[tuple[int, CropWindow]] = []
             for request in dict.fromkeys(requests):
-                features = self._store.get((self._digest(request[0]), request[1]))
+                features = self._store.get((self._digest(*request), request[1]))
                 if features is None:
                     missing.append(request)
                 else:
@@ -77,13 +80,25 @@ class EmbeddingCache:
             self._pictures.clear()
             return [found[request] for request in requests]
 
+    def encode_once(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
+        """Return embeddings of crops that nobody will ask for again: they are not kept."""
+        with self._store.encoding:
+            for place in {self._place(*request) for request in requests}:
+                self._pictures[place] = self._read(place)
+            made = self._batch_sizer.encode(self._compute, requests)
+            self._pictures.clear()
+        return made
+
     def _encode(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
+        made = self._compute(requests)
+        for (frame, window), features in zip(requests, made, strict=True):
+            self._store.put((self._digest(frame, window), window), features)
+        return made
+
+    def _compute(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
         batch = self._model.encode_image(torch.cat([self._pixels(*request) for request in requests]))
         self.encoder_passes += len(requests)
-        made = [batch.select([i]) for i in range(len(requests))]
-        for (frame, window), features in zip(requests, made, strict=True):
-            self._store.put((self._digest(frame), window), features)
-        return made
+        return [batch.select([i]) for i in range(len(requests))]
 
     @torch.inference_mode()
     def encode_ahead(
@@ -121,7 +136,7 @@ class EmbeddingCache:
                 time.sleep(0.002)
             part = wanted[start : start + _AHEAD]
             with self._store.encoding:
-                missing = [(f, window) for f in part if (self._digest(f), window) not in self._store]
+                missing = [(f, window) for f in part if (self._digest(f, window), window) not in self._store]
                 made += len(self._batch_sizer.encode(self._encode, missing))
                 self._pictures.clear()
             if progress is not None:
@@ -129,34 +144,54 @@ class EmbeddingCache:
         return made
 
     def count(self, frames: Iterable[int], window: CropWindow) -> int:
-        """How many of these frames have an embedding in this window already, of those that were read before."""
-        known = [self._digests[frame] for frame in frames if frame in self._digests]
+        """Count the frames that have an embedding in this window already, of those that were read before."""
+        places = [self._place(frame, window) for frame in frames]
+        known = [self._digests[place] for place in places if place in self._digests]
         return sum((digest, window) in self._store for digest in known)
 
-    def _digest(self, frame: int) -> bytes:
-        """Checksum of a frame as the network sees it, so of its data, channel and contrast."""
-        if frame not in self._digests:
-            self._pictures[frame] = self._frames[frame]
-            self._digests[frame] = _digest_of(self._pictures[frame])
-        return self._digests[frame]
+    def _place(self, frame: int, window: CropWindow) -> _Place:
+        """Return what is read for a crop: a frame and its box, None for all of it."""
+        if self._parts is None:
+            return frame, None
+        return frame, crop_window.region(window, self._parts.frame_shape, self._model.config.image_size)
+
+    def _read(self, place: _Place) -> NDArray[np.float32]:
+        frame, box = place
+        if place in self._pictures:
+            return self._pictures[place]
+        return self._frames[frame] if box is None or self._parts is None else self._parts.read_part(frame, *box)
+
+    def _digest(self, frame: int, window: CropWindow) -> bytes:
+        """Return the checksum of what the network sees of a frame, so of its data, channel and contrast."""
+        place = self._place(frame, window)
+        if place not in self._digests:
+            self._pictures[place] = self._read(place)
+            self._digests[place] = _digest_of(self._pictures[place])
+        return self._digests[place]
 
     def _pixels(self, frame: int, window: CropWindow) -> torch.Tensor:
-        """The network's input for a crop, ``(1, 3, S, S)``, normalised."""
+        """Return the network's input for a crop, ``(1, 3, S, S)``, normalised."""
         config, device = self._model.config, self._model.device
-        array = self._pictures[frame] if frame in self._pictures else self._frames[frame]
-        picture = torch.from_numpy(array).to(device).permute(2, 0, 1)
+        place = self._place(frame, window)
+        picture = torch.from_numpy(self._read(place)).to(device).permute(2, 0, 1)
+        if place[1] is not None:
+            window = crop_window.moved(window, place[1][0], place[1][1])
         size = config.image_size
-        if window == whole_frame((picture.shape[1], picture.shape[2])):
+        if window == crop_window.whole_frame((picture.shape[1], picture.shape[2])):
             # Bicubic with antialiasing is what Meta's loader gets from PIL.
             if picture.shape[1:] == (size, size):
                 image = picture[None]
             else:
                 image = resize_antialiased(picture[None], (size, size), "bicubic").clamp(0, 1)
         else:
-            image = crop(picture, window, size)
+            image = crop_window.crop(picture, window, size)
         mean = image.new_tensor(config.pixel_mean).view(1, 3, 1, 1)
         std = image.new_tensor(config.pixel_std).view(1, 3, 1, 1)
         return (image.expand(-1, 3, -1, -1) - mean) / std
+
+
+def _is_large(shape: tuple[int, int]) -> bool:
+    return shape[0] * shape[1] > crop_window.LARGE_PIXELS
 
 
 def _digest_of(picture: NDArray[np.float32]) -> bytes:

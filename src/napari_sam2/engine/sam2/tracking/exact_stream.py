@@ -33,7 +33,7 @@ Sense = Literal[1, -1]
 
 @dataclass
 class _Output:
-    """What the network says of an object on a frame; ``memory`` is missing until others may attend it."""
+    """The network's answer for an object on a frame; ``memory`` is missing until others may attend it."""
 
     decoding: MaskDecoding
     memory: Tensor | None = None
@@ -65,7 +65,7 @@ class _Object:
     accepted: set[int] = field(default_factory=set)
 
     def shown(self, frame: int) -> _Output | None:
-        """The latest answer on a frame."""
+        """Return the latest answer on a frame."""
         for outputs in (self.new_conditioning, self.new_tracked, self.conditioning, self.tracked):
             if frame in outputs:
                 return outputs[frame]
@@ -168,7 +168,7 @@ class Sam2ExactStream(Stream):
             known.tracked.pop(frame, None)
 
     def conditioning(self, obj_id: int) -> list[int]:
-        """The conditioning frames of an object, ascending."""
+        """List the conditioning frames of an object, ascending."""
         return sorted(self._object(obj_id).conditioning)
 
     @torch.inference_mode()
@@ -184,7 +184,7 @@ class Sam2ExactStream(Stream):
         return self._prediction(output), is_tracked
 
     def shown(self, obj_id: int, frame: int) -> Prediction | None:
-        """The mask that a frame has, if it has one."""
+        """Return the mask that a frame has, if it has one."""
         output = self._object(obj_id).shown(frame)
         return None if output is None else self._prediction(output)
 
@@ -203,7 +203,7 @@ class Sam2ExactStream(Stream):
         return self.embeddings.get([(frame, crop_window.whole_frame(self._shape))])[0]
 
     def _take(self, features: ImageFeatures, mask: RunLengthMask) -> MaskDecoding:
-        """A mask is its own answer; the network only makes the memory and the pointer from it."""
+        """Take a mask as its own answer; the network only makes the memory and the pointer from it."""
         size = self._model.config.image_size
         picture = torch.from_numpy(mask.decode()).to(self._model.device).float()[None, None]
         if self._shape != (size, size):

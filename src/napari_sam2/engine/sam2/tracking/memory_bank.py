@@ -25,6 +25,83 @@ class Memory:
     pointer: Tensor
 
 
+@dataclass(frozen=True)
+class Evidence:
+    """Facts about a tracked mask when it is remembered.
+
+    Attributes
+    ----------
+    iou, object_score : float
+        Of the network: predicted IoU, and a logit that is above 0 where the object is there.
+    area : int
+        Low-resolution pixels of the mask.
+    rival : float or None
+        See `FrameScores.rival`; None where it was not looked for.
+    """
+
+    iou: float
+    object_score: float
+    area: int
+    rival: float | None = None
+
+
+@dataclass(frozen=True)
+class Attended:
+    """The memories that a frame attends to, before they are made into tokens.
+
+    Attributes
+    ----------
+    maps : list of (Tensor, int)
+        Memory maps ``(B, mem, h, w)``, each with its entry of the temporal code.
+    pointers : list of (Tensor, float)
+        Object pointers ``(B, C)``, each with its distance in frames.
+    pointer_span : int
+        Number of frames that scales the distances (Meta: ``min(num_frames, 16)``).
+    """
+
+    maps: list[tuple[Tensor, int]]
+    pointers: list[tuple[Tensor, float]]
+    pointer_span: int
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Number of maps and pointers: what is equal among frames that go through the network together."""
+        return len(self.maps), len(self.pointers)
+
+    def tokens(self, model: Sam2Model) -> tuple[Tensor, Tensor, int]:
+        """Make the memory tokens for a frame.
+
+        Parameters
+        ----------
+        model
+            Gives position encodings and turns pointers into tokens.
+
+        Returns
+        -------
+        memory, position : Tensor
+            ``(B, N, mem)`` each.
+        num_pointer_tokens : int
+            How many of the last tokens come from pointers.
+        """
+        height, width = self.maps[0][0].shape[-2:]
+        place = model.memory_position_encoding(height, width).flatten(2).transpose(1, 2)
+        memories = [f.flatten(2).transpose(1, 2) for f, _ in self.maps]
+        batch = memories[0].shape[0]
+        positions = [
+            (place + model.maskmem_tpos_enc[when].view(1, 1, -1)).expand(batch, -1, -1) for _, when in self.maps
+        ]
+        count = 0
+        if self.pointers:
+            distance = torch.tensor([float(d) for _, d in self.pointers], device=memories[0].device)
+            tokens, place = model.pointer_tokens(
+                torch.stack([p for p, _ in self.pointers], dim=1), distance / max(self.pointer_span - 1, 1)
+            )
+            memories.append(tokens)
+            positions.append(place)
+            count = tokens.shape[1]
+        return torch.cat(memories, dim=1), torch.cat(positions, dim=1), count
+
+
 @dataclass
 class MemoryBank:
     """Memories by frame.
@@ -50,8 +127,8 @@ class MemoryBank:
     tracked: dict[int, Memory] = field(default_factory=dict)
     pointers: dict[int, Tensor] = field(default_factory=dict)
 
-    def remember(self, frame: int, memory: Memory, step: int) -> None:
-        """Store a tracked frame; ``step`` is the direction, 1 or -1."""
+    def remember(self, frame: int, memory: Memory, step: int, evidence: Evidence | None = None) -> None:
+        """Store a tracked frame; ``step`` is the direction, 1 or -1 (times the stride, where frames are left out)."""
         self.tracked[frame] = memory
         self.pointers[frame] = memory.pointer
         if self.bounded:
@@ -60,7 +137,7 @@ class MemoryBank:
             self.pointers.pop(frame - step * self.recent_pointers, None)
 
     def attended_conditioning(self, frame: int) -> list[int]:
-        """The accepted frames to attend from ``frame``: the nearest before, the nearest after, then by distance."""
+        """List the accepted frames to attend from ``frame``: the nearest before and after, then by distance."""
         frames = sorted(self.conditioning)
         if self.max_conditioning is None or len(frames) <= self.max_conditioning:
             return frames
@@ -70,50 +147,35 @@ class MemoryBank:
         rest = sorted((f for f in frames if f not in chosen), key=lambda f: abs(f - frame))
         return sorted(chosen + rest[: self.max_conditioning - len(chosen)])
 
-    def tokens(self, model: Sam2Model, frame: int, step: int, pointer_span: int) -> tuple[Tensor, Tensor, int]:
-        """Memory tokens for a frame.
+    def attended(self, frame: int, step: int, pointer_span: int, last_place: int) -> Attended:
+        """Choose what a frame attends to.
 
         Parameters
         ----------
-        model
-            Gives position encodings and turns pointers into tokens.
         frame, step
             The frame to be tracked and the direction.
         pointer_span
-            Number of frames that scales the temporal position of pointers (Meta: ``min(num_frames, 16)``).
-
-        Returns
-        -------
-        memory, position : Tensor
-            ``(B, N, mem)`` each.
-        num_pointer_tokens : int
-            How many of the last tokens come from pointers.
+            See `Attended`.
+        last_place
+            The entry of the temporal code that stands for accepted frames, the last one.
         """
         chosen = self.attended_conditioning(frame)
-        last = model.maskmem_tpos_enc.shape[0] - 1
-        entries = [(self.conditioning[f].features, last) for f in chosen]
+        maps = [(self.conditioning[f].features, last_place) for f in chosen]
         for back in range(self.recent_frames, 0, -1):
             memory = self.tracked.get(frame - step * back)
             if memory is not None:
-                entries.append((memory.features, back - 1))
-        height, width = entries[0][0].shape[-2:]
-        place = model.memory_position_encoding(height, width).flatten(2).transpose(1, 2)
-        memories = [f.flatten(2).transpose(1, 2) for f, _ in entries]
-        batch = memories[0].shape[0]
-        positions = [(place + model.maskmem_tpos_enc[when].view(1, 1, -1)).expand(batch, -1, -1) for _, when in entries]
-
-        pointers = [(self.conditioning[f].pointer, (frame - f) * step) for f in chosen if (frame - f) * step >= 0]
+                maps.append((memory.features, back - 1))
+        pointers = self._conditioning_pointers(chosen, frame, step)
         for back in range(1, min(self.recent_pointers, pointer_span)):
             pointer = self.pointers.get(frame - step * back)
             if pointer is not None:
                 pointers.append((pointer, back))
-        count = 0
-        if pointers:
-            distance = torch.tensor([float(d) for _, d in pointers], device=memories[0].device)
-            tokens, place = model.pointer_tokens(
-                torch.stack([p for p, _ in pointers], dim=1), distance / max(pointer_span - 1, 1)
-            )
-            memories.append(tokens)
-            positions.append(place)
-            count = tokens.shape[1]
-        return torch.cat(memories, dim=1), torch.cat(positions, dim=1), count
+        return Attended(maps, pointers, pointer_span)
+
+    def tokens(self, model: Sam2Model, frame: int, step: int, pointer_span: int) -> tuple[Tensor, Tensor, int]:
+        """Make the memory tokens for a frame; see `attended` and `Attended.tokens`."""
+        return self.attended(frame, step, pointer_span, model.maskmem_tpos_enc.shape[0] - 1).tokens(model)
+
+    def _conditioning_pointers(self, frames: list[int], frame: int, step: int) -> list[tuple[Tensor, float]]:
+        """List the pointers of the accepted frames on this side of ``frame``, with their distances in steps."""
+        return [(self.conditioning[f].pointer, (frame - f) / step) for f in frames if (frame - f) * step >= 0]

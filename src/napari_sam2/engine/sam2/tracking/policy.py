@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrackingPolicy:
-    """What is done with a network's masks beyond what Meta's predictor does; the defaults suit Meta's networks.
+    """Treatment of a network's masks beyond that of Meta's predictor; the defaults suit Meta's networks.
 
     Attributes
     ----------

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from napari_sam2.core.masks import bounding_box
@@ -21,9 +20,11 @@ from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 from napari_sam2.engine.sam2.tracking.prompt_hint import draw_hint
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam2.engine.options import ClickMask
     from napari_sam2.engine.sam2.network.config import ZoomPolicy
     from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
@@ -32,6 +33,7 @@ BASE_LOGIT = 10.0
 _BASE_CLAMP = 32.0  # Meta clamps earlier logits so, before they are fed as a mask prompt
 _MOST_GROWTH = 4.0  # times the area of a mask: what a click upon it hardly ever means
 _CRUMB = 0.01  # of the window: a mask smaller than this says nothing about the size
+_ALTERNATIVES = {"surest": None, "single": 0, "first": 1}
 _LOST_CLICK_SIDE = 64.0 / 1.7  # where no window around a click shows a mask
 
 
@@ -46,6 +48,10 @@ class Prompting:
         ``(Y, X)`` of a frame.
     zoom
         How to choose the window; None: the whole frame.
+    whole
+        The window of a whole frame.
+    click_mask
+        See `TrackingOptions.click_mask`.
     """
 
     def __init__(
@@ -54,12 +60,16 @@ class Prompting:
         embeddings: EmbeddingCache,
         shape: tuple[int, int],
         zoom: ZoomPolicy | None,
+        whole: CropWindow,
+        click_mask: ClickMask = "surest",
     ) -> None:
         self._model = model
         self._policy = TrackingPolicy.of(model.config)
         self._embeddings = embeddings
         self._shape = shape
         self._zoom = zoom
+        self._whole = whole
+        self._alternative = _ALTERNATIVES[click_mask]
 
     def refine(
         self, features: ImageFeatures, conditioned: Tensor, prompts: PromptSet, window: CropWindow, start: Tensor | None
@@ -72,7 +82,7 @@ class Prompting:
         for stop in range(first, labels.shape[1] + 1):
             points, kinds = coordinates[:, :stop], labels[:, :stop]
             before = start if decoding is None else decoding.low_res_logits
-            decoding = decode_prompts(self._model, features, conditioned, points, kinds, before)
+            decoding = decode_prompts(self._model, features, conditioned, points, kinds, before, self._alternative)
         assert decoding is not None
         if start is not None or prompts.box is None or not self._policy.drops_small_parts:
             return decoding
@@ -100,9 +110,9 @@ class Prompting:
     def window(
         self, frame: int, prompts: PromptSet, base: NDArray[np.bool_] | None, window: CropWindow | None
     ) -> CropWindow:
-        """The window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""
+        """Choose the window for these prompts: as large as the object asks, around ``base`` if they correct a mask."""
         if self._zoom is None:
-            return crop_window.whole_frame(self._shape)
+            return self._whole
         points = [(p.y + 0.5, p.x + 0.5) for p in prompts.points]
         if base is not None:
             if window is None:
@@ -132,7 +142,7 @@ class Prompting:
         for window, features in zip(tried, self._embeddings.get([(frame, w) for w in tried]), strict=True):
             coordinates, labels = self._tokens(PromptSet(points=(click,)) if click.positive else prompts, window)
             conditioned = self._model.condition_without_memory(features.s16)
-            decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None)
+            decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None, self._alternative)
             mask = decoding.low_res_logits[0, 0] > 0
             box = crop_window.box_in_window(mask)
             if box is None:
@@ -149,15 +159,9 @@ class Prompting:
         return crop_window.square_around(best[1], self._zoom.factor, self._zoom.min_side_px)
 
     def mask_logits(self, mask: NDArray[np.bool_], window: CropWindow) -> Tensor:
-        """A mask of the frame as low-resolution logits of a window."""
-        size = self._model.config.image_size // 4
-        soft = crop_window.crop(mask_tensor(mask, self._model.device)[None], window, size)
+        """Turn a mask of the frame into low-resolution logits of a window."""
+        soft = crop_window.crop_mask(mask, window, self._model.config.image_size // 4, self._model.device)
         return soft * (2 * BASE_LOGIT) - BASE_LOGIT
-
-
-def mask_tensor(mask: NDArray[np.bool_], device: torch.device) -> Tensor:
-    """A ``(Y, X)`` mask as float on a device."""
-    return torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()
 
 
 def decode_prompts(
@@ -167,13 +171,14 @@ def decode_prompts(
     points: Tensor,
     labels: Tensor,
     before: Tensor | None,
+    alternative: int | None = None,
 ) -> MaskDecoding:
     """Answer prompts upon the logits ``before (B, 1, S/4, S/4)`` where there are any; see `Sam2Model.decode`."""
     if model.config.prompt_hint is not None:
-        return decode_drawn(model, features, conditioned, points, labels, before)
+        return decode_drawn(model, features, conditioned, points, labels, before, alternative)
     hint = None if before is None else before.clamp(-_BASE_CLAMP, _BASE_CLAMP)
     multimask = labels.shape[1] <= 1
-    return model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask)
+    return model.decode(conditioned, features.s8, features.s4, points, labels, hint, multimask, alternative=alternative)
 
 
 def decode_drawn(
@@ -183,6 +188,7 @@ def decode_drawn(
     points: Tensor,
     labels: Tensor,
     before: Tensor | None,
+    alternative: int | None = None,
 ) -> MaskDecoding:
     """Answer prompts that are drawn as hints, upon the logits ``before (B, 1, S/4, S/4)`` where there are any.
 
@@ -201,16 +207,17 @@ def decode_drawn(
         multimask=labels.shape[1] <= 1,
         residual_row=int(before is not None),
         most_area=growth_limit(before) if before is not None and limits_growth else None,
+        alternative=alternative,
     )
 
 
 def growth_limit(before: Tensor) -> Tensor:
-    """How large a small model's answer to a click upon masks may be: logits (B, 1, h, w) to pixels of them (B,)."""
+    """Return the most pixels (B,) of a small model's answer to a click upon masks, given as logits (B, 1, h, w)."""
     area = (before > 0).flatten(1).sum(1).float()
     return torch.where(area < _CRUMB * before[0, 0].numel(), torch.inf, _MOST_GROWTH * area)
 
 
 def _first_positive(labels: Tensor) -> int:
-    """How many clicks the first decoding takes: up to the first positive one, or all where none is."""
+    """Return the number of clicks that the first decoding takes: up to the first positive one, or all where none is."""
     positive = torch.nonzero(labels[0] == 1).flatten()
     return int(positive[0]) + 1 if positive.numel() else int(labels.shape[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch.nn.functional as F
 
-from napari_sam2.engine.protocols import CropWindow, FrameScores, Prediction
-from napari_sam2.engine.sam2.tracking import crop_window
+from napari_sam2.engine.options import TrackingOptions
+from napari_sam2.engine.protocols import CropWindow, FrameScores, Prediction, ReadsParts
+from napari_sam2.engine.sam2.tracking import crop_window, limits
 from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
 from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_disconnected
 from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
@@ -17,6 +19,7 @@ from napari_sam2.errors import NapariSam2Error
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from napari_sam2.engine.protocols import FrameSource
@@ -28,10 +31,21 @@ if TYPE_CHECKING:
 class Stream:
     """A network, a stack of frames, and the embeddings made so far."""
 
-    def __init__(self, model: Sam2Model, frames: FrameSource, store: EmbeddingStore, batch_sizer: BatchSizer) -> None:
+    def __init__(
+        self,
+        model: Sam2Model,
+        frames: FrameSource,
+        store: EmbeddingStore,
+        batch_sizer: BatchSizer,
+        options: TrackingOptions | None = None,
+    ) -> None:
         self._count = len(frames)
-        first = frames[0]
-        self._shape = (int(first.shape[0]), int(first.shape[1]))
+        shape = frames.frame_shape if isinstance(frames, ReadsParts) else frames[0].shape
+        self._shape = (int(shape[0]), int(shape[1]))
+        self._options = options or TrackingOptions()
+        self._whole = crop_window.whole_frame(self._shape)
+        if self._options.letterbox:
+            self._whole = crop_window.letterbox(self._shape, self._options.pixel_spacing)
         self._batch_sizer = batch_sizer
         self._policy = TrackingPolicy.of(model.config)
         # All that holds on to the network, so that it can be let go of in one place.
@@ -74,18 +88,18 @@ class Stream:
     ) -> int:
         """Make the embeddings of frames ahead; see :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
         if window is None:
-            window = crop_window.whole_frame(self._shape)
+            window = self._whole
         return self.embeddings.encode_ahead(frames, window, cancelled, progress)
 
     def count_encoded(self, frames: Iterable[int]) -> int:
         """See :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
-        return self.embeddings.count(frames, crop_window.whole_frame(self._shape))
+        return self.embeddings.count(frames, self._whole)
 
-    def _encode(self, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool) -> Tensor:
-        """The memory of a frame, made from its low-resolution logits."""
-        size = self._model.config.image_size
-        high = F.interpolate(low_res, size=(size, size), mode="bilinear", align_corners=False)
-        return self._model.encode_memory(s16, high, object_score, binarise=binarise)
+    def _encode(
+        self, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool, limit: Tensor | None = None
+    ) -> Tensor:
+        """Make the memory of a frame from its low-resolution logits, none above `LIMIT_LOGIT` within ``limit``."""
+        return encode_low_res(self._model, s16, low_res, object_score, binarise, limit)
 
     def _decode_tracked(
         self, batch: ImageFeatures, conditioned: Tensor, last: Tensor | None, known: Tensor | None
@@ -117,9 +131,32 @@ class Stream:
         return replace(decoding, low_res_logits=drop_disconnected(decoding.low_res_logits, last))
 
     def _shown(
-        self, logits: Tensor, iou: Tensor, object_score: Tensor, window: CropWindow, state: object = None
+        self,
+        logits: Tensor,
+        iou: Tensor,
+        object_score: Tensor,
+        window: CropWindow,
+        state: object = None,
+        forbidden: NDArray[np.bool_] | None = None,
+        rival: float | None = None,
     ) -> Prediction:
-        """Low-resolution logits of a window as the mask of a frame."""
-        pasted = crop_window.paste_logits(logits.float(), window, self._shape)
-        scores = FrameScores(float(iou.flatten()[0]), float(object_score.flatten()[0]))
-        return Prediction(pasted.cpu().numpy(), scores, window, state)
+        """Turn low-resolution logits of a window into the mask of a frame."""
+        found, (y, x) = crop_window.logits_in_frame(logits.float(), window, self._shape)
+        part = found.cpu().numpy()
+        if forbidden is not None:
+            held = forbidden[y : y + part.shape[0], x : x + part.shape[1]]
+            part = np.where(held, np.minimum(part, np.float32(limits.LIMIT_LOGIT)), part)
+        scores = FrameScores(float(iou.flatten()[0]), float(object_score.flatten()[0]), rival)
+        return Prediction(part, scores, window, state, (y, x), None if part.shape == self._shape else self._shape)
+
+
+def encode_low_res(
+    model: Sam2Model, s16: Tensor, low_res: Tensor, object_score: Tensor, binarise: bool, limit: Tensor | None = None
+) -> Tensor:
+    """Make memories (B, mem, h, w) from low-resolution logits, none above `LIMIT_LOGIT` within ``limit (B, 1, S, S)``.
+
+    See `Sam2Model.encode_memory` for the other parameters.
+    """
+    size = model.config.image_size
+    high = F.interpolate(low_res, size=(size, size), mode="bilinear", align_corners=False)
+    return model.encode_memory(s16, limits.limited(high, limit), object_score, binarise=binarise)

@@ -21,6 +21,7 @@ from napari_sam2.errors import NapariSam2Error
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_sam2.engine.options import TrackingOptions
     from napari_sam2.engine.protocols import FrameSource, Zoom
     from napari_sam2.engine.sam2.network.model import Sam2Model
 
@@ -63,7 +64,7 @@ class Sam2VideoPredictor:
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: another precision than asked for, less at once than hoped for."""
+        """Return notes for the user: another precision than asked for, less at once than hoped for."""
         return self.batch_sizer.notes
 
     @property
@@ -75,7 +76,7 @@ class Sam2VideoPredictor:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the network is in memory: True until :meth:`unload`."""
+        """Return whether the network is in memory: True until :meth:`unload`."""
         return self._model is not None
 
     @property
@@ -98,16 +99,45 @@ class Sam2VideoPredictor:
         return str(self.model.dtype).removeprefix("torch.")
 
     @overload
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[False] = False) -> Sam2VideoStream: ...
+    def open(
+        self,
+        frames: FrameSource,
+        *,
+        zoom: Zoom = "auto",
+        exact: Literal[False] = False,
+        options: TrackingOptions | None = None,
+    ) -> Sam2VideoStream: ...
 
     @overload
-    def open(self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True]) -> Sam2ExactStream: ...
+    def open(
+        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: Literal[True], options: None = None
+    ) -> Sam2ExactStream: ...
 
     def open(
-        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False
+        self, frames: FrameSource, *, zoom: Zoom = "auto", exact: bool = False, options: TrackingOptions | None = None
     ) -> Sam2VideoStream | Sam2ExactStream:
-        """Begin work on a stack of frames; ``exact``: by the rules of Meta's predictor, without zoom."""
+        """Begin work on a stack of frames.
+
+        Parameters
+        ----------
+        frames : FrameSource
+            Of planes with more than 4096² pixels only the window is read, where it is a `ReadsParts` too.
+        zoom : float, "auto" or None
+            Side of the square window over the longer side of the object; "auto": as the model's card says, which is
+            the whole frame for Meta's models; None: the whole frame.
+        exact : bool
+            By the rules of Meta's predictor, without zoom and options.
+        options : TrackingOptions, optional
+            The defaults change nothing.
+
+        Raises
+        ------
+        NapariSam2Error
+            If the zoom is none of these, or exact mode is asked for together with options.
+        """
         if exact:
+            if options is not None:
+                raise NapariSam2Error("Exact mode works as Meta's predictor does; it takes no tracking options.")
             followed = Sam2ExactStream(self.model, frames, self.store, self.batch_sizer)
             self._streams.add(followed)
             return followed
@@ -120,7 +150,7 @@ class Sam2VideoPredictor:
                 raise NapariSam2Error(f"zoom={zoom!r} must be 'auto', None, or a number above 1 (side over object).")
             base = policy or ZoomPolicy(factor=factor, min_side_px=32, click_sides_px=(32, 64, 128, 256, 512))
             policy = ZoomPolicy(factor=factor, min_side_px=base.min_side_px, click_sides_px=base.click_sides_px)
-        stream = Sam2VideoStream(self.model, frames, policy, self.store, self.batch_sizer)
+        stream = Sam2VideoStream(self.model, frames, policy, self.store, self.batch_sizer, options)
         self._streams.add(stream)
         return stream
 

@@ -5,7 +5,7 @@ Tracking follows Meta's ``sam2_base.py``; what differs from it is said where it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,24 +14,39 @@ import torch.nn.functional as F
 
 from napari_sam2.core.masks import RunLengthMask, bounding_box
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
-from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, Prediction
+from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, Prediction, Proposal
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.network.model import ImageFeatures
-from napari_sam2.engine.sam2.tracking import crop_window
+from napari_sam2.engine.sam2.tracking import crop_window, limits
+from napari_sam2.engine.sam2.tracking.accepted_frames import MAX_CONDITIONING, AcceptedFrames
+from napari_sam2.engine.sam2.tracking.frame_state import FrameState, Sam2Track
+from napari_sam2.engine.sam2.tracking.going_back import go_back
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
-from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting, mask_tensor
+from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
+from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
+from napari_sam2.engine.sam2.tracking.proposals import (
+    MIN_IOU,
+    MIN_STABILITY,
+    SMALL_MIN_IOU,
+    Criteria,
+    Proposer,
+    grid_of_clicks,
+)
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
+from napari_sam2.engine.sam2.tracking.selective_memory import new_bank
 from napari_sam2.engine.sam2.tracking.stream import Stream
+from napari_sam2.engine.sam2.tracking.tracking_step import TrackingStep
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from napari_sam2.engine.options import TrackingOptions
     from napari_sam2.engine.protocols import FrameSource
     from napari_sam2.engine.sam2.network.config import ZoomPolicy
     from napari_sam2.engine.sam2.network.model import MaskDecoding, Sam2Model
@@ -39,44 +54,6 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
 _MAX_HOLE_AREA = 8  # low-resolution pixels; Meta's fill_hole_area, here the same on every device
-_MAX_CONDITIONING = 4  # as in SAM 3's tracker; Meta's SAM 2 attends all
-
-
-@dataclass(frozen=True)
-class FrameState:
-    """What an accepted frame leaves behind for tracking.
-
-    ``low_res_logits (1, 1, S/4, S/4)`` lie in ``window``; ``high_res_logits (1, 1, S, S)`` only where the memory is
-    not made from the low-resolution ones; ``from_prompts`` says whether the memory may be binarised.
-    """
-
-    window: CropWindow
-    low_res_logits: Tensor
-    pointer: Tensor
-    object_score: Tensor
-    high_res_logits: Tensor | None = None
-    from_prompts: bool = True
-
-
-@dataclass
-class Sam2Track:
-    """One object followed in one direction.
-
-    ``frame`` is the last frame that was answered; ``goes_on_to`` the farthest accepted frame ahead with the object,
-    None where there is none.
-    """
-
-    frame: int
-    step: Literal[1, -1]
-    window: CropWindow
-    bank: MemoryBank
-    last_logits: Tensor
-    goes_on_to: int | None = None
-
-    @property
-    def is_known_ahead(self) -> bool:
-        """Whether the next frame lies between accepted frames that show the object."""
-        return self.goes_on_to is not None and (self.goes_on_to - self.frame) * self.step > 0
 
 
 class Sam2VideoStream(Stream):
@@ -89,18 +66,27 @@ class Sam2VideoStream(Stream):
         zoom: ZoomPolicy | None,
         store: EmbeddingStore,
         batch_sizer: BatchSizer,
+        options: TrackingOptions | None = None,
     ) -> None:
-        super().__init__(model, frames, store, batch_sizer)
+        super().__init__(model, frames, store, batch_sizer, options)
         self._zoom = zoom
 
     @property
     def _prompting(self) -> Prompting:
-        return Prompting(self._model, self.embeddings, self._shape, self._zoom)
+        return Prompting(self._model, self.embeddings, self._shape, self._zoom, self._whole, self._options.click_mask)
+
+    @property
+    def _accepted(self) -> AcceptedFrames:
+        return AcceptedFrames(self._model, self.embeddings, self._shape)
 
     @property
     def sees_whole_frames(self) -> bool:
         """See :class:`~napari_sam2.engine.protocols.EncodesAhead`."""
         return self._zoom is None
+
+    def objects_that_fit(self) -> int:
+        """See :class:`~napari_sam2.engine.protocols.BoundsObjects`."""
+        return objects_that_fit(self._model, self._shape)
 
     # ------------------------------------------------------------------ prompts
 
@@ -114,6 +100,7 @@ class Sam2VideoStream(Stream):
         window: CropWindow | None = None,
         context: Sequence[ConditioningFrame] = (),
         nearest: NDArray[np.bool_] | None = None,
+        forbidden: NDArray[np.bool_] | None = None,
     ) -> Prediction:
         """Answer the prompts of one object on one frame; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
         if not prompts:
@@ -121,19 +108,21 @@ class Sam2VideoStream(Stream):
         if prompts.mask is not None:
             return self._take_mask(frame, prompts, window)
         if base is None:
-            return self._answer(frame, prompts, None, None, ())
+            return self._held(self._answer(frame, prompts, None, None, ()), forbidden)
         if self._policy.applies_negative_clicks:
-            accepted = [] if all(p.positive for p in prompts.points) else [self._mask_of(other) for other in context]
+            clicked = any(not p.positive for p in prompts.points)
+            accepted = [self._accepted.mask_of(other) for other in context] if clicked else []
             base = apply_negative_clicks(base, prompts.points, accepted)
             if prompts.box is None and not any(p.positive for p in prompts.points):
+                base = base if forbidden is None else base & ~forbidden
                 return self._take_mask(frame, PromptSet(mask=MaskPrompt(RunLengthMask.encode(base))), window)
         if base.any():
-            return self._answer(frame, prompts, base, window, context)
+            return self._held(self._answer(frame, prompts, base, window, context), forbidden)
         if self._policy.relocates_lost_masks and nearest is not None and prompts.box is None:
             base = move_mask_to_click(nearest, prompts.points)
             if base.any():
-                return self._answer(frame, prompts, base, None, context)
-        return self._answer(frame, prompts, None, None, ())
+                return self._held(self._answer(frame, prompts, base, None, context), forbidden)
+        return self._held(self._answer(frame, prompts, None, None, ()), forbidden)
 
     def _answer(
         self,
@@ -152,81 +141,126 @@ class Sam2VideoStream(Stream):
         decoding = self._prompting.refine(features, conditioned, prompts, window, start)
         return self._prediction(decoding, window, from_prompts=True)
 
+    def _held(self, answer: Prediction, forbidden: NDArray[np.bool_] | None) -> Prediction:
+        """Return an answer that keeps out of what is forbidden, and so does all that is remembered of it."""
+        if forbidden is None:
+            return answer
+        state: FrameState = answer.state
+        size = self._model.config.image_size
+        limit = limits.in_window(forbidden, answer.window, size, self._model.device)
+        logits = limits.limited(state.low_res_logits, limits.shrunk(limit, size // 4))
+        state = replace(state, low_res_logits=logits, limit=limit)
+        y, x = answer.corner
+        held = forbidden[y : y + answer.part.shape[0], x : x + answer.part.shape[1]]
+        part = np.where(held, np.minimum(answer.part, np.float32(limits.LIMIT_LOGIT)), answer.part)
+        return replace(answer, part=part, state=state)
+
     def _take_mask(self, frame: int, prompts: PromptSet, window: CropWindow | None) -> Prediction:
-        """A mask prompt is its own answer; the network only makes the memory and the pointer from it."""
+        """Take a mask prompt as its own answer; the network only makes the memory and the pointer from it."""
         assert prompts.mask is not None
         mask = prompts.mask.mask.decode()
         box = bounding_box(mask)
         if self._zoom is None or (box is None and window is None):
-            window = crop_window.whole_frame(self._shape)
+            window = self._whole
         elif box is not None:
             window = crop_window.square_around(box, self._zoom.factor, self._zoom.min_side_px)
         assert window is not None
         size = self._model.config.image_size
-        if self._zoom is None:
+        if self._zoom is None and window == crop_window.whole_frame(self._shape):
             picture = torch.from_numpy(mask).to(self._model.device).float()[None, None]
             if self._shape != (size, size):
                 picture = resize_antialiased(picture, (size, size))
             inside = (picture >= 0.5).float()
         else:
-            inside = (crop_window.crop(mask_tensor(mask, self._model.device)[None], window, size) > 0.5).float()
+            inside = (crop_window.crop_mask(mask, window, size, self._model.device) > 0.5).float()
         features = self.embeddings.get([(frame, window)])[0]
         decoding = self._model.mask_as_output(features, inside)
         prediction = self._prediction(decoding, window, from_prompts=False, mask_logits=inside * 20.0 - 10.0)
-        logits = np.where(mask, np.float32(BASE_LOGIT), np.float32(-BASE_LOGIT))
-        return Prediction(logits, prediction.scores, window, prediction.state)
+        y0, x0, y1, x1 = box or (0, 0, 1, 1)
+        part = np.where(mask[y0:y1, x0:x1], np.float32(BASE_LOGIT), np.float32(-BASE_LOGIT))
+        return Prediction(part, prediction.scores, window, prediction.state, (y0, x0), self._shape)
+
+    @torch.inference_mode()
+    def propose(
+        self,
+        frame: int,
+        spacing_px: float | None = None,
+        *,
+        min_iou: float | None = None,
+        min_stability: float | None = None,
+        max_overlap: float = 0.5,
+        forbidden: NDArray[np.bool_] | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[Proposal]:
+        """Find objects by a grid of clicks; see :class:`~napari_sam2.engine.protocols.Proposes`."""
+        criteria = Criteria(
+            (SMALL_MIN_IOU if self._model.config.prompt_hint else MIN_IOU) if min_iou is None else min_iou,
+            MIN_STABILITY if min_stability is None else min_stability,
+            max_overlap,
+        )
+        clicks = grid_of_clicks(self._shape, spacing_px, forbidden)
+        proposer = Proposer(
+            self._model, self.embeddings, self._batch_sizer, self._shape, self._zoom, self._whole, criteria
+        )
+        return proposer.propose(frame, clicks, cancelled, progress)
 
     # ------------------------------------------------------------------ tracking
 
     @torch.inference_mode()
     def track(self, owner: ConditioningFrame, context: Sequence[ConditioningFrame], step: Literal[1, -1]) -> Sam2Track:
-        """A track that starts at an accepted frame; ``context`` are other accepted frames of the object."""
+        """Return a track that starts at an accepted frame; ``context`` are other accepted frames of the object."""
         state: FrameState = owner.state
         bank = self._bank()
-        bank.conditioning[owner.frame] = self._remember_state(owner.frame, state, state.window)
-        for other in self._nearest(context, owner.frame):
-            memory = self._foreign_memory(other, state.window)
-            if memory is not None:
-                bank.conditioning[other.frame] = memory
-        shown = [c.frame for c in context if _shows_object(c.state)]
+        bank.conditioning[owner.frame] = self._accepted.remember(owner.frame, state, state.window)
+        bank.conditioning.update(self._accepted.nearest(context, owner.frame, state.window))
+        shown = [c.frame for c in context if c.state.shows_object]
         ahead = [f for f in shown if (f - owner.frame) * step > 0]
         goes_on_to = max(ahead, key=lambda f: abs(f - owner.frame), default=None)
         return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits, goes_on_to)
 
     @torch.inference_mode()
-    def advance(self, tracks: Sequence[Sam2Track]) -> list[Prediction]:
-        """Move every track one frame on; tracks of the same number of memory tokens go through the network together."""
+    def advance(
+        self, tracks: Sequence[Sam2Track], *, forbidden: Sequence[NDArray[np.bool_] | None] | None = None
+    ) -> list[Prediction]:
+        """Move every track one frame on; tracks of the same number of memory tokens go through the network together.
+
+        See :class:`~napari_sam2.engine.protocols.VideoStream`. The images of what is forbidden are cut as the frames.
+        """
         for track in tracks:
             self._follow_window(track)
-        features = self.embeddings.get([(t.frame + t.step, t.window) for t in tracks])
-        span = self._model.config.max_obj_ptrs_in_encoder
-        inputs = [t.bank.tokens(self._model, t.frame + t.step, t.step, span) for t in tracks]
-        groups: dict[tuple[int, int], list[int]] = {}
-        for i, (memory, _, pointers) in enumerate(inputs):
-            groups.setdefault((memory.shape[1], pointers), []).append(i)
-
-        def follow(members: Sequence[int]) -> list[tuple[MaskDecoding, Tensor]]:
-            batch = ImageFeatures.cat([features[i] for i in members])
-            memory = torch.cat([inputs[i][0] for i in members])
-            position = torch.cat([inputs[i][1] for i in members])
-            conditioned = self._model.condition_on_memory(batch.s16, memory, position, inputs[members[0]][2])
-            last = torch.cat([tracks[i].last_logits for i in members])
-            known = torch.tensor([[tracks[i].is_known_ahead] for i in members], device=last.device)
-            decoding = self._decode_tracked(batch, conditioned, last, known)
-            remembered = self._encode(batch.s16, decoding.low_res_logits, decoding.object_score, binarise=False)
-            return [(_row(decoding, k), remembered[k : k + 1]) for k in range(len(members))]
-
-        followed: dict[int, tuple[MaskDecoding, Tensor]] = {}
-        for members in groups.values():
-            followed.update(zip(members, self._batch_sizer.track(follow, members), strict=True))
-        results = [self._prediction(followed[i][0], track.window, from_prompts=False) for i, track in enumerate(tracks)]
+        banned = [None] * len(tracks) if forbidden is None else list(forbidden)
+        size, device = self._model.config.image_size, self._model.device
+        held = [
+            None if where is None else limits.in_window(where, track.window, size, device)
+            for track, where in zip(tracks, banned, strict=True)
+        ]
+        step = TrackingStep(self._model, self.embeddings, self._batch_sizer, self._options, self._decode_tracked)
+        steps = step.outcomes(tracks, held)
+        results = [
+            self._prediction(
+                to.decoding, track.window, from_prompts=False, forbidden=banned[i], rival=to.evidence.rival
+            )
+            for i, (track, to) in enumerate(zip(tracks, steps, strict=True))
+        ]
         # All are moved, or none: an error above leaves every track where it was, to be asked again.
-        for i, track in enumerate(tracks):
-            decoding, remembered = followed[i]
+        for track, to in zip(tracks, steps, strict=True):
             track.frame += track.step
-            track.last_logits = decoding.low_res_logits
-            track.bank.remember(track.frame, Memory(remembered, decoding.object_pointer), track.step)
+            track.last_logits = to.decoding.low_res_logits
+            track.bank.remember(track.frame, to.memory, track.step, to.evidence)
         return results
+
+    @torch.inference_mode()
+    def check(
+        self,
+        anchor: int,
+        mask: NDArray[np.bool_],
+        tracked: Mapping[int, NDArray[np.bool_]],
+        *,
+        stride: int = 1,
+    ) -> Iterator[tuple[int, float]]:
+        """Track back from tracked frames to the accepted one; see :class:`~napari_sam2.engine.protocols.Checks`."""
+        yield from go_back(self, anchor, mask, tracked, self._batch_sizer.objects_at_once, stride)
 
     def _follow_window(self, track: Sam2Track) -> None:
         """Cut the window anew if the mask outgrew it; then its last mask, resampled, starts a fresh memory."""
@@ -248,66 +282,30 @@ class Sam2VideoStream(Stream):
 
     def _bank(self) -> MemoryBank:
         config = self._model.config
-        return MemoryBank(
-            recent_frames=config.num_maskmem - 1,
-            recent_pointers=config.max_obj_ptrs_in_encoder,
-            max_conditioning=_MAX_CONDITIONING,
-        )
-
-    def _nearest(self, context: Sequence[ConditioningFrame], frame: int) -> list[ConditioningFrame]:
-        ordered = sorted(context, key=lambda c: abs(c.frame - frame))
-        return ordered[: _MAX_CONDITIONING - 1]
+        return new_bank(self._options.memory, config.num_maskmem - 1, config.max_obj_ptrs_in_encoder, MAX_CONDITIONING)
 
     def _condition_on(
         self, frame: int, features: ImageFeatures, window: CropWindow, context: Sequence[ConditioningFrame]
     ) -> Tensor:
-        """Features of a corrected frame, conditioned on the object's other accepted frames."""
+        """Return the features of a corrected frame, conditioned on the object's other accepted frames."""
         bank = self._bank()
-        for other in self._nearest(context, frame):
-            memory = self._foreign_memory(other, window)
-            if memory is not None:
-                bank.conditioning[other.frame] = memory
+        bank.conditioning.update(self._accepted.nearest(context, frame, window))
         if not bank.conditioning:
             return self._model.condition_without_memory(features.s16)
         tokens, position, pointers = bank.tokens(self._model, frame, 1, self._model.config.max_obj_ptrs_in_encoder)
         return self._model.condition_on_memory(features.s16, tokens, position, pointers)
 
-    # ------------------------------------------------------------------ accepted frames
-
-    def _mask_of(self, accepted: ConditioningFrame) -> NDArray[np.bool_]:
-        state: FrameState = accepted.state
-        pasted = crop_window.paste_logits(state.low_res_logits.float(), state.window, self._shape)
-        mask: NDArray[np.bool_] = (pasted > 0).cpu().numpy()
-        return mask
-
-    def _remember_state(self, frame: int, state: FrameState, window: CropWindow) -> Memory:
-        features = self.embeddings.get([(frame, window)])[0]
-        binarise = state.from_prompts and self._model.config.binarize_mask_from_pts_for_mem_enc
-        if state.high_res_logits is not None and not binarise:
-            memory = self._model.encode_memory(features.s16, state.high_res_logits, state.object_score, binarise=False)
-        else:
-            memory = self._encode(features.s16, state.low_res_logits, state.object_score, binarise)
-        return Memory(memory, state.pointer)
-
-    def _foreign_memory(self, other: ConditioningFrame, window: CropWindow) -> Memory | None:
-        """The memory of another accepted frame, seen through this window; None if its mask does not fit in."""
-        state: FrameState = other.state
-        if state.window == window:
-            return self._remember_state(other.frame, state, window)
-        n = state.low_res_logits.shape[-1]
-        box = crop_window.box_in_window(state.low_res_logits[0, 0] > 0)
-        if box is not None:
-            y0, x0, y1, x1 = crop_window.to_frame_box(box, n, state.window)
-            if y0 < window.y0 or x0 < window.x0 or y1 > window.y1 or x1 > window.x1:
-                return None
-        logits = crop_window.resample_logits(state.low_res_logits, state.window, window)
-        moved = FrameState(window, logits, state.pointer, state.object_score, None, state.from_prompts)
-        return self._remember_state(other.frame, moved, window)
-
     # ------------------------------------------------------------------ results
 
     def _prediction(
-        self, decoding: MaskDecoding, window: CropWindow, *, from_prompts: bool, mask_logits: Tensor | None = None
+        self,
+        decoding: MaskDecoding,
+        window: CropWindow,
+        *,
+        from_prompts: bool,
+        mask_logits: Tensor | None = None,
+        forbidden: NDArray[np.bool_] | None = None,
+        rival: float | None = None,
     ) -> Prediction:
         logits = decoding.low_res_logits
         if self._policy.fills_holes and mask_logits is None:
@@ -321,21 +319,4 @@ class Sam2VideoStream(Stream):
             mask_logits if keep_high else None,
             from_prompts,
         )
-        return self._shown(logits, decoding.iou, decoding.object_score, window, state)
-
-
-def _shows_object(state: FrameState) -> bool:
-    return bool((state.low_res_logits > 0).any())
-
-
-def _row(decoding: MaskDecoding, k: int) -> MaskDecoding:
-    """One object of a batch of decodings."""
-    part = slice(k, k + 1)
-    return type(decoding)(
-        all_logits=decoding.all_logits[part],
-        all_iou=decoding.all_iou[part],
-        low_res_logits=decoding.low_res_logits[part],
-        iou=decoding.iou[part],
-        object_score=decoding.object_score[part],
-        object_pointer=decoding.object_pointer[part],
-    )
+        return self._shown(logits, decoding.iou, decoding.object_score, window, state, forbidden, rival)
