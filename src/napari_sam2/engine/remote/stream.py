@@ -6,7 +6,7 @@ import threading
 import uuid
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,26 +22,12 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, FrameSource
+    from napari_sam2.engine.remote.caller import Caller
     from napari_sam2.engine.remote.wire import Answer
 
 _AHEAD = 2  # frames encoded in one call, so that other users do not wait for long
 _SENT_AT_ONCE = 8  # frames along a track: each parcel takes two more calls
 _ATTEMPTS = 4  # workers that may die during one call
-
-
-class Caller(Protocol):
-    """What a stream needs of its predictor."""
-
-    generation: int
-    bytes_sent: int
-
-    def call(self, ask: Callable[[Any], Any]) -> Any:
-        """Call a method of the model's actor; WorkerLostError where its worker died."""
-        ...
-
-    def forget(self, stream: str) -> None:
-        """Note that a stream is done with."""
-        ...
 
 
 class RemoteStream:
