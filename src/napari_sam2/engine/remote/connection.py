@@ -19,6 +19,14 @@ def is_remote(device: str) -> bool:
     return device.startswith((ENCRYPTED_OR_LOCAL, UNENCRYPTED))
 
 
+def scheduler_address(device: str) -> str:
+    """Return the address of a remote device's scheduler: ``tls://`` where Dask's configuration has certificates."""
+    import dask.config
+
+    encrypted = dask.config.get("distributed.comm.tls.client.cert", None) is not None
+    return f"{'tls' if encrypted else 'tcp'}://{device.partition('://')[2]}"
+
+
 def connect(
     address: str, security: Security | None = None, *, allow_unencrypted: bool = False, timeout_s: float = 30.0
 ) -> Client:
