@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import html
 from collections import Counter
 from dataclasses import fields
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COLUMNS = [f.name for f in fields(CaseRecord) if f.name not in ("fingerprint", "worker_fault")]
+_SHOWN = 500  # cases on the page: a browser shows no hundred thousand pictures
 _TOLD = {"failed": "failed", "doubtful": "with doubtful slices", "to do": "to do"}
 _STYLE = (
     "body{font:15px/1.4 system-ui,sans-serif;margin:2em;max-width:1280px}"
@@ -51,7 +53,10 @@ def write_results(out: Path, records: Sequence[CaseRecord]) -> None:
 def _page(out: Path, records: Sequence[CaseRecord]) -> str:
     counts = Counter(kind_of(r) for r in records)
     told = ", ".join(f"{counts[kind]} {text}" for kind, text in _TOLD.items() if kind != "to do" or counts[kind])
-    cases = "\n".join(_article(out, record) for record in sorted(records, key=urgency))
+    shown = heapq.nsmallest(_SHOWN, records, key=urgency)
+    cases = "\n".join(_article(out, record) for record in shown)
+    if len(shown) < len(records):
+        cases += f"\n<p>{len(records) - len(shown)} more are in results.csv.</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Batch of napari-sam2</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>{len(records)} cases</h1>\n"
