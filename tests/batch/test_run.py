@@ -87,8 +87,9 @@ def processes():
             process.wait(20)
 
 
-def scheduler(start, port):
-    return start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+def scheduler(start, port, **options):
+    address = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0")
+    return start("distributed.cli.dask_scheduler", *address, **options)
 
 
 def worker(start, port, *options, nanny=False):
@@ -202,10 +203,7 @@ def test_a_worker_that_hangs_is_replaced(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
     environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10 seconds"}
     with processes() as start:
-        start(
-            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard",
-            env=environment,
-        )  # fmt: skip
+        scheduler(start, port, env=environment)
         for _ in range(2):
             worker(start, port, nanny=True)
         with batch_in_background(long_study, out, port) as table:

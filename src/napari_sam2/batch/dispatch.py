@@ -161,8 +161,9 @@ def _done(futures: Iterable[Future]) -> list[Future]:
 
 
 def _is_begun(job: Job, settings: Settings) -> bool:
+    """Return whether a job is being computed, or has just been: what was not begun may be taken back."""
     record = read_record(case_folder(settings.out, job))
-    return record is not None and record.status == "running"
+    return record is not None and record.status in ("running", "done") and record.fingerprint == job.fingerprint
 
 
 def _workers(client: Client) -> dict[str, str]:
