@@ -88,7 +88,7 @@ def test_a_batch_is_run_and_a_case_opens_with_its_image_and_session(form, study,
     assert form.controller.busy
     qtbot.waitUntil(lambda: not form.call_button.enabled, timeout=1000)
     qtbot.waitUntil(lambda: not form.controller.busy, timeout=400_000)
-    assert form.call_button.enabled
+    qtbot.waitUntil(lambda: form.call_button.enabled, timeout=1000)
     found = listed(form)
     assert found[0][:2] == ["broken", "failed"]
     records = [read_record(out / f"case{i}") for i in range(3)]

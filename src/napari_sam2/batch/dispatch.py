@@ -124,7 +124,10 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
         wish = settings.stop()
         if wish:
             waiting.clear()
-            client.cancel([f for f, job in futures.items() if wish == "now" or not _is_begun(job, settings)])
+            # The first of each worker may be loading its model, with nothing in its folder yet.
+            first = {keys[0] for keys in client.processing().values() if keys}
+            left = [f for f, job in futures.items() if f.key not in first and not _is_begun(job, settings)]
+            client.cancel(list(futures) if wish == "now" else left)
             futures = {f: job for f, job in futures.items() if not f.cancelled()}
         room = _CASES_PER_WORKER * max(1, len(client.nthreads())) - len(futures)
         for _ in range(min(room, len(waiting))):
