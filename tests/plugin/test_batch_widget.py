@@ -126,6 +126,7 @@ def test_stop_ends_between_cases_and_a_second_run_goes_on(form, study, qtbot) ->
     assert 1 <= len(states) < 3
     assert "to do" in form.results.status.text()
     assert "1 to do" in (out / "summary.html").read_text() or "2 to do" in (out / "summary.html").read_text()
+    qtbot.waitUntil(lambda: form.call_button.enabled, timeout=1000)
     before = {name: (out / name / "case.json").stat().st_mtime_ns for name in states}
     form.call_button.native.click()
     qtbot.waitUntil(lambda: not form.controller.busy, timeout=300_000)
