@@ -112,6 +112,10 @@ def run_batch(
                     records[record.name] = record
                     tell(record)
     finally:
+        # What was taken back at a stop may have been begun and done in the same moment.
+        for job in todo:
+            if records[job.name].status == "running" and is_done(case_folder(folder, job), job):
+                records[job.name] = read_record(case_folder(folder, job)) or records[job.name]
         write_results(folder, list(records.values()))
     return results_table(records.values())
 
