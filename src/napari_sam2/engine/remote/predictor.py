@@ -13,7 +13,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from napari_sam2.engine.remote.connection import UNENCRYPTED, connect
+from napari_sam2.engine.remote.connection import UNENCRYPTED, connect, scheduler_address
 from napari_sam2.engine.remote.model_actor import Load, ModelActor
 from napari_sam2.engine.remote.stream import RemoteStream
 from napari_sam2.engine.remote.wire import WorkerLostError
@@ -56,11 +56,7 @@ def load_remote(
     NapariSam2Error
         As :func:`napari_sam2.load_predictor` raises it, on the worker.
     """
-    import dask.config
-
-    host = device.partition("://")[2]
-    encrypted = dask.config.get("distributed.comm.tls.client.cert", None) is not None
-    client = connect(f"{'tls' if encrypted else 'tcp'}://{host}", allow_unencrypted=device.startswith(UNENCRYPTED))
+    client = connect(scheduler_address(device), allow_unencrypted=device.startswith(UNENCRYPTED))
     return RemotePredictor(client, load, name, worker_device, patience_s)
 
 
