@@ -19,7 +19,7 @@ from napari_sam2.session import step_names
 from napari_sam2.session.history import Step
 from napari_sam2.session.kinds import MASK
 from napari_sam2.session.limited_masks import ChangedLimits
-from napari_sam2.session.limits import matters
+from napari_sam2.session.limits import decoded, matters
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
 from napari_sam2.session.planning import FrameTask, Freshness, owner_of
@@ -152,10 +152,9 @@ class Run:
         """Return whether a frame that is not accepted has to be computed."""
         if self._exactly is not None:
             return (obj_id, frame) in self._exactly
-        if self._force or not freshness.is_fresh(frame):
-            return True
         record = self._state.mask_record(obj_id, frame)
-        if record is None or not self._state.is_by_this_model(record):
+        is_kept = record is not None and freshness.is_fresh(frame) and self._state.is_by_this_model(record)
+        if self._force or record is None or not is_kept:
             return True
         # A mask that no model computed, such as one between accepted frames, knows no settings.
         return bool(record.model) and (is_limited_anew or record.memory != self._state.memory)
@@ -218,7 +217,7 @@ class Run:
             if not live:
                 break
             limits = [state.limit_of(obj_id, active.frame + task.sweep) for obj_id, _, task, active in live]
-            predictions = stream.advance([active.track for *_, active in live], forbidden=_decoded(limits))
+            predictions = stream.advance([active.track for *_, active in live], forbidden=decoded(limits))
             for (obj_id, frame, task, active), prediction, limit in zip(live, predictions, limits, strict=True):
                 active.frame = active.track.frame
                 active.absent = active.absent + 1 if _is_absent(active, task, prediction) else 0
@@ -237,7 +236,7 @@ class Run:
         """Go one frame further where an upward track meets the one from above: there both can be compared."""
         if not meeting:
             return
-        limits = _decoded([self._state.limit_of(obj_id, frame) for obj_id, frame, _ in meeting])
+        limits = decoded([self._state.limit_of(obj_id, frame) for obj_id, frame, _ in meeting])
         predictions = self._state.stream().advance([active.track for *_, active in meeting], forbidden=limits)
         for (obj_id, frame, active), prediction in zip(meeting, predictions, strict=True):
             active.frame = frame
@@ -342,13 +341,6 @@ def resolved(found: dict[int, PendingMask]) -> dict[int, MaskRecord]:
         i: replace(o.record, mask=RunLengthMask.encode(shared[i])) if i in shared else o.record
         for i, o in found.items()
     }
-
-
-def _decoded(limits: Sequence[RunLengthMask | None]) -> list[NDArray[np.bool_] | None] | None:
-    """Return limits as a stream takes them; None where there are none."""
-    if all(limit is None for limit in limits):
-        return None
-    return [None if limit is None else limit.decode() for limit in limits]
 
 
 def _is_absent(active: ActiveTrack, task: FrameTask, prediction: Prediction) -> bool:
