@@ -17,7 +17,7 @@ import numpy as np
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
-from napari_sam2.session.records import MaskRecord, ObjectRecord, Source, Visit
+from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Source, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +105,15 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
     }
+    # What older versions do not know is left out where it says nothing.
+    if record.scores.rival is not None:
+        out["rival"] = _number(record.scores.rival)
+    if record.limit is not None:
+        out["limit"] = keep(mask_to_bytes(record.limit))
+    if record.neighbours != "free":
+        out["neighbours"] = record.neighbours
+    if record.memory != "meta":
+        out["memory"] = record.memory
     if any(follows):
         # Beside "from", which older versions read.
         pairs = [f and [None if s is None else _encode_source(s, keep) for s in f] for f in follows]
@@ -114,6 +123,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
+    limit = data.get("limit")
     contrast_limits, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
     if "follows" in data:
@@ -122,13 +132,16 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     return MaskRecord(
         fetch(data["mask"], mask_from_bytes),
         data["source"],
-        FrameScores(iou, object_score),
+        FrameScores(iou, object_score, data.get("rival")),
         None if data["window"] is None else CropWindow(*data["window"]),
         sources,
         None if contrast_limits is None else (contrast_limits[0], contrast_limits[1]),
         _or_nan(data["disagreement"]),
         data.get("model", ""),
         None if nearest is None else fetch(nearest, mask_from_bytes),
+        None if limit is None else fetch(limit, mask_from_bytes),
+        data.get("neighbours", "free"),
+        data.get("memory", "meta"),
     )
 
 
@@ -173,4 +186,12 @@ NUMBER: Codec[int] = Codec(lambda value, _: value, lambda data, _: data)
 OBJECT: Codec[ObjectRecord] = Codec(_encode_object, _decode_object)
 PROMPTS: Codec[PromptSet] = Codec(_encode_prompts, _decode_prompts)
 MASK: Codec[MaskRecord] = Codec(_encode_mask, _decode_mask)
+RUNS: Codec[RunLengthMask] = Codec(
+    lambda mask, keep: keep(mask_to_bytes(mask)), lambda name, fetch: fetch(name, mask_from_bytes)
+)
+CHECK: Codec[Check] = Codec(
+    lambda check, keep: [_number(check.back), keep(mask_to_bytes(check.mask))],
+    lambda data, fetch: Check(_or_nan(data[0]), fetch(data[1], mask_from_bytes)),
+)
+REVIEW: Codec[Review] = Codec(lambda review, _: list(review), lambda data, _: Review(*data))
 VISIT: Codec[Visit] = Codec(lambda visit, _: list(visit), lambda data, _: Visit(*data))

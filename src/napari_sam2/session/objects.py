@@ -11,8 +11,8 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, step_names
 from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS
-from napari_sam2.session.records import MaskRecord, ObjectRecord
+from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
+from napari_sam2.session.records import MaskRecord, ObjectRecord, Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ class ObjectInfo:
 
     ``color`` is ``(r, g, b)`` in 0…1, ``state`` "empty", "in progress" or "reviewed" (every frame with a mask is
     locked), ``prompts`` the number of prompted frames, ``frames`` the number of frames with a non-empty mask,
-    ``voxels`` the number of pixels in all masks.
+    ``voxels`` the number of pixels in all masks, ``review`` what a reader said, None where nobody did.
     """
 
     name: str
@@ -44,6 +44,7 @@ class ObjectInfo:
     prompts: int
     frames: int
     voxels: int
+    review: Review | None = None
 
 
 def describe_all(state: SessionState) -> dict[int, ObjectInfo]:
@@ -61,7 +62,8 @@ def _describe(state: SessionState, obj_id: int) -> ObjectInfo:
     progress: Literal["empty", "in progress", "reviewed"] = "empty"
     if areas or prompts:
         progress = "reviewed" if areas and all(f in locked for f in areas) else "in progress"
-    return ObjectInfo(record.name, record.color, progress, prompts, len(areas), sum(areas.values()))
+    found = history.get(REVIEW, obj_id)
+    return ObjectInfo(record.name, record.color, progress, prompts, len(areas), sum(areas.values()), found)
 
 
 def ensure(state: SessionState, put: Put, obj_id: int) -> None:

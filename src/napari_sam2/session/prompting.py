@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from napari_sam2.session.records import ConditioningRecord
     from napari_sam2.session.state import SessionState
 
+# The ends of a line lie on the edge of the object: so far inwards, as a share of its length, the clicks beside them.
+_INSET = 0.1
+
 
 def add_points(
     state: SessionState,
@@ -44,6 +47,22 @@ def add_points(
         raise PromptError("add_points was given no point.")
     with _prompting(state, meta):
         _change(state, step_names.ADD_POINTS, obj_id, frame, _present(state, obj_id, frame).with_points(new))
+
+
+def add_line(
+    state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, ends: Sequence[Sequence[float]]
+) -> None:
+    """Append the clicks of a line across an object: beside its ends, and in its middle."""
+    found = make_points(ends, None, state.grid.frame_shape)
+    if len(found) != 2:
+        raise PromptError(f"A line has two ends (y, x), not {len(found)}.")
+    first, last = (np.array([p.y, p.x]) for p in found)
+    if np.hypot(*(last - first)) < 1:
+        raise PromptError("The line is shorter than a pixel; draw it across the object, from edge to edge.")
+    clicks = [first + part * (last - first) for part in (_INSET, 0.5, 1 - _INSET)]
+    new = make_points([(float(y), float(x)) for y, x in clicks], None, state.grid.frame_shape)
+    with _prompting(state, meta):
+        _change(state, step_names.ADD_LINE, obj_id, frame, _present(state, obj_id, frame).with_points(new))
 
 
 def add_box(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, box: Sequence[float]) -> None:
@@ -140,7 +159,7 @@ def predict_frame(state: SessionState, meta: MetaPredictor | None, frame: int) -
                 if not stale:
                     return _masks(state, asked, frame)
             answers = {
-                i: state.prompt_record(accepted[frame], state.predict(i, accepted, frame))
+                i: state.prompt_record(i, accepted[frame], state.predict(i, accepted, frame))
                 for i, accepted in stale.items()
             }
             with state.lock:

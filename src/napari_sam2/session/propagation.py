@@ -18,6 +18,8 @@ from napari_sam2.engine.protocols import FrameResult
 from napari_sam2.session import step_names
 from napari_sam2.session.history import Step
 from napari_sam2.session.kinds import MASK
+from napari_sam2.session.limited_masks import ChangedLimits
+from napari_sam2.session.limits import decoded, matters
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
 from napari_sam2.session.planning import FrameTask, Freshness, owner_of
@@ -104,6 +106,8 @@ class Run:
         revision = self._state.history.revision
         if revision != self._planned_at:
             self._find_tasks()
+            if len({obj_id for tasks in self._tasks.values() for obj_id in tasks}) > 1:
+                self._state.share_pixels()
             self._drop_stale_masks()
             self._planned_at = revision
 
@@ -113,6 +117,7 @@ class Run:
         for obj_id in self.objects():
             accepted = state.accepted(obj_id)
             freshness = Freshness(state.history, obj_id, accepted)
+            changed = ChangedLimits(state, obj_id)
             for frame in self.frames:
                 if frame in self._finished:
                     continue
@@ -124,7 +129,7 @@ class Run:
                 if found is None or not within_cuts(state.history, obj_id, frame):
                     continue
                 owner, sweep = found
-                if self._is_due(obj_id, frame, freshness):
+                if self._is_due(obj_id, frame, freshness, changed.between(owner.frame, frame)):
                     self._tasks.setdefault(frame, {})[obj_id] = FrameTask(owner, sweep, accepted)
 
     def _drop_stale_masks(self) -> None:
@@ -132,19 +137,27 @@ class Run:
         for frame, found in list(self._state.pending.items()):
             for obj_id, pending in list(found.items()):
                 task = self._tasks.get(frame, {}).get(obj_id)
-                if task is None or pending.record.computed_from != task.sources(frame):
+                if task is None or not self._still_holds(obj_id, frame, pending.record, task):
                     del found[obj_id]
             if not found:
                 del self._state.pending[frame]
 
-    def _is_due(self, obj_id: int, frame: int, freshness: Freshness) -> bool:
+    def _still_holds(self, obj_id: int, frame: int, record: MaskRecord, task: FrameTask) -> bool:
+        """Return whether a computed mask is what would be computed now."""
+        if record.source == "track" and matters(record.mask, record.limit, self._state.limit_of(obj_id, frame)):
+            return False
+        return record.computed_from == task.sources(frame)
+
+    def _is_due(self, obj_id: int, frame: int, freshness: Freshness, is_limited_anew: bool) -> bool:
         """Return whether a frame that is not accepted has to be computed."""
         if self._exactly is not None:
             return (obj_id, frame) in self._exactly
-        if self._force or not freshness.is_fresh(frame):
-            return True
         record = self._state.mask_record(obj_id, frame)
-        return record is None or not self._state.is_by_this_model(record)
+        is_kept = record is not None and freshness.is_fresh(frame) and self._state.is_by_this_model(record)
+        if self._force or record is None or not is_kept:
+            return True
+        # A mask that no model computed, such as one between accepted frames, knows no settings.
+        return bool(record.model) and (is_limited_anew or record.memory != self._state.memory)
 
     def count(self) -> tuple[int, int]:
         """Return how many frames, and how many masks on them, are to be computed as things stand."""
@@ -193,7 +206,7 @@ class Run:
         for obj_id, frame, task in tick:
             if task.owner.frame == frame:
                 prediction = state.predict(obj_id, task.accepted, frame)
-                self._keep_pending(obj_id, frame, state.prompt_record(task.owner, prediction), prediction)
+                self._keep_pending(obj_id, frame, state.prompt_record(obj_id, task.owner, prediction), prediction)
             elif task.owner.empty:
                 self._keep_pending(obj_id, frame, self._tracked(frame, task, None), None)
             else:
@@ -203,12 +216,13 @@ class Run:
             live = [m for m in moving if m[3].frame != m[1] and not self._is_gone(m[3])]
             if not live:
                 break
-            predictions = stream.advance([active.track for *_, active in live])
-            for (obj_id, frame, task, active), prediction in zip(live, predictions, strict=True):
+            limits = [state.limit_of(obj_id, active.frame + task.sweep) for obj_id, _, task, active in live]
+            predictions = stream.advance([active.track for *_, active in live], forbidden=decoded(limits))
+            for (obj_id, frame, task, active), prediction, limit in zip(live, predictions, limits, strict=True):
                 active.frame = active.track.frame
                 active.absent = active.absent + 1 if _is_absent(active, task, prediction) else 0
                 if active.frame == frame:
-                    self._keep_pending(obj_id, frame, self._tracked(frame, task, prediction), prediction)
+                    self._keep_pending(obj_id, frame, self._tracked(frame, task, prediction, limit), prediction)
         meeting = []
         for obj_id, frame, task, active in moving:
             if active.frame != frame:
@@ -222,7 +236,8 @@ class Run:
         """Go one frame further where an upward track meets the one from above: there both can be compared."""
         if not meeting:
             return
-        predictions = self._state.stream().advance([active.track for *_, active in meeting])
+        limits = decoded([self._state.limit_of(obj_id, frame) for obj_id, frame, _ in meeting])
+        predictions = self._state.stream().advance([active.track for *_, active in meeting], forbidden=limits)
         for (obj_id, frame, active), prediction in zip(meeting, predictions, strict=True):
             active.frame = frame
             self._from_below[obj_id, frame] = prediction.mask
@@ -262,16 +277,24 @@ class Run:
 
     # ------------------------------------------------------------------ results
 
-    def _tracked(self, frame: int, task: FrameTask, prediction: Prediction | None) -> MaskRecord:
+    def _tracked(
+        self, frame: int, task: FrameTask, prediction: Prediction | None, limit: RunLengthMask | None = None
+    ) -> MaskRecord:
         """Return a tracked mask as it is kept; no prediction: the object was gone before this frame."""
         state = self._state
         sources, contrast_limits = task.sources(frame), state.contrast_limits
         if prediction is None:
             empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
             return MaskRecord(
-                empty, "track", computed_from=sources, contrast_limits=contrast_limits, model=state.predictor.name
+                empty,
+                "track",
+                computed_from=sources,
+                contrast_limits=contrast_limits,
+                model=state.predictor.name,
+                neighbours=state.neighbours,
+                memory=state.memory,
             )
-        return state.to_record("track", prediction, sources)
+        return state.to_record("track", prediction, sources, limit)
 
     def _keep_pending(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
         self._state.pending.setdefault(frame, {})[obj_id] = PendingMask(record, self._logits(prediction))

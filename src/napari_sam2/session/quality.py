@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from napari_sam2.session.kinds import LOCK, MASK
+from napari_sam2.session.kinds import CHECK, LOCK, MASK
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2.session.history import History
 
-COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement")
+COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement", "rival", "back")
 DOUBTFUL_IOU = 0.7
 DOUBTFUL_JUMP = 1.8
 DOUBTFUL_DISAGREEMENT = 0.3
+DOUBTFUL_RIVAL = 0.3
 
 
 def scores(history: History, obj_id: int) -> pd.DataFrame:
@@ -27,8 +28,9 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
         ``iou``: the model's own estimate, 0…1; ``object_score``: logit, above 0 where the model sees the object;
         ``area_px``; ``locked``; ``doubtful``: not empty, not locked, and one of the figures is beyond what good masks
         have; ``area_jump``: the area over that of the neighbour that differs most, or its inverse, at least 1;
-        ``disagreement``: 1 - IoU of the masks that were tracked from both ends, where two tracks meet. NaN where a
-        figure does not exist.
+        ``disagreement``: 1 - IoU of the masks that were tracked from both ends, where two tracks meet; ``rival``: how
+        far the model's other answers reach beyond the mask, 0…1; ``back``: IoU with the mask of the accepted frame,
+        after going back there (see :meth:`napari_sam2.session.VideoSession.check`). NaN where a figure does not exist.
     """
     import pandas as pd
 
@@ -39,12 +41,18 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
     for frame in sorted(masks):
         record = masks[frame]
         jump = _jump(areas, frame)
+        rival = math.nan if record.scores.rival is None else record.scores.rival
         suspicious = (
-            record.scores.iou < DOUBTFUL_IOU or jump > DOUBTFUL_JUMP or record.disagreement > DOUBTFUL_DISAGREEMENT
+            record.scores.iou < DOUBTFUL_IOU
+            or jump > DOUBTFUL_JUMP
+            or record.disagreement > DOUBTFUL_DISAGREEMENT
+            or rival >= DOUBTFUL_RIVAL
         )
         doubtful = areas[frame] > 0 and frame not in locked and suspicious
         own = (record.scores.iou, record.scores.object_score, areas[frame])
-        rows.append((frame, *own, frame in locked, doubtful, jump, record.disagreement))
+        check = history.get(CHECK, obj_id, frame)
+        back = check.back if check is not None and check.mask == record.mask else math.nan
+        rows.append((frame, *own, frame in locked, doubtful, jump, record.disagreement, rival, back))
     return pd.DataFrame(rows, columns=["frame", *COLUMNS]).set_index("frame")
 
 

@@ -11,10 +11,13 @@ from napari_sam2.engine.protocols import FrameScores
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import CropWindow
 
     Follows = tuple["Source | None", "Source | None"]
 
+Neighbours = Literal["limit", "free"]
+ReviewState = Literal["accepted", "rejected", "needs edit"]
 Sign = Literal[1, -1]  # up (1) or down (-1) through the frames
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
@@ -52,7 +55,8 @@ class MaskRecord:
     from (its prompts, or the accepted frames on both sides). ``disagreement`` is 1 - IoU with the mask tracked from
     the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
     where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
-    nearest frame that had it then.
+    nearest frame that had it then. ``limit`` is where the model could not go on the frame when it computed the mask,
+    ``neighbours`` and ``memory`` are the settings of the session then.
     """
 
     mask: RunLengthMask
@@ -64,6 +68,23 @@ class MaskRecord:
     disagreement: float = math.nan
     model: str = ""
     nearest: RunLengthMask | None = None
+    limit: RunLengthMask | None = None
+    neighbours: Neighbours = "free"
+    memory: MemoryRule = "meta"
+
+
+class Check(NamedTuple):
+    """What came back of a tracked mask at the accepted frame: IoU with the mask there; NaN of an empty mask."""
+
+    back: float
+    mask: RunLengthMask
+
+
+class Review(NamedTuple):
+    """What a reader says of an object: "accepted", "rejected" or "needs edit", and a comment."""
+
+    state: ReviewState
+    comment: str = ""
 
 
 class Visit(NamedTuple):

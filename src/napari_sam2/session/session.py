@@ -16,7 +16,23 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs, settings
+from napari_sam2.session import (
+    checks,
+    edits,
+    effort,
+    export,
+    file_link,
+    follow_up,
+    going_back,
+    interpolating,
+    not_here,
+    operations,
+    prompting,
+    results,
+    reviewing,
+    runs,
+    settings,
+)
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.replay import replay
@@ -31,9 +47,12 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
+    from napari_sam2.session.effort import Effort
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
+    from napari_sam2.session.records import Neighbours, Review
     from napari_sam2.session.results import SessionStep
 
 
@@ -62,6 +81,13 @@ class VideoSession:
         Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling; see
         docs/parity.md. As there, every call is answered at once, and what follows from a correction is lost with the
         next run.
+    neighbours
+        ``"limit"`` (no object grows into the locked masks of others) or ``"free"``, see :attr:`neighbours`; default:
+        a limit in volumes, free along time and in exact mode.
+    memory
+        Which past frames the model remembers: ``"meta"``, ``"selected"`` or ``"distractor"``, see :attr:`memory`.
+    log_times
+        Whether steps keep the time at which they were made, see :attr:`log_times`.
     window
         Another name of ``contrast_limits``.
     """
@@ -78,6 +104,9 @@ class VideoSession:
         overlap: str = "keep",
         exact: bool = False,
         *,
+        neighbours: str | None = None,
+        memory: str = "meta",
+        log_times: bool = True,
         window: tuple[float, float] | None = None,
     ) -> None:
         check_volume(volume)
@@ -85,8 +114,12 @@ class VideoSession:
         grid = FrameGrid.of(volume, frame_axis, at, channel)
         limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
+        if neighbours is None:
+            neighbours = settings.default_neighbours(grid, exact)
+        rules = settings.check_rules(neighbours, memory, exact)
         shown = default_window(volume, grid) if limits is None else limits
-        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
+        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact, *rules)
+        self._state.log_times = log_times
         self._lock = self._state.lock
         self._compute = self._state.compute
         self._meta = MetaPredictor(self._state) if exact else None
@@ -157,6 +190,45 @@ class VideoSession:
     @overlap.setter
     def overlap(self, rule: str) -> None:
         settings.set_overlap(self._state, self._link, rule)
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Return whether other objects bound a mask: "limit" or "free".
+
+        With "limit", what is locked of the other objects on a frame and what :meth:`forbid` says are no place for an
+        object: neither the mask nor what the model remembers of it reaches there. Among the objects of one run, each
+        pixel counts as one of them in what is remembered. A mask that the user gave is never cut.
+
+        Locking a neighbour makes a tracked mask stale where it has pixels that are locked now, and with it what was
+        tracked from there on; unlocking, where it touches what became free. Changing the setting makes stale what
+        another object touches.
+        """
+        return self._state.neighbours
+
+    @neighbours.setter
+    def neighbours(self, rule: str) -> None:
+        settings.set_rules(self._state, self._link, neighbours=rule)
+
+    @property
+    def memory(self) -> MemoryRule:
+        """Return which past frames the model remembers: "meta", "selected" or "distractor".
+
+        See :class:`napari_sam2.engine.options.TrackingOptions`. Frames that were tracked by another rule are stale.
+        """
+        return self._state.memory
+
+    @memory.setter
+    def memory(self, rule: str) -> None:
+        settings.set_rules(self._state, self._link, memory=rule)
+
+    @property
+    def log_times(self) -> bool:
+        """Return whether new steps keep their time, in the log and in the file; it is sent nowhere."""
+        return self._state.log_times
+
+    @log_times.setter
+    def log_times(self, log_times: bool) -> None:
+        settings.set_log_times(self._state, self._link, log_times)
 
     def use(self, predictor: VideoPredictor) -> None:
         """Go on with another model, or with the same one on another device.
@@ -405,6 +477,76 @@ class VideoSession:
             If there is no such object or frame.
         """
         return results.prompt_window(self._state, obj_id, frame)
+
+    def add_line(self, obj_id: int, frame: int, ends: Sequence[Sequence[float]]) -> None:
+        """Append the clicks of a line across an object, such as its long axis in RECIST 1.1, as one step.
+
+        A click in its middle, and one beside each end, a tenth of the way inwards.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        ends
+            ``(2, 2)``, ``(y, x)`` voxel-centre indices, on the edge of the object.
+
+        Raises
+        ------
+        PromptError
+            If these are not two ends on the frame, a pixel or more apart, or if the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_line(1, 7, [(4, 10), (14, 10)])
+        >>> [(p.y, p.x) for p in session.prompts(1, 7).points]
+        [(5.0, 10.0), (9.0, 10.0), (13.0, 10.0)]
+        """
+        prompting.add_line(self._state, self._meta, obj_id, frame, ends)
+
+    def forbid(self, labels: Any | None) -> None:
+        """Say where no object may be, for :attr:`neighbours` "limit"; it replaces what was said before.
+
+        Parameters
+        ----------
+        labels
+            On the volume's grid without channels; anything but zero is forbidden. None: nothing is.
+
+        Raises
+        ------
+        PromptError
+            If the shape is another, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> where = np.zeros(session.grid.label_shape, np.uint8)
+        >>> where[:, :, 20:] = 1
+        >>> session.forbid(where)
+        >>> bool(session.forbidden(7)[0, 20])
+        True
+        """
+        not_here.forbid(self._state, labels)
+
+    def forbidden(self, frame: int) -> NDArray[np.bool_] | None:
+        """Return where :meth:`forbid` forbids a frame, ``(Y, X) bool``; None where nothing is forbidden.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        """
+        return not_here.forbidden(self._state, frame)
 
     # ------------------------------------------------------------------ answers
 
@@ -810,26 +952,118 @@ class VideoSession:
         """
         edits.cut(self._state, obj_id, frame, side)
 
+    def interpolate(self, obj_id: int, frames: Iterable[int] | None = None) -> list[int]:
+        """Set the masks between accepted frames from the outlines on both sides, as one step.
+
+        They count as tracked and can be corrected or locked as those. They are fresh as long as the accepted frames on
+        both sides stand: no run writes them before, unless with ``force``.
+        See :func:`napari_sam2.analysis.interpolation.interpolate_masks`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frames
+            Which frames to fill; default all. Those that are accepted, or not between two accepted ones, are left out.
+
+        Returns
+        -------
+        list of int
+            The frames that were filled.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, none of them lies between two accepted frames, a prompt beside them
+            has no answer yet, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_mask(1, 4, session.frame_labels(4) == 0)
+        >>> session.add_mask(1, 7, session.frame_labels(7) == 0)
+        >>> masks = session.predict_frame(4), session.predict_frame(7)
+        >>> session.interpolate(1)
+        [5, 6]
+        """
+        return interpolating.interpolate(self._state, obj_id, frames)
+
+    def apply(
+        self,
+        operation: str,
+        obj_id: int | Iterable[int] | None = None,
+        frames: Iterable[int] | None = None,
+        **values: Any,
+    ) -> list[int]:
+        """Apply an operation to the masks of objects, as one step.
+
+        What it changes counts as drawn by hand: no run computes it again, also with ``force``, until :meth:`unlock`
+        releases the frame, or the prompts on it change. It is not locked (but in exact mode), so the next operation may
+        change it. A locked frame is changed only where ``frames`` names it. The operation sees the whole object; only
+        ``frames`` are written.
+
+        Parameters
+        ----------
+        operation
+            A name of :data:`napari_sam2.analysis.mask_operations.OPERATIONS`, such as "smooth".
+        obj_id
+            Id of the object, or several; default all objects.
+        frames
+            Which frames to write; default all that are not locked.
+        **values
+            The parameters of the operation, lengths and volumes in the unit of the volume; another object, as
+            ``other``, by its id. Along time an operation works frame by frame.
+
+        Returns
+        -------
+        list of int
+            The ids of the objects that were made; only "split" makes some.
+
+        Raises
+        ------
+        NapariSam2Error
+            If there is no such operation, or a parameter is missing or out of range.
+        PromptError
+            If there is no such object or frame, or if nothing but locked frames would change.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> before = session.predict_frame(7)[1].sum()
+        >>> session.apply("grow", obj_id=1, radius=0.7, dimensions=2)
+        []
+        >>> int(session.mask(1, 7).sum() - before)
+        26
+        """
+        return operations.apply(self._state, operation, obj_id, frames, values)
+
     # ------------------------------------------------------------------ results
 
-    def labels(self, out: Any | None = None) -> Any:
-        """Return all masks under the overlap rule.
+    def labels(self, out: Any | None = None, overlap: str | None = None) -> Any:
+        """Return all masks under the overlap rule, or each object by itself.
 
         Parameters
         ----------
         out
             Array on the grid of the labels to write into; only the part that the session works on (``at``) is written.
             Default: a new one.
+        overlap
+            None: the rule of the session. ``"layers"``: the objects may share pixels, each has a layer of its own;
+            ``write_labels(path, layers, volume, objects=list(session.objects))`` writes them.
 
         Returns
         -------
         array
-            ``out``, or ``uint16`` on the grid of the volume without channels; 0 is background.
+            ``out``, or ``uint16`` on the grid of the volume without channels; 0 is background. As layers
+            ``(n_objects, …) bool`` in the order of :attr:`objects`.
 
         Raises
         ------
         PromptError
-            If ``out`` has another shape, or cannot hold the largest id.
+            If ``out`` has another shape, or cannot hold the largest id, or if there is no such ``overlap``.
 
         Examples
         --------
@@ -838,7 +1072,7 @@ class VideoSession:
         >>> int(session.labels()[7, 6, 8])
         1
         """
-        return results.labels(self._state, out)
+        return results.labels(self._state, out, overlap)
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
         """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule.
@@ -908,6 +1142,64 @@ class VideoSession:
             If there is no such object.
         """
         return results.scores(self._state, obj_id)
+
+    def accepted_masks(self, obj_id: int) -> Mapping[int, NDArray[np.bool_]]:
+        """Return the masks ``(Y, X) bool`` of an object on its accepted frames, ascending, each decoded when asked for.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> list(session.accepted_masks(1))
+        [7]
+        """
+        return results.accepted_masks(self._state, obj_id)
+
+    def check(
+        self,
+        obj_id: int,
+        frames: Iterable[int] | None = None,
+        *,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Iterator[tuple[int, float]]:
+        """Judge tracked masks by going back from each to the accepted frame that it comes from; a generator.
+
+        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes. It may be
+        left at any yield; what was found is kept, as one step.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frames
+            Which frames to check; default all. Accepted ones have nothing to check and are left out.
+        progress
+            Called as ``progress(done, total, stage)``.
+
+        Yields
+        ------
+        frame : int
+        back : float
+            IoU of what came back with the mask of the accepted frame; NaN for an empty mask.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, no tracked mask on them, the model cannot go back, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+        """
+        return going_back.check(self._state, obj_id, frames, progress)
 
     # ------------------------------------------------------------------ objects
 
@@ -1018,6 +1310,39 @@ class VideoSession:
         """
         object_table.merge(self._state, into, other)
 
+    def review(self, obj_id: int, state: str | None, comment: str = "") -> None:
+        """Say what you found of an object; it stands in :attr:`objects` and in the exports.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        state
+            "accepted", "rejected" or "needs edit"; None takes the review back.
+        comment
+            A few words.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or state.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.review(1, "needs edit", "lower pole")
+        >>> session.reviews[1]
+        Review(state='needs edit', comment='lower pole')
+        """
+        reviewing.review(self._state, obj_id, state, comment)
+
+    @property
+    def reviews(self) -> dict[int, Review]:
+        """Return the reviews of the objects that have one, by id."""
+        return reviewing.reviews(self._state)
+
     # ------------------------------------------------------------------ undo
 
     @property
@@ -1032,6 +1357,19 @@ class VideoSession:
         ['add_box', 'rename_object']
         """
         return results.steps(self._state)
+
+    def effort(self) -> Effort:
+        """Return how many interactions the log tells of, and for how long the user was at work.
+
+        Steps that were undone and then replaced by others are in no log any more and do not count.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.effort().interactions
+        1
+        """
+        return effort.effort(self._state)
 
     @property
     def can_undo(self) -> bool:
@@ -1163,6 +1501,56 @@ class VideoSession:
             session = cls(**file_link.arguments_of(file, predictor, volume))
             session._link.take_up(file)
         return session
+
+    def open_follow_up(
+        self, volume_next: ImageVolume, registration: str = "frame", *, predictor: VideoPredictor | None = None
+    ) -> VideoSession:
+        """Begin a session on a later image of the same patient, with the objects of this one to be checked.
+
+        Each object comes with masks on up to three key frames, resampled through the space of the patient. They are
+        shown but count for nothing before you accept them: :meth:`lock` them, correct them with clicks, or draw. Until
+        then the object is reviewed as "needs edit". All of it is one step of the new session.
+
+        Parameters
+        ----------
+        volume_next
+            The later image, of three spatial axes.
+        registration
+            ``"frame"``: both images share a frame of reference. ``"rigid"``: register them first.
+        predictor
+            The model of the new session; default: that of this one.
+
+        Returns
+        -------
+        VideoSession
+            Along the same axis, with the settings of this one.
+
+        Raises
+        ------
+        VolumeError
+            If the images have different frames of reference, or cannot be registered.
+        PromptError
+            If there is no object, or none of them lies within the later image.
+        """
+        state = self._state
+        checks.check_open(state)
+        check_volume(volume_next)
+        limits = self.contrast_limits if volume_next.is_hu and self.volume.is_hu else None
+        later = VideoSession(
+            predictor or state.predictor,
+            volume_next,
+            state.grid.frame_axis,
+            limits,
+            zoom=state.zoom,
+            overlap=state.overlap,
+            neighbours=state.neighbours,
+            memory=state.memory,
+            log_times=state.log_times,
+        )
+        with self._lock:
+            masks = follow_up.carried_masks(state, volume_next, later.grid, registration)
+            follow_up.take_over(later._state, state, masks)
+        return later
 
     def export_prompts(self, path: str | Path) -> None:
         """Write objects, prompts and locks as JSON.

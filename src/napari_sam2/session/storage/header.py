@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam2.core.masks import Overlap
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import Zoom
+    from napari_sam2.session.records import Neighbours
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,9 @@ class SettingsHeader:
     exact: bool
     contrast_limits: tuple[float, float]
     overlap: Overlap
+    neighbours: Neighbours = "free"
+    memory: MemoryRule = "meta"
+    log_times: bool = True
     others: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -87,6 +92,10 @@ class SettingsHeader:
             "exact": self.exact,
             "window": list(self.contrast_limits),
             "overlap": self.overlap,
+            # What files of older versions are without, and mean.
+            **({} if self.neighbours == "free" else {"neighbours": self.neighbours}),
+            **({} if self.memory == "meta" else {"memory": self.memory}),
+            **({} if self.log_times else {"log_times": False}),
         }
 
     @classmethod
@@ -102,6 +111,9 @@ class SettingsHeader:
             others.pop("exact"),
             (low, high),
             others.pop("overlap"),
+            others.pop("neighbours", "free"),
+            others.pop("memory", "meta"),
+            others.pop("log_times", True),
             others,
         )
 
