@@ -1,11 +1,13 @@
 """Batches on real clusters of processes on loopback, and what happens when parts of them die."""
 
+import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_a_dry_run_says_what_is_wrong_and_writes_nothing(study, tmp_path) -> Non
         Job("model", str(study / "case0.nii.gz"), boxes=(BoxOnFrame(1, 0, (0, 0, 5, 5)),), model="none-such"),
     ]
     table = run_batch(jobs, tmp_path / "out", dry_run=True).set_index("name")
-    assert list(table["status"]) == ["ready"] * 3 + ["failed"] * 4
+    assert list(table["status"]) == ["to do"] * 3 + ["failed"] * 4
     assert "does not exist" in table.loc["gone", "error"]
     assert "there is no prompt" in table.loc["bare", "error"]
     assert "needs an image from DICOM" in table.loc["format", "error"]
@@ -62,6 +64,9 @@ def test_a_batch_on_this_machine_and_again(study, tmp_path, capsys) -> None:
 
 # ---------------------------------------------------------------------- faults
 
+LONG = 24  # frames of a case
+PATIENT = pytest.mark.timeout(900)  # on a loaded machine; without load each takes about half a minute
+
 
 @contextmanager
 def processes():
@@ -82,8 +87,9 @@ def processes():
             process.wait(20)
 
 
-def scheduler(start, port):
-    return start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard")
+def scheduler(start, port, **options):
+    address = ("--host", "127.0.0.1", "--port", str(port), "--dashboard-address", "127.0.0.1:0")
+    return start("distributed.cli.dask_scheduler", *address, **options)
 
 
 def worker(start, port, *options, nanny=False):
@@ -106,18 +112,17 @@ def long_study(tmp_path):
     folder = tmp_path / "long"
     folder.mkdir()
     jobs = []
-    for i in range(4):
-        volume, _ = image((30, 30, 30), 25, shape=(60, 60, 60))
+    for i in range(3):
+        volume, _ = image((LONG // 2, 24, 24), 20, shape=(LONG, 48, 48))
         ns.write_labels(folder / f"case{i}.nii.gz", volume.array, volume)
-        jobs.append(Job(f"case{i}", str(folder / f"case{i}.nii.gz"), boxes=(BoxOnFrame(1, 30, (5, 5, 56, 56)),)))
+        box = BoxOnFrame(1, LONG // 2, (3, 3, 46, 46))
+        jobs.append(Job(f"case{i}", str(folder / f"case{i}.nii.gz"), boxes=(box,)))
     return jobs
 
 
 def wait_for_mid_case(out, count=1):
     """Wait until cases are being propagated, and return the ids of the processes that do it."""
-    import json
-
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         running = []
         for record in out.glob("*/case.json"):
@@ -134,23 +139,34 @@ def wait_for_mid_case(out, count=1):
 def batch_in_background(jobs, out, port, **options):
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as pool, Client(f"tcp://127.0.0.1:{port}", timeout=30) as client:
+    with ThreadPoolExecutor(1) as pool, Client(f"tcp://127.0.0.1:{port}", timeout=120) as client:
         yield pool.submit(run_batch, jobs, out, client, device="cpu", **options)
 
 
+def commits_of_masks(session_file):
+    """How often each frame's mask was written, by all who ever worked on the case; frames without one are left out."""
+    with closing(sqlite3.connect(session_file)) as db:
+        return dict(db.execute("SELECT frame, count(*) FROM change WHERE kind = 'mask' GROUP BY frame"))
+
+
 def check_all_done_once(table, jobs, out):
+    """No case lost, no frame computed twice, and files that agree with each other and with what is in the image."""
     assert list(table["status"]) == ["done"] * len(jobs), list(table["error"])
     for job in jobs:
-        session = ns.VideoSession.open(out / job.name / f"{job.name}.sam2")
-        runs = [step for step in session.steps if step.name == "propagate"] if hasattr(session, "steps") else None
-        assert session.objects[1].frames > 30
+        path = out / job.name / f"{job.name}.sam2"
+        assert commits_of_masks(path) == dict.fromkeys(range(LONG), 1)
         volume = ns.read_volume(job.image)
-        assert np.array_equal(ns.read_labels(out / job.name / f"{job.name}_labels.nii.gz", volume), session.labels())
+        session = ns.VideoSession.open(path, volume=volume)
+        labels = ns.read_labels(out / job.name / f"{job.name}_labels.nii.gz", volume)
+        assert np.array_equal(labels, session.labels())
         session.close()
-        assert runs is None or len(runs) <= 2
+        truth = np.asarray(volume.array) > 50
+        assert 2 * (truth & (labels == 1)).sum() / (truth.sum() + (labels == 1).sum()) > 0.8
+    print("\n" + table[["name", "attempts", "seconds", "worker"]].to_string(index=False))
 
 
 @pytest.mark.slow
+@PATIENT
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 def test_a_worker_killed_in_mid_case_loses_nothing(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
@@ -161,43 +177,43 @@ def test_a_worker_killed_in_mid_case_loses_nothing(long_study, tmp_path) -> None
             (victim, *_) = wait_for_mid_case(out)
             assert victim in [w.pid for w in workers]
             os.kill(victim, signal.SIGKILL)
-            check_all_done_once(table.result(240), long_study, out)
+            check_all_done_once(table.result(600), long_study, out)
 
 
 @pytest.mark.slow
+@PATIENT
 def test_a_scheduler_that_is_restarted_loses_nothing(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
     with processes() as start:
         first = scheduler(start, port)
         worker(start, port)
-        with batch_in_background(long_study, out, port, patience_s=120) as table:
+        with batch_in_background(long_study, out, port, patience_s=600) as table:
             wait_for_mid_case(out)
             first.kill()
             first.wait(10)
             scheduler(start, port)
             worker(start, port)
-            check_all_done_once(table.result(280), long_study, out)
+            check_all_done_once(table.result(600), long_study, out)
 
 
 @pytest.mark.slow
+@PATIENT
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
 def test_a_worker_that_hangs_is_replaced(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
     environment = os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "10 seconds"}
     with processes() as start:
-        start(
-            "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard",
-            env=environment,
-        )  # fmt: skip
+        scheduler(start, port, env=environment)
         for _ in range(2):
             worker(start, port, nanny=True)
         with batch_in_background(long_study, out, port) as table:
             (victim, *_) = wait_for_mid_case(out)
             os.kill(victim, signal.SIGSTOP)
-            check_all_done_once(table.result(280), long_study, out)
+            check_all_done_once(table.result(600), long_study, out)
 
 
 @pytest.mark.slow
+@PATIENT
 def test_a_full_disk_at_one_worker_moves_its_cases_to_another(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
     # A limit on the size of files refuses writes as a full disk does, in this one process.
@@ -212,12 +228,13 @@ def test_a_full_disk_at_one_worker_moves_its_cases_to_another(long_study, tmp_pa
         full = worker(start, port, "--preload", str(tmp_path / "full_disk.py"))
         worker(start, port)
         with batch_in_background(long_study, out, port) as table:
-            found = table.result(280)
+            found = table.result(600)
         check_all_done_once(found, long_study, out)
         assert not any(name.endswith(f":{full.pid}") for name in found["worker"])
 
 
 @pytest.mark.slow
+@PATIENT
 def test_a_cluster_that_stays_away_is_a_sentence_and_what_is_done_is_kept(long_study, tmp_path) -> None:
     port, out = free_port(), tmp_path / "out"
     with processes() as start:
@@ -227,6 +244,6 @@ def test_a_cluster_that_stays_away_is_a_sentence_and_what_is_done_is_kept(long_s
             wait_for_mid_case(out)
             only.kill()
             with pytest.raises(ns.errors.ClusterError, match="run the batch again"):
-                table.result(120)
+                table.result(600)
     again = run_batch(long_study, out, device="cpu")
     check_all_done_once(again, long_study, out)

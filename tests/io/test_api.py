@@ -7,15 +7,15 @@ import pytest
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
-from napari_sam2.io.api import (
+from napari_sam2.io import (
     check_label_target,
     list_series,
     read_label_names,
     read_labels,
     read_volume,
-    scan_dicom,
     write_labels,
 )
+from napari_sam2.io.api import scan_dicom
 from support.dicom import write_series
 from support.nifti import LPS, save_nifti, values
 

@@ -66,6 +66,16 @@ def test_measurements_of_objects_are_written_with_their_units(tmp_path, suffix) 
     assert again["volume_ml"].tolist() == pytest.approx([0.016])
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_units_that_names_do_not_tell_stand_in_the_header(tmp_path, suffix) -> None:
+    labels = np.ones((2, 3, 4), np.uint8)
+    table = ns.measure_objects(labels, ImageVolume(labels, units="mm", is_hu=True))
+    ns.write_table(tmp_path / f"t{suffix}", table)
+    again = (pd.read_csv if suffix == ".csv" else pd.read_excel)(tmp_path / f"t{suffix}")
+    assert {"volume_ml", "mean_intensity [HU]", "p95_intensity [HU]"} <= set(again.columns)
+    assert "mean_intensity" in table.columns
+
+
 def test_other_suffixes_and_no_tables_are_refused(tmp_path) -> None:
     with pytest.raises(WriteError, match=r"as '\.ods'.*\n.*\.csv, \.xlsx"):
         ns.write_table(tmp_path / "t.ods", TABLE)

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels
 from scipy.spatial.transform import Rotation
 
 from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers.geometry import geometry_of, same_place
 from napari_sam2.layers.image import grid_for_layers, grid_shape, place_on, volume_from_layer
 from napari_sam2.layers.prompts import make_boxes, make_points, read_prompts, rectangle_of
@@ -158,11 +159,12 @@ def test_markers_mean_the_pixel_that_they_lie_on(data):
     points, boxes = make_points(image, 1), make_boxes(image, 1)
     points.add(points.world_to_data(image.data_to_world(grid.from_frame(frame, y, x))))
     row, column = round(y), round(x)
-    box = (row, column, row + 1, column + 1)
+    box = BoxPrompt(row, column, row + 1, column + 1)
     boxes.add_rectangles(rectangle_of(box, frame, grid))
     found = read_prompts(points, boxes, grid)
     assert list(found) == [(1, frame)]
-    assert found[1, frame].points[0] == pytest.approx((y, x), abs=1e-5)
+    (point,) = found[1, frame].points
+    assert (point.y, point.x) == pytest.approx((y, x), abs=1e-5)
     assert found[1, frame].box == box
 
 

@@ -11,7 +11,8 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
 from napari_sam2.io import read_label_names, read_volume, write_labels
-from napari_sam2.plugin.commands import add_labels, add_surface, label_names, set_label_name
+from napari_sam2.layers.label_table import label_names, set_label_name
+from napari_sam2.plugin.commands import add_labels, add_surface
 from napari_sam2.plugin.writers import write_labels_layer
 from support.dicom import write_series
 

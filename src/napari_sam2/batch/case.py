@@ -8,13 +8,14 @@ from __future__ import annotations
 import itertools
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from napari_sam2.analysis.measurements import measure_objects
+from napari_sam2.batch.operations import apply_operations
 from napari_sam2.batch.pictures import write_picture
 from napari_sam2.batch.prompts import begin_session
 from napari_sam2.batch.records import CaseRecord, case_folder, is_done, read_record, worker_name, write_record
@@ -39,7 +40,7 @@ def run_case(
     out: Path,
     predictor: VideoPredictor,
     progress: Callable[[int, int], None] | None = None,
-    wait_s: float = 60.0,
+    wait_s: float = 120.0,
 ) -> CaseRecord:
     """Compute one case, unless it is done.
 
@@ -54,7 +55,8 @@ def run_case(
     progress
         Called with how many frames are done, and of how many.
     wait_s
-        How long to wait, in seconds, while another process computes the same case.
+        How long to wait, in seconds, for another process that has the same case and writes nothing; one that goes on
+        is waited for.
 
     Returns
     -------
@@ -71,6 +73,8 @@ def run_case(
                 assert found is not None
                 return found
             session_file = _session_file(folder, job)
+            known = read_record(folder)
+            record = replace(record, attempts=1 if known is None else known.attempts + 1)
             write_record(folder, record)
             done = _compute(job, session_file, predictor, record, progress)
             done = replace(done, seconds=round(time.monotonic() - began, 2))
@@ -85,16 +89,38 @@ def run_case(
 
 @contextmanager
 def _alone(folder: Path, wait_s: float) -> Iterator[None]:
-    """Keep other processes away from a case; the system lets go of it when the process ends, however it ends."""
+    """Keep other processes away from a case; the system lets go of it when the process ends, however it ends.
+
+    Another process that has it is waited for as long as it writes something every `wait_s` seconds.
+    """
+    lock, seen = FileLock(folder / ".lock"), _last_written(folder)
     try:
-        with FileLock(folder / ".lock", timeout=wait_s):
-            yield
-    except Timeout as error:
-        raise JobError(
-            f"{folder} is being computed by another process.\nRun the batch again when that has ended."
-        ) from error
+        while True:
+            try:
+                lock.acquire(timeout=wait_s)
+                break
+            except Timeout as error:
+                before, seen = seen, _last_written(folder)
+                if seen == before:
+                    raise JobError(
+                        f"{folder} is being computed by another process.\nRun the batch again when that has ended."
+                    ) from error
     except OSError as error:
         raise WriteError(f"{folder} cannot be written: {error.strerror or error}.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _last_written(folder: Path) -> int:
+    """Return when something in a folder was written last, in nanoseconds."""
+    times = []
+    for path in folder.iterdir():
+        # A file that is being replaced may be gone by now.
+        with suppress(FileNotFoundError):
+            times.append(path.stat().st_mtime_ns)
+    return max(times, default=0)
 
 
 def _session_file(folder: Path, job: Job) -> Path:
@@ -137,7 +163,7 @@ def _compute(
         session = begin_session(job, volume, predictor, session_file)
     try:
         _propagate(session, job, progress)
-        return _write_results(session, volume, targets, record)
+        return _write_results(session, job, volume, targets, record)
     finally:
         session.close()
 
@@ -151,15 +177,17 @@ def _propagate(session: VideoSession, job: Job, progress: Callable[[int, int], N
         pass
 
 
-def _write_results(session: VideoSession, volume: ImageVolume, targets: list[Path], record: CaseRecord) -> CaseRecord:
-    folder, labels = targets[0].parent, session.labels()
-    names = {obj_id: info.name for obj_id, info in session.objects.items()}
+def _write_results(
+    session: VideoSession, job: Job, volume: ImageVolume, targets: list[Path], record: CaseRecord
+) -> CaseRecord:
+    folder = targets[0].parent
+    labels, names = apply_operations(session, job.operations)
     for target in targets:
         write_labels(target, labels, volume, names=names)
     table = measure_objects(labels, volume, names)
     with replacing(folder / "measurements.csv") as part:
         table.to_csv(part, index=False)
-    write_picture(session, folder / "overview.png")
+    write_picture(session, labels, folder / "overview.png")
     scores = {obj_id: session.scores(obj_id) for obj_id in session.objects}
     return replace(
         record,

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_sam2.batch.operations import check_operations
 from napari_sam2.batch.prompts import read_prompts_document
 from napari_sam2.core.paths import check_file, checked_path, is_folder
 from napari_sam2.engine.catalog.model_files import resolve
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 def check_job(job: Job, model: str) -> str | None:
     """Return one sentence on what is wrong with a job; None where nothing was found.
 
-    Looked at are the paths, the prompts' file, the model, the formats and what must not stand together. The image
-    itself is not read: that is the first thing that running the job does.
+    Looked at are the paths, the prompts' file, the model, the formats, the operations, and what must not stand
+    together. The image itself is not read: that is the first thing that running the job does.
 
     Parameters
     ----------
@@ -34,6 +35,7 @@ def check_job(job: Job, model: str) -> str | None:
         _check_image(job)
         _check_prompts(job)
         _check_formats(job)
+        check_operations(job.operations)
         resolve(job.model or model)
     except NapariSam2Error as error:
         return error.headline

@@ -52,7 +52,9 @@ def local_cluster(jobs: int, device: str = "auto") -> Iterator[Client]:
         if gpus:
             environment["CUDA_VISIBLE_DEVICES"] = gpus[i]
         workers[i] = {"cls": Nanny, "options": {"nthreads": 1, "env": environment, "host": "127.0.0.1"}}
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
+    # Without an address of its own, its server for metrics listens to the whole network, on a port that may be taken.
+    options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": Scheduler, "options": options}
     with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster, Client(cluster) as client:
         yield client
 

@@ -12,33 +12,39 @@ from napari_sam2.evaluation.montage import montage_frames, overlay, save_montage
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
     from napari_sam2.session import VideoSession
 
 _TILES, _COLUMNS = 8, 4
+_NEW = (1.0, 0.9, 0.2)  # of objects that an operation made, which the session does not know
 
 
-def write_picture(session: VideoSession, path: Path) -> None:
+def write_picture(session: VideoSession, labels: NDArray[np.uint16], path: Path) -> None:
     """Write up to eight slices with outlines as PNG: the least sure one of each object, and others spread evenly.
 
     Parameters
     ----------
     session
         The finished session.
+    labels
+        On the volume's grid: what is outlined.
     path
         The picture; nothing is written where there is no mask.
     """
-    masks = {f: session.frame_labels(f) for f in range(session.frame_count)}
-    even = montage_frames({f: labels > 0 for f, labels in masks.items()}, _TILES)
+    masks = {f: labels[session.frame_index(f)] for f in range(session.frame_count)}
+    even = montage_frames({f: mask > 0 for f, mask in masks.items()}, _TILES)
     if not even:
         return
     doubtful = _least_sure(session)[: _TILES // 2]
     shown = sorted({*doubtful, *even[: _TILES - len(doubtful)]})
     frames = WindowedFrames(session.volume, session.grid, session.mapping)
-    infos = session.objects
+    colors = {int(number): _NEW for number in np.unique(labels) if number}
+    colors |= {obj_id: info.color for obj_id, info in session.objects.items()}
     tiles = [
         overlay(
             np.asarray(frames[f]),
-            [(masks[f] == obj_id, info.color) for obj_id, info in infos.items()],
+            [(masks[f] == obj_id, color) for obj_id, color in colors.items()],
             f"{f} doubtful" if f in doubtful else str(f),
         )
         for f in shown

@@ -47,6 +47,8 @@ class CaseRecord:
         Volume of all objects in millilitres; None where the image has no physical size.
     worker
         Where it was computed.
+    attempts
+        How often it was begun; one that was stopped goes on from its session file.
     worker_fault
         Whether the failure lies with that worker's disk or memory, so that another one may succeed.
     """
@@ -63,6 +65,7 @@ class CaseRecord:
     doubtful: int = 0
     volume_ml: float | None = None
     worker: str = ""
+    attempts: int = 0
     worker_fault: bool = False
 
 

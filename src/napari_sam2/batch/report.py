@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import html
+from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _COLUMNS = [f.name for f in fields(CaseRecord) if f.name not in ("fingerprint", "worker_fault")]
+_SHOWN = 500  # cases on the page: a browser shows no hundred thousand pictures
+_TOLD = {"failed": "failed", "doubtful": "with doubtful slices", "to do": "to do"}
 _STYLE = (
     "body{font:15px/1.4 system-ui,sans-serif;margin:2em;max-width:1280px}"
     "article{border-top:1px solid #ccc;padding:1em 0}article img{max-width:100%}"
@@ -27,7 +31,9 @@ _STYLE = (
 
 def results_table(records: Iterable[CaseRecord]) -> pd.DataFrame:
     """Return one row for each case: its name, state, image, model, error, times and counts."""
-    return pd.DataFrame([{c: getattr(r, c) for c in _COLUMNS} for r in records], columns=_COLUMNS)
+    table = pd.DataFrame([{c: getattr(r, c) for c in _COLUMNS} for r in records], columns=_COLUMNS)
+    # A batch that ended has nothing that runs: what was stopped, or not begun, is to be done.
+    return table.replace({"status": {"running": "to do"}})
 
 
 def write_results(out: Path, records: Sequence[CaseRecord]) -> None:
@@ -45,25 +51,35 @@ def write_results(out: Path, records: Sequence[CaseRecord]) -> None:
 
 
 def _page(out: Path, records: Sequence[CaseRecord]) -> str:
-    failed = sum(r.status == "failed" for r in records)
-    doubtful = sum(bool(r.doubtful) for r in records if r.status == "done")
-    cases = "\n".join(_article(out, record) for record in sorted(records, key=_urgency))
+    counts = Counter(kind_of(r) for r in records)
+    told = ", ".join(f"{counts[kind]} {text}" for kind, text in _TOLD.items() if kind != "to do" or counts[kind])
+    shown = heapq.nsmallest(_SHOWN, records, key=urgency)
+    cases = "\n".join(_article(out, record) for record in shown)
+    if len(shown) < len(records):
+        cases += f"\n<p>{len(records) - len(shown)} more are in results.csv.</p>"
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Batch of napari-sam2</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>{len(records)} cases</h1>\n"
-        f"<p>{failed} failed, {doubtful} with doubtful slices. Not a medical device: every mask is to be checked.</p>\n"
+        f"<p>{told}. Not a medical device: every mask is to be checked.</p>\n"
         f"{cases}\n</body></html>\n"
     )
 
 
-def _urgency(record: CaseRecord) -> tuple[int, float, str]:
-    """Order the failed cases first, then those of the largest share of doubtful frames."""
+def kind_of(record: CaseRecord) -> str:
+    """Return ``"failed"``, ``"doubtful"`` (done, with doubtful frames), ``"done"`` or ``"to do"``."""
+    if record.status == "done":
+        return "doubtful" if record.doubtful else "done"
+    return "failed" if record.status == "failed" else "to do"
+
+
+def urgency(record: CaseRecord) -> tuple[int, float, str]:
+    """Return what to sort by: failed cases first, then those with the largest share of doubtful frames, then others."""
     share = record.doubtful / record.frames if record.frames else 0.0
-    return (0 if record.status == "failed" else 1, -share, record.name)
+    return (("failed", "doubtful", "done", "to do").index(kind_of(record)), -share, record.name)
 
 
 def _article(out: Path, record: CaseRecord) -> str:
-    kind = "failed" if record.status == "failed" else "doubtful" if record.doubtful else "done"
+    kind = kind_of(record)
     place = quote(record.name)
     picture = ""
     if (out / record.name / "overview.png").exists():

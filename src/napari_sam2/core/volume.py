@@ -223,7 +223,7 @@ class ImageVolume:
 
     @property
     def has_frame_interval(self) -> bool:
-        """Whether the spacing has a value for time."""
+        """Return whether the spacing has a value for time."""
         assert self.spacing is not None
         return "t" in self._spaced_axes(len(self.spacing))
 

@@ -54,7 +54,7 @@ def load_predictor(
     if is_remote(device):
         from napari_sam2.engine.remote.predictor import load_remote
 
-        return load_remote(str(name), device)
+        return load_remote(load_predictor, str(name), device)
     from napari_sam2.engine.catalog.model_files import check_integrity, resolve
     from napari_sam2.engine.catalog.registry import DEFAULT_FAMILY, known_models
     from napari_sam2.errors import CheckpointError

@@ -104,7 +104,7 @@ class EncodesAhead(Protocol):
 
     @property
     def sees_whole_frames(self) -> bool:
-        """Whether all objects share one window, the whole frame; else the windows are known only while tracking."""
+        """Return whether all objects share one window, the whole frame; else windows are known only while tracking."""
         ...
 
     def encode_ahead(

@@ -64,7 +64,7 @@ class TrackingOptions:
 
     @property
     def compares_alternatives(self) -> bool:
-        """Whether tracked frames are searched for something that looks like the object."""
+        """Return whether tracked frames are searched for something that looks like the object."""
         return self.reports_rivals or self.memory == "distractor"
 
 

@@ -196,12 +196,12 @@ class VideoPredictor(Protocol):
 
     @property
     def notes(self) -> Sequence[str]:
-        """What the user should know, oldest first: another precision than asked for, less at once than hoped for."""
+        """Return notes for the user, oldest first: another precision than asked for, less at once than hoped for."""
         ...
 
     @property
     def fingerprint(self) -> str | None:
-        """What tells its weights from others of the same name; None where nothing does."""
+        """Return what tells its weights from others of the same name; None where nothing does."""
         ...
 
     @overload

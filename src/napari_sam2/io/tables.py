@@ -26,8 +26,8 @@ def write_table(path: str | PathLike[str], table: pd.DataFrame) -> None:
     path
         Ends in ``.csv`` (UTF-8, a dot in decimal numbers) or ``.xlsx``; what is there is replaced.
     table
-        As `measure_objects`, `compare_labels` or `track_table` return it. The names of its columns, which name the
-        units (``volume_ml``), become the header. The index is left out; what is missing is an empty cell.
+        As `measure_objects`, `compare_labels` or `track_table` return it. Its header is that of
+        :func:`header_texts`. The index is left out; what is missing is an empty cell.
 
     Raises
     ------
@@ -50,9 +50,29 @@ def write_table(path: str | PathLike[str], table: pd.DataFrame) -> None:
         raise WriteError(f"{path} was not written: the table must be a pandas.DataFrame, not {type(table).__name__}.")
     if suffix == ".csv":
         with replacing(path) as temporary:
-            table.to_csv(temporary, index=False, encoding="utf-8")
+            table.to_csv(temporary, index=False, encoding="utf-8", header=header_texts(table))
     else:
         _write_xlsx(path, table)
+
+
+def header_texts(table: pd.DataFrame) -> list[str]:
+    """Return the header of a table: the names of its columns, with the unit where a name does not tell it.
+
+    Parameters
+    ----------
+    table
+        Names such as ``volume_ml`` tell their unit; others may have one in ``table.attrs["units"]``, by column.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"volume_ml": [1.5], "mean_intensity": [40.0]})
+    >>> table.attrs["units"] = {"mean_intensity": "HU"}
+    >>> header_texts(table)
+    ['volume_ml', 'mean_intensity [HU]']
+    """
+    units = table.attrs.get("units") or {}
+    return [f"{name} [{units[name]}]" if units.get(name) else str(name) for name in table.columns]
 
 
 def _write_xlsx(path: Path, table: pd.DataFrame) -> None:
@@ -75,8 +95,9 @@ def _write_xlsx(path: Path, table: pd.DataFrame) -> None:
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Table")
     sheet.freeze_panes = "A2"
-    for number, name in enumerate(table.columns, start=1):
-        sheet.column_dimensions[get_column_letter(number)].width = max(8, len(str(name)) + 2)
+    names = header_texts(table)
+    for number, name in enumerate(names, start=1):
+        sheet.column_dimensions[get_column_letter(number)].width = max(8, len(name) + 2)
 
     def cell(value: Any) -> Any:
         made = WriteOnlyCell(sheet, _plain(value))
@@ -85,7 +106,7 @@ def _write_xlsx(path: Path, table: pd.DataFrame) -> None:
             made.data_type = "s"
         return made
 
-    header = [cell(str(name)) for name in table.columns]
+    header = [cell(name) for name in names]
     for made in header:
         made.font = Font(bold=True)
     sheet.append(header)

@@ -18,6 +18,7 @@ from napari_sam2.io.mesh import object_mesh
 from napari_sam2.layers.axis_names import VOLUME_KEY
 from napari_sam2.layers.geometry import geometry_of
 from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
+from napari_sam2.layers.label_table import label_names, set_label_name
 from napari_sam2.layers.proxy import unwrapped
 
 if TYPE_CHECKING:
@@ -79,30 +80,6 @@ def name_label(viewer: napari.viewer.Viewer) -> None:
     dialog = CodePicker(label, label_names(layer).get(label, ""), QApplication.activeWindow())
     if dialog.exec():
         set_label_name(layer, label, dialog.name())
-
-
-def label_names(layer: Labels) -> dict[int, str]:
-    """Names in a layer's table, by label."""
-    table = layer.features
-    if "name" not in table:
-        return {}
-    labels = table["index"] if "index" in table else range(len(table))
-    return {int(k): str(v) for k, v in zip(labels, table["name"], strict=True) if isinstance(v, str) and v}
-
-
-def set_label_name(layer: Labels, label: int, name: str) -> None:
-    """Put a label's name into the layer's table; other columns of the table stay."""
-    table = layer.features.copy()
-    if "index" not in table:
-        table.insert(0, "index", range(len(table)))
-    if label not in set(table["index"]):
-        table.loc[len(table)] = {"index": label}
-        table["index"] = table["index"].astype(int)
-    if "name" not in table:
-        table["name"] = ""
-    table["name"] = table["name"].astype(object).fillna("")
-    table.loc[table["index"] == label, "name"] = name
-    layer.features = table
 
 
 def show_surface(viewer: napari.viewer.Viewer) -> None:

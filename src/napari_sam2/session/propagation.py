@@ -166,10 +166,9 @@ class Run:
         """Return whether a frame that is not accepted has to be computed."""
         if self._exactly is not None:
             return (obj_id, frame) in self._exactly
-        if self._force or not freshness.is_fresh(frame):
-            return True
         record = self._state.mask_record(obj_id, frame)
-        if record is None or not self._state.is_by_this_model(record):
+        is_kept = record is not None and freshness.is_fresh(frame) and self._state.is_by_this_model(record)
+        if self._force or record is None or not is_kept:
             return True
         # A mask that no model computed, such as one between accepted frames, knows no settings.
         now = (self._state.memory, self._state.range_of(obj_id))

@@ -127,11 +127,13 @@ def test_another_machine_without_encryption_is_refused() -> None:
 
 def test_a_cluster_without_workers_is_a_sentence() -> None:
     with (
-        SpecCluster({}, {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard": False}}) as empty,
+        SpecCluster(
+            {}, {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
+        ) as empty,
         Client(empty) as client,
         pytest.raises(ns.errors.ClusterError, match="No worker of the Dask cluster"),
     ):
-        RemotePredictor(client, "starter", patience_s=1)
+        RemotePredictor(client, ns.load_predictor, "starter", patience_s=1)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")

@@ -19,6 +19,14 @@ def is_remote(device: str) -> bool:
     return device.startswith((ENCRYPTED_OR_LOCAL, UNENCRYPTED))
 
 
+def scheduler_address(device: str) -> str:
+    """Return the address of a remote device's scheduler: ``tls://`` where Dask's configuration has certificates."""
+    import dask.config
+
+    encrypted = dask.config.get("distributed.comm.tls.client.cert", None) is not None
+    return f"{'tls' if encrypted else 'tcp'}://{device.partition('://')[2]}"
+
+
 def connect(
     address: str, security: Security | None = None, *, allow_unencrypted: bool = False, timeout_s: float = 30.0
 ) -> Client:
@@ -51,9 +59,24 @@ def connect(
     try:
         return Client(address, timeout=timeout_s, **options)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
-        raise ClusterError(
-            f"No Dask scheduler answers at {address}: {error}.\nCheck the address, and that the scheduler runs."
-        ) from error
+        raise _explained(address, error) from error
+
+
+def _explained(address: str, error: Exception) -> ClusterError:
+    encrypted = address.startswith("tls://")
+    if isinstance(error, TypeError) and encrypted:
+        return ClusterError(
+            f"{address} needs certificates to connect with, and there are none.\n"
+            "Give --tls-ca-file, --tls-cert and --tls-key, or put them into Dask's configuration (see docs/batch.md)."
+        )
+    if "reset by peer" in str(error) and not encrypted:
+        return ClusterError(
+            f"{address} closes the connection: perhaps that scheduler wants encryption.\n"
+            "If so, use tls:// and its certificates (see docs/batch.md)."
+        )
+    return ClusterError(
+        f"No Dask scheduler answers at {address}: {error}.\nCheck the address, and that the scheduler runs."
+    )
 
 
 def is_safe(address: str) -> bool:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.remote.wire import Answer
+from napari_sam2.engine.remote.worker_memory import reuse_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from napari_sam2.engine.remote.wire import PackedFrame
 
 _FRAME_BYTES = 2 * 2**30
+
+
+class Load(Protocol):
+    """Loads a model onto a device."""
+
+    def __call__(self, name: str, /, *, device: str) -> Any:
+        """Load the model."""
+        ...
 
 
 class FramesNeededError(Exception):
@@ -96,16 +105,17 @@ class ModelActor:
 
     Parameters
     ----------
+    load
+        Loads a model by name or path: :func:`napari_sam2.load_predictor`.
     name
         Name or path of the model on this computer.
     device
         Device of this computer.
     """
 
-    def __init__(self, name: str, device: str) -> None:
-        from napari_sam2.engine import load_predictor
-
-        self._predictor = load_predictor(name, device=device)
+    def __init__(self, load: Load, name: str, device: str) -> None:
+        reuse_freed_memory()
+        self._predictor = load(name, device=device)
         self._store = FrameStore()
         self._streams: dict[str, _Stream] = {}
         self._tokens = itertools.count(1)
@@ -145,6 +155,14 @@ class ModelActor:
         opened = self._predictor.open(frames, **options)
         self._streams[stream] = _Stream(frames, opened)
         return isinstance(opened, EncodesAhead)
+
+    def ask(self, stream: str, gone: Sequence[int], method: str, arguments: Sequence[Any]) -> Any:
+        """Forget predictions and tracks that nobody holds any more, and call a method for a stream."""
+        known = self._streams[stream]
+        for token in gone:
+            known.predictions.pop(token, None)
+            known.tracks.pop(token, None)
+        return getattr(self, method)(stream, *arguments)
 
     def close(self, stream: str) -> None:
         """Forget a stack with all that belongs to it."""
@@ -208,13 +226,6 @@ class ModelActor:
     def logits(self, stream: str, token: int) -> NDArray[np.float32]:
         """Return the logits ``(Y, X) float32`` of a prediction."""
         return self._streams[stream].predictions[token].logits
-
-    def release(self, stream: str, tokens: Sequence[int]) -> None:
-        """Forget predictions and tracks that nobody holds any more."""
-        known = self._streams.get(stream)
-        for token in tokens if known is not None else ():
-            known.predictions.pop(token, None)  # type: ignore[union-attr]
-            known.tracks.pop(token, None)  # type: ignore[union-attr]
 
     def _conditioning(self, known: _Stream, context: Sequence[tuple[int, int]]) -> list[ConditioningFrame]:
         return [ConditioningFrame(frame, known.predictions[token].state) for frame, token in context]

@@ -13,8 +13,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from napari_sam2.engine.remote.connection import UNENCRYPTED, connect
-from napari_sam2.engine.remote.model_actor import ModelActor
+from napari_sam2.engine.remote.connection import UNENCRYPTED, connect, scheduler_address
+from napari_sam2.engine.remote.model_actor import Load, ModelActor
 from napari_sam2.engine.remote.stream import RemoteStream
 from napari_sam2.engine.remote.wire import WorkerLostError
 from napari_sam2.errors import ClusterError, NapariSam2Error
@@ -30,11 +30,15 @@ _log = logging.getLogger(__name__)
 _LOST = (OSError, TimeoutError, ValueError)  # as Dask reports an actor whose worker is gone
 
 
-def load_remote(name: str, device: str, worker_device: str = "auto", patience_s: float = 60.0) -> RemotePredictor:
+def load_remote(
+    load: Load, name: str, device: str, worker_device: str = "auto", patience_s: float = 60.0
+) -> RemotePredictor:
     """Load a model on a worker of a Dask cluster.
 
     Parameters
     ----------
+    load
+        What loads it there: :func:`napari_sam2.load_predictor`.
     name
         Name or path of the model, as the worker knows it.
     device
@@ -52,12 +56,8 @@ def load_remote(name: str, device: str, worker_device: str = "auto", patience_s:
     NapariSam2Error
         As :func:`napari_sam2.load_predictor` raises it, on the worker.
     """
-    import dask.config
-
-    host = device.partition("://")[2]
-    encrypted = dask.config.get("distributed.comm.tls.client.cert", None) is not None
-    client = connect(f"{'tls' if encrypted else 'tcp'}://{host}", allow_unencrypted=device.startswith(UNENCRYPTED))
-    return RemotePredictor(client, name, worker_device, patience_s)
+    client = connect(scheduler_address(device), allow_unencrypted=device.startswith(UNENCRYPTED))
+    return RemotePredictor(client, load, name, worker_device, patience_s)
 
 
 class RemotePredictor:
@@ -69,6 +69,8 @@ class RemotePredictor:
     ----------
     client
         Of the cluster.
+    load
+        What loads the model on the worker.
     name
         Name or path of the model, as the worker knows it.
     worker_device
@@ -77,8 +79,10 @@ class RemotePredictor:
         How long to wait, in seconds, for a worker.
     """
 
-    def __init__(self, client: Client, name: str, worker_device: str = "auto", patience_s: float = 60.0) -> None:
-        self._client = client
+    def __init__(
+        self, client: Client, load: Load, name: str, worker_device: str = "auto", patience_s: float = 60.0
+    ) -> None:
+        self._client, self._load = client, load
         self._asked = (name, worker_device)
         self._patience_s = patience_s
         self._lock = threading.RLock()
@@ -181,7 +185,7 @@ class RemotePredictor:
         deadline = time.monotonic() + self._patience_s
         while True:
             future = self._client.submit(
-                ModelActor, name, device, actor=True, key=f"napari-sam2-{name}-{device}-{self.generation}"
+                ModelActor, self._load, name, device, actor=True, key=f"napari-sam2-{name}-{device}-{self.generation}"
             )
             self.generation += 1
             try:

@@ -6,7 +6,7 @@ import threading
 import uuid
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,25 +22,12 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, FrameSource
+    from napari_sam2.engine.remote.caller import Caller
     from napari_sam2.engine.remote.wire import Answer
 
 _AHEAD = 2  # frames encoded in one call, so that other users do not wait for long
+_SENT_AT_ONCE = 8  # frames along a track: each parcel takes two more calls
 _ATTEMPTS = 4  # workers that may die during one call
-
-
-class Caller(Protocol):
-    """What a stream needs of its predictor."""
-
-    generation: int
-    bytes_sent: int
-
-    def call(self, ask: Callable[[Any], Any]) -> Any:
-        """Call a method of the model's actor; WorkerLostError where its worker died."""
-        ...
-
-    def forget(self, stream: str) -> None:
-        """Note that a stream is done with."""
-        ...
 
 
 class RemoteStream:
@@ -109,7 +96,7 @@ class RemoteStream:
 
         def move() -> list[tuple[RemotePrediction, CropWindow]]:
             tokens = [track.ensure() for track in tracks]
-            self.send([track.frame + track.step for track in tracks])
+            self._send_on_the_way(tracks)
             found = self._ask("advance", tokens, limits)
             # The session keeps states of prompted frames only: an accepted tracked frame is given as a mask.
             return [(RemotePrediction(self, answer, None), window) for answer, window in found]
@@ -191,13 +178,14 @@ class RemoteStream:
         self._generation = generation
 
     def _ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the actor for this stream, and send it the frames that it turns out to need."""
-        if self._dropped:
-            gone = [self._dropped.popleft() for _ in range(len(self._dropped))]
-            self._predictor.call(lambda actor: actor.release(self._key, gone))
+        """Call a method of the actor for this stream, and send it the frames that it turns out to need.
+
+        The actor is told in the same call what nobody holds any more.
+        """
+        gone = [self._dropped.popleft() for _ in range(len(self._dropped))]
         for _ in range(len(self._frames) + 1):
             try:
-                return self._predictor.call(lambda actor: getattr(actor, method)(self._key, *arguments))
+                return self._predictor.call(lambda actor: actor.ask(self._key, gone, method, arguments))
             except FramesNeededError as needed:
                 for frame in needed.frames:
                     self._sent.pop(frame, None)
@@ -216,6 +204,13 @@ class RemoteStream:
             self._predictor.bytes_sent += sum(len(p.data) for p in parcels)
             self._predictor.call(lambda actor: actor.put(parcels))
         self._sent.update(digests)
+
+    def _send_on_the_way(self, tracks: Sequence[RemoteTrack]) -> None:
+        """Send the next frame of each track, and with one that is new some of those behind it, in one parcel."""
+        for track in tracks:
+            following = track.frame + track.step
+            if following not in self._sent:
+                self.send(following + i * track.step for i in range(_SENT_AT_ONCE))
 
     def _packed(self, frame: int) -> PackedFrame:
         return PackedFrame.of(np.asarray(self._frames[frame], dtype=np.float32))

@@ -108,7 +108,7 @@ class SliceHeader:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the plane has three colours to a pixel."""
+        """Return whether the plane has three colours to a pixel."""
         return self.stored.colours == 3
 
     @property

@@ -74,7 +74,7 @@ class LazyStack:
 
     @property
     def decoded(self) -> int:
-        """How many planes have been decoded so far."""
+        """Return the number of planes decoded so far."""
         return int(self._done.sum())
 
     def __len__(self) -> int:

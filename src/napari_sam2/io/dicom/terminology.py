@@ -45,7 +45,7 @@ class SegmentCode:
 
     @property
     def title(self) -> str:
-        """How it is shown in a list: the meaning, with its side."""
+        """Return its name in a list: the meaning, with its side."""
         return f"{self.meaning}, {self.side[1].lower()}" if self.side else self.meaning
 
     def on(self, side: str) -> SegmentCode:

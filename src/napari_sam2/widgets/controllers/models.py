@@ -12,6 +12,7 @@ from napari_sam2.core.formatting import duration
 from napari_sam2.engine.catalog import user_models
 from napari_sam2.engine.catalog.model_files import SUFFIXES, path_of
 from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
+from napari_sam2.engine.remote.connection import is_remote
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.interaction.loaded_model import ModelChoice
 from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for
@@ -242,6 +243,9 @@ class Models(QObject):
         self.pause_wanted.emit()
         self._context.show_message("The self-check is at work; it takes some seconds.")
         device, loaded = self._model_cache.choice.device, self._model_cache.loaded
+        if is_remote(device):
+            # What is examined is this installation.
+            device = "auto"
 
         def examine() -> str:
             from napari_sam2.engine.diagnostics.self_check import examine

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox, QProgressBar, QVBoxLayout, QWidget
 
 from napari_sam2.engine.catalog.model_files import SUFFIXES
+from napari_sam2.widgets.views.cluster_dialog import ask_for_cluster
 from napari_sam2.widgets.views.common import button, combo, fill, row, set_reason
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FILE_TYPES = f"Checkpoints ({' '.join('*' + suffix for suffix in SUFFIXES)})"
 _BROWSE = "napari-sam2-browse"
+_CLUSTER = "napari-sam2-cluster"
 
 
 class ModelPanel(QWidget):
@@ -40,6 +42,7 @@ class ModelPanel(QWidget):
         self.progress_bar.setToolTip("How much of the model has come in.")
         self._action = ""
         self._current = ""
+        self._current_device = ""
         self._locked = ""
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -48,7 +51,7 @@ class ModelPanel(QWidget):
         column.addWidget(self.about_label)
         column.addLayout(row(self.progress_bar, self.action_button))
         self.model_box.activated.connect(self._on_model)
-        self.device_box.activated.connect(lambda i: self.device_chosen.emit(self.device_box.itemData(i)))
+        self.device_box.activated.connect(self._on_device)
         self.set_action("", "", "")
         self.clear_progress()
 
@@ -66,7 +69,12 @@ class ModelPanel(QWidget):
 
     def set_devices(self, devices: Sequence[tuple[str, str]], current: str) -> None:
         """Offer these ``(title, name)`` pairs."""
+        self._current_device = current
         fill(self.device_box, devices, current, empty="–")
+        self.device_box.insertSeparator(self.device_box.count())
+        self.device_box.addItem("On a Dask worker…", _CLUSTER)
+        tip = "A running Dask cluster computes, on this computer or another one; see docs/batch.md."
+        self.device_box.setItemData(self.device_box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.set_locked(self._locked)
 
     def set_about(self, text: str, tip: str) -> None:
@@ -116,3 +124,11 @@ class ModelPanel(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Choose a checkpoint", str(Path.home()), FILE_TYPES)
         if path:
             self.file_chosen.emit(path)
+
+    def _on_device(self, index: int) -> None:
+        device = self.device_box.itemData(index)
+        if device == _CLUSTER:
+            self.device_box.setCurrentIndex(self.device_box.findData(self._current_device))
+            device = ask_for_cluster(self)
+        if device:
+            self.device_chosen.emit(device)

@@ -72,7 +72,7 @@ class Sam2Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Return the device of the weights."""
         return self.no_mem_embed.device
 
     @property

@@ -32,7 +32,7 @@ class FrameState:
 
     @property
     def shows_object(self) -> bool:
-        """Whether the mask has any pixel."""
+        """Return whether the mask has any pixel."""
         return bool((self.low_res_logits > 0).any())
 
 
@@ -53,7 +53,7 @@ class Sam2Track:
 
     @property
     def is_known_ahead(self) -> bool:
-        """Whether the next frame lies between accepted frames that show the object."""
+        """Return whether the next frame lies between accepted frames that show the object."""
         return self.goes_on_to is not None and (self.goes_on_to - self.frame) * self.step > 0
 
 

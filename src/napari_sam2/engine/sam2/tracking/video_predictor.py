@@ -64,7 +64,7 @@ class Sam2VideoPredictor:
 
     @property
     def notes(self) -> list[str]:
-        """What the user should know: another precision than asked for, less at once than hoped for."""
+        """Return notes for the user: another precision than asked for, less at once than hoped for."""
         return self.batch_sizer.notes
 
     @property
@@ -76,7 +76,7 @@ class Sam2VideoPredictor:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether the network is in memory: True until :meth:`unload`."""
+        """Return whether the network is in memory: True until :meth:`unload`."""
         return self._model is not None
 
     @property

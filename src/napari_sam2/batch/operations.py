@@ -1,0 +1,149 @@
+"""The mask operations of a job: checked before it runs, applied to its objects before their labels are written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam2.analysis.mask_operations import find_operation
+from napari_sam2.errors import JobError, NapariSam2Error
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_sam2.analysis.mask_operations import Operation
+    from napari_sam2.session import VideoSession
+
+    Operations = Sequence[tuple[str, Mapping[str, Any]]]
+
+
+def check_operations(operations: Operations) -> None:
+    """Refuse operations or parameters that do not exist, are missing, or are out of range.
+
+    Frames and objects that a parameter names are compared with the image when it is computed.
+
+    Parameters
+    ----------
+    operations
+        Names and parameters, as :class:`~napari_sam2.batch.Job` has them.
+
+    Raises
+    ------
+    NapariSam2Error
+        As the operation raises it.
+    """
+    empty = np.zeros((2, 1, 1), bool)
+    for name, given in operations:
+        operation = find_operation(name)
+        values = _with_image(operation, _whole_numbers(operation, given), empty.astype(float))
+        kinds = {parameter.name: parameter.kind for parameter in operation.parameters}
+        stand_ins = {"frame": 0, "mask": empty}
+        operation.apply(empty, (1.0, 1.0, 1.0), **{k: stand_ins.get(kinds.get(k, ""), v) for k, v in values.items()})
+
+
+def apply_operations(session: VideoSession, operations: Operations) -> tuple[NDArray[np.uint16], dict[int, str]]:
+    """Return the labels of a session with operations applied to each of its objects, and the names of the objects.
+
+    The session itself is not changed. Voxels of another object are left alone, but for those that the operation names
+    (``other``). Along time each frame is treated by itself.
+
+    Parameters
+    ----------
+    session
+        The finished session.
+    operations
+        Names and parameters, applied in this order; ``other`` is the id of an object, which is left as it is.
+
+    Returns
+    -------
+    labels : ndarray
+        uint16, on the volume's grid without channels.
+    names : dict
+        Names by object id; parts that ``"split"`` made have ids of their own.
+
+    Raises
+    ------
+    JobError
+        If an operation names an object that is not there.
+    NapariSam2Error
+        As the operation raises it.
+    """
+    labels: NDArray[np.uint16] = session.labels()
+    names = {obj_id: info.name for obj_id, info in session.objects.items()}
+    if not operations:
+        return labels, names
+    index = [session.frame_index(f) for f in range(session.frame_count)]
+    stack = np.stack([labels[i] for i in index])
+    for name, given in operations:
+        _apply(session, stack, names, find_operation(name), given)
+    for i, plane in zip(index, stack, strict=True):
+        labels[i] = plane
+    return labels, names
+
+
+def _apply(
+    session: VideoSession,
+    stack: NDArray[np.uint16],
+    names: dict[int, str],
+    operation: Operation,
+    given: Mapping[str, Any],
+) -> None:
+    """Apply one operation to every object of a stack ``(frame, y, x)`` in place; new objects get a name."""
+    values = _whole_numbers(operation, given)
+    if session.grid.frame_axis == "t" and any(p.name == "dimensions" for p in operation.parameters):
+        values["dimensions"] = 2
+    if any(p.kind == "image" for p in operation.parameters):
+        values = _with_image(operation, values, _values_of(session))
+    others = {values[p.name] for p in operation.parameters if p.kind == "mask" and p.name in values}
+    for parameter in operation.parameters:
+        if parameter.kind == "mask" and parameter.name in values:
+            number = values[parameter.name]
+            if number not in names:
+                raise JobError(f"The operation {operation.name!r} names object {number}, which is not there.")
+            values[parameter.name] = stack == number
+    for obj_id in list(names):
+        if obj_id in others:
+            continue
+        mask = stack == obj_id
+        free = (stack == 0) | mask | np.isin(stack, list(others))
+        results = operation.apply(mask, _spacing(session), **values)
+        stack[mask] = 0
+        for number, result in enumerate(results):
+            part = obj_id if number == 0 else max(names) + 1
+            names.setdefault(part, f"{names[obj_id]} {number + 1}")
+            stack[result & free] = part
+
+
+def _whole_numbers(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters, those that count something as whole numbers: a table has only numbers."""
+    counted = {p.name for p in operation.parameters if p.kind in ("frame", "dimensions", "mask")}
+    values = dict(given)
+    for name in counted & set(values):
+        if float(values[name]) != int(values[name]):
+            raise NapariSam2Error(
+                f"{name}={values[name]:g} of the operation {operation.name!r} must be a whole number."
+            )
+        values[name] = int(values[name])
+    return values
+
+
+def _with_image(operation: Operation, values: dict[str, Any], image: NDArray[Any]) -> dict[str, Any]:
+    return values | {p.name: image for p in operation.parameters if p.kind == "image"}
+
+
+def _values_of(session: VideoSession) -> NDArray[Any]:
+    """Return the image as the session cuts it, ``(frame, y, x)``; of several channels their mean."""
+    planes = [session.grid.read(session.volume.array, f) for f in range(session.frame_count)]
+    return np.stack([p if p.ndim == 2 else p.mean(axis=-1) for p in planes])
+
+
+def _spacing(session: VideoSession) -> tuple[float, float, float]:
+    """Return the spacing of a stack of frames; between time points it is 1, and not used."""
+    grid, volume = session.grid, session.volume
+    axis = grid.frame_axis
+    between = 1.0 if axis in (None, "t") else volume.spacing_of(axis)
+    rows, columns = (volume.spacing_of(a) if a != "t" else 1.0 for a in grid.plane_axes)
+    return between, rows, columns

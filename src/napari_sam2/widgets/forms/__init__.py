@@ -1,0 +1,1 @@
+"""Docks around a typed function that magicgui makes into a form: measure, compare, and change finished masks."""
