@@ -213,6 +213,8 @@ def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
 class WindowedFrames:
     """Lazy frames of a volume, mapped to 0…1: ``frames[i]`` is ``(Y, X, C) float32`` with C one or three.
 
+    One frame is read at a time, when it is asked for, and none is kept.
+
     Parameters
     ----------
     volume
@@ -241,3 +243,39 @@ class WindowedFrames:
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
         return IntensityMapping.of(self.mapping).apply(self.grid.read(self.volume.parts, frame))
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of a frame, known without reading one."""
+        return self.grid.frame_shape
+
+    def read_part(self, frame: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read a part of a frame without the rest, as far as the array's chunks allow.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        y0, x0, y1, x1
+            Half-open box in data pixels, inside the frame.
+
+        Returns
+        -------
+        NDArray
+            ``(y1 - y0, x1 - x0, C) float32``: what ``frames[frame]`` has there.
+
+        Raises
+        ------
+        ReadError
+            If the image cannot be read.
+
+        Examples
+        --------
+        >>> from napari_sam2.core.frames import FrameGrid
+        >>> from napari_sam2.core.volume import ImageVolume
+        >>> volume = ImageVolume(np.arange(24).reshape(2, 3, 4))
+        >>> WindowedFrames(volume, FrameGrid.of(volume), (0, 24)).read_part(1, 0, 2, 2, 4)[..., 0].tolist()
+        [[0.5833333134651184, 0.625], [0.75, 0.7916666865348816]]
+        """
+        part = self.grid.read(self.volume.parts, frame, (y0, x0, y1, x1))
+        return IntensityMapping.of(self.mapping).apply(part)

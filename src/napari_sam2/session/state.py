@@ -236,7 +236,7 @@ class SessionState:
         computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
     ) -> MaskRecord:
         """Return a mask of the model, as it is kept."""
-        mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
+        mask, name = prediction.encoded(), self.predictor.name
         return MaskRecord(
             mask, source, prediction.scores, prediction.window, computed_from, self._contrast_limits, model=name
         )
