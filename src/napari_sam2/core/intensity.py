@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_sam2.core.arguments import check_window
 from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.pyramid import plane_factors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -277,5 +278,47 @@ class WindowedFrames:
         >>> WindowedFrames(volume, FrameGrid.of(volume), (0, 24)).read_part(1, 0, 2, 2, 4)[..., 0].tolist()
         [[0.5833333134651184, 0.625], [0.75, 0.7916666865348816]]
         """
-        part = self.grid.read(self.volume.parts, frame, (y0, x0, y1, x1))
+        return self.read_reduced(frame, 1, y0, x0, y1, x1)
+
+    def level_factor(self, reduction: float) -> int:
+        """Return by how much the planes of the smallest level that is large enough are reduced; 1 for the finest.
+
+        Parameters
+        ----------
+        reduction
+            Pixels of a frame for one pixel that will be looked at: a level is reduced by no more than that.
+        """
+        return max((f for f in self._factors() if f <= reduction), default=1)
+
+    def read_reduced(self, frame: int, factor: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read a part of a frame from a smaller level of a multiscale image.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        factor
+            That of a level, as :meth:`level_factor` returns it.
+        y0, x0, y1, x1
+            Half-open box in pixels of that level, each of which stands for a block of ``factor`` x ``factor`` pixels
+            of the frame; cut where the level ends.
+
+        Returns
+        -------
+        NDArray
+            ``(y1 - y0, x1 - x0, C) float32``.
+
+        Raises
+        ------
+        ReadError
+            If the image cannot be read.
+        """
+        level = 0 if factor == 1 else self._factors()[factor]
+        part = self.grid.read(self.volume.level_parts(level), frame, (y0, x0, y1, x1))
         return IntensityMapping.of(self.mapping).apply(part)
+
+    def _factors(self) -> dict[int, int]:
+        """Return the index of the level with each factor."""
+        shapes = [self.volume.shape, *(tuple(level.shape) for level in self.volume.levels)]
+        rows, columns = (self.grid.axes.index(a) for a in self.grid.plane_axes)
+        return {factor: level for level, factor in plane_factors(shapes, (rows, columns)).items()}

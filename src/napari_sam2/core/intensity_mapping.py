@@ -91,8 +91,10 @@ class IntensityMapping:
         self._check_channels(channels)
         low, high = np.array(self.contrast_limits).T
         shown = _unclipped(plane, low, high)
-        # Clipped before it is rounded to float32, in which large values are infinite.
-        shown = np.nan_to_num(np.clip(shown, 0.0, 1.0), nan=0.0).astype(np.float32)
+        # In place, because a frame may be large. Clipped before it is rounded to float32, in which large values are
+        # infinite.
+        np.clip(shown, 0.0, 1.0, out=shown)
+        shown = np.nan_to_num(shown, copy=False, nan=0.0).astype(np.float32, copy=False)
         if self.gamma != 1.0:
             shown **= np.float32(self.gamma)
         if shown.ndim == 2:
@@ -158,7 +160,10 @@ def _unclipped(plane: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.f
     exact = np.dtype(np.float32 if small else np.float64)
     # Values far outside the limits may become infinite, which is right.
     with np.errstate(over="ignore"):
-        return (plane.astype(exact) - low.astype(exact)) / (high - low).astype(exact)
+        shown = plane.astype(exact)
+        shown -= low.astype(exact)
+        shown /= (high - low).astype(exact)
+    return shown
 
 
 def _whole_distance(plane: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
