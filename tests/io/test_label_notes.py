@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_sam2.core.volume import ImageVolume
-from napari_sam2.io.api import write_labels
+from napari_sam2.io import write_labels
 from napari_sam2.io.label_grid import LabelNote
 from napari_sam2.io.label_notes import label_note_of
 from support.nifti import LPS, save_nifti, values
