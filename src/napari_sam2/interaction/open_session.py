@@ -64,7 +64,8 @@ def open_session(
 
     known = peek(path)
     layer, volume = None, None
-    for each, candidate in candidates:
+    for each, of_layer in candidates:
+        candidate = image_identity.with_axes_of(known.header.image, of_layer)
         try:
             image_identity.check(known.header.image, candidate, path)
         except (SessionFileError, ReadError):

@@ -9,10 +9,13 @@ from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.core.formatting import frame_word
+from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
+from napari_sam2.layers.image import axis_meanings
 from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.axes_dialog import AxesDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -109,6 +112,7 @@ class SegmentWidget(QWidget):
             self.status,
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
+        self.source.axes_clicked.connect(self._ask_what_axes)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(self._ask_which_labels)
         self.controller.models.report_ready.connect(self._show_check)
@@ -135,6 +139,20 @@ class SegmentWidget(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
+
+    def _ask_what_axes(self) -> None:
+        selection = self.controller.selection
+        image = selection.image
+        if image is None:
+            return
+        rows = [
+            (f"axis {i + 1}: {each.count} long{f', {each.step}' if each.step else ''}", each.letter)
+            for i, each in enumerate(axis_meanings(image))
+        ]
+        words = {a: word for a, word in AXIS_WORDS.items() if not (image.rgb and a == "c")}
+        dialog = AxesDialog(rows, words, lambda letters: check_letters(letters, image.ndim, rgb=image.rgb), self)
+        if dialog.exec():
+            selection.choose_axes(dialog.letters())
 
     def _ask_where_to_save(self) -> None:
         image, worker = self.controller.selection.image, self.controller.selection.worker

@@ -18,7 +18,6 @@ class SourceView(Protocol):
 
     image_chosen: Any
     axis_chosen: Any
-    axes_chosen: Any
 
     def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
         """Offer images by name."""
@@ -26,8 +25,8 @@ class SourceView(Protocol):
     def set_axes(self, axes: Sequence[tuple[str, Any]], current: Any) -> None:
         """Offer what the image can be followed along."""
 
-    def set_letters(self, choices: Sequence[tuple[str, str]], current: str) -> None:
-        """Offer what the axes of the image may be."""
+    def set_meaning(self, axes: str, reason: str) -> None:
+        """Say what the axes are taken for, and why the image is followed along one of them by default."""
 
     def set_window(self, text: str) -> None:
         """Say which grey values the model gets."""
