@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
 from napari_sam2.layers.image import axis_meanings
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.three_planes_dock import open_three_planes
+from napari_sam2.widgets.closing import ClosingWatch
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
@@ -79,11 +81,6 @@ class SegmentWidget(QWidget):
         ``load(name, device)`` gives a predictor; called in a worker thread.
     """
 
-    _was_docked = False
-    # The window itself is not kept, or it would outlive its closing.
-    _watches_window = False
-    _window_closes = False
-
     def __init__(
         self,
         napari_viewer: napari.viewer.Viewer,
@@ -115,8 +112,10 @@ class SegmentWidget(QWidget):
         self.source.axes_clicked.connect(self._ask_what_axes)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(self._ask_which_labels)
+        self.review.planes_clicked.connect(lambda: open_three_planes(self.controller.viewer))
         self.controller.models.report_ready.connect(self._show_check)
         self.setAcceptDrops(True)
+        self._watch = ClosingWatch(self, self.controller.close)
 
     def _lay_out(self) -> None:
         middle = QGroupBox("2  Objects and marks")
@@ -187,43 +186,3 @@ class SegmentWidget(QWidget):
         """Work with the checkpoint that was dropped."""
         self.controller.models.choose_file(dropped_checkpoint(event.mimeData().urls()))
         event.acceptProposedAction()
-
-    def event(self, event: Any) -> bool:
-        """Close down when napari takes the widget out of its dock, which is how it closes one."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._was_docked = True
-                self._watch_window()
-            elif self._was_docked:
-                self.controller.close()
-        return bool(super().event(event))
-
-    def _watch_window(self) -> None:
-        above = self.parent()
-        if above is None:
-            return
-        while above is not None and not isinstance(above, QMainWindow):
-            above = above.parent()
-        if above is None:
-            # The dock has no place in the window yet.
-            QTimer.singleShot(0, self._watch_window)
-        elif not self._watches_window:
-            self._watches_window = True
-            above.installEventFilter(self)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
-        if isinstance(watched, QMainWindow):
-            kind = event.type()
-            if kind == QEvent.Type.Close and watched.isVisible():
-                self._window_closes = True
-            elif kind == QEvent.Type.Close:
-                self.controller.close()  # It was never shown, so it is not hidden either.
-            elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
-                self.controller.close()
-        return bool(super().eventFilter(watched, event))
-
-    def closeEvent(self, event: Any) -> None:
-        """Give keys and layers back."""
-        self.controller.close()
-        super().closeEvent(event)

@@ -17,6 +17,7 @@ class ReviewPanel(QWidget):
     lock_clicked = Signal()
     lock_seen_clicked = Signal()
     cut_clicked = Signal(str)
+    planes_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,12 +43,18 @@ class ReviewPanel(QWidget):
             "The current object begins here: remove its masks on all slices of a lower number.",
             lambda: self.cut_clicked.emit("below"),
         )
+        self.planes_button = button(
+            "Three planes",
+            "Look at the image and its masks in the two other planes as well. A click in any view brings all to the "
+            "same place.",
+            self.planes_clicked.emit,
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.strip)
         layout.addLayout(row(self.lock_button, self.lock_seen_button, self.doubtful_button))
-        layout.addLayout(row(self.above_button, self.below_button))
+        layout.addLayout(row(self.above_button, self.below_button, self.planes_button))
         self.set_locked(False)
         self.strip.frame_clicked.connect(self.frame_clicked.emit)
 
