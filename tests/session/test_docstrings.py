@@ -30,4 +30,4 @@ def test_a_method_describes_each_of_its_parameters(name):
     text = inspect.getdoc(method)
     described = text.partition("Parameters\n----------\n")[2].partition("\n\n")[0].splitlines()
     taken = [parameter for parameter in inspect.signature(method).parameters if parameter != "self"]
-    assert [line for line in described if not line.startswith(" ")] == taken
+    assert [line.lstrip("*") for line in described if not line.startswith(" ")] == taken

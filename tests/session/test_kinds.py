@@ -8,12 +8,14 @@ import json
 import numpy as np
 import pytest
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
 from napari_sam2.session import VideoSession, step_names
 from napari_sam2.session.kinds import KINDS
-from napari_sam2.session.records import MaskRecord, ObjectRecord, Source, Visit
+from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Source, Visit
 
 MASK = RunLengthMask.encode(np.eye(4, 6, dtype=bool))
 OTHER = RunLengthMask.encode(np.tri(4, 6, dtype=bool))
@@ -21,13 +23,16 @@ PROMPTS = PromptSet((PointPrompt(1.0, 2.5, True),), BoxPrompt(0.0, 1.0, 3.0, 4.0
 TRACKED = MaskRecord(
     MASK,
     "track",
-    FrameScores(0.5, 2.0),
+    FrameScores(0.5, 2.0, 0.75),
     CropWindow(-1.0, 0.0, 3.0, 4.0),
     (Source(3, PROMPTS, None, True), Source(9, None, OTHER, False, (Source(2, None, MASK, False), None))),
-    (3.0, 5000.0),
+    IntensityMapping.of([(3.0, 5000.0), (0, 7)], 0.5),
     0.25,
     "starter",
     OTHER,
+    MASK,
+    "limit",
+    "selected",
 )
 EXAMPLES = {
     "prompts": PROMPTS,
@@ -37,8 +42,13 @@ EXAMPLES = {
     "object": ObjectRecord("Milz ä", (0.25, 0.5, 1.0), 2),
     "cut_above": 7,
     "cut_below": 0,
+    "parent": 2,
+    "range": IntensityRange(-50, None),
     "pass": 4,
     "visit": Visit(4, -1),
+    "forbidden": OTHER,
+    "check": Check(0.25, MASK),
+    "review": Review("needs edit", "lower pole ä"),
 }
 # As version 0.1 wrote them.
 WRITTEN = {
@@ -90,11 +100,11 @@ def test_the_form_in_the_file_is_that_of_version_0_1(name):
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_size_of_a_value_is_that_of_its_mask(name):
-    masks = {"prompts": MASK, "base": OTHER, "mask": MASK}
+    masks = {"prompts": MASK, "base": OTHER, "mask": MASK, "forbidden": OTHER}
     assert KINDS[name].nbytes(EXAMPLES[name]) == (masks[name].runs.nbytes if name in masks else 0)
 
 
 def test_every_step_is_named_like_the_method_that_makes_it():
     names = [value for name, value in vars(step_names).items() if name.isupper() and isinstance(value, str)]
-    assert len(names) == len(set(names)) == 20
+    assert len(names) == len(set(names)) == 30
     assert all(callable(getattr(VideoSession, name)) for name in names)

@@ -31,16 +31,19 @@ class FakeTrack:
 
 
 class FakeStream:
-    """Records the frames of its calls: ``predicted``, ``advanced``, and the ``nearest`` mask of each prediction."""
+    """Records the frames of its calls: ``predicted``, ``advanced``, and the ``nearest`` mask of each prediction.
 
-    def __init__(self, frames, owner):
-        self.frames, self.owner = frames, owner
+    What is forbidden is cut from its answers and from what it goes on with; a mask prompt is not cut.
+    """
+
+    def __init__(self, frames, owner, options=None):
+        self.frames, self.owner, self.options = frames, owner, options
         self.shape = frames[0].shape[:2]
         self.predicted = []
         self.nearest = []
         self.advanced = []
 
-    def predict(self, frame, prompts, *, base=None, window=None, context=(), nearest=None):
+    def predict(self, frame, prompts, *, base=None, window=None, context=(), nearest=None, forbidden=None):
         self.owner.called()
         self.owner.asked.append((frame, prompts))
         self.predicted.append(frame)
@@ -56,27 +59,34 @@ class FakeStream:
         for p in prompts.points:
             rows, columns = np.ogrid[: self.shape[0], : self.shape[1]]
             mask[np.hypot(rows - p.y, columns - p.x) <= self.owner.radius] = p.positive
+        if forbidden is not None and prompts.mask is None:
+            mask &= ~forbidden
         logits = np.where(mask, np.float32(10), np.float32(-10))
         return Prediction(logits, FrameScores(0.9, 5.0), self._window(), logits)
 
     def track(self, owner, context, step):
         return FakeTrack(owner.frame, step, owner.state, self._window())
 
-    def advance(self, tracks):
+    def advance(self, tracks, *, forbidden=None):
         self.owner.called()
         if self.owner.gate is not None:
             self.owner.gate.wait(10)
-        return [self._advance_one(track) for track in tracks]
+        banned = [None] * len(tracks) if forbidden is None else forbidden
+        return [self._advance_one(track, where) for track, where in zip(tracks, banned, strict=True)]
 
-    def _advance_one(self, track):
+    def _advance_one(self, track, where):
         vanish_after, fade_after = self.owner.vanish_after, self.owner.fade_after
         track.frame += track.step
         self.advanced.append(track.frame)
         track.logits = logits = np.roll(track.logits, self.owner.shift, axis=1)
+        if where is not None:
+            track.logits = logits = np.where(where, np.float32(-10), logits)
         if vanish_after is not None and track.frame > vanish_after:
             logits = np.full(self.shape, np.float32(-10))
         faded = fade_after is not None and track.frame > fade_after
-        return Prediction(logits, FrameScores(0.5 if faded else 0.8, 4.0), track.window, logits)
+        return Prediction(
+            logits, FrameScores(0.5 if faded else 0.8, 4.0, self.owner.rivals.get(track.frame)), track.window, logits
+        )
 
     def _window(self):
         # Reaches past the frame at one corner and stops short of it at the other, as a zoom window does.
@@ -104,6 +114,8 @@ class FakePredictor:
         An event that holds tracking back until it is set (at most 10 s); None: nothing does.
     asked
         ``(frame, prompts)`` of each prediction, of all streams.
+    rivals
+        The `FrameScores.rival` of tracked frames; None where a frame is not named.
     threads
         Those in which it was called.
     streams
@@ -122,11 +134,12 @@ class FakePredictor:
         self.delay = 0.0
         self.gate = None
         self.asked = []
+        self.rivals = {}
         self.threads = set()
         self.streams = []
 
-    def open(self, frames, *, zoom="auto", exact=False):
-        self.streams.append(self.stream_type(frames, self))
+    def open(self, frames, *, zoom="auto", exact=False, options=None):
+        self.streams.append(self.stream_type(frames, self, options))
         return self.streams[-1]
 
     def called(self):

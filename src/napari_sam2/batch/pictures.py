@@ -33,7 +33,7 @@ def write_picture(session: VideoSession, path: Path) -> None:
         return
     doubtful = _least_sure(session)[: _TILES // 2]
     shown = sorted({*doubtful, *even[: _TILES - len(doubtful)]})
-    frames = WindowedFrames(session.volume, session.grid, session.window)
+    frames = WindowedFrames(session.volume, session.grid, session.mapping)
     infos = session.objects
     tiles = [
         overlay(

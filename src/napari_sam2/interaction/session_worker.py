@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.drawings import Stroke
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity_mapping import ContrastLimits
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
@@ -47,7 +48,7 @@ class SessionWorker:
     grid
         Its frames.
     contrast_limits
-        ``(low, high)`` in the image's values; None leaves it to the session.
+        ``(low, high)`` in the image's values, or one such pair for each channel; None leaves it to the session.
     model_cache
         Where the model comes from.
     autosave
@@ -60,7 +61,7 @@ class SessionWorker:
         self,
         volume: ImageVolume,
         grid: FrameGrid,
-        contrast_limits: tuple[float, float] | None,
+        contrast_limits: ContrastLimits | None,
         model_cache: ModelCache,
         autosave: Callable[[VideoSession], None] | None = None,
         session: VideoSession | None = None,

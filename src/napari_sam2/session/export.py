@@ -13,7 +13,8 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
-from napari_sam2.session.kinds import LOCK, PROMPTS
+from napari_sam2.session.codec import mapping_to_json
+from napari_sam2.session.kinds import LOCK, PARENT, PROMPTS, REVIEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,11 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
                 mask = state.mask_record(obj_id, frame)
                 entry["locked"] = None if mask is None else mask.mask.to_dict()
             frames.append(entry)
-        out.append({"id": obj_id, "name": record.name, "color": list(record.color), "frames": frames})
+        described = {"id": obj_id, "name": record.name, "color": list(record.color), **_review(state, obj_id)}
+        parent = history.get(PARENT, obj_id)
+        if parent is not None:
+            described["parent"] = parent
+        out.append({**described, "frames": frames})
     return {
         "format": PROMPTS_FORMAT,
         "version": PROMPTS_VERSION,
@@ -57,7 +62,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
         "shape": list(grid.shape),
         "frame_axis": grid.frame_axis,
         "at": dict(grid.at),
-        "window": list(state.contrast_limits),
+        "window": mapping_to_json(state.mapping),
         "objects": out,
     }
 
@@ -83,7 +88,9 @@ def coco_document(state: SessionState) -> dict[str, Any]:
         "info": {"description": "Masks from napari-sam2", "version": __version__},
         "images": images,
         "annotations": annotations,
-        "categories": [{"id": i, "name": state.object_record(i).name, "supercategory": "object"} for i in ids],
+        "categories": [
+            {"id": i, "name": state.object_record(i).name, "supercategory": "object", **_review(state, i)} for i in ids
+        ],
     }
 
 
@@ -91,6 +98,12 @@ def write_json(path: str | Path, document: dict[str, Any]) -> None:
     """Write a document, whole or not at all."""
     with replacing(checked_path(path, WriteError)) as part:
         part.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _review(state: SessionState, obj_id: int) -> dict[str, Any]:
+    """Return what a reader said of an object, if anything."""
+    review = state.history.get(REVIEW, obj_id)
+    return {} if review is None else {"review": {"state": review.state, "comment": review.comment}}
 
 
 def _annotation(number: int, image: int, obj_id: int, mask: NDArray[np.bool_]) -> dict[str, Any]:

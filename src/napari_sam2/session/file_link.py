@@ -82,7 +82,14 @@ class FileLink:
         """Write the settings of the session that can change, where they did."""
         if self.file is not None:
             known, state = self.file.header(), self._state
-            now = replace(known.settings, contrast_limits=state.contrast_limits, overlap=state.overlap)
+            now = replace(
+                known.settings,
+                mapping=state.mapping,
+                overlap=state.overlap,
+                neighbours=state.neighbours,
+                memory=state.memory,
+                log_times=state.log_times,
+            )
             self.file.write_header(replace(known, settings=now))
 
     def keep_model(self) -> None:
@@ -107,8 +114,11 @@ class FileLink:
                 tuple(grid.channels),
                 state.zoom,
                 state.exact,
-                state.contrast_limits,
+                state.mapping,
                 state.overlap,
+                state.neighbours,
+                state.memory,
+                state.log_times,
             ),
             self._model(),
             {"napari-sam2": __version__, "python": platform.python_version(), "numpy": np.__version__},
@@ -149,10 +159,13 @@ def arguments_of(file: SessionFile, predictor: VideoPredictor | None, volume: Im
         "predictor": predictor,
         "volume": volume,
         "frame_axis": settings.frame_axis,
-        "contrast_limits": settings.contrast_limits,
+        "contrast_limits": settings.mapping,
         "at": settings.at,
         "channel": settings.channel or None,
         "zoom": settings.zoom,
         "overlap": settings.overlap,
         "exact": settings.exact,
+        "neighbours": settings.neighbours,
+        "memory": settings.memory,
+        "log_times": settings.log_times,
     }

@@ -49,11 +49,15 @@ def is_of(change: Change[Any], kind: Kind[T]) -> TypeGuard[Change[T]]:
 
 @dataclass(eq=False)
 class Step:
-    """The changes of one call: its name, its arguments (JSON-ready), and the changes in their order."""
+    """The changes of one call: its name, its arguments (JSON-ready), and the changes in their order.
+
+    ``time`` is when it began, in seconds since 1970 (UTC), rounded down; None where that was not noted.
+    """
 
     name: str
     arguments: dict[str, Any] = field(default_factory=dict)
     changes: list[Change[Any]] = field(default_factory=list)
+    time: int | None = None
 
 
 class Journal(Protocol):
@@ -94,6 +98,8 @@ class History:
         self._journal: Journal | None = None
         self._behind = False
         self.budget_bytes = budget_bytes
+        # Tells the time of a new step; None: it is not noted.
+        self.clock: Callable[[], float] | None = None
         self.revision = 0
         # Whether steps fell out of the log: what remains then does not tell the whole story.
         self.truncated = False
@@ -183,6 +189,8 @@ class History:
             return
         lost: list[Step] = []
         if not first:
+            if step.time is None and self.clock is not None:
+                step.time = int(self.clock())
             lost = list(self._undone)
             self._undone.clear()
             self._done.append(step)

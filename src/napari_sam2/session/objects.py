@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
+from napari_sam2.session import checks, lineage, step_names
 from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS
-from napari_sam2.session.records import MaskRecord, ObjectRecord
+from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
+from napari_sam2.session.records import MaskRecord, ObjectRecord, Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ class ObjectInfo:
 
     ``color`` is ``(r, g, b)`` in 0…1, ``state`` "empty", "in progress" or "reviewed" (every frame with a mask is
     locked), ``prompts`` the number of prompted frames, ``frames`` the number of frames with a non-empty mask,
-    ``voxels`` the number of pixels in all masks.
+    ``voxels`` the number of pixels in all masks, ``review`` what a reader said, None where nobody did.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ObjectInfo:
     prompts: int
     frames: int
     voxels: int
+    review: Review | None = None
 
 
 def describe_all(state: SessionState) -> dict[int, ObjectInfo]:
@@ -61,7 +63,8 @@ def _describe(state: SessionState, obj_id: int) -> ObjectInfo:
     progress: Literal["empty", "in progress", "reviewed"] = "empty"
     if areas or prompts:
         progress = "reviewed" if areas and all(f in locked for f in areas) else "in progress"
-    return ObjectInfo(record.name, record.color, progress, prompts, len(areas), sum(areas.values()))
+    found = history.get(REVIEW, obj_id)
+    return ObjectInfo(record.name, record.color, progress, prompts, len(areas), sum(areas.values()), found)
 
 
 def ensure(state: SessionState, put: Put, obj_id: int) -> None:
@@ -70,6 +73,19 @@ def ensure(state: SessionState, put: Put, obj_id: int) -> None:
         ids = state.object_ids()
         rank = state.object_record(ids[-1]).rank + 1 if ids else 0
         put(OBJECT, obj_id, WHOLE, ObjectRecord(f"object {obj_id}", object_color(obj_id), rank))
+
+
+def new_ids(state: SessionState, count: int) -> list[int]:
+    """Return ids for new objects: those after the largest, else what is free below; PromptError if too few are."""
+    largest = max(state.object_ids(), default=0)
+    after = range(largest + 1, checks.LARGEST_ID + 1)
+    free = itertools.chain(after, (i for i in range(1, largest) if not state.has_object(i)))
+    found = list(itertools.islice(free, count))
+    if len(found) < count:
+        raise PromptError(
+            f"There is room for {len(found)} more objects, not for {count}: a session has at most {checks.LARGEST_ID}."
+        )
+    return found
 
 
 # ---------------------------------------------------------------------- steps
@@ -86,6 +102,7 @@ def delete(state: SessionState, obj_id: int) -> None:
     with _changing(state, step_names.DELETE_OBJECT, obj_id) as put:
         _clear(state.history, put, obj_id)
         put(OBJECT, obj_id, WHOLE, None)
+        lineage.remove(state.history, put, obj_id)
 
 
 def rename(state: SessionState, obj_id: int, name: str) -> None:
@@ -161,6 +178,7 @@ def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
         uncut(history, put, into, frame)
     _clear(history, put, other)
     put(OBJECT, other, WHOLE, None)
+    lineage.merge(history, put, into, other)
 
 
 # ---------------------------------------------------------------------- parts of a step

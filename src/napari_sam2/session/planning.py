@@ -33,7 +33,8 @@ def conditioning_records(history: History, obj_id: int) -> dict[int, Conditionin
     out: dict[int, ConditioningRecord] = {}
     for frame in sorted({*prompts, *locks, *edited}):
         record, base = masks.get(frame), history.get(BASE, obj_id, frame)
-        if record is not None and (frame in locks or frame not in prompts):
+        is_operated = record is not None and record.source == "edit" and is_answer_to(record, prompts.get(frame))
+        if record is not None and (frame in locks or frame not in prompts or is_operated):
             follows = _follows(frame, record.mask, record, base is not None)
             out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
@@ -48,7 +49,13 @@ def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
     """Return whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
     if record.mask == prompts.mask_alone:
         return True
-    return record.source == "prompt" and record.computed_from == (prompts,)
+    # What an operation made of an answer stands for the same prompts.
+    return record.source != "track" and record.computed_from == (prompts,)
+
+
+def is_answer_to(record: MaskRecord, prompts: PromptSet | None) -> bool:
+    """Return whether a mask is the answer to the prompts of a frame, if there are any."""
+    return prompts is not None and is_answer(record, prompts)
 
 
 def sources_of(accepted: dict[int, ConditioningRecord], frame: int) -> tuple[Source, ...]:
@@ -155,7 +162,7 @@ def _origin(source: Source | None, side: Sign) -> Source | None:
 
 def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, is_corrected: bool) -> Follows | None:
     """Return what an accepted mask follows from; None where it is the user's own."""
-    if mask is None or record is None or record.mask != mask or not record.computed_from:
+    if mask is None or record is None or record.mask != mask or not record.computed_from or record.source == "edit":
         return None
     first = record.computed_from[0]
     if isinstance(first, Source):

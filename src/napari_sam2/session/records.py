@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from napari_sam2.engine.protocols import FrameScores
 
 if TYPE_CHECKING:
+    from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import CropWindow
 
     Follows = tuple["Source | None", "Source | None"]
 
+Neighbours = Literal["limit", "free"]
+ReviewState = Literal["accepted", "rejected", "needs edit"]
 Sign = Literal[1, -1]  # up (1) or down (-1) through the frames
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
@@ -48,11 +53,13 @@ class MaskRecord:
     """A mask and where it came from.
 
     ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
-    model saw, ``contrast_limits`` the values that it saw as black and white, ``computed_from`` what the mask follows
+    model saw, ``mapping`` how values became black and white for it, ``computed_from`` what the mask follows
     from (its prompts, or the accepted frames on both sides). ``disagreement`` is 1 - IoU with the mask tracked from
     the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
     where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
-    nearest frame that had it then.
+    nearest frame that had it then. ``limit`` is where the model could not go on the frame when it computed the mask,
+    ``neighbours`` and ``memory`` are the settings of the session then,
+    ``value_range`` the values to which it was limited.
     """
 
     mask: RunLengthMask
@@ -60,10 +67,28 @@ class MaskRecord:
     scores: FrameScores = NO_SCORES
     window: CropWindow | None = None
     computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
-    contrast_limits: tuple[float, float] | None = None
+    mapping: IntensityMapping | None = None
     disagreement: float = math.nan
     model: str = ""
     nearest: RunLengthMask | None = None
+    limit: RunLengthMask | None = None
+    neighbours: Neighbours = "free"
+    memory: MemoryRule = "meta"
+    value_range: IntensityRange | None = None
+
+
+class Check(NamedTuple):
+    """What came back of a tracked mask at the accepted frame: IoU with the mask there; NaN of an empty mask."""
+
+    back: float
+    mask: RunLengthMask
+
+
+class Review(NamedTuple):
+    """What a reader says of an object: "accepted", "rejected" or "needs edit", and a comment."""
+
+    state: ReviewState
+    comment: str = ""
 
 
 class Visit(NamedTuple):

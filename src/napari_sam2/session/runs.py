@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks
+from napari_sam2.session.chunks import ChunkedRun
 from napari_sam2.session.exact_run import ExactRun
 from napari_sam2.session.propagation import Run
 
@@ -35,6 +36,7 @@ def propagate(
     force: bool,
     stop_when_gone: int | None,
     progress: Callable[[int, int, str], None] | None,
+    chunk: int | str | None,
 ) -> Iterator[FrameResult]:
     """Check the arguments of a run and return its results, a generator."""
     if direction not in ("both", "forward", "backward"):
@@ -44,13 +46,23 @@ def propagate(
     with state.lock:
         checks.check_open(state)
         chosen = checks.check_objects(state, objects)
-        if meta is None:
-            run = Run(state, direction, wanted, chosen, force, patience, progress)
-        else:
-            run = ExactRun(meta, direction, wanted, chosen, progress, are_chosen=frames is not None)
+        run = (
+            Run(state, direction, wanted, chosen, force, patience, progress)
+            if meta is None
+            else ExactRun(meta, direction, wanted, chosen, progress, are_chosen=frames is not None)
+        )
+        chunked = ChunkedRun(
+            state,
+            chosen,
+            chunk,
+            lambda some, tell, step, chunks: Run(
+                state, direction, wanted, some, force, patience, tell, step=step, chunks=chunks
+            ),
+            progress,
+        )
         if not run.objects():
             raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
-    return _running(state, run)
+    return _running(state, chunked if meta is None else run)
 
 
 def count_stale(
@@ -99,7 +111,7 @@ def _patience(state: SessionState, stop_when_gone: int | None) -> int:
     return stop_when_gone
 
 
-def _running(state: SessionState, run: Run) -> Iterator[FrameResult]:
+def _running(state: SessionState, run: Run | ChunkedRun) -> Iterator[FrameResult]:
     with state.lock:
         checks.check_idle(state)
         state.running = True

@@ -6,19 +6,39 @@ Whatever the dock widget can do is a method here; nothing in this module knows n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
-from napari_sam2.core.intensity import default_window
 from napari_sam2.core.masks import check_overlap
 from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import checks, edits, export, file_link, prompting, results, runs, settings
+from napari_sam2.session import (
+    checks,
+    division,
+    edits,
+    effort,
+    export,
+    file_link,
+    follow_up,
+    going_back,
+    interpolating,
+    lineage,
+    not_here,
+    operations,
+    prompting,
+    proposals,
+    results,
+    reviewing,
+    runs,
+    settings,
+    value_ranges,
+)
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
+from napari_sam2.session.proposals import accept as accept_proposals
 from napari_sam2.session.replay import replay
 from napari_sam2.session.state import SessionState
 
@@ -29,11 +49,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_mapping import ContrastLimits, IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
+    from napari_sam2.session.effort import Effort
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
+    from napari_sam2.session.proposals import FrameProposal
+    from napari_sam2.session.records import Neighbours, Review
     from napari_sam2.session.results import SessionStep
 
 
@@ -49,11 +75,12 @@ class VideoSession:
     frame_axis
         Letter of the axis along which to propagate; default: time, else the coarsest spacing, else the first.
     contrast_limits
-        ``(low, high)`` in the volume's values that the model sees as black and white; default: the volume's own.
+        ``(low, high)`` in the volume's values that the model sees as black and white, or one such pair for each
+        channel; default: the volume's own.
     at
-        Fixed index of each further axis of a 4-D volume, such as ``{"t": 3}``.
+        Fixed index of each further axis of a 4-D or 5-D volume, such as ``{"t": 3}``.
     channel
-        Index of the channel to use, or up to three for RGB.
+        Index of the channel to use, or up to three, which the model sees as red, green and blue.
     zoom
         ``"auto"``: as the model's card says; None: the whole frame; a number: window side over object side.
     overlap
@@ -62,8 +89,17 @@ class VideoSession:
         Reproduce Meta's predictor, for parity tests: its order of frames, its memory, no zoom, no hole filling; see
         docs/parity.md. As there, every call is answered at once, and what follows from a correction is lost with the
         next run.
+    neighbours
+        ``"limit"`` (no object grows into the locked masks of others) or ``"free"``, see :attr:`neighbours`; default:
+        a limit in volumes, free along time and in exact mode.
+    memory
+        Which past frames the model remembers: ``"meta"``, ``"selected"`` or ``"distractor"``, see :attr:`memory`.
+    log_times
+        Whether steps keep the time at which they were made, see :attr:`log_times`.
     window
         Another name of ``contrast_limits``.
+    gamma
+        Exponent after the contrast limits, as in napari; 1 is linear.
     """
 
     def __init__(
@@ -71,22 +107,29 @@ class VideoSession:
         predictor: VideoPredictor,
         volume: ImageVolume,
         frame_axis: str | None = None,
-        contrast_limits: tuple[float, float] | None = None,
+        contrast_limits: ContrastLimits | IntensityMapping | None = None,
         at: Mapping[str, int] | None = None,
         channel: int | Sequence[int] | None = None,
         zoom: Zoom = "auto",
         overlap: str = "keep",
         exact: bool = False,
         *,
-        window: tuple[float, float] | None = None,
+        neighbours: str | None = None,
+        memory: str = "meta",
+        log_times: bool = True,
+        window: ContrastLimits | None = None,
+        gamma: float = 1.0,
     ) -> None:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
-        shown = default_window(volume, grid) if limits is None else limits
-        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact)
+        if neighbours is None:
+            neighbours = settings.default_neighbours(grid, exact)
+        rules = settings.check_rules(neighbours, memory, exact)
+        mapping = settings.mapping_of(volume, grid, contrast_limits, window, gamma)
+        self._state = SessionState(predictor, volume, grid, mapping, None if exact else zoom, rule, exact, *rules)
+        self._state.log_times = log_times
         self._lock = self._state.lock
         self._compute = self._state.compute
         self._meta = MetaPredictor(self._state) if exact else None
@@ -110,6 +153,17 @@ class VideoSession:
         return self._state.grid
 
     @property
+    def frame_axis_reason(self) -> str:
+        """Return why frames follow each other along :attr:`grid`'s axis, in words that follow "along z:".
+
+        Examples
+        --------
+        >>> session.grid.frame_axis, session.frame_axis_reason
+        ('z', 'coarsest spacing, 3')
+        """
+        return results.frame_axis_reason(self._state)
+
+    @property
     def exact(self) -> bool:
         """Return whether Meta's predictor is reproduced."""
         return self._state.exact
@@ -125,11 +179,12 @@ class VideoSession:
         return self.grid.frame_shape
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return ``(low, high)``, the values that the model sees as black and white."""
-        return self._state.contrast_limits
+    def contrast_limits(self) -> ContrastLimits:
+        """Return ``(low, high)``, the values that the model sees as black and white; or one such pair per channel."""
+        limits = self._state.mapping.contrast_limits
+        return limits[0] if len(limits) == 1 else limits
 
-    def set_contrast_limits(self, low: float, high: float) -> None:
+    def set_contrast_limits(self, low: float, high: float, channel: int | None = None) -> None:
         """Change the contrast limits; masks stay, what is computed from now on sees the new ones.
 
         Parameters
@@ -138,16 +193,39 @@ class VideoSession:
             Value of the volume that the model sees as black.
         high
             Value that it sees as white.
+        channel
+            Index of the channel, one of those that the session shows; default: all of them.
 
         Raises
         ------
         VolumeError
-            If these are not two finite numbers, the lower one first.
+            If these are not two finite numbers, the lower one first, or if there is no such channel.
         """
-        settings.set_contrast_limits(self._state, self._link, low, high)
+        settings.set_contrast_limits(self._state, self._link, low, high, channel)
+
+    @property
+    def mapping(self) -> IntensityMapping:
+        """Return contrast limits and gamma as one value, which :class:`VideoSession` takes as ``contrast_limits``."""
+        return self._state.mapping
 
     window = contrast_limits
     set_window = set_contrast_limits
+
+    @property
+    def gamma(self) -> float:
+        """Return the exponent after the contrast limits; set it as :meth:`set_contrast_limits` sets those.
+
+        Examples
+        --------
+        >>> session.gamma = 0.5
+        >>> session.gamma
+        0.5
+        """
+        return self._state.mapping.gamma
+
+    @gamma.setter
+    def gamma(self, gamma: float) -> None:
+        settings.set_gamma(self._state, self._link, gamma)
 
     @property
     def overlap(self) -> Overlap:
@@ -157,6 +235,45 @@ class VideoSession:
     @overlap.setter
     def overlap(self, rule: str) -> None:
         settings.set_overlap(self._state, self._link, rule)
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """Return whether other objects bound a mask: "limit" or "free".
+
+        With "limit", what is locked of the other objects on a frame and what :meth:`forbid` says are no place for an
+        object: neither the mask nor what the model remembers of it reaches there. Among the objects of one run, each
+        pixel counts as one of them in what is remembered. A mask that the user gave is never cut.
+
+        Locking a neighbour makes a tracked mask stale where it has pixels that are locked now, and with it what was
+        tracked from there on; unlocking, where it touches what became free. Changing the setting makes stale what
+        another object touches.
+        """
+        return self._state.neighbours
+
+    @neighbours.setter
+    def neighbours(self, rule: str) -> None:
+        settings.set_rules(self._state, self._link, neighbours=rule)
+
+    @property
+    def memory(self) -> MemoryRule:
+        """Return which past frames the model remembers: "meta", "selected" or "distractor".
+
+        See :class:`napari_sam2.engine.options.TrackingOptions`. Frames that were tracked by another rule are stale.
+        """
+        return self._state.memory
+
+    @memory.setter
+    def memory(self, rule: str) -> None:
+        settings.set_rules(self._state, self._link, memory=rule)
+
+    @property
+    def log_times(self) -> bool:
+        """Return whether new steps keep their time, in the log and in the file; it is sent nowhere."""
+        return self._state.log_times
+
+    @log_times.setter
+    def log_times(self, log_times: bool) -> None:
+        settings.set_log_times(self._state, self._link, log_times)
 
     def use(self, predictor: VideoPredictor) -> None:
         """Go on with another model, or with the same one on another device.
@@ -406,6 +523,76 @@ class VideoSession:
         """
         return results.prompt_window(self._state, obj_id, frame)
 
+    def add_line(self, obj_id: int, frame: int, ends: Sequence[Sequence[float]]) -> None:
+        """Append the clicks of a line across an object, such as its long axis in RECIST 1.1, as one step.
+
+        A click in its middle, and one beside each end, a tenth of the way inwards.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object, 1 to 65535.
+        frame
+            Index of the frame.
+        ends
+            ``(2, 2)``, ``(y, x)`` voxel-centre indices, on the edge of the object.
+
+        Raises
+        ------
+        PromptError
+            If these are not two ends on the frame, a pixel or more apart, or if the object is locked on the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_line(1, 7, [(4, 10), (14, 10)])
+        >>> [(p.y, p.x) for p in session.prompts(1, 7).points]
+        [(5.0, 10.0), (9.0, 10.0), (13.0, 10.0)]
+        """
+        prompting.add_line(self._state, self._meta, obj_id, frame, ends)
+
+    def forbid(self, labels: Any | None) -> None:
+        """Say where no object may be, for :attr:`neighbours` "limit"; it replaces what was said before.
+
+        Parameters
+        ----------
+        labels
+            On the volume's grid without channels; anything but zero is forbidden. None: nothing is.
+
+        Raises
+        ------
+        PromptError
+            If the shape is another, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> where = np.zeros(session.grid.label_shape, np.uint8)
+        >>> where[:, :, 20:] = 1
+        >>> session.forbid(where)
+        >>> bool(session.forbidden(7)[0, 20])
+        True
+        """
+        not_here.forbid(self._state, labels)
+
+    def forbidden(self, frame: int) -> NDArray[np.bool_] | None:
+        """Return where :meth:`forbid` forbids a frame, ``(Y, X) bool``; None where nothing is forbidden.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame.
+        """
+        return not_here.forbidden(self._state, frame)
+
     # ------------------------------------------------------------------ answers
 
     def predict_frame(self, frame: int) -> dict[int, NDArray[np.bool_]]:
@@ -439,6 +626,66 @@ class VideoSession:
         """
         return prompting.predict_frame(self._state, self._meta, frame)
 
+    def propose(
+        self,
+        frame: int,
+        spacing_px: float | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[FrameProposal]:
+        """Find the objects of a frame without prompts, by a grid of clicks; those that are there already are left out.
+
+        Nothing changes before :meth:`accept`.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        spacing_px
+            Pixels from click to click; default: 16 clicks along the shorter side.
+        cancelled
+            Asked now and then; True ends it, and what was found is returned.
+        progress
+            Called as ``progress(done, total)``, in clicks.
+
+        Returns
+        -------
+        list of FrameProposal
+            The best first, each with its ``mask`` ``(Y, X) bool``, the predicted ``iou``, the ``frame`` and the click
+            ``point`` that it answers.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if the model finds no objects by itself.
+        SessionBusyError
+            If the session was closed.
+        """
+        return proposals.propose(self._state, frame, spacing_px, cancelled, progress)
+
+    def accept(self, proposals: Iterable[FrameProposal]) -> list[int]:
+        """Make an object of each proposal, with its mask as the prompt, as one step.
+
+        Parameters
+        ----------
+        proposals
+            Those of :meth:`propose` that are wanted, of one frame or several.
+
+        Returns
+        -------
+        list of int
+            The ids of the new objects, in the order of the proposals.
+
+        Raises
+        ------
+        PromptError
+            If there is none, or one comes from elsewhere.
+        SessionBusyError
+            If the session was closed.
+        """
+        return accept_proposals(self._state, self._meta, proposals)
+
     # ------------------------------------------------------------------ propagation
 
     def propagate(
@@ -450,6 +697,7 @@ class VideoSession:
         force: bool = False,
         stop_when_gone: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        chunk: int | Literal["auto"] | None = "auto",
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
 
@@ -471,11 +719,16 @@ class VideoSession:
             one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
+        chunk
+            The most objects to track at once; what the model holds grows with them. ``"auto"``: as many as it says
+            that fit; None: all. Exact mode always takes all.
 
         Yields
         ------
         FrameResult
-            Each finished frame once, already stored in the session. In exact mode once more what Meta answers anew.
+            Each finished frame once, with all objects, already stored in the session. Where there are more objects
+            than ``chunk``, they are tracked chunk by chunk, each through all frames, and a frame comes once for each
+            chunk, with all that is known of it by then. In exact mode once more what Meta answers anew.
 
         Raises
         ------
@@ -490,7 +743,9 @@ class VideoSession:
         >>> [result.frame for result in session.propagate(frames=range(5, 10), direction="forward")]
         [7, 8, 9]
         """
-        return runs.propagate(self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress)
+        return runs.propagate(
+            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk
+        )
 
     def count_stale(
         self, direction: Direction = "both", frames: Iterable[int] | None = None, objects: Iterable[int] | None = None
@@ -810,26 +1065,118 @@ class VideoSession:
         """
         edits.cut(self._state, obj_id, frame, side)
 
+    def interpolate(self, obj_id: int, frames: Iterable[int] | None = None) -> list[int]:
+        """Set the masks between accepted frames from the outlines on both sides, as one step.
+
+        They count as tracked and can be corrected or locked as those. They are fresh as long as the accepted frames on
+        both sides stand: no run writes them before, unless with ``force``.
+        See :func:`napari_sam2.analysis.interpolation.interpolate_masks`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frames
+            Which frames to fill; default all. Those that are accepted, or not between two accepted ones, are left out.
+
+        Returns
+        -------
+        list of int
+            The frames that were filled.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, none of them lies between two accepted frames, a prompt beside them
+            has no answer yet, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_mask(1, 4, session.frame_labels(4) == 0)
+        >>> session.add_mask(1, 7, session.frame_labels(7) == 0)
+        >>> masks = session.predict_frame(4), session.predict_frame(7)
+        >>> session.interpolate(1)
+        [5, 6]
+        """
+        return interpolating.interpolate(self._state, obj_id, frames)
+
+    def apply(
+        self,
+        operation: str,
+        obj_id: int | Iterable[int] | None = None,
+        frames: Iterable[int] | None = None,
+        **values: Any,
+    ) -> list[int]:
+        """Apply an operation to the masks of objects, as one step.
+
+        What it changes counts as drawn by hand: no run computes it again, also with ``force``, until :meth:`unlock`
+        releases the frame, or the prompts on it change. It is not locked, so the next operation may change it. A locked
+        frame is changed only where ``frames`` names it. The operation sees the whole object; only ``frames`` are
+        written.
+
+        Parameters
+        ----------
+        operation
+            A name of :data:`napari_sam2.analysis.mask_operations.OPERATIONS`, such as "smooth".
+        obj_id
+            Id of the object, or several; default all objects.
+        frames
+            Which frames to write; default all that are not locked.
+        **values
+            The parameters of the operation, lengths and volumes in the unit of the volume; another object, as
+            ``other``, by its id. Along time an operation works frame by frame.
+
+        Returns
+        -------
+        list of int
+            The ids of the objects that were made; only "split" makes some.
+
+        Raises
+        ------
+        NapariSam2Error
+            If there is no such operation, or a parameter is missing or out of range.
+        PromptError
+            If there is no such object or frame, or if nothing but locked frames would change.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> before = session.predict_frame(7)[1].sum()
+        >>> session.apply("grow", obj_id=1, radius=0.7, dimensions=2)
+        []
+        >>> int(session.mask(1, 7).sum() - before)
+        26
+        """
+        return operations.apply(self._state, operation, obj_id, frames, values)
+
     # ------------------------------------------------------------------ results
 
-    def labels(self, out: Any | None = None) -> Any:
-        """Return all masks under the overlap rule.
+    def labels(self, out: Any | None = None, overlap: str | None = None) -> Any:
+        """Return all masks under the overlap rule, or each object by itself.
 
         Parameters
         ----------
         out
             Array on the grid of the labels to write into; only the part that the session works on (``at``) is written.
             Default: a new one.
+        overlap
+            None: the rule of the session. ``"layers"``: the objects may share pixels, each has a layer of its own;
+            ``write_labels(path, layers, volume, objects=list(session.objects))`` writes them.
 
         Returns
         -------
         array
-            ``out``, or ``uint16`` on the grid of the volume without channels; 0 is background.
+            ``out``, or ``uint16`` on the grid of the volume without channels; 0 is background. As layers
+            ``(n_objects, …) bool`` in the order of :attr:`objects`.
 
         Raises
         ------
         PromptError
-            If ``out`` has another shape, or cannot hold the largest id.
+            If ``out`` has another shape, or cannot hold the largest id, or if there is no such ``overlap``.
 
         Examples
         --------
@@ -838,7 +1185,7 @@ class VideoSession:
         >>> int(session.labels()[7, 6, 8])
         1
         """
-        return results.labels(self._state, out)
+        return results.labels(self._state, out, overlap)
 
     def frame_labels(self, frame: int) -> NDArray[np.uint16]:
         """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule.
@@ -908,6 +1255,89 @@ class VideoSession:
             If there is no such object.
         """
         return results.scores(self._state, obj_id)
+
+    def accepted_masks(self, obj_id: int) -> Mapping[int, NDArray[np.bool_]]:
+        """Return the masks ``(Y, X) bool`` of an object on its accepted frames, ascending, each decoded when asked for.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> list(session.accepted_masks(1))
+        [7]
+        """
+        return results.accepted_masks(self._state, obj_id)
+
+    def check(
+        self,
+        obj_id: int,
+        frames: Iterable[int] | None = None,
+        *,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Iterator[tuple[int, float]]:
+        """Judge tracked masks by going back from each to the accepted frame that it comes from; a generator.
+
+        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes. It may be
+        left at any yield; what was found is kept, as one step.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frames
+            Which frames to check; default all. Accepted ones have nothing to check and are left out.
+        progress
+            Called as ``progress(done, total, stage)``.
+
+        Yields
+        ------
+        frame : int
+        back : float
+            IoU of what came back with the mask of the accepted frame; NaN for an empty mask.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, no tracked mask on them, the model cannot go back, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+        """
+        return going_back.check(self._state, obj_id, frames, progress)
+
+    def frames_of_other_contrast(self, obj_id: int) -> list[int]:
+        """Return the frames whose mask the model made with other contrast limits or another gamma, ascending.
+
+        Such masks stay; ``propagate(frames=…, force=True)`` makes them again.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.set_contrast_limits(0, 5000)
+        >>> session.frames_of_other_contrast(1)
+        [7]
+        """
+        return results.frames_of_other_contrast(self._state, obj_id)
 
     # ------------------------------------------------------------------ objects
 
@@ -1018,6 +1448,162 @@ class VideoSession:
         """
         object_table.merge(self._state, into, other)
 
+    def review(self, obj_id: int, state: str | None, comment: str = "") -> None:
+        """Say what you found of an object; it stands in :attr:`objects` and in the exports.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        state
+            "accepted", "rejected" or "needs edit"; None takes the review back.
+        comment
+            A few words.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or state.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.review(1, "needs edit", "lower pole")
+        >>> session.reviews[1]
+        Review(state='needs edit', comment='lower pole')
+        """
+        reviewing.review(self._state, obj_id, state, comment)
+
+    @property
+    def reviews(self) -> dict[int, Review]:
+        """Return the reviews of the objects that have one, by id."""
+        return reviewing.reviews(self._state)
+
+    def divide(self, obj_id: int, frame: int, marks: Sequence[Sequence[float]]) -> list[int]:
+        """Divide an object: it ends on the frame before, and a daughter begins at each mark; as one step.
+
+        The daughters are new objects, each with a click as its prompt, called "cell 3.1" and "cell 3.2" after
+        "cell 3". See :attr:`lineage`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object that divides.
+        frame
+            The first frame on which the daughters are apart.
+        marks
+            ``(n, 2)``, ``(y, x)`` voxel-centre indices: at least two, one in each daughter.
+
+        Returns
+        -------
+        list of int
+            The ids of the daughters, in the order of the marks.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, nothing of the object is before that frame, it is locked from there
+            on, or the marks are no two places within the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.divide(1, 12, [(6, 8), (18, 20)])
+        [2, 3]
+        >>> session.lineage
+        {2: 1, 3: 1}
+        """
+        return division.divide(self._state, self._meta, obj_id, frame, marks)
+
+    @property
+    def lineage(self) -> dict[int, int]:
+        """Return which object each daughter came from by division, ``{daughter: parent}``.
+
+        An object that is deleted leaves daughters without a parent; of two that are merged, the one that stays takes
+        over the daughters.
+        """
+        with self._lock:
+            return lineage.parents(self._state.history)
+
+    def set_intensity_range(self, obj_id: int, low: float | None, high: float | None) -> None:
+        """Limit an object to a range of the image's values; a step.
+
+        What the model computes of it from then on has only such voxels, and it remembers no others. Masks that it
+        computed before stay, but are stale. What the user gave or drew (mask prompts, edits) is not cut.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        low
+            Lowest value, of the first channel that is shown; None for no limit.
+        high
+            Highest value; None for no limit. None and None turn it off.
+
+        Raises
+        ------
+        VolumeError
+            If these are no finite numbers, or in the wrong order.
+        PromptError
+            If there is no such object, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.set_intensity_range(1, 5600, None)
+        >>> masks = session.predict_frame(7)
+        >>> bool(masks[1][6, 6]), bool(masks[1][8, 6])
+        (False, True)
+        """
+        value_ranges.set_range(self._state, obj_id, low, high)
+
+    def intensity_range(self, obj_id: int) -> IntensityRange:
+        """Return the values to which an object is limited, ``low`` and ``high``, each None for no limit.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        return value_ranges.range_of(self._state, obj_id)
+
+    def suggest_intensity_range(self, obj_id: int, frame: int) -> IntensityRange:
+        """Return a range for :meth:`set_intensity_range`, taken from the values inside the mask of a frame.
+
+        See :func:`napari_sam2.core.intensity_range.range_inside`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if the object has no mask there.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.suggest_intensity_range(1, 7)
+        IntensityRange(low=5401.0, high=5783.0)
+        """
+        return value_ranges.suggest(self._state, obj_id, frame)
+
     # ------------------------------------------------------------------ undo
 
     @property
@@ -1032,6 +1618,19 @@ class VideoSession:
         ['add_box', 'rename_object']
         """
         return results.steps(self._state)
+
+    def effort(self) -> Effort:
+        """Return how many interactions the log tells of, and for how long the user was at work.
+
+        Steps that were undone and then replaced by others are in no log any more and do not count.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.effort().interactions
+        1
+        """
+        return effort.effort(self._state)
 
     @property
     def can_undo(self) -> bool:
@@ -1163,6 +1762,56 @@ class VideoSession:
             session = cls(**file_link.arguments_of(file, predictor, volume))
             session._link.take_up(file)
         return session
+
+    def open_follow_up(
+        self, volume_next: ImageVolume, registration: str = "frame", *, predictor: VideoPredictor | None = None
+    ) -> VideoSession:
+        """Begin a session on a later image of the same patient, with the objects of this one to be checked.
+
+        Each object comes with masks on up to three key frames, resampled through the space of the patient. They are
+        shown but count for nothing before you accept them: :meth:`lock` them, correct them with clicks, or draw. Until
+        then the object is reviewed as "needs edit". All of it is one step of the new session.
+
+        Parameters
+        ----------
+        volume_next
+            The later image, of three spatial axes.
+        registration
+            ``"frame"``: both images share a frame of reference. ``"rigid"``: register them first.
+        predictor
+            The model of the new session; default: that of this one.
+
+        Returns
+        -------
+        VideoSession
+            Along the same axis, with the settings of this one.
+
+        Raises
+        ------
+        VolumeError
+            If the images have different frames of reference, or cannot be registered.
+        PromptError
+            If there is no object, or none of them lies within the later image.
+        """
+        state = self._state
+        checks.check_open(state)
+        check_volume(volume_next)
+        limits = self.contrast_limits if volume_next.is_hu and self.volume.is_hu else None
+        later = VideoSession(
+            predictor or state.predictor,
+            volume_next,
+            state.grid.frame_axis,
+            limits,
+            zoom=state.zoom,
+            overlap=state.overlap,
+            neighbours=state.neighbours,
+            memory=state.memory,
+            log_times=state.log_times,
+        )
+        with self._lock:
+            masks = follow_up.carried_masks(state, volume_next, later.grid, registration)
+            follow_up.take_over(later._state, state, masks)
+        return later
 
     def export_prompts(self, path: str | Path) -> None:
         """Write objects, prompts and locks as JSON.

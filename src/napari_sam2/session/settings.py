@@ -1,15 +1,23 @@
-"""Change the settings of a session, which no undo takes back: the model, the contrast limits and the overlap rule."""
+"""Change the settings of a session, which no undo takes back: the model, what it sees, and the rules it goes by."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from napari_sam2.core.arguments import check_window
+from napari_sam2.core.intensity import default_mapping
+from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import check_overlap
+from napari_sam2.engine.options import MemoryRule
 from napari_sam2.engine.protocols import check_model
+from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.session import checks
+from napari_sam2.session.records import Neighbours
 
 if TYPE_CHECKING:
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.session.file_link import FileLink
     from napari_sam2.session.state import SessionState
@@ -24,13 +32,82 @@ def use(state: SessionState, link: FileLink, predictor: VideoPredictor) -> None:
         link.keep_model()
 
 
-def set_contrast_limits(state: SessionState, link: FileLink, low: float, high: float) -> None:
-    """Change the values that the model sees as black and white."""
-    limits = check_window((low, high), "contrast_limits")
+def mapping_of(volume: ImageVolume, grid: FrameGrid, contrast_limits: Any, window: Any, gamma: Any) -> IntensityMapping:
+    """Return how a model sees a volume, as the arguments of a session say it; by default as the volume asks."""
+    limits = checks.check_contrast_limits(contrast_limits, window)
+    channels = max(1, len(grid.channels))
+    if limits is not None:
+        return IntensityMapping.of(limits, gamma, channels)
+    # Checked before the image is read.
+    exponent = IntensityMapping.of((0, 1), gamma).gamma
+    return replace(default_mapping(volume, grid), gamma=exponent)
+
+
+def set_contrast_limits(state: SessionState, link: FileLink, low: float, high: float, channel: int | None) -> None:
+    """Change the values that the model sees as black and white, of one channel or of all."""
+    pair = check_window((low, high), "contrast_limits")
+    shown = state.grid.channels
+    if channel is not None and channel not in shown:
+        has = f"the session shows {', '.join(map(str, shown))}" if shown else "the image has no channels"
+        raise VolumeError(f"channel={channel!r} has no contrast limits to set: {has}.")
     # What is being computed was begun with the old ones, and has to be kept as such.
     with state.compute, state.lock:
-        state.contrast_limits = limits
+        now = state.mapping.contrast_limits
+        each = list(now if len(now) > 1 else now * max(1, len(shown)))
+        for place in range(len(each)) if channel is None else [shown.index(channel)]:
+            each[place] = pair
+        limits = (pair,) if len(set(each)) == 1 else tuple(each)
+        state.mapping = replace(state.mapping, contrast_limits=limits)
         link.keep_settings()
+
+
+def set_gamma(state: SessionState, link: FileLink, gamma: float) -> None:
+    """Change the exponent that follows the contrast limits."""
+    with state.compute, state.lock:
+        state.mapping = IntensityMapping.of(state.mapping.contrast_limits, gamma)
+        link.keep_settings()
+
+
+def default_neighbours(grid: FrameGrid, exact: bool) -> Neighbours:
+    """Return whether neighbours are a limit where nobody said: in volumes, where one voxel is of one thing."""
+    return "free" if exact or grid.frame_axis == "t" else "limit"
+
+
+def check_rules(neighbours: str, memory: str, exact: bool) -> tuple[Neighbours, MemoryRule]:
+    """Return the rules by which frames are tracked; NapariSam2Error that lists them where there is no such rule."""
+    rule = _choice("neighbours", neighbours, get_args(Neighbours))
+    kept = _choice("memory", memory, get_args(MemoryRule))
+    if exact and (rule, kept) != ("free", "meta"):
+        raise NapariSam2Error(
+            "Exact mode tracks as Meta's predictor does: it takes neighbours='free' and memory='meta' alone.\n"
+            "Open the session without exact=True to use other rules."
+        )
+    return cast("Neighbours", rule), cast("MemoryRule", kept)
+
+
+def set_rules(state: SessionState, link: FileLink, *, neighbours: str | None = None, memory: str | None = None) -> None:
+    """Change the rules by which frames are tracked; None: as it is."""
+    rules = check_rules(neighbours or state.neighbours, memory or state.memory, state.exact)
+    with state.compute, state.lock:
+        # A run is told again, in a replay, by one set of rules.
+        checks.check_idle(state)
+        state.follow(*rules)
+        link.keep_settings()
+
+
+def set_log_times(state: SessionState, link: FileLink, log_times: bool) -> None:
+    """Let new steps keep their time, or not."""
+    if not isinstance(log_times, bool):
+        raise NapariSam2Error(f"log_times={log_times!r} must be True or False.")
+    with state.lock:
+        state.log_times = log_times
+        link.keep_settings()
+
+
+def _choice(name: str, value: Any, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise NapariSam2Error(f"There is no {name}={value!r}; choose one of {', '.join(known)}.")
+    return str(value)
 
 
 def set_overlap(state: SessionState, link: FileLink, rule: str) -> None:

@@ -3,40 +3,52 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.core.intensity import WindowedFrames
 from napari_sam2.core.masks import RunLengthMask, compose
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
+from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.frame_values import FrameValues
 from napari_sam2.session.history import WHOLE, History
-from napari_sam2.session.kinds import LOCK, MASK, OBJECT
+from napari_sam2.session.kinds import LOCK, MASK, OBJECT, RANGE
+from napari_sam2.session.limits import Limits, matters
 from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
+    from napari_sam2.session.records import Neighbours
 
 
 @dataclass
 class ActiveTrack:
     """A track of the predictor with what the session must know of it.
 
-    ``absent`` counts the last frames without the object; ``first_iou`` is the predicted IoU of the first frame.
+    ``value_range`` limits its masks; ``absent`` counts the last frames without the object; ``first_iou`` is the
+    predicted IoU of the first frame.
     """
 
     track: Any
     owner: ConditioningRecord
     context: tuple[ConditioningRecord, ...]
     frame: int
+    value_range: IntensityRange | None = None
     absent: int = 0
     first_iou: float | None = None
 
@@ -61,10 +73,12 @@ class SessionState:
         predictor: VideoPredictor,
         volume: ImageVolume,
         grid: FrameGrid,
-        contrast_limits: tuple[float, float],
+        mapping: IntensityMapping,
         zoom: Zoom,
         overlap: Overlap,
         exact: bool,
+        neighbours: Neighbours = "free",
+        memory: MemoryRule = "meta",
     ) -> None:
         self.predictor = predictor
         self.volume = volume
@@ -72,7 +86,10 @@ class SessionState:
         self.zoom = zoom
         self.overlap: Overlap = overlap
         self.exact = exact
+        self.neighbours: Neighbours = neighbours
+        self.memory: MemoryRule = memory
         self.history = History()
+        self._limits = Limits(self.history)
         self.lock = threading.RLock()
         self.compute = threading.RLock()
         # The masks that the user looked at, by object and frame; not part of the log.
@@ -82,10 +99,15 @@ class SessionState:
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.tracks: dict[tuple[int, int, int], ActiveTrack] = {}
         self.pending: dict[int, dict[int, PendingMask]] = {}
-        self._contrast_limits = contrast_limits
+        self._mapping = mapping
+        # Whether a run tracked several objects, among which each pixel then belongs to one (see `share_pixels`).
+        self._exclusive = False
         self._stream: VideoStream | None = None
         self._exact_stream: ExactVideoStream | None = None
-        self._frame_states: dict[tuple[int, int], tuple[ConditioningRecord, Any]] = {}
+        self._frame_states: dict[
+            tuple[int, int], tuple[ConditioningRecord, RunLengthMask | None, IntensityRange | None, Any]
+        ] = {}
+        self._values = FrameValues(volume, grid)
         self._accepted: dict[int, tuple[int, dict[int, ConditioningRecord]]] = {}
 
     # ------------------------------------------------------------------ the log
@@ -109,6 +131,15 @@ class SessionState:
     def is_locked(self, obj_id: int, frame: int) -> bool:
         """Return whether an object is locked on a frame."""
         return self.history.get(LOCK, obj_id, frame) is not None
+
+    @property
+    def log_times(self) -> bool:
+        """Return whether steps keep their time."""
+        return self.history.clock is not None
+
+    @log_times.setter
+    def log_times(self, log_times: bool) -> None:
+        self.history.clock = time.time if log_times else None
 
     def accepted(self, obj_id: int) -> dict[int, ConditioningRecord]:
         """Return the accepted frames of an object, ascending; do not change it."""
@@ -134,7 +165,10 @@ class SessionState:
             return False
         if accepted.prompts is None:
             return True
-        return is_answer(record, accepted.prompts) and self.is_by_this_model(record)
+        is_held = record.value_range == self.range_of_answer(obj_id, accepted) and not matters(
+            record.mask, record.limit, self.limit_of_answer(obj_id, accepted)
+        )
+        return is_held and is_answer(record, accepted.prompts) and self.is_by_this_model(record)
 
     def base(self, obj_id: int, frame: int) -> MaskRecord | None:
         """Return the mask of a frame as prompts correct it: one without the object knows what it is like nearby."""
@@ -149,23 +183,65 @@ class SessionState:
         """Return whether the present model computed a mask, as far as that is known."""
         return record.model in ("", self.predictor.name)
 
+    def limit_of(self, obj_id: int, frame: int) -> RunLengthMask | None:
+        """Return where an object must not be on a frame; None where it is free."""
+        with self.lock:
+            return self._limits.of(obj_id, frame) if self.neighbours == "limit" else None
+
+    def limit_of_answer(self, obj_id: int, asked: ConditioningRecord) -> RunLengthMask | None:
+        """Return the limit of the answer to prompts; a mask that the user gave has none."""
+        is_given = asked.prompts is None or asked.prompts.mask is not None
+        return None if is_given else self.limit_of(obj_id, asked.frame)
+
+    def range_of(self, obj_id: int) -> IntensityRange | None:
+        """Return the values that an object may have; None: all."""
+        return self.history.get(RANGE, obj_id)
+
+    def range_of_answer(self, obj_id: int, asked: ConditioningRecord) -> IntensityRange | None:
+        """Return the values that the answer to prompts may have; a mask that the user gave may have all."""
+        is_given = asked.prompts is None or asked.prompts.mask is not None
+        return None if is_given else self.range_of(obj_id)
+
+    def forbidden_on(
+        self, frame: int, limit: RunLengthMask | None, value_range: IntensityRange | None
+    ) -> NDArray[np.bool_] | None:
+        """Return where an object must not be on a frame, as a stream takes it; None where it is free."""
+        outside = None if limit is None else limit.decode()
+        if value_range is not None:
+            beyond = ~value_range.contains(self._values[frame])
+            outside = beyond if outside is None else outside | beyond
+        return outside
+
     # ------------------------------------------------------------------ the model
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return the values that the model sees as black and white."""
-        return self._contrast_limits
+    def mapping(self) -> IntensityMapping:
+        """Return the contrast limits and the gamma with which the model sees the image."""
+        return self._mapping
 
-    @contrast_limits.setter
-    def contrast_limits(self, contrast_limits: tuple[float, float]) -> None:
-        if contrast_limits != self._contrast_limits:
-            self._contrast_limits = contrast_limits
+    @mapping.setter
+    def mapping(self, mapping: IntensityMapping) -> None:
+        if mapping != self._mapping:
+            self._mapping = mapping
             self.forget_work()
 
     def use(self, predictor: VideoPredictor) -> None:
         """Compute with another model from now on."""
         if predictor is not self.predictor:
             self.predictor = predictor
+            self.forget_work()
+
+    def share_pixels(self) -> None:
+        """Let each pixel belong to one object in what is remembered, from now on, where neighbours are a limit."""
+        if self.neighbours == "limit" and not self._exclusive:
+            self._exclusive = True
+            self.forget_work()
+
+    def follow(self, neighbours: Neighbours, memory: MemoryRule) -> None:
+        """Track by other rules from now on."""
+        if (neighbours, memory) != (self.neighbours, self.memory):
+            self.neighbours, self.memory = neighbours, memory
+            self._exclusive = False
             self.forget_work()
 
     def forget_work(self) -> None:
@@ -175,17 +251,25 @@ class SessionState:
         self.tracks.clear()
         self.pending.clear()
 
+    def forget_tracks(self, obj_ids: Collection[int]) -> None:
+        """Free what the model holds of some objects; their masks stay."""
+        for key in [k for k in self.tracks if k[0] in obj_ids]:
+            del self.tracks[key]
+        for place in [p for p in self._frame_states if p[0] in obj_ids]:
+            del self._frame_states[place]
+
     def stream(self) -> VideoStream:
         """Return the model at work on this volume."""
         if self._stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
-            self._stream = self.predictor.open(frames, zoom=self.zoom)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
+            options = TrackingOptions(memory=self.memory, exclusive_memory=self._exclusive, reports_rivals=True)
+            self._stream = self.predictor.open(frames, zoom=self.zoom, options=options)
         return self._stream
 
     def exact_stream(self) -> ExactVideoStream:
         """Return the model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
             stream = self.predictor.open(frames, zoom=None, exact=True)
             if not isinstance(stream, ExactVideoStream):
                 raise NapariSam2Error(
@@ -204,6 +288,7 @@ class SessionState:
             prompts = PromptSet(mask=MaskPrompt(asked.mask))
         base = asked.base if asked.is_correction else None
         record = base if base is not None else self.mask_record(obj_id, frame)
+        limit, value_range = self.limit_of_answer(obj_id, asked), self.range_of_answer(obj_id, asked)
         prediction = self.stream().predict(
             frame,
             prompts,
@@ -211,8 +296,9 @@ class SessionState:
             window=None if record is None else record.window,
             context=[] if base is None else self._context(obj_id, base),
             nearest=None if base is None or base.nearest is None else base.nearest.decode(),
+            forbidden=self.forbidden_on(frame, limit, value_range),
         )
-        self._frame_states[obj_id, frame] = (asked, prediction.state)
+        self._frame_states[obj_id, frame] = (asked, limit, value_range, prediction.state)
         return prediction
 
     def _context(self, obj_id: int, base: MaskRecord) -> list[ConditioningFrame]:
@@ -225,20 +311,33 @@ class SessionState:
         then = {s.frame: ConditioningRecord(s.frame, s.prompts, s.mask) for s in sources}
         return [self._conditioning(obj_id, then, frame) for frame in then]
 
-    def prompt_record(self, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
-        """Return the answer to the prompts of a frame, as it is kept."""
-        return self.to_record("prompt", prediction, () if asked.prompts is None else (asked.prompts,))
+    def prompt_record(self, obj_id: int, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
+        """Return the answer of :meth:`predict` to the prompts of a frame, as it is kept."""
+        _, limit, value_range, _ = self._frame_states[obj_id, asked.frame]
+        asked_for = () if asked.prompts is None else (asked.prompts,)
+        return self.to_record("prompt", prediction, asked_for, limit, value_range)
 
     def to_record(
         self,
         source: Literal["prompt", "track"],
         prediction: Prediction,
         computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
+        limit: RunLengthMask | None = None,
+        value_range: IntensityRange | None = None,
     ) -> MaskRecord:
         """Return a mask of the model, as it is kept."""
-        mask, name = RunLengthMask.encode(prediction.mask), self.predictor.name
         return MaskRecord(
-            mask, source, prediction.scores, prediction.window, computed_from, self._contrast_limits, model=name
+            prediction.encoded(),
+            source,
+            prediction.scores,
+            prediction.window,
+            computed_from,
+            self._mapping,
+            model=self.predictor.name,
+            limit=limit,
+            neighbours=self.neighbours,
+            memory=self.memory,
+            value_range=value_range,
         )
 
     def conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord]) -> list[ConditioningFrame]:
@@ -247,6 +346,8 @@ class SessionState:
 
     def _conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> ConditioningFrame:
         known = self._frame_states.get((obj_id, frame))
-        if known is None or known[0] != accepted[frame]:
+        asked = accepted[frame]
+        bounds = (self.limit_of_answer(obj_id, asked), self.range_of_answer(obj_id, asked))
+        if known is None or known[:3] != (asked, *bounds):
             return ConditioningFrame(frame, self.predict(obj_id, accepted, frame).state)
-        return ConditioningFrame(frame, known[1])
+        return ConditioningFrame(frame, known[3])

@@ -9,6 +9,7 @@ from typing import Final
 
 ADD_POINTS: Final = "add_points"
 ADD_BOX: Final = "add_box"
+ADD_LINE: Final = "add_line"
 ADD_MASK: Final = "add_mask"
 ADD_LABELS: Final = "add_labels"
 SET_PROMPTS: Final = "set_prompts"
@@ -26,10 +27,19 @@ RENAME_OBJECT: Final = "rename_object"
 RECOLOR_OBJECT: Final = "recolor_object"
 MOVE_OBJECT: Final = "move_object"
 MERGE_OBJECTS: Final = "merge_objects"
+DIVIDE: Final = "divide"
+ACCEPT: Final = "accept"
+SET_INTENSITY_RANGE: Final = "set_intensity_range"
+INTERPOLATE: Final = "interpolate"
+APPLY: Final = "apply"
+CHECK: Final = "check"
+REVIEW: Final = "review"
+OPEN_FOLLOW_UP: Final = "open_follow_up"
+FORBID: Final = "forbid"
 REPLAY: Final = "replay"
 
 # Steps that set prompts: the answer to them becomes part of the step.
-PROMPTING = (ADD_POINTS, ADD_BOX, ADD_MASK, ADD_LABELS, SET_PROMPTS)
+PROMPTING = (ADD_POINTS, ADD_BOX, ADD_LINE, ADD_MASK, ADD_LABELS, SET_PROMPTS, DIVIDE, ACCEPT)
 # Steps that hold answers to prompts, and steps in which the model computes masks at all.
 ANSWERING = (*PROMPTING, PREDICT_FRAME)
 COMPUTING = (*ANSWERING, PROPAGATE)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.kinds import Kind
 
 SUFFIX = ".sam2"
+_TIME = "time"
 
 _SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL);
@@ -133,7 +134,8 @@ class SessionFile:
             undone: list[Step] = []
             query = "SELECT id, name, arguments, done, crc FROM step ORDER BY id"
             for number, name, arguments, is_done in self._rows(query):
-                step = Step(name, json.loads(arguments), changes.pop(number, []))
+                given = json.loads(arguments)
+                step = Step(name, given, changes.pop(number, []), given.pop(_TIME, None))
                 self._ids[step] = number
                 (done if is_done else undone).append(step)
             if changes:
@@ -231,7 +233,9 @@ class SessionFile:
         return int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM step").fetchone()[0])
 
     def _insert_step(self, db: sqlite3.Connection, number: int, step: Step, *, done: bool) -> None:
-        row = (number, step.name, dumps(step.arguments).decode(), int(done))
+        # Beside the arguments, where older versions keep it without looking at it.
+        given = step.arguments if step.time is None else {**step.arguments, _TIME: step.time}
+        row = (number, step.name, dumps(given).decode(), int(done))
         db.execute("INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?, ?)", (*row, _crc(row)))
 
     def _insert_changes(self, db: sqlite3.Connection, step: int, changes: Sequence[Change[Any]], first: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -194,8 +195,10 @@ class ImageSelection(QObject):
         image: Any = self.image
         if image is not layer:
             return
-        if worker.contrast_limits is not None and not image.rgb:
-            image.contrast_limits = worker.contrast_limits
+        limits = worker.contrast_limits
+        # A layer has one pair; of a session with one for each channel there is no layer to set.
+        if limits is not None and np.ndim(limits) == 1 and not image.rgb:
+            image.contrast_limits = limits
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:

@@ -1,0 +1,44 @@
+"""The masks of an object that other limits concern than those that they were computed with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_sam2.session.kinds import MASK
+from napari_sam2.session.limits import matters, touch
+
+if TYPE_CHECKING:
+    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.state import SessionState
+
+
+class ChangedLimits:
+    """Where the limits of an object changed since its masks were computed, and that matters.
+
+    A lock of a neighbour, or what is drawn as "not here", concerns a mask that has pixels there; a limit that was
+    lifted, one that touches what is free now. Where the setting itself changed, masks count that touch one of another
+    object. From there on all that was tracked further is concerned too, as far as the next accepted frame.
+    """
+
+    def __init__(self, state: SessionState, obj_id: int) -> None:
+        masks = state.history.frames(MASK, obj_id)
+        self._frames = [f for f, record in masks.items() if record.model and _is_concerned(state, obj_id, f, record)]
+
+    def between(self, owner: int, frame: int) -> bool:
+        """Return whether there is such a mask from an accepted frame on, as far as a frame that is tracked from it."""
+        low, high = min(owner, frame), max(owner, frame)
+        return any(low <= f <= high for f in self._frames)
+
+
+def _is_concerned(state: SessionState, obj_id: int, frame: int, record: MaskRecord) -> bool:
+    if record.source == "edit" or state.is_locked(obj_id, frame):
+        return False
+    if record.source == "prompt":
+        asked = state.accepted(obj_id).get(frame)
+        return asked is not None and matters(record.mask, record.limit, state.limit_of_answer(obj_id, asked))
+    if matters(record.mask, record.limit, state.limit_of(obj_id, frame)):
+        return True
+    if record.neighbours == state.neighbours:
+        return False
+    others = (state.mask_record(i, frame) for i in state.object_ids() if i != obj_id)
+    return any(touch(record.mask, other.mask) for other in others if other is not None)

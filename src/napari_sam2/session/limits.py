@@ -1,0 +1,92 @@
+"""Where an object must not be: in what is locked of the others, and in the "not here" image.
+
+Nothing here changes anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_sam2.core.masks import RunLengthMask
+from napari_sam2.session.kinds import EVERY, FORBIDDEN, LOCK, MASK
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_sam2.session.history import History
+
+
+class Limits:
+    """The limits of the objects on each frame, as the log says now.
+
+    Parameters
+    ----------
+    history
+        The log.
+    """
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+        self._revision = -1
+        self._by_frame: dict[int, list[tuple[int, RunLengthMask]]] = {}
+        self._unions: dict[tuple[int, int], tuple[tuple[RunLengthMask, ...], RunLengthMask | None]] = {}
+
+    def of(self, obj_id: int, frame: int) -> RunLengthMask | None:
+        """Return where an object must not be on a frame; None where it is free."""
+        self._look()
+        parts = tuple(mask for i, mask in self._by_frame.get(frame, ()) if i != obj_id)
+        known = self._unions.get((obj_id, frame))
+        if (
+            known is None
+            or len(known[0]) != len(parts)
+            or any(a is not b for a, b in zip(known[0], parts, strict=True))
+        ):
+            known = self._unions[obj_id, frame] = (parts, _union(parts))
+        return known[1]
+
+    def _look(self) -> None:
+        history = self._history
+        if self._revision == history.revision:
+            return
+        self._revision = history.revision
+        found: dict[int, list[tuple[int, RunLengthMask]]] = {}
+        for obj_id in history.objects(LOCK):
+            masks = history.frames(MASK, obj_id)
+            for frame in history.frames(LOCK, obj_id):
+                if frame in masks and masks[frame].mask.area:
+                    found.setdefault(frame, []).append((obj_id, masks[frame].mask))
+        for frame, mask in history.frames(FORBIDDEN, EVERY).items():
+            found.setdefault(frame, []).append((EVERY, mask))
+        self._by_frame = found
+
+
+def matters(mask: RunLengthMask, before: RunLengthMask | None, now: RunLengthMask | None) -> bool:
+    """Return whether a limit that changed concerns a mask that was computed with the one before.
+
+    It does where the mask has pixels that are forbidden now, or touches pixels that were forbidden and are free now.
+    """
+    if before == now or not mask.area:
+        return False
+    inside = mask.decode()
+    old, new = (np.zeros_like(inside) if limit is None else limit.decode() for limit in (before, now))
+    return bool((inside & new).any() or (_grown(inside) & old & ~new).any())
+
+
+def touch(mask: RunLengthMask, other: RunLengthMask) -> bool:
+    """Return whether two masks share pixels or lie side by side."""
+    return bool(mask.area and other.area and (_grown(mask.decode()) & other.decode()).any())
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    from scipy.ndimage import binary_dilation
+
+    grown: NDArray[np.bool_] = binary_dilation(mask)
+    return grown
+
+
+def _union(parts: tuple[RunLengthMask, ...]) -> RunLengthMask | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return RunLengthMask.encode(np.logical_or.reduce([part.decode() for part in parts]))
