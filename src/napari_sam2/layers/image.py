@@ -170,6 +170,11 @@ def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
     return (float(low), float(high)) if high > low else None
 
 
+def shown_gamma(layer: Image) -> float:
+    """Return the exponent with which an image is shown, which is that with which the model gets it."""
+    return 1.0 if layer.rgb else float(layer.gamma)
+
+
 def axis_choices(layer: Image) -> list[AxisChoice]:
     """List the axes along which an image can be propagated, the recommended one first.
 

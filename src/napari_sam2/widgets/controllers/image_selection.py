@@ -199,6 +199,8 @@ class ImageSelection(QObject):
         # A layer has one pair; of a session with one for each channel there is no layer to set.
         if limits is not None and np.ndim(limits) == 1 and not image.rgb:
             image.contrast_limits = limits
+        if not image.rgb:
+            image.gamma = worker.gamma
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:

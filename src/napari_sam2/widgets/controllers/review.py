@@ -125,6 +125,12 @@ class Review(QObject):
         axis = None if self._selection.worker is None else self._selection.worker.grid.frame_axis
         self._panel.strip.set_frame(here)
         self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
+        other = known and scores is not None and bool(scores["other_contrast"].loc[here])
+        self._panel.set_note(
+            "This mask was made with another window (contrast limits or gamma); it stays until it is computed anew."
+            if other
+            else ""
+        )
         self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
         call_frames(self._panel, axis)
         self._look.start()

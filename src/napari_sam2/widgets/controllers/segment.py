@@ -140,6 +140,7 @@ class SegmentController(QObject):
         selection.message.connect(lambda text: show_warning(text))
         panels.run.undo_clicked.connect(lambda: self.step(back=True))
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
+        panels.source.preset_chosen.connect(self.contrast.choose_preset)
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
         panels.advanced.autosave_changed.connect(self.files.set_autosave)
         self.queue.busy_changed.connect(self.status.set_busy)
@@ -288,6 +289,10 @@ class SegmentController(QObject):
             no_image, busy, self.models.unavailable_reason, *self.prompting.undo_and_redo_reasons()
         )
         self.panels.source.set_locked(busy)
+        image = self.selection.image
+        self.panels.source.set_presets_enabled(
+            no_image or ("the colours of a picture have no window." if image is not None and image.rgb else "")
+        )
         model_cache = self.selection.model_cache
         self.panels.advanced.set_model_enabled(
             fresh or busy, busy or ("" if model_cache.loaded is not None else "no model is loaded.")

@@ -138,6 +138,9 @@ class ReviewView(Protocol):
     def set_locked(self, locked: bool) -> None:
         """Show whether the object is locked on the shown frame."""
 
+    def set_note(self, text: str) -> None:
+        """Say something about the mask that is shown."""
+
     def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
         """Enable the buttons, or say why not."""
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QMenu, QWidget
 
+from napari_sam2.core.intensity_presets import PRESETS, HounsfieldWindow, PercentileWindow
 from napari_sam2.widgets.views.common import button, combo, fill, is_filled, row, set_reason
 from napari_sam2.widgets.views.model_panel import ModelPanel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_PRESET_NAMES = {"mr": "MR"}
 
 
 class SourcePanel(QGroupBox):
@@ -20,6 +24,7 @@ class SourcePanel(QGroupBox):
     image_chosen = Signal(object)
     axis_chosen = Signal(object)
     axes_clicked = Signal()
+    preset_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("1  Image and model", parent)
@@ -48,7 +53,17 @@ class SourcePanel(QGroupBox):
         along = row(self.axis_box, self.axes_button)
         along.setStretch(1, 0)
         form.addRow("Along", along)
-        form.addRow("Window", self.window_label)
+        self.preset_button = button("Presets", "Show the image, to you and to the model, with usual contrast limits.")
+        self.preset_menu = QMenu(self)
+        self.preset_button.setMenu(self.preset_menu)
+        for name, preset in PRESETS.items():
+            action = self.preset_menu.addAction(f"{_PRESET_NAMES.get(name, name.capitalize())}  ({_says(preset)})")
+            assert action is not None
+            action.triggered.connect(lambda _=False, name=name: self.preset_chosen.emit(name))
+        window = row(self.window_label, self.preset_button)
+        window.setStretch(0, 1)
+        window.setStretch(1, 0)
+        form.addRow("Window", window)
         form.addRow("Model", self.model)
         self.image_box.activated.connect(lambda i: self.image_chosen.emit(self.image_box.itemData(i)))
         self.axis_box.activated.connect(lambda i: self.axis_chosen.emit(self.axis_box.itemData(i)))
@@ -70,8 +85,20 @@ class SourcePanel(QGroupBox):
         """Say which values the model sees as black and white."""
         self.window_label.setText(text)
 
+    def set_presets_enabled(self, reason: str) -> None:
+        """Enable the menu of contrast limits, or say why it cannot be used."""
+        set_reason(self.preset_button, reason)
+
     def set_locked(self, reason: str) -> None:
         """Forbid another axis, model or device while something runs; an empty text allows it."""
         set_reason(self.axis_box, reason or ("" if is_filled(self.axis_box) else "there is no image to work on."))
         set_reason(self.axes_button, reason or ("" if self._has_axes else "there is no image to work on."))
         self.model.set_locked(reason)
+
+
+def _says(preset: HounsfieldWindow | PercentileWindow) -> str:
+    """Return the limits of a preset in a few words."""
+    if isinstance(preset, PercentileWindow):
+        return f"{preset.low:g} … {preset.high:g} % of the values"
+    low, high = preset.limits
+    return f"{low:g} … {high:g} HU"
