@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
@@ -20,9 +21,11 @@ from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
+from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
 from napari_sam2.widgets.views.panels import Panels
 from napari_sam2.widgets.views.prompt_panel import PromptPanel
+from napari_sam2.widgets.views.range_dialog import RangeDialog
 from napari_sam2.widgets.views.review_panel import ReviewPanel
 from napari_sam2.widgets.views.run_panel import RunPanel
 from napari_sam2.widgets.views.save_dialog import ask_where_to_save
@@ -94,6 +97,7 @@ class SegmentWidget(QWidget):
         self.review = ReviewPanel()
         self.session = SessionPanel()
         self.advanced = AdvancedPanel(self.source.model.device_box)
+        self.many = ManyPanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
@@ -106,12 +110,16 @@ class SegmentWidget(QWidget):
             self.review,
             self.session,
             self.advanced,
+            self.many,
             self.status,
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
         self.source.axes_clicked.connect(self._ask_what_axes)
         self.run.save_clicked.connect(self._ask_where_to_save)
-        self.prompt.labels_clicked.connect(self._ask_which_labels)
+        self.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
+        self.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
+        self.many.save_tracks_clicked.connect(self._ask_where_to_save_tracks)
+        self.many.range_clicked.connect(self._ask_for_a_range)
         self.review.planes_clicked.connect(lambda: open_three_planes(self.controller.viewer))
         self.controller.models.report_ready.connect(self._show_check)
         self.setAcceptDrops(True)
@@ -127,7 +135,16 @@ class SegmentWidget(QWidget):
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
+        for panel in (
+            self.session.offer,
+            self.source,
+            middle,
+            self.run,
+            self.many,
+            self.session,
+            self.advanced,
+            self.status,
+        ):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -161,7 +178,18 @@ class SegmentWidget(QWidget):
         if path is not None:
             self.controller.save(path)
 
-    def _ask_which_labels(self) -> None:
+    def _ask_where_to_save_tracks(self) -> None:
+        kinds = "Table (*.csv);;Excel (*.xlsx);;Folder of the Cell Tracking Challenge (*)"
+        name, _ = QFileDialog.getSaveFileName(self, "Save tracks", "tracks.csv", kinds)
+        if name:
+            self.controller.many.save_tracks(Path(name))
+
+    def _ask_for_a_range(self) -> None:
+        dialog = RangeDialog(*self.controller.many.ranges(), self)
+        if dialog.exec():
+            self.controller.many.set_range(*dialog.answer())
+
+    def _ask_which_labels(self, track: bool = False) -> None:
         layers = self.controller.labels_to_take()
         if not layers:
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
@@ -171,6 +199,8 @@ class SegmentWidget(QWidget):
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.request())
+            if track:
+                self.controller.propagate("both")
 
     def _show_check(self, text: str) -> None:
         dialog = CheckDialog(text, self)

@@ -121,6 +121,33 @@ class StripView(Protocol):
         """Show scores, and the frames that have marks."""
 
 
+class ProposalsView(Protocol):
+    """Asks about what the model proposes (`proposing`)."""
+
+    propose_clicked: Any
+    accept_clicked: Any
+    reject_clicked: Any
+    accept_all_clicked: Any
+    done_clicked: Any
+
+    def set_proposal(self, text: str) -> None:
+        """Say which one is asked about; an empty text: none."""
+
+
+class ManyView(Protocol):
+    """Asks for many objects, divisions, tracks and limits (`many`)."""
+
+    each_click_changed: Any
+    divide_clicked: Any
+    show_tracks_clicked: Any
+
+    def set_dividing(self, dividing: bool) -> None:
+        """Say whether clicks into daughters are waited for."""
+
+    def set_enabled(self, no_image: str, propose: str, divide: str, tracks: str, limit: str) -> None:
+        """Enable the buttons, or say why not."""
+
+
 class ReviewView(Protocol):
     """Shows how good an object is, and what can be done about it (`review`)."""
 

@@ -34,7 +34,7 @@ class ReviewPanel(QWidget):
         )
         self.doubtful_button = button(
             "Next doubtful (N)",
-            "Go to the next slice on which the current object's mask may be wrong. Key: N",
+            "Go to the next slice on which a mask may be wrong: of the current object, then of the others. Key: N",
             self.next_doubtful_clicked.emit,
         )
         self.above_button = button(
