@@ -131,6 +131,7 @@ class SegmentWidget(QWidget):
         inner.setSpacing(4)
         inner.addWidget(self.objects)
         inner.addWidget(self.prompt)
+        inner.addWidget(self.many)
         content = QWidget()
         self.run.insert(self.review)
         column = QVBoxLayout(content)
@@ -140,7 +141,6 @@ class SegmentWidget(QWidget):
             self.source,
             middle,
             self.run,
-            self.many,
             self.session,
             self.advanced,
             self.status,
