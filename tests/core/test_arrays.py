@@ -113,10 +113,10 @@ class ReadingPredictor(FakePredictor):
             assert frames[frame].ndim == 3
             return predict(frame, *rest, **more)
 
-        def look_and_advance(tracks):
+        def look_and_advance(tracks, **more):
             for track in tracks:
                 assert frames[track.frame + track.step].ndim == 3
-            return advance(tracks)
+            return advance(tracks, **more)
 
         stream.predict, stream.advance = look_and_predict, look_and_advance
         return stream

@@ -12,13 +12,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from napari_sam2.core.masks import OVERLAPS
+from napari_sam2.core.intensity_range import IntensityRange
+from napari_sam2.core.masks import OVERLAPS, RunLengthMask
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine.protocols import Proposal
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.kinds import BASE, CUT_ABOVE, CUT_BELOW, LOCK, MASK
 from napari_sam2.session.planning import conditioning_records
-from support.predictors import FakePredictor
+from support.predictors import FakePredictor, FakeStream
 from support.session_view import history_of, log_of
 
 SHAPE = (8, 12, 14)
@@ -31,11 +33,25 @@ def snapshot(session):
     return {(k, o, f): v for k, o, f, v in history_of(session).values()}
 
 
+class Stream(FakeStream):
+    def check(self, anchor, mask, tracked, *, stride=1):
+        yield from ((frame, 0.5 if tracked[frame].any() else float("nan")) for frame in tracked)
+
+    def propose(self, frame, spacing_px=None, *, forbidden=None, cancelled=None, progress=None):
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[frame : frame + 4, 2:7] = True
+        return [Proposal(RunLengthMask.encode(mask), 0.9, (frame + 1.0, 3.0))]
+
+
+class Predictor(FakePredictor):
+    stream_type = Stream
+
+
 class Session(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.volume = ImageVolume(np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), axes="zyx")
-        self.session = VideoSession(FakePredictor(), self.volume, window=(0, 900))
+        self.session = VideoSession(Predictor(), self.volume, window=(0, 900))
         self.folder = Path(tempfile.mkdtemp())
         self.undoable = []
         self.locked = {}
@@ -86,12 +102,13 @@ class Session(RuleBasedStateMachine):
         stop=st.one_of(st.none(), st.integers(1, 6)),
         force=st.booleans(),
         meanwhile=st.one_of(st.none(), st.tuples(objects, frames)),
+        chunk=st.sampled_from(["auto", 1, 2]),
     )
-    def propagate(self, direction, stop, force, meanwhile):
+    def propagate(self, direction, stop, force, meanwhile, chunk):
         if not any(conditioning_records(history_of(self.session), i) for i in self.session.objects):
             return
         before = self._locked()
-        run = self.session.propagate(direction, force=force)
+        run = self.session.propagate(direction, force=force, chunk=chunk)
         for k, result in enumerate(run, start=1):
             assert all(np.array_equal(result.masks[i], self.session.mask(i, result.frame)) for i in result.masks)
             if k == 2 and meanwhile is not None:
@@ -102,6 +119,23 @@ class Session(RuleBasedStateMachine):
                 break
         run.close()
         assert {k: v for k, v in self._locked().items() if k in before} == before
+        if direction == "both" and stop is None and meanwhile is None:
+            assert self.session.count_stale() == (0, 0)
+            self._limits_hold()
+
+    def _limits_hold(self):
+        """What the model computed keeps out of what is locked of others and of what is forbidden."""
+        session, history = self.session, history_of(self.session)
+        if session.neighbours == "free":
+            return
+        for (other, frame), mask in self._locked().items():
+            for obj in session.objects:
+                record = history.get(MASK, obj, frame)
+                prompts = session.prompts(obj, frame)
+                is_given = prompts is not None and prompts.mask is not None
+                if obj == other or record is None or not record.model or history.get(LOCK, obj, frame):
+                    continue
+                assert is_given or not (record.mask.decode() & mask.decode()).any()
 
     @rule(obj=objects, frame=frames, box=corners)
     def edit(self, obj, frame, box):
@@ -128,7 +162,7 @@ class Session(RuleBasedStateMachine):
         session, history = self.session, history_of(self.session)
         record = history.get(MASK, obj, frame)
         # What was drawn by hand is the user's own; so is a mask prompt.
-        if record is None or not record.computed_from or history.get(LOCK, obj, frame):
+        if record is None or not record.computed_from or record.source == "edit" or history.get(LOCK, obj, frame):
             return
         before, labels = self._stale(), session.labels()
         mask = session.mask(obj, frame)
@@ -141,7 +175,8 @@ class Session(RuleBasedStateMachine):
         else:
             how = "lock"
             session.lock(frame=frame, obj_id=obj)
-        assert self._stale() <= before
+        # Others may have reached into what is locked now.
+        assert {place for place in self._stale() if place[0] == obj} <= before
         assert np.array_equal(session.mask(obj, frame), mask)
         if how == "lock" and release:
             session.unlock(frame=frame, obj_id=obj)
@@ -200,7 +235,117 @@ class Session(RuleBasedStateMachine):
     def choose_overlap(self, overlap):
         self.session.overlap = overlap
 
+    @rule(neighbours=st.sampled_from(["limit", "free"]), memory=st.sampled_from(["meta", "selected"]))
+    def choose_rules(self, neighbours, memory):
+        self.session.neighbours, self.session.memory = neighbours, memory
+
+    @rule(box=st.one_of(st.none(), corners), frame=frames)
+    def forbid(self, box, frame):
+        labels = None
+        if box is not None:
+            y, x, h, w = box
+            labels = np.zeros(SHAPE, np.uint8)
+            labels[frame:, y : y + h, x : x + w] = 1
+        self.session.forbid(labels)
+        found = self.session.forbidden(frame)
+        assert (found is None) if labels is None else np.array_equal(found, labels[frame] > 0)
+
+    @rule(obj=objects, frame=frames, line=st.tuples(st.integers(0, 11), st.integers(0, 6), st.integers(8, 13)))
+    def draw_line(self, obj, frame, line):
+        y, x0, x1 = line
+        if not history_of(self.session).get(LOCK, obj, frame):
+            self.session.add_line(obj, frame, [(y, x0), (y, x1)])
+            self.session.predict_frame(frame)
+
+    @rule(obj=objects)
+    def interpolate(self, obj):
+        locked, before = self._locked(), snapshot(self.session)
+        try:
+            done = self.session.interpolate(obj)
+        except PromptError:
+            assert snapshot(self.session) == before
+            return
+        assert self._locked() == locked
+        assert not {(obj, f) for f in done} & self._stale()
+
+    @rule(
+        how=st.sampled_from([("largest", {}), ("shrink", {"radius": 1, "dimensions": 2}), ("split", {})]),
+        obj=st.one_of(st.none(), objects),
+    )
+    def operate(self, how, obj):
+        locked, before = self._locked(), snapshot(self.session)
+        if len(self.session.objects) > 6:
+            return
+        try:
+            self.session.apply(how[0], obj, **how[1])
+        except PromptError:
+            assert snapshot(self.session) == before
+        assert self._locked() == locked
+        changed = {k for k, v in snapshot(self.session).items() if k[0] is MASK and before.get(k) != v}
+        assert not {(o, f) for _, o, f in changed} & self._stale()
+
+    @rule(obj=objects)
+    def check(self, obj):
+        labels = self.session.labels()
+        try:
+            list(self.session.check(obj))
+        except PromptError:
+            return
+        assert np.array_equal(self.session.labels(), labels)
+
+    @rule(obj=objects, frame=frames, marks=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 13)), max_size=3))
+    def divide(self, obj, frame, marks):
+        session, before = self.session, snapshot(self.session)
+        if len(session.objects) > 6:
+            return
+        try:
+            daughters = session.divide(obj, frame, marks)
+        except PromptError:
+            assert snapshot(session) == before
+            return
+        assert [session.lineage[i] for i in daughters] == [obj] * len(marks)
+        assert not [f for f in history_of(session).frames(MASK, obj) if f >= frame]
+        session.predict_frame(frame)
+
+    @rule(obj=objects, low=st.one_of(st.none(), st.integers(0, 900)), high=st.one_of(st.none(), st.integers(900, 1400)))
+    def limit_values(self, obj, low, high):
+        if obj in self.session.objects:
+            labels = self.session.labels()
+            self.session.set_intensity_range(obj, low, high)
+            assert np.array_equal(self.session.labels(), labels)
+            assert self.session.intensity_range(obj) == IntensityRange(low, high)
+
+    @rule(high=st.sampled_from([700, 900]), gamma=st.sampled_from([0.5, 1.0]))
+    def change_contrast(self, high, gamma):
+        self.session.set_contrast_limits(0, high)
+        self.session.gamma = gamma
+
+    @rule(frame=frames)
+    def take_what_is_found(self, frame):
+        if len(self.session.objects) < 6:
+            found = self.session.propose(frame)
+            if found:
+                (new,) = self.session.accept(found)
+                self.session.predict_frame(frame)
+                assert np.array_equal(self.session.mask(new, frame), found[0].mask)
+
+    @rule(obj=objects, said=st.sampled_from([None, "accepted", "needs edit"]))
+    def review(self, obj, said):
+        if obj in self.session.objects:
+            self.session.review(obj, said, "ä")
+            assert (self.session.objects[obj].review is None) == (said is None)
+
     # What must hold -----------------------------------------------------
+
+    @invariant()
+    def every_parent_is_there_and_nobody_descends_from_itself(self):
+        lineage = self.session.lineage if hasattr(self, "session") else {}
+        for daughter in lineage:
+            seen = [daughter]
+            while seen[-1] in lineage:
+                seen.append(lineage[seen[-1]])
+                assert len(set(seen)) == len(seen)
+            assert set(seen) <= set(self.session.objects)
 
     @rule()
     def undo_and_redo_all(self):
@@ -225,7 +370,7 @@ class Session(RuleBasedStateMachine):
         before, labels = snapshot(self.session), self.session.labels()
         log = log_of(self.session)
         self.session.close()
-        self.session = VideoSession.open(path, FakePredictor(), self.volume)
+        self.session = VideoSession.open(path, Predictor(), self.volume)
         assert snapshot(self.session) == before
         assert np.array_equal(self.session.labels(), labels)
         assert log_of(self.session) == log

@@ -369,6 +369,19 @@ def test_another_model_answers_anew(new: Any, predictors: Any) -> None:
     np.testing.assert_array_equal(session.mask(1, 4), other.mask(1, 4))
 
 
+def test_no_pass_writes_what_an_operation_made(new: Any) -> None:
+    session = new(keeps=True)
+    session.add_mask(1, 2, np.pad(np.ones((20, 20), bool), ((10, 34), (10, 34))))
+    run(session)
+    session.apply("threshold", obj_id=1, frames=[2, 4], high=0.5)
+    kept = {frame: session.mask(1, frame) for frame in (2, 4)}
+    assert kept[2].any()
+    assert kept[2].sum() < 400
+    run(session)
+    assert all(np.array_equal(session.mask(1, frame), kept[frame]) for frame in kept)
+    assert session.replay() == 0
+
+
 def test_a_model_that_cannot_work_so_says_so(clip: np.ndarray) -> None:
     from support.predictors import FakePredictor
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine import load_predictor
 from napari_sam2.errors import NapariSam2Error, PromptError, SessionBusyError
 from napari_sam2.session import VideoSession
 from support.predictors import SHAPE, FakePredictor, numbered_volume
-from support.session_view import box_mask, history_of
+from support.session_view import box_mask
 
 LEFT, RIGHT = (4, 4, 10, 12), (4, 14, 10, 22)
 
@@ -233,8 +234,9 @@ def test_a_rival_is_told_stored_and_makes_a_frame_doubtful(tmp_path):
     assert table["doubtful"].loc[[9, 10]].tolist() == [True, False]
 
 
-def test_two_touching_bodies_keep_apart_with_the_starter(starter):
+def test_two_touching_bodies_keep_apart_with_the_starter():
     """Beside a locked body of the same grey the model's mask stays on its own side, and without the limit does not."""
+    starter = load_predictor("starter", device="cpu")
     array = np.zeros((6, 64, 96), np.float32)
     array[:, 20:44, 20:76] = 1.0
     array += np.random.default_rng(3).normal(0, 0.02, array.shape).astype(np.float32)
@@ -249,6 +251,5 @@ def test_two_touching_bodies_keep_apart_with_the_starter(starter):
         list(session.propagate(objects=[1]))
         reach[rule] = sum(int((session.mask(1, f) & other).sum()) for f in range(1, 6))
         assert session.mask(1, 3)[22:42, 22:44].mean() > 0.8
-        assert history_of(session).steps
     assert reach["limit"] == 0
     assert reach["free"] > 1000

@@ -33,6 +33,7 @@ def evaluate(
     report: Callable[[str], None] = lambda text: None,
     merge: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    memory: str = "meta",
 ) -> pd.DataFrame:
     """Evaluate a model on labelled sets; write ``evaluation.md``, ``evaluation.csv`` and ``worst.png`` to ``out``.
 
@@ -55,6 +56,8 @@ def evaluate(
     merge, exclude
         Names of sets, packs or cases (``*`` stands for anything): all of whose labels are one object; that are left
         out.
+    memory
+        Which past frames the model remembers, see :attr:`napari_sam2.session.VideoSession.memory`.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def evaluate(
     for entry in entries:
         if not entry.reason:
             case = entry.load(whole=any(entry.is_called(pattern) for pattern in merge))
-            _score(predictor, case, prompts, most, corrections, results, report)
+            _score(predictor, case, prompts, most, corrections, memory, results, report)
     notes = notes_of(entries)
     if not results.rows:
         kinds = f"{LEAST_AREA[False]} pixels ({LEAST_AREA[True]} in coarse sets)"
@@ -84,12 +87,14 @@ def _score(
     prompts: Sequence[Prompt],
     most: int | None,
     corrections: int,
+    memory: str,
     results: Results,
     report: Callable[[str], None],
 ) -> None:
     """Add the figures of each object of a set from each prompt to the results."""
     for label, truth in objects_of(case.truth, most, case.least_area):
         for prompt in prompts:
-            row = results.add(case, label, truth, prompt, evaluate_object(predictor, case, truth, prompt, corrections))
+            tracked = evaluate_object(predictor, case, truth, prompt, corrections, memory)
+            row = results.add(case, label, truth, prompt, tracked)
             after = f", after {corrections} corrections {row.dice_corrected:.3f}" if corrections else ""
             report(f"{case.name} {label} {row.name} {prompt}: Dice {row.dice:.3f}{after}")

@@ -59,18 +59,24 @@ class Tracked:
 
 
 def evaluate_object(
-    predictor: VideoPredictor, case: LabelledSet, truth: NDArray[np.bool_], prompt: Prompt, corrections: int = 0
+    predictor: VideoPredictor,
+    case: LabelledSet,
+    truth: NDArray[np.bool_],
+    prompt: Prompt,
+    corrections: int = 0,
+    memory: str = "meta",
 ) -> Tracked:
     """Prompt the largest slice of one object, track it both ways, three frames past its ends, and correct it.
 
     A correction is one click at the deepest wrong pixel of the worst slice, then propagation of what it changes.
+    ``memory`` is that of the session, see :attr:`napari_sam2.session.VideoSession.memory`.
     """
     areas = truth.sum(axis=(1, 2))
     filled = np.flatnonzero(areas)
     frame = int(areas.argmax())
     frames = range(max(0, int(filled[0]) - _BEYOND), min(len(truth), int(filled[-1]) + 1 + _BEYOND))
     others = [f for f in frames if f != frame]
-    session = VideoSession(predictor, case.volume, frame_axis=case.volume.axes[0], window=case.window)
+    session = VideoSession(predictor, case.volume, case.volume.axes[0], case.window, memory=memory)
 
     def track() -> NDArray[np.bool_]:
         for _ in session.propagate(frames=frames, stop_when_gone=0):

@@ -69,14 +69,25 @@ def matters(mask: RunLengthMask, before: RunLengthMask | None, now: RunLengthMas
     """
     if before == now or not mask.area:
         return False
-    inside = mask.decode()
-    old, new = (np.zeros_like(inside) if limit is None else limit.decode() for limit in (before, now))
-    return bool((inside & new).any() or (_grown(inside) & old & ~new).any())
+    if now is not None and _share_pixels(mask, now):
+        return True
+    if before is None or (now is not None and _union((before, now)) == now):
+        return False
+    freed = before.decode() if now is None else before.decode() & ~now.decode()
+    return bool((_grown(mask.decode()) & freed).any())
 
 
 def touch(mask: RunLengthMask, other: RunLengthMask) -> bool:
     """Return whether two masks share pixels or lie side by side."""
     return bool(mask.area and other.area and (_grown(mask.decode()) & other.decode()).any())
+
+
+def _share_pixels(one: RunLengthMask, other: RunLengthMask) -> bool:
+    if not other.runs.size:
+        return False
+    # Of the runs that begin before a run ends, the last one reaches farthest.
+    last = np.searchsorted(other.runs[:, 0], one.runs[:, 1]) - 1
+    return bool(((last >= 0) & (other.runs[last, 1] > one.runs[:, 0])).any())
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -87,6 +98,13 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _union(parts: tuple[RunLengthMask, ...]) -> RunLengthMask | None:
+    """Return all masks as one, from their runs alone; None where there are none."""
     if len(parts) < 2:
         return parts[0] if parts else None
-    return RunLengthMask.encode(np.logical_or.reduce([part.decode() for part in parts]))
+    runs = np.concatenate([part.runs for part in parts])
+    runs = runs[np.argsort(runs[:, 0], kind="stable")]
+    reach = np.maximum.accumulate(runs[:, 1])
+    first = np.flatnonzero(np.r_[True, runs[1:, 0] > reach[:-1]])
+    merged = np.stack([runs[first, 0], reach[np.r_[first[1:] - 1, len(runs) - 1]]], axis=1).astype(np.int32)
+    merged.setflags(write=False)
+    return RunLengthMask(parts[0].shape, merged)

@@ -146,6 +146,9 @@ def _write(state: SessionState, put: Put, obj_id: int, masks: Mapping[int, RunLe
     for frame, mask in masks.items():
         prompts = state.history.get(PROMPTS, obj_id, frame)
         put(MASK, obj_id, frame, MaskRecord(mask, "edit", computed_from=() if prompts is None else (prompts,)))
+        if state.exact:
+            # A pass of Meta's predictor writes all frames but locked ones.
+            objects.lock(state, put, obj_id, frame)
         if mask.area:
             objects.uncut(state.history, put, obj_id, frame)
 

@@ -169,6 +169,11 @@ class VideoSession:
         return self._state.exact
 
     @property
+    def zoom(self) -> Zoom:
+        """Return how the model sees an object: ``"auto"``, None (the whole frame), or window side over object side."""
+        return self._state.zoom
+
+    @property
     def frame_count(self) -> int:
         """Return the number of frames."""
         return self.grid.frame_count
@@ -698,6 +703,7 @@ class VideoSession:
         stop_when_gone: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
         chunk: int | Literal["auto"] | None = "auto",
+        gone_after_mm: float | None = None,
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
 
@@ -716,12 +722,15 @@ class VideoSession:
             Compute fresh frames again.
         stop_when_gone
             Stop a track after this many frames in a row without the object (no mask, or beyond the last accepted frame
-            one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
+            one of which the model thinks much less than of the first); 0: never. Default 5, or as many as make 12.5 mm
+            where the frames are farther apart, at least 2; for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
         chunk
             The most objects to track at once; what the model holds grows with them. ``"auto"``: as many as it says
             that fit; None: all. Exact mode always takes all.
+        gone_after_mm
+            The same as ``stop_when_gone``, as the length of the gap in millimetres.
 
         Yields
         ------
@@ -734,6 +743,8 @@ class VideoSession:
         ------
         PromptError
             If nothing is prompted, or if there is no such direction, frame or object.
+        VolumeError
+            If a gap is given in millimetres, and the frames are not a known distance apart.
         SessionBusyError
             If the session was closed, or if a run is under way.
 
@@ -744,7 +755,7 @@ class VideoSession:
         [7, 8, 9]
         """
         return runs.propagate(
-            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk
+            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk, gone_after_mm
         )
 
     def count_stale(
@@ -1112,9 +1123,9 @@ class VideoSession:
         """Apply an operation to the masks of objects, as one step.
 
         What it changes counts as drawn by hand: no run computes it again, also with ``force``, until :meth:`unlock`
-        releases the frame, or the prompts on it change. It is not locked, so the next operation may change it. A locked
-        frame is changed only where ``frames`` names it. The operation sees the whole object; only ``frames`` are
-        written.
+        releases the frame, or the prompts on it change. It is not locked (but in exact mode), so the next operation may
+        change it. A locked frame is changed only where ``frames`` names it. The operation sees the whole object; only
+        ``frames`` are written.
 
         Parameters
         ----------
@@ -1848,6 +1859,18 @@ class VideoSession:
         """
         with self._lock:
             export.write_json(path, export.coco_document(self._state))
+
+    def free_memory(self) -> None:
+        """Free what the model remembers of the frames; masks and steps stay, and what is needed is computed again.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+        """
+        with self._compute, self._lock:
+            checks.check_idle(self._state)
+            self._state.forget_work()
 
     def close(self) -> None:
         """End the session and close its file; embeddings stay with the model, within its budget.

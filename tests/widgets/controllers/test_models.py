@@ -237,10 +237,10 @@ def test_notes_of_a_run_reach_the_user_at_its_end(make_driver, volume_data, monk
     (stream,) = found.predictor.streams
     advance = stream.advance
 
-    def short_of_memory(tracks):
+    def short_of_memory(tracks, **how):
         if not found.predictor.notes:
             found.predictor.notes.append("Memory ran out: objects are now computed one by one.")
-        return advance(tracks)
+        return advance(tracks, **how)
 
     monkeypatch.setattr(stream, "advance", short_of_memory)
     found.widget.run.both_button.click()
