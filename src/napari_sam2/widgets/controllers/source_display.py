@@ -35,7 +35,7 @@ def show_contrast_limits(
     """Show the values that are black and white, and the channels that they are of."""
     if isinstance(grid, LayerGrid) and len(grid.channels) > 1:
         colours = ", ".join(f"{c} {name}" for c, name in zip(grid.channels, ("red", "green", "blue"), strict=False))
-        panel.set_window(f"channels {colours}; each by its own values")
+        panel.set_window(f"{colours}; own limits each")
         return
     if window is None:
         panel.set_window("–" if image is None else "by the image's values")
