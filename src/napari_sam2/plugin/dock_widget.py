@@ -138,15 +138,7 @@ class SegmentWidget(QWidget):
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (
-            self.session.offer,
-            self.source,
-            middle,
-            self.run,
-            self.session,
-            self.advanced,
-            self.status,
-        ):
+        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
