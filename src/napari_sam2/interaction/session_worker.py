@@ -51,6 +51,8 @@ class SessionWorker:
         ``(low, high)`` in the image's values, or one such pair for each channel; None leaves it to the session.
     model_cache
         Where the model comes from.
+    gamma
+        Exponent after the contrast limits, as in napari.
     autosave
         Gives a session that has something in it a file.
     session
@@ -65,10 +67,12 @@ class SessionWorker:
         model_cache: ModelCache,
         autosave: Callable[[VideoSession], None] | None = None,
         session: VideoSession | None = None,
+        gamma: float = 1.0,
     ) -> None:
         self.volume = volume
         self.grid = grid
         self.contrast_limits = contrast_limits
+        self.gamma = gamma
         self.session = session
         self.closed = False
         self.pending = PendingPrompts()
@@ -122,6 +126,7 @@ class SessionWorker:
             self.volume,
             frame_axis=self.grid.frame_axis,
             window=self.contrast_limits,
+            gamma=self.gamma,
             at=dict(self.grid.at),
             channel=self.grid.channels or None,
             overlap=self._overlap or "keep",
@@ -261,13 +266,14 @@ class SessionWorker:
         self.open()
         return self.change(take, frames)
 
-    def set_contrast_limits(self, low: float, high: float) -> Update:
-        """Change the values that the model sees as black and white."""
-        self.contrast_limits = (low, high)
+    def set_contrast_limits(self, low: float, high: float, gamma: float = 1.0) -> Update:
+        """Change the values that the model sees as black and white, and the exponent after them."""
+        self.contrast_limits, self.gamma = (low, high), gamma
         update, session = Update(), self.session
         if session is not None:
             with errors_as_warnings(session, update):
-                session.set_window(low, high)
+                session.set_contrast_limits(low, high)
+                session.gamma = gamma
         return update
 
     def set_overlap(self, rule: Overlap) -> Update:
