@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_sam2.widgets.views.session_panel import SessionPanel
 
-FILES = [Path("/work/one.sam2"), Path("/work/two.sam2")]
+FILES = [Path("/data/one.sam2"), Path("/data/two.sam2")]
 
 
 @pytest.fixture
@@ -67,5 +67,5 @@ def test_dialogs_begin_in_the_folder_of_the_session(panel, monkeypatch, opened):
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *given: (folders.append(given[2]), ("", ""))[1])
     panel.set_file(FILES[0], "")
     panel.open_action.trigger()
-    assert folders == ["/work"]
+    assert folders == ["/data"]
     assert opened == []
