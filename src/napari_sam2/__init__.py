@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from napari_sam2.io.tables import write_table
     from napari_sam2.io.tracks import write_tracks
     from napari_sam2.session import VideoSession
+    from napari_sam2.session.fusion import fuse_axes
+    from napari_sam2.session.time_points import track_4d
 
 _HOME = {
     "ImageVolume": "core.volume",
@@ -32,6 +34,7 @@ _HOME = {
     "compare_frames": "analysis.metrics",
     "compare_labels": "analysis.metrics",
     "download_model": "engine.catalog.download",
+    "fuse_axes": "session.fusion",
     "label_differences": "analysis.differences",
     "list_series": "io",
     "load_predictor": "engine",
@@ -42,6 +45,7 @@ _HOME = {
     "read_labels": "io",
     "read_volume": "io",
     "run_batch": "batch",
+    "track_4d": "session.time_points",
     "write_labels": "io",
     "write_mesh": "io.mesh",
     "write_table": "io.tables",
@@ -55,6 +59,7 @@ __all__ = [
     "compare_frames",
     "compare_labels",
     "download_model",
+    "fuse_axes",
     "label_differences",
     "list_series",
     "load_predictor",
@@ -65,6 +70,7 @@ __all__ = [
     "read_labels",
     "read_volume",
     "run_batch",
+    "track_4d",
     "write_labels",
     "write_mesh",
     "write_table",

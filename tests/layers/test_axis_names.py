@@ -7,7 +7,8 @@ import pytest
 from napari.layers import Image, Labels
 
 from napari_sam2.core.volume import ImageVolume, VolumeSource
-from napari_sam2.layers.axis_names import VOLUME_KEY, assumed_axes, axes_choices, layer_axes
+from napari_sam2.errors import VolumeError
+from napari_sam2.layers.axis_names import VOLUME_KEY, assumed_axes, check_letters, layer_axes, name_axes
 from napari_sam2.layers.image import axis_choices, grid_shape, place_on, volume_from_layer
 
 TURN = np.array([[1, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]])
@@ -58,14 +59,11 @@ def test_five_axes(names, letters, assumed):
     assert volume_from_layer(layer).is_time_declared == ("t" not in assumed)
 
 
-def test_every_meaning_of_five_axes_is_offered_and_takes_effect():
+def test_every_meaning_of_five_axes_takes_effect():
     layer = Image(np.zeros((12, 2, 7, 30, 32)), rgb=False)
-    rows = axes_choices(layer)
-    assert rows[0] == ("assumed: t 12, c 2, z 7", "tczyx")
-    assert {letters for _, letters in rows} == {"tczyx", "tzcyx", "ctzyx", "cztyx", "ztcyx", "zctyx"}
-    for _, letters in rows:
-        layer.axis_labels = tuple(letters)
-        assert layer_axes(layer) == letters
+    for letters in ("tczyx", "tzcyx", "ctzyx", "cztyx", "ztcyx", "zctyx", "tczxy"):
+        name_axes(layer, letters)
+        assert (layer_axes(layer), assumed_axes(layer)) == (letters, "")
 
 
 @pytest.mark.parametrize("unit", ["ms", "second", "minute", "hour"])
@@ -79,18 +77,32 @@ def test_a_unit_of_length_makes_an_axis_depth():
     assert assumed_axes(Image(np.zeros((3, 4, 5)))) == "z"
 
 
-def test_what_is_assumed_is_said_and_every_other_meaning_is_offered():
-    rows = axes_choices(Image(np.zeros((12, 2, 30, 32))))
-    assert rows[0] == ("assumed: t 12, z 2", "tzyx")
-    assert {letters for _, letters in rows} == {"tzyx", "ztyx", "zcyx", "czyx", "tcyx", "ctyx"}
-    assert [letters for _, letters in axes_choices(Image(np.zeros((9, 30, 32))))] == ["zyx", "tyx", "cyx"]
-    assert axes_choices(Image(np.zeros((30, 32)))) == []
+@pytest.mark.parametrize(
+    ("letters", "ndim", "why"),
+    [
+        ("zyx", 3, ""),
+        ("xyt", 3, ""),
+        ("zzyx", 4, "two axes cannot both be depth."),
+        ("tzx", 3, "one axis has to be row; a picture has rows and columns."),
+        ("zyx", 4, "there are 4 axes."),
+        ("qyx", 3, "'q' is no axis that is known."),
+    ],
+)
+def test_letters_that_cannot_be_the_axes_are_refused_with_a_reason(letters, ndim, why):
+    assert check_letters(letters, ndim) == why
+
+
+def test_wrong_letters_change_nothing():
+    layer = Image(np.zeros((9, 30, 32)))
+    with pytest.raises(VolumeError, match="two axes cannot both be row"):
+        name_axes(layer, "yyx")
+    assert layer_axes(layer) == "zyx"
 
 
 def test_colours_are_no_axis_that_can_be_another_channel():
     layer = Image(np.zeros((4, 8, 9, 3), np.uint8), rgb=True, axis_labels=("c", "y", "x"))
     assert layer_axes(layer) == "zyx"
-    assert [letters for _, letters in axes_choices(layer)] == ["zyx", "tyx"]
+    assert check_letters("cyx", 3, rgb=True) == "the colours are its channels already."
 
 
 def test_time_that_is_only_assumed_is_not_followed_unasked():
@@ -107,11 +119,17 @@ def test_a_channel_is_no_axis_to_follow():
     assert (volume.axes, volume.spacing, volume.label_shape) == ("zcyx", (3, 1, 1), (12, 30, 32))
 
 
-def test_what_a_reader_knows_is_not_asked():
+def test_what_the_user_says_goes_before_what_a_reader_knows():
     known = ImageVolume(np.zeros((4, 8, 9)), axes="tyx", source=VolumeSource(format="dicom"))
     layer = Image(known.array, metadata={VOLUME_KEY: known}, axis_labels=("z", "y", "x"))
-    assert (layer_axes(layer), axes_choices(layer)) == ("tyx", [])
+    assert layer_axes(layer) == "tyx"
     assert volume_from_layer(layer) is known
+    name_axes(layer, "zyx")
+    assert layer_axes(layer) == "zyx"
+    assert (volume_from_layer(layer).axes, volume_from_layer(layer).source) == ("zyx", known.source)
+    # Names that are given later count again.
+    layer.axis_labels = ("c", "y", "x")
+    assert layer_axes(layer) == "tyx"
 
 
 def test_an_axis_that_a_tiff_does_not_name_can_be_named():
@@ -120,11 +138,11 @@ def test_an_axis_that_a_tiff_does_not_name_can_be_named():
     place = {"axis_labels": tuple("zyx"), "scale": (1, 0.2, 0.2), "units": ("um",) * 3}
     layer = Image(known.array, metadata={VOLUME_KEY: known}, **place)
     assert volume_from_layer(layer) is known
-    assert axes_choices(layer)[0] == ("assumed: z 4", "zyx")
+    assert assumed_axes(layer) == "z"
     layer.axis_labels = ("t", "y", "x")
     volume = volume_from_layer(layer)
     assert (volume.axes, volume.source) == ("tyx", source)
-    assert axes_choices(layer)[0] == ("t 4", "tyx")
+    assert assumed_axes(layer) == ""
 
 
 @pytest.mark.parametrize("place", [{}, {"scale": (2, 5, 1), "translate": (3, -7, 4)}, {"rotate": TURN}])

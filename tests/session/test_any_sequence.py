@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from napari_sam2.core.masks import OVERLAPS
+from napari_sam2.core.intensity_range import IntensityRange
+from napari_sam2.core.masks import OVERLAPS, RunLengthMask
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine.protocols import Proposal
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.kinds import BASE, CUT_ABOVE, CUT_BELOW, LOCK, MASK
@@ -34,6 +36,11 @@ def snapshot(session):
 class Stream(FakeStream):
     def check(self, anchor, mask, tracked, *, stride=1):
         yield from ((frame, 0.5 if tracked[frame].any() else float("nan")) for frame in tracked)
+
+    def propose(self, frame, spacing_px=None, *, forbidden=None, cancelled=None, progress=None):
+        mask = np.zeros(SHAPE[1:], bool)
+        mask[frame : frame + 4, 2:7] = True
+        return [Proposal(RunLengthMask.encode(mask), 0.9, (frame + 1.0, 3.0))]
 
 
 class Predictor(FakePredictor):
@@ -95,12 +102,13 @@ class Session(RuleBasedStateMachine):
         stop=st.one_of(st.none(), st.integers(1, 6)),
         force=st.booleans(),
         meanwhile=st.one_of(st.none(), st.tuples(objects, frames)),
+        chunk=st.sampled_from(["auto", 1, 2]),
     )
-    def propagate(self, direction, stop, force, meanwhile):
+    def propagate(self, direction, stop, force, meanwhile, chunk):
         if not any(conditioning_records(history_of(self.session), i) for i in self.session.objects):
             return
         before = self._locked()
-        run = self.session.propagate(direction, force=force)
+        run = self.session.propagate(direction, force=force, chunk=chunk)
         for k, result in enumerate(run, start=1):
             assert all(np.array_equal(result.masks[i], self.session.mask(i, result.frame)) for i in result.masks)
             if k == 2 and meanwhile is not None:
@@ -285,6 +293,42 @@ class Session(RuleBasedStateMachine):
             return
         assert np.array_equal(self.session.labels(), labels)
 
+    @rule(obj=objects, frame=frames, marks=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 13)), max_size=3))
+    def divide(self, obj, frame, marks):
+        session, before = self.session, snapshot(self.session)
+        if len(session.objects) > 6:
+            return
+        try:
+            daughters = session.divide(obj, frame, marks)
+        except PromptError:
+            assert snapshot(session) == before
+            return
+        assert [session.lineage[i] for i in daughters] == [obj] * len(marks)
+        assert not [f for f in history_of(session).frames(MASK, obj) if f >= frame]
+        session.predict_frame(frame)
+
+    @rule(obj=objects, low=st.one_of(st.none(), st.integers(0, 900)), high=st.one_of(st.none(), st.integers(900, 1400)))
+    def limit_values(self, obj, low, high):
+        if obj in self.session.objects:
+            labels = self.session.labels()
+            self.session.set_intensity_range(obj, low, high)
+            assert np.array_equal(self.session.labels(), labels)
+            assert self.session.intensity_range(obj) == IntensityRange(low, high)
+
+    @rule(high=st.sampled_from([700, 900]), gamma=st.sampled_from([0.5, 1.0]))
+    def change_contrast(self, high, gamma):
+        self.session.set_contrast_limits(0, high)
+        self.session.gamma = gamma
+
+    @rule(frame=frames)
+    def take_what_is_found(self, frame):
+        if len(self.session.objects) < 6:
+            found = self.session.propose(frame)
+            if found:
+                (new,) = self.session.accept(found)
+                self.session.predict_frame(frame)
+                assert np.array_equal(self.session.mask(new, frame), found[0].mask)
+
     @rule(obj=objects, said=st.sampled_from([None, "accepted", "needs edit"]))
     def review(self, obj, said):
         if obj in self.session.objects:
@@ -292,6 +336,16 @@ class Session(RuleBasedStateMachine):
             assert (self.session.objects[obj].review is None) == (said is None)
 
     # What must hold -----------------------------------------------------
+
+    @invariant()
+    def every_parent_is_there_and_nobody_descends_from_itself(self):
+        lineage = self.session.lineage if hasattr(self, "session") else {}
+        for daughter in lineage:
+            seen = [daughter]
+            while seen[-1] in lineage:
+                seen.append(lineage[seen[-1]])
+                assert len(set(seen)) == len(seen)
+            assert set(seen) <= set(self.session.objects)
 
     @rule()
     def undo_and_redo_all(self):

@@ -8,6 +8,8 @@ import json
 import numpy as np
 import pytest
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -24,7 +26,7 @@ TRACKED = MaskRecord(
     FrameScores(0.5, 2.0, 0.75),
     CropWindow(-1.0, 0.0, 3.0, 4.0),
     (Source(3, PROMPTS, None, True), Source(9, None, OTHER, False, (Source(2, None, MASK, False), None))),
-    (3.0, 5000.0),
+    IntensityMapping.of([(3.0, 5000.0), (0, 7)], 0.5),
     0.25,
     "starter",
     OTHER,
@@ -40,6 +42,8 @@ EXAMPLES = {
     "object": ObjectRecord("Milz ä", (0.25, 0.5, 1.0), 2),
     "cut_above": 7,
     "cut_below": 0,
+    "parent": 2,
+    "range": IntensityRange(-50, None),
     "pass": 4,
     "visit": Visit(4, -1),
     "forbidden": OTHER,
@@ -102,5 +106,5 @@ def test_the_size_of_a_value_is_that_of_its_mask(name):
 
 def test_every_step_is_named_like_the_method_that_makes_it():
     names = [value for name, value in vars(step_names).items() if name.isupper() and isinstance(value, str)]
-    assert len(names) == len(set(names)) == 27
+    assert len(names) == len(set(names)) == 30
     assert all(callable(getattr(VideoSession, name)) for name in names)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from napari_sam2.errors import PromptError
+from napari_sam2.core.volume import ImageVolume
+from napari_sam2.errors import PromptError, VolumeError
 from napari_sam2.session import VideoSession
-from support.predictors import FakePredictor, FakeStream
+from support.predictors import SHAPE, FakePredictor, FakeStream
 
 
 @pytest.fixture
@@ -105,3 +107,52 @@ def test_encode_ahead_does_nothing_where_windows_are_not_known_yet(volume, sessi
     zooming = VideoSession(predictor, volume)
     assert zooming.encode_ahead() == 0
     assert predictor.encoded == []
+
+
+def spaced(millimetres, units="mm"):
+    session = VideoSession(
+        FakePredictor(vanish_after=7),
+        ImageVolume(
+            np.arange(np.prod(SHAPE), dtype=np.float32).reshape(SHAPE), spacing=(millimetres, 1, 1), units=units
+        ),
+        "z",
+    )
+    session.add_box(1, 2, (4, 5, 10, 12))
+    return session
+
+
+def tracked(session, **how):
+    """How many frames a track went on without the object before it stopped."""
+    list(session.propagate("forward", **how))
+    return max(session.predictor.streams[-1].advanced) - 7
+
+
+@pytest.mark.parametrize(
+    ("spacing", "units", "frames"),
+    [(2.5, "mm", 5), (1, "mm", 5), (5, "mm", 3), (0.5, "cm", 3), (40, "mm", 2), (5, "um", 5), (5, "pixel", 5)],
+)
+def test_a_gap_is_shorter_in_frames_where_they_are_far_apart(spacing, units, frames):
+    assert tracked(spaced(spacing, units)) == frames
+
+
+def test_a_number_of_frames_stays_what_it_is_and_a_length_is_taken_in_frames():
+    assert tracked(spaced(5), stop_when_gone=4) == 4
+    assert tracked(spaced(5), gone_after_mm=20) == 4
+    assert tracked(spaced(2), gone_after_mm=17) == 9
+    assert tracked(spaced(5), gone_after_mm=1) == 1
+
+
+def test_a_gap_that_is_none_is_a_sentence(volume):
+    with pytest.raises(PromptError, match="give one of them"):
+        spaced(5).propagate(stop_when_gone=3, gone_after_mm=5)
+    with pytest.raises(VolumeError, match="no known distance apart"):
+        spaced(5, "pixel").propagate(gone_after_mm=5)
+    with pytest.raises(VolumeError, match="must be above zero"):
+        spaced(5).propagate(gone_after_mm=0)
+
+
+def test_the_gap_that_was_used_replays_in_frames():
+    session = spaced(5)
+    list(session.propagate("forward"))
+    assert session.steps[-1].arguments["stop_when_gone"] == 3
+    assert session.replay() == 0

@@ -38,7 +38,7 @@ def write_picture(session: VideoSession, labels: NDArray[np.uint16], path: Path)
         return
     doubtful = _least_sure(session)[: _TILES // 2]
     shown = sorted({*doubtful, *even[: _TILES - len(doubtful)]})
-    frames = WindowedFrames(session.volume, session.grid, session.window)
+    frames = WindowedFrames(session.volume, session.grid, session.mapping)
     colors = {int(number): _NEW for number in np.unique(labels) if number}
     colors |= {obj_id: info.color for obj_id, info in session.objects.items()}
     tiles = [

@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         found = dice(labels == numbers[name], sample.truth == numbers[name])
         print(f"Dice {name} {found:.2f}")
     ns.write_labels(out / "ct_abdomen_labels.nii.gz", labels, sample.volume)
-    frames = WindowedFrames(sample.volume, FrameGrid.of(sample.volume), session.window)
+    frames = WindowedFrames(sample.volume, FrameGrid.of(sample.volume), session.mapping)
     infos = session.objects
     tiles = [
         overlay(frames[f], [(labels[f] == i, info.color) for i, info in infos.items()], f"slice {f}")

@@ -16,6 +16,7 @@ from napari_sam2.errors import VolumeError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ContrastLimits = tuple[float, float] | tuple[tuple[float, float], ...]
 # Below a third of float32's largest value, a difference of two values cannot overflow.
 _FLOAT32_ROOM = float(np.finfo(np.float32).max) / 3
 

@@ -46,7 +46,8 @@ def earlier_sessions(
         except SessionFileError:
             continue  # Damaged, or open elsewhere: it is nothing to go on with.
         image = known.header.image
-        if image.shape != shape or image.axes != volume.axes:
+        # Of other axes too: the user may have said what they are.
+        if image.shape != shape:
             continue
         try:
             ours = ours or content_hash(volume)

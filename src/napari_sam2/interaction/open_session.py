@@ -64,7 +64,8 @@ def open_session(
 
     known = peek(path)
     layer, volume = None, None
-    for each, candidate in candidates:
+    for each, of_layer in candidates:
+        candidate = image_identity.with_axes_of(known.header.image, of_layer)
         try:
             image_identity.check(known.header.image, candidate, path)
         except (SessionFileError, ReadError):
@@ -91,7 +92,7 @@ def open_session(
     except BaseException:
         model_cache.choose(before)
         raise
-    worker = SessionWorker(volume, session.grid, session.window, model_cache, autosave, session)
+    worker = SessionWorker(volume, session.grid, session.contrast_limits, model_cache, autosave, session, session.gamma)
     recent.note(path)
     frames = draw_frames(session, range(session.frame_count))
     return OpenedSession(layer, worker, Update(frames=frames, prompts=prompt_table(session), warnings=warnings))

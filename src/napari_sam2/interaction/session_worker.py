@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.drawings import Stroke
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity_mapping import ContrastLimits
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
@@ -47,9 +48,11 @@ class SessionWorker:
     grid
         Its frames.
     contrast_limits
-        ``(low, high)`` in the image's values; None leaves it to the session.
+        ``(low, high)`` in the image's values, or one such pair for each channel; None leaves it to the session.
     model_cache
         Where the model comes from.
+    gamma
+        Exponent after the contrast limits, as in napari.
     autosave
         Gives a session that has something in it a file.
     session
@@ -60,14 +63,16 @@ class SessionWorker:
         self,
         volume: ImageVolume,
         grid: FrameGrid,
-        contrast_limits: tuple[float, float] | None,
+        contrast_limits: ContrastLimits | None,
         model_cache: ModelCache,
         autosave: Callable[[VideoSession], None] | None = None,
         session: VideoSession | None = None,
+        gamma: float = 1.0,
     ) -> None:
         self.volume = volume
         self.grid = grid
         self.contrast_limits = contrast_limits
+        self.gamma = gamma
         self.session = session
         self.closed = False
         self.pending = PendingPrompts()
@@ -121,6 +126,7 @@ class SessionWorker:
             self.volume,
             frame_axis=self.grid.frame_axis,
             window=self.contrast_limits,
+            gamma=self.gamma,
             at=dict(self.grid.at),
             channel=self.grid.channels or None,
             overlap=self._overlap or "keep",
@@ -260,13 +266,14 @@ class SessionWorker:
         self.open()
         return self.change(take, frames)
 
-    def set_contrast_limits(self, low: float, high: float) -> Update:
-        """Change the values that the model sees as black and white."""
-        self.contrast_limits = (low, high)
+    def set_contrast_limits(self, low: float, high: float, gamma: float = 1.0) -> Update:
+        """Change the values that the model sees as black and white, and the exponent after them."""
+        self.contrast_limits, self.gamma = (low, high), gamma
         update, session = Update(), self.session
         if session is not None:
             with errors_as_warnings(session, update):
-                session.set_window(low, high)
+                session.set_contrast_limits(low, high)
+                session.gamma = gamma
         return update
 
     def set_overlap(self, rule: Overlap) -> Update:

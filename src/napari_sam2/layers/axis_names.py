@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.volume import ImageVolume
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
     from napari.layers import Image, Layer
 
 VOLUME_KEY = "napari_sam2_volume"
+# What the user said that the axes are; it goes before what a file says.
+AXES_KEY = "napari_sam2_axes"
+AXIS_WORDS = {"t": "time", "z": "depth", "c": "channel", "y": "row", "x": "column"}
 _TIME_UNITS = ("minute", "hour", "day", "week", "year")
 # What people call an axis, by its letter; the first pattern that fits counts.
 _AXIS_NAMES = {
@@ -53,7 +55,10 @@ def assumed_axes(layer: Layer) -> str:
 
 
 def _look_at(layer: Layer) -> tuple[str, str]:
-    known = known_volume(layer)
+    known, chosen = known_volume(layer), str(layer.metadata.get(AXES_KEY, ""))
+    # Unless the axes were given other names since.
+    if chosen and tuple(chosen) == tuple(layer.axis_labels):
+        return chosen, ""
     if known is not None and not _open_letters(known):
         return letters_of(layer, known), ""
     if layer.ndim == 2:
@@ -79,23 +84,46 @@ def _look_at(layer: Layer) -> tuple[str, str]:
     return letters, "".join(a for a in unsaid if a not in "yx")
 
 
-def axes_choices(layer: Image) -> list[tuple[str, str]]:
-    """List ``(text, letters)`` of what the axes of an image may be, or nothing where its file says what they are.
+def name_axes(layer: Layer, letters: str) -> None:
+    """Take the axes of a layer for these, whatever its file says; they become its ``axis_labels``.
 
-    The letters are those that :func:`layer_axes` finds once they are the layer's ``axis_labels``.
+    Parameters
+    ----------
+    letters
+        One of ``"tzcyx"`` for each axis, as :func:`check_letters` allows them.
+
+    Raises
+    ------
+    VolumeError
+        If they cannot be the axes of this layer.
     """
-    now, assumed = _look_at(layer)
-    known = known_volume(layer)
-    if layer.ndim == 2 or (known is not None and not _open_letters(known)):
-        return []
-    kinds = "zt" if layer.rgb else "ztc"
-    offered = ["".join(p) + "yx" for p in permutations(kinds, layer.ndim - 2)]
-    shape = finest(layer).shape
-    rows = []
-    for letters in dict.fromkeys([now, *offered]):
-        text = ", ".join(f"{a} {n}" for a, n in zip(letters, shape, strict=False) if a not in "yx")
-        rows.append((f"assumed: {text}" if assumed and letters == now else text, letters))
-    return rows
+    wrong = check_letters(letters, layer.ndim, rgb=bool(getattr(layer, "rgb", False)))
+    if wrong:
+        raise VolumeError(f"The axes of {layer.name!r} cannot be {', '.join(letters)}: {wrong}")
+    layer.metadata[AXES_KEY] = letters
+    layer.axis_labels = tuple(letters)
+
+
+def check_letters(letters: str, ndim: int, rgb: bool = False) -> str:
+    """Return why an image of so many axes cannot have these, as a sentence; empty where it can.
+
+    Examples
+    --------
+    >>> check_letters("tyx", 3), check_letters("ttyx", 4)
+    ('', 'two axes cannot both be time.')
+    """
+    if len(letters) != ndim:
+        return f"there are {ndim} axes."
+    twice = next((a for a in letters if letters.count(a) > 1), "")
+    if twice:
+        return f"two axes cannot both be {AXIS_WORDS.get(twice, twice)}."
+    missing = [AXIS_WORDS[a] for a in "yx" if a not in letters]
+    if missing:
+        return f"one axis has to be {missing[0]}; a picture has rows and columns."
+    if rgb and "c" in letters:
+        return "the colours are its channels already."
+    unknown = [a for a in letters if a not in AXIS_WORDS]
+    return f"{unknown[0]!r} is no axis that is known." if unknown else ""
 
 
 def letters_of(layer: Image, volume: ImageVolume) -> str:

@@ -39,6 +39,21 @@ class AxisChoice:
     text: str
 
 
+@dataclass(frozen=True)
+class AxisMeaning:
+    """What one axis of an image layer is taken for; ``step`` is its spacing with a unit, empty where it has none."""
+
+    letter: str
+    count: int
+    step: str
+    is_assumed: bool
+
+    @property
+    def text(self) -> str:
+        """Return it in a few words, such as "z 48 × 2.5 mm"."""
+        return f"{self.letter} {self.count}{f' × {self.step}' if self.step else ''}{' ?' if self.is_assumed else ''}"
+
+
 class LayerGrid(FrameGrid):
     """The frames of a volume on the grid of the layers made for it, where a channel axis is one voxel long.
 
@@ -155,6 +170,11 @@ def shown_contrast_limits(layer: Image) -> tuple[float, float] | None:
     return (float(low), float(high)) if high > low else None
 
 
+def shown_gamma(layer: Image) -> float:
+    """Return the exponent with which an image is shown, which is that with which the model gets it."""
+    return 1.0 if layer.rgb else float(layer.gamma)
+
+
 def axis_choices(layer: Image) -> list[AxisChoice]:
     """List the axes along which an image can be propagated, the recommended one first.
 
@@ -172,6 +192,23 @@ def axis_choices(layer: Image) -> list[AxisChoice]:
     return [AxisChoice(a, _axis_text(volume, layer, a)) for a in order]
 
 
+def axis_meanings(layer: Image) -> list[AxisMeaning]:
+    """List what each axis of an image layer is taken for, in the order of its array; colours are no axis."""
+    volume, assumed = volume_from_layer(layer), assumed_axes(layer)
+    letters = letters_of(layer, volume)
+    sizes = finest(layer).shape
+    return [
+        AxisMeaning(a, int(n), "" if a == "c" else _step(volume, layer, a), a in assumed)
+        for a, n in zip(letters, sizes, strict=False)
+    ]
+
+
+def default_axis_reason(layer: Image) -> str:
+    """Return along which axis an image is followed by default, and why, as a sentence; empty for a single image."""
+    found = default_frame_axis(volume_from_layer(layer))
+    return "" if found.axis is None else f"By default along {found.axis}: {found.reason}."
+
+
 def _source_of(layer: Image) -> VolumeSource | None:
     """Return the file that another reader opened."""
     path = layer.source.path
@@ -179,16 +216,22 @@ def _source_of(layer: Image) -> VolumeSource | None:
 
 
 def _axis_text(volume: ImageVolume, layer: Image, axis: str) -> str:
+    step, count = _step(volume, layer, axis), volume.size_of(axis)
+    # Of a 4-D image one index of the other axis is fixed: the one that is shown.
+    fixed = [a for a in volume.label_axes if a != axis][:-2]
+    where = f", at one {' and '.join(fixed)}" if fixed else ""
+    return f"{axis}{f', {step}' if step else ''}, {count} {frame_word(axis, count)}{where}"
+
+
+def _step(volume: ImageVolume, layer: Image, axis: str) -> str:
+    """Return the spacing along an axis with its unit; empty where it has none."""
     index = letters_of(layer, volume).index(axis)
-    count = volume.size_of(axis)
     unit = unit_name(layer.units[index])
     if axis == "t":
-        step = f", {layer.scale[index]:g} {short_unit(unit)}" if is_time(unit) else ""
-        return f"t{step}, {count} {frame_word('t', count)}"
+        return f"{layer.scale[index]:g} {short_unit(unit)}" if is_time(unit) else ""
     if unit in ("pixel", ""):
         unit = (volume.units or "").strip()
-    step = f", {volume.spacing_of(axis):.3g} {short_unit(unit)}" if unit and unit != "pixel" else ""
-    return f"{axis}{step}, {count} {frame_word(axis, count)}"
+    return f"{volume.spacing_of(axis):.3g} {short_unit(unit)}" if unit and unit != "pixel" else ""
 
 
 def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, float]]:

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QGroupBox, QLabel, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.core.formatting import frame_word
+from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
+from napari_sam2.layers.image import axis_meanings
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.three_planes_dock import open_three_planes
+from napari_sam2.widgets.closing import ClosingWatch
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.axes_dialog import AxesDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
+from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
 from napari_sam2.widgets.views.panels import Panels
 from napari_sam2.widgets.views.prompt_panel import PromptPanel
+from napari_sam2.widgets.views.range_dialog import RangeDialog
 from napari_sam2.widgets.views.review_panel import ReviewPanel
 from napari_sam2.widgets.views.run_panel import RunPanel
 from napari_sam2.widgets.views.save_dialog import ask_where_to_save
@@ -76,11 +84,6 @@ class SegmentWidget(QWidget):
         ``load(name, device)`` gives a predictor; called in a worker thread.
     """
 
-    _was_docked = False
-    # The window itself is not kept, or it would outlive its closing.
-    _watches_window = False
-    _window_closes = False
-
     def __init__(
         self,
         napari_viewer: napari.viewer.Viewer,
@@ -94,6 +97,7 @@ class SegmentWidget(QWidget):
         self.review = ReviewPanel()
         self.session = SessionPanel()
         self.advanced = AdvancedPanel(self.source.model.device_box)
+        self.many = ManyPanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
@@ -106,13 +110,20 @@ class SegmentWidget(QWidget):
             self.review,
             self.session,
             self.advanced,
+            self.many,
             self.status,
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
+        self.source.axes_clicked.connect(self._ask_what_axes)
         self.run.save_clicked.connect(self._ask_where_to_save)
-        self.prompt.labels_clicked.connect(self._ask_which_labels)
+        self.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
+        self.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
+        self.many.save_tracks_clicked.connect(self._ask_where_to_save_tracks)
+        self.many.range_clicked.connect(self._ask_for_a_range)
+        self.review.planes_clicked.connect(lambda: open_three_planes(self.controller.viewer))
         self.controller.models.report_ready.connect(self._show_check)
         self.setAcceptDrops(True)
+        self._watch = ClosingWatch(self, self.controller.close)
 
     def _lay_out(self) -> None:
         middle = QGroupBox("2  Objects and marks")
@@ -120,11 +131,20 @@ class SegmentWidget(QWidget):
         inner.setSpacing(4)
         inner.addWidget(self.objects)
         inner.addWidget(self.prompt)
+        inner.addWidget(self.many)
         content = QWidget()
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
+        for panel in (
+            self.session.offer,
+            self.source,
+            middle,
+            self.run,
+            self.session,
+            self.advanced,
+            self.status,
+        ):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -136,6 +156,20 @@ class SegmentWidget(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(scroll)
 
+    def _ask_what_axes(self) -> None:
+        selection = self.controller.selection
+        image = selection.image
+        if image is None:
+            return
+        rows = [
+            (f"axis {i + 1}: {each.count} long{f', {each.step}' if each.step else ''}", each.letter)
+            for i, each in enumerate(axis_meanings(image))
+        ]
+        words = {a: word for a, word in AXIS_WORDS.items() if not (image.rgb and a == "c")}
+        dialog = AxesDialog(rows, words, lambda letters: check_letters(letters, image.ndim, rgb=image.rgb), self)
+        if dialog.exec():
+            selection.choose_axes(dialog.letters())
+
     def _ask_where_to_save(self) -> None:
         image, worker = self.controller.selection.image, self.controller.selection.worker
         if image is None or worker is None:
@@ -144,7 +178,18 @@ class SegmentWidget(QWidget):
         if path is not None:
             self.controller.save(path)
 
-    def _ask_which_labels(self) -> None:
+    def _ask_where_to_save_tracks(self) -> None:
+        kinds = "Table (*.csv);;Excel (*.xlsx);;Folder of the Cell Tracking Challenge (*)"
+        name, _ = QFileDialog.getSaveFileName(self, "Save tracks", "tracks.csv", kinds)
+        if name:
+            self.controller.many.save_tracks(Path(name))
+
+    def _ask_for_a_range(self) -> None:
+        dialog = RangeDialog(*self.controller.many.ranges(), self)
+        if dialog.exec():
+            self.controller.many.set_range(*dialog.answer())
+
+    def _ask_which_labels(self, track: bool = False) -> None:
         layers = self.controller.labels_to_take()
         if not layers:
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
@@ -154,6 +199,8 @@ class SegmentWidget(QWidget):
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
             self.controller.take_labels(dialog.request())
+            if track:
+                self.controller.propagate("both")
 
     def _show_check(self, text: str) -> None:
         dialog = CheckDialog(text, self)
@@ -169,43 +216,3 @@ class SegmentWidget(QWidget):
         """Work with the checkpoint that was dropped."""
         self.controller.models.choose_file(dropped_checkpoint(event.mimeData().urls()))
         event.acceptProposedAction()
-
-    def event(self, event: Any) -> bool:
-        """Close down when napari takes the widget out of its dock, which is how it closes one."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._was_docked = True
-                self._watch_window()
-            elif self._was_docked:
-                self.controller.close()
-        return bool(super().event(event))
-
-    def _watch_window(self) -> None:
-        above = self.parent()
-        if above is None:
-            return
-        while above is not None and not isinstance(above, QMainWindow):
-            above = above.parent()
-        if above is None:
-            # The dock has no place in the window yet.
-            QTimer.singleShot(0, self._watch_window)
-        elif not self._watches_window:
-            self._watches_window = True
-            above.installEventFilter(self)
-
-    def eventFilter(self, watched: Any, event: Any) -> bool:
-        """Close down with napari's window, which tells nobody: it asked whether to close, and then goes."""
-        if isinstance(watched, QMainWindow):
-            kind = event.type()
-            if kind == QEvent.Type.Close and watched.isVisible():
-                self._window_closes = True
-            elif kind == QEvent.Type.Close:
-                self.controller.close()  # It was never shown, so it is not hidden either.
-            elif kind == QEvent.Type.DeferredDelete or (kind == QEvent.Type.Hide and self._window_closes):
-                self.controller.close()
-        return bool(super().eventFilter(watched, event))
-
-    def closeEvent(self, event: Any) -> None:
-        """Give keys and layers back."""
-        self.controller.close()
-        super().closeEvent(event)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.core.arguments import check_window
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import PromptError, SessionBusyError, VolumeError
 
@@ -16,21 +15,19 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.session.state import SessionState
 
+LARGEST_ID = 65535  # of a label image of 16 bits
+
 
 def word_of(state: SessionState) -> str:
     """Return what messages call a frame."""
     return frame_word(state.grid.frame_axis)
 
 
-def check_contrast_limits(
-    contrast_limits: tuple[float, float] | None, window: tuple[float, float] | None
-) -> tuple[float, float] | None:
-    """Return the contrast limits, given under one of their two names; VolumeError if under both."""
+def check_contrast_limits(contrast_limits: Any, window: Any) -> Any:
+    """Return the contrast limits, given under one of their two names, or None; VolumeError if under both."""
     if contrast_limits is not None and window is not None:
         raise VolumeError("contrast_limits= and window= are two names of one thing: give one of them.")
-    if window is not None:
-        return check_window(window)
-    return None if contrast_limits is None else check_window(contrast_limits, "contrast_limits")
+    return contrast_limits if window is None else window
 
 
 def check_open(state: SessionState) -> None:
@@ -66,8 +63,8 @@ def check_place(state: SessionState, obj_id: int, frame: int) -> None:
 
 def check_id(obj_id: int) -> None:
     """Raise PromptError unless this is a whole number from 1 to 65535."""
-    if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= 65535:
-        raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to 65535.")
+    if isinstance(obj_id, bool) or not isinstance(obj_id, int | np.integer) or not 1 <= obj_id <= LARGEST_ID:
+        raise PromptError(f"obj_id={obj_id!r} must be a whole number from 1 to {LARGEST_ID}.")
 
 
 def check_frame(state: SessionState, frame: int) -> int:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
@@ -68,6 +70,16 @@ def mask_from_bytes(data: bytes) -> RunLengthMask:
     return RunLengthMask((height, width), runs)
 
 
+def mapping_to_json(mapping: IntensityMapping) -> Any:
+    """Return contrast limits and gamma as `IntensityMapping.from_dict` reads them.
+
+    One pair without gamma is the plain ``[low, high]`` that all versions know.
+    """
+    if len(mapping.contrast_limits) == 1 and mapping.gamma == 1:
+        return list(mapping.contrast_limits[0])
+    return mapping.to_dict()
+
+
 def _encode_object(record: ObjectRecord, _: Keep) -> dict[str, Any]:
     return {"name": record.name, "color": list(record.color), "rank": record.rank}
 
@@ -100,7 +112,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         "disagreement": _number(record.disagreement),
         "model": record.model,
         "window": None if window is None else [window.y0, window.x0, window.y1, window.x1],
-        "levels": None if record.contrast_limits is None else list(record.contrast_limits),
+        "levels": None if record.mapping is None else mapping_to_json(record.mapping),
         "nearest": None if record.nearest is None else keep(mask_to_bytes(record.nearest)),
         # Many frames follow from the same accepted frames.
         "from": keep(dumps([_encode_source(source, keep) for source in record.computed_from])),
@@ -110,6 +122,8 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         out["rival"] = _number(record.scores.rival)
     if record.limit is not None:
         out["limit"] = keep(mask_to_bytes(record.limit))
+    if record.value_range is not None:
+        out["range"] = record.value_range.to_list()
     if record.neighbours != "free":
         out["neighbours"] = record.neighbours
     if record.memory != "meta":
@@ -123,8 +137,8 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
 
 def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
     iou, object_score = (_or_nan(v) for v in data["scores"])
-    limit = data.get("limit")
-    contrast_limits, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
+    limit, value_range = data.get("limit"), data.get("range")
+    levels, nearest = data["levels"], data.get("nearest")  # files of version 0.1 have no nearest and no model
     sources = fetch(data["from"], lambda found: tuple(_decode_source(s, fetch) for s in json.loads(found)))
     if "follows" in data:
         pairs = fetch(data["follows"], lambda found: [f and _decode_follows(f, fetch) for f in json.loads(found)])
@@ -135,13 +149,14 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         FrameScores(iou, object_score, data.get("rival")),
         None if data["window"] is None else CropWindow(*data["window"]),
         sources,
-        None if contrast_limits is None else (contrast_limits[0], contrast_limits[1]),
+        None if levels is None else IntensityMapping.from_dict(levels),
         _or_nan(data["disagreement"]),
         data.get("model", ""),
         None if nearest is None else fetch(nearest, mask_from_bytes),
         None if limit is None else fetch(limit, mask_from_bytes),
         data.get("neighbours", "free"),
         data.get("memory", "meta"),
+        None if value_range is None else IntensityRange.from_list(value_range),
     )
 
 
@@ -194,4 +209,5 @@ CHECK: Codec[Check] = Codec(
     lambda data, fetch: Check(_or_nan(data[0]), fetch(data[1], mask_from_bytes)),
 )
 REVIEW: Codec[Review] = Codec(lambda review, _: list(review), lambda data, _: Review(*data))
+RANGE: Codec[IntensityRange] = Codec(lambda value, _: value.to_list(), lambda data, _: IntensityRange.from_list(data))
 VISIT: Codec[Visit] = Codec(lambda visit, _: list(visit), lambda data, _: Visit(*data))

@@ -235,9 +235,9 @@ def _do_again(meta: MetaPredictor, step: Step, part: Sequence[Change[Any]], late
         return
     # The window may change in the middle of a run: each mask tells with which it was computed.
     masks = (c.after for c in later if is_of(c, MASK) and c.frame == first.frame and c.after is not None)
-    contrast_limits = next((mask.contrast_limits for mask in masks if mask.contrast_limits is not None), None)
-    if contrast_limits is not None and (is_of(first, PROMPTS) or is_of(first, VISIT)):
-        again.contrast_limits = contrast_limits
+    mapping = next((mask.mapping for mask in masks if mask.mapping is not None), None)
+    if mapping is not None and (is_of(first, PROMPTS) or is_of(first, VISIT)):
+        again.mapping = mapping
     with again.history.writing(step) as put:
         for change in part:
             put(change.kind, change.obj_id, change.frame, change.after)

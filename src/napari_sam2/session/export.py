@@ -13,7 +13,8 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
-from napari_sam2.session.kinds import LOCK, PROMPTS, REVIEW
+from napari_sam2.session.codec import mapping_to_json
+from napari_sam2.session.kinds import LOCK, PARENT, PROMPTS, REVIEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,6 +49,9 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
                 entry["locked"] = None if mask is None else mask.mask.to_dict()
             frames.append(entry)
         described = {"id": obj_id, "name": record.name, "color": list(record.color), **_review(state, obj_id)}
+        parent = history.get(PARENT, obj_id)
+        if parent is not None:
+            described["parent"] = parent
         out.append({**described, "frames": frames})
     return {
         "format": PROMPTS_FORMAT,
@@ -58,7 +62,7 @@ def prompts_document(state: SessionState) -> dict[str, Any]:
         "shape": list(grid.shape),
         "frame_axis": grid.frame_axis,
         "at": dict(grid.at),
-        "window": list(state.contrast_limits),
+        "window": mapping_to_json(state.mapping),
         "objects": out,
     }
 

@@ -84,7 +84,7 @@ class FileLink:
             known, state = self.file.header(), self._state
             now = replace(
                 known.settings,
-                contrast_limits=state.contrast_limits,
+                mapping=state.mapping,
                 overlap=state.overlap,
                 neighbours=state.neighbours,
                 memory=state.memory,
@@ -114,7 +114,7 @@ class FileLink:
                 tuple(grid.channels),
                 state.zoom,
                 state.exact,
-                state.contrast_limits,
+                state.mapping,
                 state.overlap,
                 state.neighbours,
                 state.memory,
@@ -159,7 +159,7 @@ def arguments_of(file: SessionFile, predictor: VideoPredictor | None, volume: Im
         "predictor": predictor,
         "volume": volume,
         "frame_axis": settings.frame_axis,
-        "contrast_limits": settings.contrast_limits,
+        "contrast_limits": settings.mapping,
         "at": settings.at,
         "channel": settings.channel or None,
         "zoom": settings.zoom,

@@ -15,6 +15,7 @@ from napari_sam2.session.codec import Codec, dumps
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.session.codec import Fetch, Keep
@@ -70,6 +71,8 @@ LOCK: Kind[int] = Kind("lock", codec.NUMBER)  # in which order the objects of a 
 OBJECT: Kind[ObjectRecord] = Kind("object", codec.OBJECT, is_content=False)
 CUT_ABOVE: Kind[int] = Kind("cut_above", codec.NUMBER)
 CUT_BELOW: Kind[int] = Kind("cut_below", codec.NUMBER)
+RANGE: Kind[IntensityRange] = Kind("range", codec.RANGE)  # the values that an object may have, of it as a whole
+PARENT: Kind[int] = Kind("parent", codec.NUMBER, is_content=False)  # the object that it came from by division
 # Exact mode, so that a pass can be told again: the number of the last pass that an object took part in, and the last
 # pass that came to a frame of it.
 PASS: Kind[int] = Kind("pass", codec.NUMBER, is_content=False)
@@ -80,5 +83,5 @@ REVIEW: Kind[Review] = Kind("review", codec.REVIEW)  # of an object as a whole
 EVERY = 0
 FORBIDDEN: Kind[RunLengthMask] = Kind("forbidden", codec.RUNS, lambda mask: mask.runs.nbytes, is_content=False)
 
-_ALL = (PROMPTS, BASE, MASK, LOCK, OBJECT, CUT_ABOVE, CUT_BELOW, PASS, VISIT, FORBIDDEN, CHECK, REVIEW)
+_ALL = (PROMPTS, BASE, MASK, LOCK, OBJECT, CUT_ABOVE, CUT_BELOW, RANGE, PARENT, PASS, VISIT, FORBIDDEN, CHECK, REVIEW)
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in _ALL}

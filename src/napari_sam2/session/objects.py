@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
+from napari_sam2.session import checks, lineage, step_names
 from napari_sam2.session.history import WHOLE
 from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
 from napari_sam2.session.records import MaskRecord, ObjectRecord, Review
@@ -74,6 +75,19 @@ def ensure(state: SessionState, put: Put, obj_id: int) -> None:
         put(OBJECT, obj_id, WHOLE, ObjectRecord(f"object {obj_id}", object_color(obj_id), rank))
 
 
+def new_ids(state: SessionState, count: int) -> list[int]:
+    """Return ids for new objects: those after the largest, else what is free below; PromptError if too few are."""
+    largest = max(state.object_ids(), default=0)
+    after = range(largest + 1, checks.LARGEST_ID + 1)
+    free = itertools.chain(after, (i for i in range(1, largest) if not state.has_object(i)))
+    found = list(itertools.islice(free, count))
+    if len(found) < count:
+        raise PromptError(
+            f"There is room for {len(found)} more objects, not for {count}: a session has at most {checks.LARGEST_ID}."
+        )
+    return found
+
+
 # ---------------------------------------------------------------------- steps
 
 
@@ -88,6 +102,7 @@ def delete(state: SessionState, obj_id: int) -> None:
     with _changing(state, step_names.DELETE_OBJECT, obj_id) as put:
         _clear(state.history, put, obj_id)
         put(OBJECT, obj_id, WHOLE, None)
+        lineage.remove(state.history, put, obj_id)
 
 
 def rename(state: SessionState, obj_id: int, name: str) -> None:
@@ -163,6 +178,7 @@ def _merge(state: SessionState, put: Put, into: int, other: int) -> None:
         uncut(history, put, into, frame)
     _clear(history, put, other)
     put(OBJECT, other, WHOLE, None)
+    lineage.merge(history, put, into, other)
 
 
 # ---------------------------------------------------------------------- parts of a step

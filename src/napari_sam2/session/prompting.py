@@ -45,7 +45,7 @@ def add_points(
     new = make_points(points, labels, state.grid.frame_shape)
     if not new:
         raise PromptError("add_points was given no point.")
-    with _prompting(state, meta):
+    with telling(state, meta):
         _change(state, step_names.ADD_POINTS, obj_id, frame, _present(state, obj_id, frame).with_points(new))
 
 
@@ -61,14 +61,14 @@ def add_line(
         raise PromptError("The line is shorter than a pixel; draw it across the object, from edge to edge.")
     clicks = [first + part * (last - first) for part in (_INSET, 0.5, 1 - _INSET)]
     new = make_points([(float(y), float(x)) for y, x in clicks], None, state.grid.frame_shape)
-    with _prompting(state, meta):
+    with telling(state, meta):
         _change(state, step_names.ADD_LINE, obj_id, frame, _present(state, obj_id, frame).with_points(new))
 
 
 def add_box(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, box: Sequence[float]) -> None:
     """Set the box of an object on a frame."""
     new = make_box(box, state.grid.frame_shape)
-    with _prompting(state, meta):
+    with telling(state, meta):
         old = _present(state, obj_id, frame)
         _change(state, step_names.ADD_BOX, obj_id, frame, PromptSet(old.points, new, old.mask, (0, *old.calls)))
 
@@ -76,7 +76,7 @@ def add_box(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame:
 def add_mask(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int, mask: NDArray[Any]) -> None:
     """Set a mask as the only prompt of an object on a frame."""
     new = make_mask(mask, state.grid.frame_shape)
-    with _prompting(state, meta):
+    with telling(state, meta):
         _change(state, step_names.ADD_MASK, obj_id, frame, PromptSet(mask=new))
 
 
@@ -92,7 +92,7 @@ def add_labels(
         raise PromptError(f"The labels have shape {tuple(labels.shape)}, but the volume {state.grid.label_shape}.")
     chosen = checks.check_frames(state, frames)
     new = _masks_in(state, labels, chosen, wanted)
-    with _prompting(state, meta):
+    with telling(state, meta):
         for (obj_id, frame), mask in list(new.items()):
             checks.check_writable(state, obj_id, frame)
             if checks.is_locked_as(state, obj_id, frame, mask.mask):
@@ -101,7 +101,7 @@ def add_labels(
                 checks.check_unlocked(state, obj_id, frame)
         with state.history.step(step_names.ADD_LABELS, frames=chosen) as put:
             for (obj_id, frame), mask in new.items():
-                _put(state, put, obj_id, frame, PromptSet(mask=mask))
+                put_prompts(state, put, obj_id, frame, PromptSet(mask=mask))
 
 
 def set_prompts(
@@ -123,27 +123,27 @@ def set_prompts(
         None if mask is None else make_mask(mask, shape),
         (len(new),) if new else (),
     )
-    with _prompting(state, meta):
+    with telling(state, meta):
         _change(state, step_names.SET_PROMPTS, obj_id, frame, prompts)
 
 
 def clear(state: SessionState, meta: MetaPredictor | None, obj_id: int, frame: int) -> None:
     """Remove all prompts of an object on a frame."""
-    with _prompting(state, meta):
+    with telling(state, meta):
         _change(state, step_names.CLEAR_PROMPTS, obj_id, frame, PromptSet())
 
 
 def clear_several(state: SessionState, meta: MetaPredictor | None, places: Iterable[tuple[int, int]]) -> None:
     """Remove all prompts of several ``(object, frame)`` as one step; none is removed if one is locked."""
     listed = list(places)
-    with _prompting(state, meta):
+    with telling(state, meta):
         for obj_id, frame in listed:
             checks.check_writable(state, obj_id, frame)
             checks.check_object(state, obj_id)
             checks.check_unlocked(state, obj_id, frame)
         with state.history.step(step_names.CLEAR_SEVERAL, places=[[int(i), int(f)] for i, f in listed]) as put:
             for obj_id, frame in listed:
-                _put(state, put, obj_id, frame, PromptSet())
+                put_prompts(state, put, obj_id, frame, PromptSet())
 
 
 def predict_frame(state: SessionState, meta: MetaPredictor | None, frame: int) -> dict[int, NDArray[np.bool_]]:
@@ -196,11 +196,11 @@ def _change(state: SessionState, name: str, obj_id: int, frame: int, prompts: Pr
     if prompts == _present(state, obj_id, frame):
         return
     with state.history.step(name, obj_id=obj_id, frame=frame) as put:
-        _put(state, put, obj_id, frame, prompts)
+        put_prompts(state, put, obj_id, frame, prompts)
 
 
 @contextmanager
-def _prompting(state: SessionState, meta: MetaPredictor | None) -> Iterator[None]:
+def telling(state: SessionState, meta: MetaPredictor | None) -> Iterator[None]:
     """Hold the log; Meta's predictor answers every call at once, so exact mode holds the network too."""
     if meta is None:
         with state.lock:
@@ -213,7 +213,7 @@ def _prompting(state: SessionState, meta: MetaPredictor | None) -> Iterator[None
             meta.predict_last_step()
 
 
-def _put(state: SessionState, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
+def put_prompts(state: SessionState, put: Put, obj_id: int, frame: int, prompts: PromptSet) -> None:
     """Replace prompts with all that goes with them: the object, its cuts, and the mask that they correct."""
     record, before = state.mask_record(obj_id, frame), _present(state, obj_id, frame)
     base = state.history.get(BASE, obj_id, frame)

@@ -19,18 +19,20 @@ from napari_sam2.session import step_names
 from napari_sam2.session.history import Step
 from napari_sam2.session.kinds import MASK
 from napari_sam2.session.limited_masks import ChangedLimits
-from napari_sam2.session.limits import decoded, matters
+from napari_sam2.session.limits import matters
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
 from napari_sam2.session.planning import FrameTask, Freshness, owner_of
 from napari_sam2.session.records import MaskRecord
 from napari_sam2.session.state import ActiveTrack, PendingMask
+from napari_sam2.session.work_list import WorkList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.engine.protocols import ConditioningFrame, Prediction
     from napari_sam2.session.state import SessionState
 
@@ -42,7 +44,8 @@ FADED = 0.75
 class Run:
     """See :meth:`napari_sam2.session.VideoSession.propagate` for the parameters.
 
-    ``exactly``: exactly these ``(object, frame)`` are computed, whether fresh or not.
+    ``exactly``: exactly these ``(object, frame)`` are computed, whether fresh or not. ``step`` is that of the run
+    before, which this one goes on with; ``chunks`` are the objects of all runs that make one step.
     """
 
     def __init__(
@@ -55,6 +58,9 @@ class Run:
         patience: int,
         progress: Callable[[int, int, str], None] | None,
         exactly: Container[tuple[int, int]] | None = None,
+        *,
+        step: Step | None = None,
+        chunks: Sequence[Sequence[int]] = (),
     ) -> None:
         self.direction: Direction = direction
         self.frames = list(frames)
@@ -69,8 +75,10 @@ class Run:
             state.pending.clear()
         self._finished: set[int] = set()
         self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
+        self._work = WorkList({}, {})
         self._planned_at = -1
-        self._step = self._new_step()
+        self._chunks = [list(chunk) for chunk in chunks]
+        self.step = self._new_step() if step is None else step
 
     def objects(self) -> list[int]:
         """Return the objects of the run: those chosen, or all that can be tracked now."""
@@ -84,7 +92,7 @@ class Run:
                 with self._state.lock:
                     self._plan()
                     result = self._collect()
-                    tick = [] if result else self._next_tick()
+                    tick = [] if result else self._work.next()
                 if result is None:
                     if not tick:
                         return
@@ -96,7 +104,9 @@ class Run:
 
     def _new_step(self) -> Step:
         """Return a step with all that replay needs to know."""
-        how = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
+        how: dict[str, Any] = {"direction": self.direction, "stop_when_gone": self._patience, "force": self._force}
+        if self._chunks:
+            how["chunks"] = self._chunks
         return Step(step_names.PROPAGATE, {**how, "overlap": self._state.overlap})
 
     # ------------------------------------------------------------------ planning
@@ -109,6 +119,7 @@ class Run:
             if len({obj_id for tasks in self._tasks.values() for obj_id in tasks}) > 1:
                 self._state.share_pixels()
             self._drop_stale_masks()
+            self._work = WorkList(self._tasks, self._state.pending)
             self._planned_at = revision
 
     def _find_tasks(self) -> None:
@@ -144,7 +155,10 @@ class Run:
 
     def _still_holds(self, obj_id: int, frame: int, record: MaskRecord, task: FrameTask) -> bool:
         """Return whether a computed mask is what would be computed now."""
-        if record.source == "track" and matters(record.mask, record.limit, self._state.limit_of(obj_id, frame)):
+        if record.source == "track" and (
+            record.value_range != self._state.range_of(obj_id)
+            or matters(record.mask, record.limit, self._state.limit_of(obj_id, frame))
+        ):
             return False
         return record.computed_from == task.sources(frame)
 
@@ -157,7 +171,14 @@ class Run:
         if self._force or record is None or not is_kept:
             return True
         # A mask that no model computed, such as one between accepted frames, knows no settings.
-        return bool(record.model) and (is_limited_anew or record.memory != self._state.memory)
+        now = (self._state.memory, self._state.range_of(obj_id))
+        return bool(record.model) and (is_limited_anew or (record.memory, record.value_range) != now)
+
+    def due_objects(self) -> list[int]:
+        """Return the objects with a frame to compute as things stand, in their order."""
+        self._find_tasks()
+        due = {obj_id for tasks in self._tasks.values() for obj_id in tasks}
+        return [i for i in self._state.object_ids() if i in due]
 
     def count(self) -> tuple[int, int]:
         """Return how many frames, and how many masks on them, are to be computed as things stand."""
@@ -172,33 +193,6 @@ class Run:
 
     # ------------------------------------------------------------------ one tick
 
-    def _next_tick(self) -> list[tuple[int, int, FrameTask]]:
-        """Return the (object, frame, task) triples to compute next: accepted frames first, then both sweeps."""
-        accepted = [
-            (obj_id, frame, task)
-            for frame, tasks in sorted(self._tasks.items())
-            for obj_id, task in tasks.items()
-            if task.owner.frame == frame and obj_id not in self._state.pending.get(frame, {})
-        ]
-        if accepted:
-            return accepted[:1]
-        tick: list[tuple[int, int, FrameTask]] = []
-        for sweep in (1, -1):
-            todo = [
-                frame
-                for frame, tasks in self._tasks.items()
-                if any(t.sweep == sweep and i not in self._state.pending.get(frame, {}) for i, t in tasks.items())
-            ]
-            if not todo:
-                continue
-            frame = min(todo) if sweep == 1 else max(todo)
-            tick += [
-                (i, frame, t)
-                for i, t in self._tasks[frame].items()
-                if t.sweep == sweep and i not in self._state.pending.get(frame, {})
-            ]
-        return tick
-
     def _advance(self, tick: list[tuple[int, int, FrameTask]]) -> None:
         """Compute these frames; frames that a track must pass on its way are computed and dropped."""
         state = self._state
@@ -208,7 +202,8 @@ class Run:
                 prediction = state.predict(obj_id, task.accepted, frame)
                 self._keep_pending(obj_id, frame, state.prompt_record(obj_id, task.owner, prediction), prediction)
             elif task.owner.empty:
-                self._keep_pending(obj_id, frame, self._tracked(frame, task, None), None)
+                gone = self._tracked(frame, task, None, value_range=state.range_of(obj_id))
+                self._keep_pending(obj_id, frame, gone, None)
             else:
                 moving.append((obj_id, frame, task, self._active_track(obj_id, frame, task)))
         stream = state.stream()
@@ -217,17 +212,23 @@ class Run:
             if not live:
                 break
             limits = [state.limit_of(obj_id, active.frame + task.sweep) for obj_id, _, task, active in live]
-            predictions = stream.advance([active.track for *_, active in live], forbidden=decoded(limits))
+            bounds = [
+                state.forbidden_on(active.frame + task.sweep, limit, active.value_range)
+                for (*_, task, active), limit in zip(live, limits, strict=True)
+            ]
+            predictions = stream.advance([active.track for *_, active in live], forbidden=_or_none(bounds))
             for (obj_id, frame, task, active), prediction, limit in zip(live, predictions, limits, strict=True):
                 active.frame = active.track.frame
                 active.absent = active.absent + 1 if _is_absent(active, task, prediction) else 0
                 if active.frame == frame:
-                    self._keep_pending(obj_id, frame, self._tracked(frame, task, prediction, limit), prediction)
+                    record = self._tracked(frame, task, prediction, limit, active.value_range)
+                    self._keep_pending(obj_id, frame, record, prediction)
         meeting = []
         for obj_id, frame, task, active in moving:
             if active.frame != frame:
                 active.frame = frame
-                self._keep_pending(obj_id, frame, self._tracked(frame, task, None), None)
+                gone = self._tracked(frame, task, None, value_range=active.value_range)
+                self._keep_pending(obj_id, frame, gone, None)
             elif task.meets_at(frame, self.direction):
                 meeting.append((obj_id, frame + 1, active))
         self._track_past_meeting(meeting)
@@ -236,8 +237,9 @@ class Run:
         """Go one frame further where an upward track meets the one from above: there both can be compared."""
         if not meeting:
             return
-        limits = decoded([self._state.limit_of(obj_id, frame) for obj_id, frame, _ in meeting])
-        predictions = self._state.stream().advance([active.track for *_, active in meeting], forbidden=limits)
+        state = self._state
+        bounds = [state.forbidden_on(f, state.limit_of(i, f), active.value_range) for i, f, active in meeting]
+        predictions = state.stream().advance([active.track for *_, active in meeting], forbidden=_or_none(bounds))
         for (obj_id, frame, active), prediction in zip(meeting, predictions, strict=True):
             active.frame = frame
             self._from_below[obj_id, frame] = prediction.mask
@@ -249,7 +251,7 @@ class Run:
             record = self._state.mask_record(obj_id, frame)
             if frame in self._finished and record is not None and record.source == "track":
                 del self._from_below[obj_id, frame]
-                with history.writing(self._step) as put:
+                with history.writing(self.step) as put:
                     put(MASK, obj_id, frame, replace(record, disagreement=1 - iou(mask, record.mask.decode())))
 
     def _is_gone(self, active: ActiveTrack) -> bool:
@@ -259,45 +261,53 @@ class Run:
         """Return the track that reaches this frame: of the last tick, of a run that was stopped, or a new one."""
         state = self._state
         context = tuple(a for f, a in task.accepted.items() if f != task.owner.frame)
-        key = (obj_id, task.owner.frame, task.sweep)
+        key, value_range = (obj_id, task.owner.frame, task.sweep), state.range_of(obj_id)
         known = state.tracks.get(key)
         if (
             known is not None
             and known.owner == task.owner
             and known.context == context
+            and known.value_range == value_range
             and (frame - known.frame) * task.sweep > 0
         ):
             return known
         states = {c.frame: c for c in state.conditioning(obj_id, task.accepted)}
         others: list[ConditioningFrame] = [states[a.frame] for a in context]
         track = state.stream().track(states[task.owner.frame], others, task.sweep)
-        new = ActiveTrack(track, task.owner, context, task.owner.frame)
+        new = ActiveTrack(track, task.owner, context, task.owner.frame, value_range)
         state.tracks[key] = new
         return new
 
     # ------------------------------------------------------------------ results
 
     def _tracked(
-        self, frame: int, task: FrameTask, prediction: Prediction | None, limit: RunLengthMask | None = None
+        self,
+        frame: int,
+        task: FrameTask,
+        prediction: Prediction | None,
+        limit: RunLengthMask | None = None,
+        value_range: IntensityRange | None = None,
     ) -> MaskRecord:
         """Return a tracked mask as it is kept; no prediction: the object was gone before this frame."""
         state = self._state
-        sources, contrast_limits = task.sources(frame), state.contrast_limits
+        sources = task.sources(frame)
         if prediction is None:
             empty = RunLengthMask.encode(np.zeros(state.grid.frame_shape, dtype=bool))
             return MaskRecord(
                 empty,
                 "track",
                 computed_from=sources,
-                contrast_limits=contrast_limits,
+                mapping=state.mapping,
                 model=state.predictor.name,
                 neighbours=state.neighbours,
                 memory=state.memory,
+                value_range=value_range,
             )
-        return state.to_record("track", prediction, sources, limit)
+        return state.to_record("track", prediction, sources, limit, value_range)
 
     def _keep_pending(self, obj_id: int, frame: int, record: MaskRecord, prediction: Prediction | None) -> None:
         self._state.pending.setdefault(frame, {})[obj_id] = PendingMask(record, self._logits(prediction))
+        self._work.done(obj_id, frame)
 
     def _logits(self, prediction: Prediction | None) -> Any:
         return prediction.logits if prediction is not None and self._state.overlap == "score" else None
@@ -321,10 +331,10 @@ class Run:
 
     def _step_to_write(self) -> Step:
         history = self._state.history
-        if self._step.changes and history.steps[-1] is not self._step:
+        if self.step.changes and history.steps[-1] is not self.step:
             # The user did something meanwhile, and what follows may follow from it: the log tells things in order.
-            self._step = self._new_step()
-        return self._step
+            self.step = self._new_step()
+        return self.step
 
     def _result(self, frame: int) -> FrameResult:
         records = {i: self._state.mask_record(i, frame) for i in self._state.object_ids()}
@@ -341,6 +351,11 @@ def resolved(found: dict[int, PendingMask]) -> dict[int, MaskRecord]:
         i: replace(o.record, mask=RunLengthMask.encode(shared[i])) if i in shared else o.record
         for i, o in found.items()
     }
+
+
+def _or_none(bounds: list[NDArray[np.bool_] | None]) -> list[NDArray[np.bool_] | None] | None:
+    """Return what is forbidden to several tracks, or None where nothing is to any."""
+    return None if all(forbidden is None for forbidden in bounds) else bounds
 
 
 def _is_absent(active: ActiveTrack, task: FrameTask, prediction: Prediction) -> bool:

@@ -10,17 +10,28 @@ from napari_sam2.session.kinds import CHECK, LOCK, MASK
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_sam2.core.intensity_mapping import IntensityMapping
     from napari_sam2.session.history import History
 
-COLUMNS = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement", "rival", "back")
+_FIGURES = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement", "rival", "back")
+COLUMNS = (*_FIGURES, "other_contrast")
 DOUBTFUL_IOU = 0.7
 DOUBTFUL_JUMP = 1.8
 DOUBTFUL_DISAGREEMENT = 0.3
 DOUBTFUL_RIVAL = 0.3
 
 
-def scores(history: History, obj_id: int) -> pd.DataFrame:
+def scores(history: History, obj_id: int, mapping: IntensityMapping) -> pd.DataFrame:
     """Return the figures of each frame with a mask of an object, by frame.
+
+    Parameters
+    ----------
+    history
+        The log.
+    obj_id
+        Id of the object.
+    mapping
+        Contrast limits and gamma with which the model sees the image now.
 
     Returns
     -------
@@ -30,7 +41,8 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
         have; ``area_jump``: the area over that of the neighbour that differs most, or its inverse, at least 1;
         ``disagreement``: 1 - IoU of the masks that were tracked from both ends, where two tracks meet; ``rival``: how
         far the model's other answers reach beyond the mask, 0…1; ``back``: IoU with the mask of the accepted frame,
-        after going back there (see :meth:`napari_sam2.session.VideoSession.check`). NaN where a figure does not exist.
+        after going back there (see :meth:`napari_sam2.session.VideoSession.check`); ``other_contrast``: the model made
+        the mask with other contrast limits or another gamma. NaN where a figure does not exist.
     """
     import pandas as pd
 
@@ -52,7 +64,9 @@ def scores(history: History, obj_id: int) -> pd.DataFrame:
         own = (record.scores.iou, record.scores.object_score, areas[frame])
         check = history.get(CHECK, obj_id, frame)
         back = check.back if check is not None and check.mask == record.mask else math.nan
-        rows.append((frame, *own, frame in locked, doubtful, jump, record.disagreement, rival, back))
+        other_contrast = record.mapping not in (None, mapping)
+        figures = (jump, record.disagreement, rival, back, other_contrast)
+        rows.append((frame, *own, frame in locked, doubtful, *figures))
     return pd.DataFrame(rows, columns=["frame", *COLUMNS]).set_index("frame")
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from napari_sam2.engine.protocols import FrameScores
 
 if TYPE_CHECKING:
+    from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.options import MemoryRule
@@ -51,12 +53,13 @@ class MaskRecord:
     """A mask and where it came from.
 
     ``source``: the answer to the frame's prompts, tracked from an accepted frame, or drawn. ``window`` is what the
-    model saw, ``contrast_limits`` the values that it saw as black and white, ``computed_from`` what the mask follows
+    model saw, ``mapping`` how values became black and white for it, ``computed_from`` what the mask follows
     from (its prompts, or the accepted frames on both sides). ``disagreement`` is 1 - IoU with the mask tracked from
     the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
     where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
     nearest frame that had it then. ``limit`` is where the model could not go on the frame when it computed the mask,
-    ``neighbours`` and ``memory`` are the settings of the session then.
+    ``neighbours`` and ``memory`` are the settings of the session then,
+    ``value_range`` the values to which it was limited.
     """
 
     mask: RunLengthMask
@@ -64,13 +67,14 @@ class MaskRecord:
     scores: FrameScores = NO_SCORES
     window: CropWindow | None = None
     computed_from: tuple[PromptSet, ...] | tuple[Source, ...] = ()
-    contrast_limits: tuple[float, float] | None = None
+    mapping: IntensityMapping | None = None
     disagreement: float = math.nan
     model: str = ""
     nearest: RunLengthMask | None = None
     limit: RunLengthMask | None = None
     neighbours: Neighbours = "free"
     memory: MemoryRule = "meta"
+    value_range: IntensityRange | None = None
 
 
 class Check(NamedTuple):

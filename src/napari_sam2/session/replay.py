@@ -15,6 +15,7 @@ from napari_sam2.session.propagation import Run
 from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
+    from napari_sam2.core.intensity_mapping import IntensityMapping
     from napari_sam2.engine.options import MemoryRule
     from napari_sam2.session.history import Change, Step
     from napari_sam2.session.records import MaskRecord, Neighbours
@@ -38,7 +39,7 @@ def replay(state: SessionState) -> int:
             "The session cannot be replayed: its log was shortened to fit its memory, and the oldest steps are gone."
         )
     again = SessionState(
-        state.predictor, state.volume, state.grid, state.contrast_limits, state.zoom, state.overlap, state.exact
+        state.predictor, state.volume, state.grid, state.mapping, state.zoom, state.overlap, state.exact
     )
     if state.exact:
         replay_exactly(state.history, again)
@@ -62,20 +63,25 @@ def replay(state: SessionState) -> int:
 def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> None:
     settings = _settings(changes[0])
     if settings is not None:
-        contrast_limits, neighbours, memory = settings
+        mapping, neighbours, memory = settings
         again.follow(neighbours, memory)
-        if contrast_limits is not None:
-            again.contrast_limits = contrast_limits
+        if mapping is not None:
+            again.mapping = mapping
     if step.name == step_names.PROPAGATE:
         again.overlap = step.arguments["overlap"]
         frames = sorted({c.frame for c in changes})
         objects = sorted({c.obj_id for c in changes}, key=again.object_ids().index)
         how = step.arguments
+        chunks = [[i for i in objects if i in chunk] for chunk in how.get("chunks", ())]
+        chunks.append([i for i in objects if not any(i in chunk for chunk in chunks)])
         # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
         exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
-        run = Run(again, how["direction"], frames, objects, how["force"], how["stop_when_gone"], None, exactly)
-        for _ in run.results():
-            pass
+        for chunk in chunks:
+            run = Run(again, how["direction"], frames, chunk, how["force"], how["stop_when_gone"], None, exactly)
+            for _ in run.results():
+                pass
+            if len(chunks) > 1:
+                again.forget_tracks(chunk)
         return
     for change in changes:
         value: Any = change.after
@@ -101,11 +107,11 @@ def _is_comparison(change: Change[Any]) -> bool:
     return replace(change.before, disagreement=change.after.disagreement) == change.after
 
 
-def _settings(change: Change[Any]) -> tuple[tuple[float, float] | None, Neighbours, MemoryRule] | None:
+def _settings(change: Change[Any]) -> tuple[IntensityMapping | None, Neighbours, MemoryRule] | None:
     """Return the settings with which the model computed a mask; None for anything else."""
     if not is_of(change, MASK) or change.after is None:
         return None
     record = change.after
-    if not record.model and record.contrast_limits is None:
+    if not record.model and record.mapping is None:
         return None
-    return record.contrast_limits, record.neighbours, record.memory
+    return record.mapping, record.neighbours, record.memory

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.frame_axis import default_frame_axis
 from napari_sam2.core.masks import LazyMasks
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, quality
@@ -139,4 +140,18 @@ def scores(state: SessionState, obj_id: int) -> pd.DataFrame:
     """Return what is known about the quality of each frame with a mask."""
     with state.lock:
         checks.check_object(state, obj_id)
-        return quality.scores(state.history, obj_id)
+        return quality.scores(state.history, obj_id, state.mapping)
+
+
+def frames_of_other_contrast(state: SessionState, obj_id: int) -> list[int]:
+    """Return the frames whose mask the model made with other contrast limits or another gamma, ascending."""
+    with state.lock:
+        checks.check_object(state, obj_id)
+        records = state.history.frames(MASK, obj_id)
+        return sorted(f for f, record in records.items() if record.mapping not in (None, state.mapping))
+
+
+def frame_axis_reason(state: SessionState) -> str:
+    """Return why the session runs along its axis, in words that follow "along z:"."""
+    axis, reason = default_frame_axis(state.volume, dict(state.grid.at))
+    return reason if axis == state.grid.frame_axis else "chosen"

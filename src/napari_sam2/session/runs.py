@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam2.core.frame_spacing import frame_gap, frames_in
+from napari_sam2.core.units import millimetres_per_unit
 from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks
+from napari_sam2.session.chunks import ChunkedRun
 from napari_sam2.session.exact_run import ExactRun
 from napari_sam2.session.propagation import Run
 
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
     from napari_sam2.session.state import SessionState
 
 DEFAULT_PATIENCE = 5
+# So long are five slices of a CT of the abdomen, 2.5 mm apart. Thick slices make a gap of it with fewer; one alone may
+# be a slip of the model.
+DEFAULT_GAP_MM = 12.5
+_LEAST_PATIENCE = 2
 
 
 def propagate(
@@ -35,22 +42,34 @@ def propagate(
     force: bool,
     stop_when_gone: int | None,
     progress: Callable[[int, int, str], None] | None,
+    chunk: int | str | None,
+    gone_after_mm: float | None,
 ) -> Iterator[FrameResult]:
     """Check the arguments of a run and return its results, a generator."""
     if direction not in ("both", "forward", "backward"):
         raise PromptError(f"direction={direction!r} must be 'both', 'forward' or 'backward'.")
-    patience = _patience(state, stop_when_gone)
+    patience = _patience(state, stop_when_gone, gone_after_mm)
     wanted = checks.check_frames_or_all(state, frames)
     with state.lock:
         checks.check_open(state)
         chosen = checks.check_objects(state, objects)
-        if meta is None:
-            run = Run(state, direction, wanted, chosen, force, patience, progress)
-        else:
-            run = ExactRun(meta, direction, wanted, chosen, progress, are_chosen=frames is not None)
+        run = (
+            Run(state, direction, wanted, chosen, force, patience, progress)
+            if meta is None
+            else ExactRun(meta, direction, wanted, chosen, progress, are_chosen=frames is not None)
+        )
+        chunked = ChunkedRun(
+            state,
+            chosen,
+            chunk,
+            lambda some, tell, step, chunks: Run(
+                state, direction, wanted, some, force, patience, tell, step=step, chunks=chunks
+            ),
+            progress,
+        )
         if not run.objects():
             raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
-    return _running(state, run)
+    return _running(state, chunked if meta is None else run)
 
 
 def count_stale(
@@ -89,17 +108,29 @@ def count_encoded(state: SessionState, frames: Iterable[int] | None) -> int:
     return 0 if stream is None else stream.count_encoded(wanted)
 
 
-def _patience(state: SessionState, stop_when_gone: int | None) -> int:
+def _patience(state: SessionState, stop_when_gone: int | None, gone_after_mm: float | None) -> int:
     """Return after how many frames without the object a track stops; 0: never."""
+    if gone_after_mm is not None:
+        if stop_when_gone is not None:
+            raise PromptError("stop_when_gone= and gone_after_mm= say the same in frames and in mm: give one of them.")
+        return frames_in(state.volume, state.grid, gone_after_mm)
     if stop_when_gone is None:
-        return 0 if state.exact or state.grid.frame_axis == "t" else DEFAULT_PATIENCE
+        return 0 if state.exact or state.grid.frame_axis == "t" else _default_patience(state)
     if not isinstance(stop_when_gone, int | np.integer) or stop_when_gone < 0:
         word = checks.word_of(state)
         raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of {word}s, or 0 for never.")
     return stop_when_gone
 
 
-def _running(state: SessionState, run: Run) -> Iterator[FrameResult]:
+def _default_patience(state: SessionState) -> int:
+    """Return how many frames a gap has, by default: fewer where they are far apart."""
+    gap = frame_gap(state.volume, state.grid)
+    if gap is None or millimetres_per_unit(state.volume.units) is None:
+        return DEFAULT_PATIENCE
+    return max(_LEAST_PATIENCE, min(DEFAULT_PATIENCE, frames_in(state.volume, state.grid, DEFAULT_GAP_MM)))
+
+
+def _running(state: SessionState, run: Run | ChunkedRun) -> Iterator[FrameResult]:
     with state.lock:
         checks.check_idle(state)
         state.running = True

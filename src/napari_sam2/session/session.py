@@ -6,11 +6,10 @@ Whatever the dock widget can do is a method here; nothing in this module knows n
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.core.deprecation import formerly_positional
 from napari_sam2.core.frames import FrameGrid
-from napari_sam2.core.intensity import default_window
 from napari_sam2.core.masks import check_overlap
 from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
@@ -18,6 +17,7 @@ from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session import (
     checks,
+    division,
     edits,
     effort,
     export,
@@ -25,16 +25,20 @@ from napari_sam2.session import (
     follow_up,
     going_back,
     interpolating,
+    lineage,
     not_here,
     operations,
     prompting,
+    proposals,
     results,
     reviewing,
     runs,
     settings,
+    value_ranges,
 )
 from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
+from napari_sam2.session.proposals import accept as accept_proposals
 from napari_sam2.session.replay import replay
 from napari_sam2.session.state import SessionState
 
@@ -45,6 +49,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_mapping import ContrastLimits, IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.options import MemoryRule
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.effort import Effort
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
+    from napari_sam2.session.proposals import FrameProposal
     from napari_sam2.session.records import Neighbours, Review
     from napari_sam2.session.results import SessionStep
 
@@ -68,11 +75,12 @@ class VideoSession:
     frame_axis
         Letter of the axis along which to propagate; default: time, else the coarsest spacing, else the first.
     contrast_limits
-        ``(low, high)`` in the volume's values that the model sees as black and white; default: the volume's own.
+        ``(low, high)`` in the volume's values that the model sees as black and white, or one such pair for each
+        channel; default: the volume's own.
     at
-        Fixed index of each further axis of a 4-D volume, such as ``{"t": 3}``.
+        Fixed index of each further axis of a 4-D or 5-D volume, such as ``{"t": 3}``.
     channel
-        Index of the channel to use, or up to three for RGB.
+        Index of the channel to use, or up to three, which the model sees as red, green and blue.
     zoom
         ``"auto"``: as the model's card says; None: the whole frame; a number: window side over object side.
     overlap
@@ -90,6 +98,8 @@ class VideoSession:
         Whether steps keep the time at which they were made, see :attr:`log_times`.
     window
         Another name of ``contrast_limits``.
+    gamma
+        Exponent after the contrast limits, as in napari; 1 is linear.
     """
 
     def __init__(
@@ -97,7 +107,7 @@ class VideoSession:
         predictor: VideoPredictor,
         volume: ImageVolume,
         frame_axis: str | None = None,
-        contrast_limits: tuple[float, float] | None = None,
+        contrast_limits: ContrastLimits | IntensityMapping | None = None,
         at: Mapping[str, int] | None = None,
         channel: int | Sequence[int] | None = None,
         zoom: Zoom = "auto",
@@ -107,18 +117,18 @@ class VideoSession:
         neighbours: str | None = None,
         memory: str = "meta",
         log_times: bool = True,
-        window: tuple[float, float] | None = None,
+        window: ContrastLimits | None = None,
+        gamma: float = 1.0,
     ) -> None:
         check_volume(volume)
         check_model(predictor, zoom)
         grid = FrameGrid.of(volume, frame_axis, at, channel)
-        limits = checks.check_contrast_limits(contrast_limits, window)
         rule = check_overlap(overlap)
         if neighbours is None:
             neighbours = settings.default_neighbours(grid, exact)
         rules = settings.check_rules(neighbours, memory, exact)
-        shown = default_window(volume, grid) if limits is None else limits
-        self._state = SessionState(predictor, volume, grid, shown, None if exact else zoom, rule, exact, *rules)
+        mapping = settings.mapping_of(volume, grid, contrast_limits, window, gamma)
+        self._state = SessionState(predictor, volume, grid, mapping, None if exact else zoom, rule, exact, *rules)
         self._state.log_times = log_times
         self._lock = self._state.lock
         self._compute = self._state.compute
@@ -143,9 +153,25 @@ class VideoSession:
         return self._state.grid
 
     @property
+    def frame_axis_reason(self) -> str:
+        """Return why frames follow each other along :attr:`grid`'s axis, in words that follow "along z:".
+
+        Examples
+        --------
+        >>> session.grid.frame_axis, session.frame_axis_reason
+        ('z', 'coarsest spacing, 3')
+        """
+        return results.frame_axis_reason(self._state)
+
+    @property
     def exact(self) -> bool:
         """Return whether Meta's predictor is reproduced."""
         return self._state.exact
+
+    @property
+    def zoom(self) -> Zoom:
+        """Return how the model sees an object: ``"auto"``, None (the whole frame), or window side over object side."""
+        return self._state.zoom
 
     @property
     def frame_count(self) -> int:
@@ -158,11 +184,12 @@ class VideoSession:
         return self.grid.frame_shape
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return ``(low, high)``, the values that the model sees as black and white."""
-        return self._state.contrast_limits
+    def contrast_limits(self) -> ContrastLimits:
+        """Return ``(low, high)``, the values that the model sees as black and white; or one such pair per channel."""
+        limits = self._state.mapping.contrast_limits
+        return limits[0] if len(limits) == 1 else limits
 
-    def set_contrast_limits(self, low: float, high: float) -> None:
+    def set_contrast_limits(self, low: float, high: float, channel: int | None = None) -> None:
         """Change the contrast limits; masks stay, what is computed from now on sees the new ones.
 
         Parameters
@@ -171,16 +198,39 @@ class VideoSession:
             Value of the volume that the model sees as black.
         high
             Value that it sees as white.
+        channel
+            Index of the channel, one of those that the session shows; default: all of them.
 
         Raises
         ------
         VolumeError
-            If these are not two finite numbers, the lower one first.
+            If these are not two finite numbers, the lower one first, or if there is no such channel.
         """
-        settings.set_contrast_limits(self._state, self._link, low, high)
+        settings.set_contrast_limits(self._state, self._link, low, high, channel)
+
+    @property
+    def mapping(self) -> IntensityMapping:
+        """Return contrast limits and gamma as one value, which :class:`VideoSession` takes as ``contrast_limits``."""
+        return self._state.mapping
 
     window = contrast_limits
     set_window = set_contrast_limits
+
+    @property
+    def gamma(self) -> float:
+        """Return the exponent after the contrast limits; set it as :meth:`set_contrast_limits` sets those.
+
+        Examples
+        --------
+        >>> session.gamma = 0.5
+        >>> session.gamma
+        0.5
+        """
+        return self._state.mapping.gamma
+
+    @gamma.setter
+    def gamma(self, gamma: float) -> None:
+        settings.set_gamma(self._state, self._link, gamma)
 
     @property
     def overlap(self) -> Overlap:
@@ -581,6 +631,66 @@ class VideoSession:
         """
         return prompting.predict_frame(self._state, self._meta, frame)
 
+    def propose(
+        self,
+        frame: int,
+        spacing_px: float | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> list[FrameProposal]:
+        """Find the objects of a frame without prompts, by a grid of clicks; those that are there already are left out.
+
+        Nothing changes before :meth:`accept`.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        spacing_px
+            Pixels from click to click; default: 16 clicks along the shorter side.
+        cancelled
+            Asked now and then; True ends it, and what was found is returned.
+        progress
+            Called as ``progress(done, total)``, in clicks.
+
+        Returns
+        -------
+        list of FrameProposal
+            The best first, each with its ``mask`` ``(Y, X) bool``, the predicted ``iou``, the ``frame`` and the click
+            ``point`` that it answers.
+
+        Raises
+        ------
+        PromptError
+            If there is no such frame, or if the model finds no objects by itself.
+        SessionBusyError
+            If the session was closed.
+        """
+        return proposals.propose(self._state, frame, spacing_px, cancelled, progress)
+
+    def accept(self, proposals: Iterable[FrameProposal]) -> list[int]:
+        """Make an object of each proposal, with its mask as the prompt, as one step.
+
+        Parameters
+        ----------
+        proposals
+            Those of :meth:`propose` that are wanted, of one frame or several.
+
+        Returns
+        -------
+        list of int
+            The ids of the new objects, in the order of the proposals.
+
+        Raises
+        ------
+        PromptError
+            If there is none, or one comes from elsewhere.
+        SessionBusyError
+            If the session was closed.
+        """
+        return accept_proposals(self._state, self._meta, proposals)
+
     # ------------------------------------------------------------------ propagation
 
     def propagate(
@@ -592,6 +702,8 @@ class VideoSession:
         force: bool = False,
         stop_when_gone: int | None = None,
         progress: Callable[[int, int, str], None] | None = None,
+        chunk: int | Literal["auto"] | None = "auto",
+        gone_after_mm: float | None = None,
     ) -> Iterator[FrameResult]:
         """Track the prompted objects through the stack; a generator that may be left at any yield.
 
@@ -610,19 +722,29 @@ class VideoSession:
             Compute fresh frames again.
         stop_when_gone
             Stop a track after this many frames in a row without the object (no mask, or beyond the last accepted frame
-            one of which the model thinks much less than of the first); 0: never. Default 5, for time-lapses never.
+            one of which the model thinks much less than of the first); 0: never. Default 5, or as many as make 12.5 mm
+            where the frames are farther apart, at least 2; for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
+        chunk
+            The most objects to track at once; what the model holds grows with them. ``"auto"``: as many as it says
+            that fit; None: all. Exact mode always takes all.
+        gone_after_mm
+            The same as ``stop_when_gone``, as the length of the gap in millimetres.
 
         Yields
         ------
         FrameResult
-            Each finished frame once, already stored in the session. In exact mode once more what Meta answers anew.
+            Each finished frame once, with all objects, already stored in the session. Where there are more objects
+            than ``chunk``, they are tracked chunk by chunk, each through all frames, and a frame comes once for each
+            chunk, with all that is known of it by then. In exact mode once more what Meta answers anew.
 
         Raises
         ------
         PromptError
             If nothing is prompted, or if there is no such direction, frame or object.
+        VolumeError
+            If a gap is given in millimetres, and the frames are not a known distance apart.
         SessionBusyError
             If the session was closed, or if a run is under way.
 
@@ -632,7 +754,9 @@ class VideoSession:
         >>> [result.frame for result in session.propagate(frames=range(5, 10), direction="forward")]
         [7, 8, 9]
         """
-        return runs.propagate(self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress)
+        return runs.propagate(
+            self._state, self._meta, direction, frames, objects, force, stop_when_gone, progress, chunk, gone_after_mm
+        )
 
     def count_stale(
         self, direction: Direction = "both", frames: Iterable[int] | None = None, objects: Iterable[int] | None = None
@@ -1201,6 +1325,31 @@ class VideoSession:
         """
         return going_back.check(self._state, obj_id, frames, progress)
 
+    def frames_of_other_contrast(self, obj_id: int) -> list[int]:
+        """Return the frames whose mask the model made with other contrast limits or another gamma, ascending.
+
+        Such masks stay; ``propagate(frames=…, force=True)`` makes them again.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.set_contrast_limits(0, 5000)
+        >>> session.frames_of_other_contrast(1)
+        [7]
+        """
+        return results.frames_of_other_contrast(self._state, obj_id)
+
     # ------------------------------------------------------------------ objects
 
     def reset_object(self, obj_id: int) -> None:
@@ -1342,6 +1491,129 @@ class VideoSession:
     def reviews(self) -> dict[int, Review]:
         """Return the reviews of the objects that have one, by id."""
         return reviewing.reviews(self._state)
+
+    def divide(self, obj_id: int, frame: int, marks: Sequence[Sequence[float]]) -> list[int]:
+        """Divide an object: it ends on the frame before, and a daughter begins at each mark; as one step.
+
+        The daughters are new objects, each with a click as its prompt, called "cell 3.1" and "cell 3.2" after
+        "cell 3". See :attr:`lineage`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object that divides.
+        frame
+            The first frame on which the daughters are apart.
+        marks
+            ``(n, 2)``, ``(y, x)`` voxel-centre indices: at least two, one in each daughter.
+
+        Returns
+        -------
+        list of int
+            The ids of the daughters, in the order of the marks.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, nothing of the object is before that frame, it is locked from there
+            on, or the marks are no two places within the frame.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.divide(1, 12, [(6, 8), (18, 20)])
+        [2, 3]
+        >>> session.lineage
+        {2: 1, 3: 1}
+        """
+        return division.divide(self._state, self._meta, obj_id, frame, marks)
+
+    @property
+    def lineage(self) -> dict[int, int]:
+        """Return which object each daughter came from by division, ``{daughter: parent}``.
+
+        An object that is deleted leaves daughters without a parent; of two that are merged, the one that stays takes
+        over the daughters.
+        """
+        with self._lock:
+            return lineage.parents(self._state.history)
+
+    def set_intensity_range(self, obj_id: int, low: float | None, high: float | None) -> None:
+        """Limit an object to a range of the image's values; a step.
+
+        What the model computes of it from then on has only such voxels, and it remembers no others. Masks that it
+        computed before stay, but are stale. What the user gave or drew (mask prompts, edits) is not cut.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        low
+            Lowest value, of the first channel that is shown; None for no limit.
+        high
+            Highest value; None for no limit. None and None turn it off.
+
+        Raises
+        ------
+        VolumeError
+            If these are no finite numbers, or in the wrong order.
+        PromptError
+            If there is no such object, or in exact mode.
+        SessionBusyError
+            If the session was closed.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> session.set_intensity_range(1, 5600, None)
+        >>> masks = session.predict_frame(7)
+        >>> bool(masks[1][6, 6]), bool(masks[1][8, 6])
+        (False, True)
+        """
+        value_ranges.set_range(self._state, obj_id, low, high)
+
+    def intensity_range(self, obj_id: int) -> IntensityRange:
+        """Return the values to which an object is limited, ``low`` and ``high``, each None for no limit.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        return value_ranges.range_of(self._state, obj_id)
+
+    def suggest_intensity_range(self, obj_id: int, frame: int) -> IntensityRange:
+        """Return a range for :meth:`set_intensity_range`, taken from the values inside the mask of a frame.
+
+        See :func:`napari_sam2.core.intensity_range.range_inside`.
+
+        Parameters
+        ----------
+        obj_id
+            Id of the object.
+        frame
+            Index of the frame.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object or frame, or if the object has no mask there.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> session.suggest_intensity_range(1, 7)
+        IntensityRange(low=5401.0, high=5783.0)
+        """
+        return value_ranges.suggest(self._state, obj_id, frame)
 
     # ------------------------------------------------------------------ undo
 
@@ -1587,6 +1859,18 @@ class VideoSession:
         """
         with self._lock:
             export.write_json(path, export.coco_document(self._state))
+
+    def free_memory(self) -> None:
+        """Free what the model remembers of the frames; masks and steps stay, and what is needed is computed again.
+
+        Raises
+        ------
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+        """
+        with self._compute, self._lock:
+            checks.check_idle(self._state)
+            self._state.forget_work()
 
     def close(self) -> None:
         """End the session and close its file; embeddings stay with the model, within its budget.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from napari_sam2.core.arguments import check_window
+from napari_sam2.core.intensity import default_mapping
+from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import check_overlap
 from napari_sam2.engine.options import MemoryRule
 from napari_sam2.engine.protocols import check_model
-from napari_sam2.errors import NapariSam2Error
+from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.session import checks
 from napari_sam2.session.records import Neighbours
 
 if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.session.file_link import FileLink
     from napari_sam2.session.state import SessionState
@@ -28,12 +32,39 @@ def use(state: SessionState, link: FileLink, predictor: VideoPredictor) -> None:
         link.keep_model()
 
 
-def set_contrast_limits(state: SessionState, link: FileLink, low: float, high: float) -> None:
-    """Change the values that the model sees as black and white."""
-    limits = check_window((low, high), "contrast_limits")
+def mapping_of(volume: ImageVolume, grid: FrameGrid, contrast_limits: Any, window: Any, gamma: Any) -> IntensityMapping:
+    """Return how a model sees a volume, as the arguments of a session say it; by default as the volume asks."""
+    limits = checks.check_contrast_limits(contrast_limits, window)
+    channels = max(1, len(grid.channels))
+    if limits is not None:
+        return IntensityMapping.of(limits, gamma, channels)
+    # Checked before the image is read.
+    exponent = IntensityMapping.of((0, 1), gamma).gamma
+    return replace(default_mapping(volume, grid), gamma=exponent)
+
+
+def set_contrast_limits(state: SessionState, link: FileLink, low: float, high: float, channel: int | None) -> None:
+    """Change the values that the model sees as black and white, of one channel or of all."""
+    pair = check_window((low, high), "contrast_limits")
+    shown = state.grid.channels
+    if channel is not None and channel not in shown:
+        has = f"the session shows {', '.join(map(str, shown))}" if shown else "the image has no channels"
+        raise VolumeError(f"channel={channel!r} has no contrast limits to set: {has}.")
     # What is being computed was begun with the old ones, and has to be kept as such.
     with state.compute, state.lock:
-        state.contrast_limits = limits
+        now = state.mapping.contrast_limits
+        each = list(now if len(now) > 1 else now * max(1, len(shown)))
+        for place in range(len(each)) if channel is None else [shown.index(channel)]:
+            each[place] = pair
+        limits = (pair,) if len(set(each)) == 1 else tuple(each)
+        state.mapping = replace(state.mapping, contrast_limits=limits)
+        link.keep_settings()
+
+
+def set_gamma(state: SessionState, link: FileLink, gamma: float) -> None:
+    """Change the exponent that follows the contrast limits."""
+    with state.compute, state.lock:
+        state.mapping = IntensityMapping.of(state.mapping.contrast_limits, gamma)
         link.keep_settings()
 
 

@@ -13,17 +13,22 @@ from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.frame_values import FrameValues
 from napari_sam2.session.history import WHOLE, History
-from napari_sam2.session.kinds import LOCK, MASK, OBJECT
+from napari_sam2.session.kinds import LOCK, MASK, OBJECT, RANGE
 from napari_sam2.session.limits import Limits, matters
 from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.intensity_mapping import IntensityMapping
+    from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.options import MemoryRule
@@ -35,13 +40,15 @@ if TYPE_CHECKING:
 class ActiveTrack:
     """A track of the predictor with what the session must know of it.
 
-    ``absent`` counts the last frames without the object; ``first_iou`` is the predicted IoU of the first frame.
+    ``value_range`` limits its masks; ``absent`` counts the last frames without the object; ``first_iou`` is the
+    predicted IoU of the first frame.
     """
 
     track: Any
     owner: ConditioningRecord
     context: tuple[ConditioningRecord, ...]
     frame: int
+    value_range: IntensityRange | None = None
     absent: int = 0
     first_iou: float | None = None
 
@@ -66,7 +73,7 @@ class SessionState:
         predictor: VideoPredictor,
         volume: ImageVolume,
         grid: FrameGrid,
-        contrast_limits: tuple[float, float],
+        mapping: IntensityMapping,
         zoom: Zoom,
         overlap: Overlap,
         exact: bool,
@@ -92,12 +99,15 @@ class SessionState:
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.tracks: dict[tuple[int, int, int], ActiveTrack] = {}
         self.pending: dict[int, dict[int, PendingMask]] = {}
-        self._contrast_limits = contrast_limits
+        self._mapping = mapping
         # Whether a run tracked several objects, among which each pixel then belongs to one (see `share_pixels`).
         self._exclusive = False
         self._stream: VideoStream | None = None
         self._exact_stream: ExactVideoStream | None = None
-        self._frame_states: dict[tuple[int, int], tuple[ConditioningRecord, RunLengthMask | None, Any]] = {}
+        self._frame_states: dict[
+            tuple[int, int], tuple[ConditioningRecord, RunLengthMask | None, IntensityRange | None, Any]
+        ] = {}
+        self._values = FrameValues(volume, grid)
         self._accepted: dict[int, tuple[int, dict[int, ConditioningRecord]]] = {}
 
     # ------------------------------------------------------------------ the log
@@ -155,7 +165,9 @@ class SessionState:
             return False
         if accepted.prompts is None:
             return True
-        is_held = not matters(record.mask, record.limit, self.limit_of_answer(obj_id, accepted))
+        is_held = record.value_range == self.range_of_answer(obj_id, accepted) and not matters(
+            record.mask, record.limit, self.limit_of_answer(obj_id, accepted)
+        )
         return is_held and is_answer(record, accepted.prompts) and self.is_by_this_model(record)
 
     def base(self, obj_id: int, frame: int) -> MaskRecord | None:
@@ -181,17 +193,36 @@ class SessionState:
         is_given = asked.prompts is None or asked.prompts.mask is not None
         return None if is_given else self.limit_of(obj_id, asked.frame)
 
+    def range_of(self, obj_id: int) -> IntensityRange | None:
+        """Return the values that an object may have; None: all."""
+        return self.history.get(RANGE, obj_id)
+
+    def range_of_answer(self, obj_id: int, asked: ConditioningRecord) -> IntensityRange | None:
+        """Return the values that the answer to prompts may have; a mask that the user gave may have all."""
+        is_given = asked.prompts is None or asked.prompts.mask is not None
+        return None if is_given else self.range_of(obj_id)
+
+    def forbidden_on(
+        self, frame: int, limit: RunLengthMask | None, value_range: IntensityRange | None
+    ) -> NDArray[np.bool_] | None:
+        """Return where an object must not be on a frame, as a stream takes it; None where it is free."""
+        outside = None if limit is None else limit.decode()
+        if value_range is not None:
+            beyond = ~value_range.contains(self._values[frame])
+            outside = beyond if outside is None else outside | beyond
+        return outside
+
     # ------------------------------------------------------------------ the model
 
     @property
-    def contrast_limits(self) -> tuple[float, float]:
-        """Return the values that the model sees as black and white."""
-        return self._contrast_limits
+    def mapping(self) -> IntensityMapping:
+        """Return the contrast limits and the gamma with which the model sees the image."""
+        return self._mapping
 
-    @contrast_limits.setter
-    def contrast_limits(self, contrast_limits: tuple[float, float]) -> None:
-        if contrast_limits != self._contrast_limits:
-            self._contrast_limits = contrast_limits
+    @mapping.setter
+    def mapping(self, mapping: IntensityMapping) -> None:
+        if mapping != self._mapping:
+            self._mapping = mapping
             self.forget_work()
 
     def use(self, predictor: VideoPredictor) -> None:
@@ -220,10 +251,17 @@ class SessionState:
         self.tracks.clear()
         self.pending.clear()
 
+    def forget_tracks(self, obj_ids: Collection[int]) -> None:
+        """Free what the model holds of some objects; their masks stay."""
+        for key in [k for k in self.tracks if k[0] in obj_ids]:
+            del self.tracks[key]
+        for place in [p for p in self._frame_states if p[0] in obj_ids]:
+            del self._frame_states[place]
+
     def stream(self) -> VideoStream:
         """Return the model at work on this volume."""
         if self._stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
             options = TrackingOptions(memory=self.memory, exclusive_memory=self._exclusive, reports_rivals=True)
             self._stream = self.predictor.open(frames, zoom=self.zoom, options=options)
         return self._stream
@@ -231,7 +269,7 @@ class SessionState:
     def exact_stream(self) -> ExactVideoStream:
         """Return the model at work on this volume as Meta's predictor works; a new one knows nothing of the log."""
         if self._exact_stream is None:
-            frames = WindowedFrames(self.volume, self.grid, self._contrast_limits)
+            frames = WindowedFrames(self.volume, self.grid, self._mapping)
             stream = self.predictor.open(frames, zoom=None, exact=True)
             if not isinstance(stream, ExactVideoStream):
                 raise NapariSam2Error(
@@ -250,7 +288,7 @@ class SessionState:
             prompts = PromptSet(mask=MaskPrompt(asked.mask))
         base = asked.base if asked.is_correction else None
         record = base if base is not None else self.mask_record(obj_id, frame)
-        limit = self.limit_of_answer(obj_id, asked)
+        limit, value_range = self.limit_of_answer(obj_id, asked), self.range_of_answer(obj_id, asked)
         prediction = self.stream().predict(
             frame,
             prompts,
@@ -258,9 +296,9 @@ class SessionState:
             window=None if record is None else record.window,
             context=[] if base is None else self._context(obj_id, base),
             nearest=None if base is None or base.nearest is None else base.nearest.decode(),
-            forbidden=None if limit is None else limit.decode(),
+            forbidden=self.forbidden_on(frame, limit, value_range),
         )
-        self._frame_states[obj_id, frame] = (asked, limit, prediction.state)
+        self._frame_states[obj_id, frame] = (asked, limit, value_range, prediction.state)
         return prediction
 
     def _context(self, obj_id: int, base: MaskRecord) -> list[ConditioningFrame]:
@@ -275,8 +313,9 @@ class SessionState:
 
     def prompt_record(self, obj_id: int, asked: ConditioningRecord, prediction: Prediction) -> MaskRecord:
         """Return the answer of :meth:`predict` to the prompts of a frame, as it is kept."""
-        limit = self._frame_states[obj_id, asked.frame][1]
-        return self.to_record("prompt", prediction, () if asked.prompts is None else (asked.prompts,), limit)
+        _, limit, value_range, _ = self._frame_states[obj_id, asked.frame]
+        asked_for = () if asked.prompts is None else (asked.prompts,)
+        return self.to_record("prompt", prediction, asked_for, limit, value_range)
 
     def to_record(
         self,
@@ -284,19 +323,21 @@ class SessionState:
         prediction: Prediction,
         computed_from: tuple[PromptSet, ...] | tuple[Source, ...],
         limit: RunLengthMask | None = None,
+        value_range: IntensityRange | None = None,
     ) -> MaskRecord:
         """Return a mask of the model, as it is kept."""
         return MaskRecord(
-            RunLengthMask.encode(prediction.mask),
+            prediction.encoded(),
             source,
             prediction.scores,
             prediction.window,
             computed_from,
-            self._contrast_limits,
+            self._mapping,
             model=self.predictor.name,
             limit=limit,
             neighbours=self.neighbours,
             memory=self.memory,
+            value_range=value_range,
         )
 
     def conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord]) -> list[ConditioningFrame]:
@@ -305,6 +346,8 @@ class SessionState:
 
     def _conditioning(self, obj_id: int, accepted: dict[int, ConditioningRecord], frame: int) -> ConditioningFrame:
         known = self._frame_states.get((obj_id, frame))
-        if known is None or known[:2] != (accepted[frame], self.limit_of_answer(obj_id, accepted[frame])):
+        asked = accepted[frame]
+        bounds = (self.limit_of_answer(obj_id, asked), self.range_of_answer(obj_id, asked))
+        if known is None or known[:3] != (asked, *bounds):
             return ConditioningFrame(frame, self.predict(obj_id, accepted, frame).state)
-        return ConditioningFrame(frame, known[2])
+        return ConditioningFrame(frame, known[3])

@@ -27,6 +27,9 @@ RENAME_OBJECT: Final = "rename_object"
 RECOLOR_OBJECT: Final = "recolor_object"
 MOVE_OBJECT: Final = "move_object"
 MERGE_OBJECTS: Final = "merge_objects"
+DIVIDE: Final = "divide"
+ACCEPT: Final = "accept"
+SET_INTENSITY_RANGE: Final = "set_intensity_range"
 INTERPOLATE: Final = "interpolate"
 APPLY: Final = "apply"
 CHECK: Final = "check"
@@ -36,7 +39,7 @@ FORBID: Final = "forbid"
 REPLAY: Final = "replay"
 
 # Steps that set prompts: the answer to them becomes part of the step.
-PROMPTING = (ADD_POINTS, ADD_BOX, ADD_LINE, ADD_MASK, ADD_LABELS, SET_PROMPTS)
+PROMPTING = (ADD_POINTS, ADD_BOX, ADD_LINE, ADD_MASK, ADD_LABELS, SET_PROMPTS, DIVIDE, ACCEPT)
 # Steps that hold answers to prompts, and steps in which the model computes masks at all.
 ANSWERING = (*PROMPTING, PREDICT_FRAME)
 COMPUTING = (*ANSWERING, PROPAGATE)

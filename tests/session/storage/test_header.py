@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import zlib
 
 import pytest
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.storage.header import SessionHeader
@@ -47,7 +49,7 @@ def test_a_file_says_what_it_is_about_without_being_opened(path):
     header = peek(path).header
     assert header.image.shape == (20, 24, 32)
     assert header.image.path is None
-    assert (header.settings.frame_axis, header.settings.contrast_limits) == ("z", (3, 5000))
+    assert (header.settings.frame_axis, header.settings.mapping) == ("z", IntensityMapping.of((3, 5000)))
     assert header.settings.overlap == "score"
     assert header.model.name == "fake"
     assert not header.is_open
@@ -87,3 +89,9 @@ def test_values_of_a_kind_that_is_not_known_are_those_of_a_newer_version(path):
     with pytest.raises(SessionFileError, match=r"written by a newer version.*'of_tomorrow'"):
         VideoSession.open(path, FakePredictor(), numbered_volume())
     assert path.read_bytes() == before
+
+
+def test_contrast_limits_that_are_none_are_a_sentence(path):
+    write(path, "settings", {**rows(path)["settings"], "window": {"contrast_limits": [5, 1], "gamma": 1}})
+    with pytest.raises(SessionFileError, match=re.escape(str(path))):
+        VideoSession.open(path, FakePredictor(), numbered_volume())

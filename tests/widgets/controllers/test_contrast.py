@@ -49,3 +49,54 @@ def test_a_window_that_the_widget_chose_leaves_room(make_driver):
     driver.image.contrast_limits = (-1000, 900)
     driver.settle()
     assert driver.controller.selection.worker.contrast_limits == (-1000, 900)
+
+
+def preset(driver, name):
+    action = next(a for a in driver.widget.source.preset_menu.actions() if a.text().startswith(name))
+    action.trigger()
+    driver.settle()  # The limits are chosen, and reach the session once they rest.
+    driver.settle()
+
+
+def test_a_preset_is_shown_and_is_what_the_model_gets(make_driver):
+    scan = np.random.default_rng(0).integers(-1000, 1500, (6, 40, 50)).astype(np.int16)
+    scan[:, :20] = -1000
+    driver = make_driver(scan)
+    driver.click(2, 30, 25)
+    preset(driver, "Bone")
+    assert tuple(driver.image.contrast_limits) == (-500, 1300)
+    assert driver.session.contrast_limits == (-500, 1300)
+    assert "-500 … 1300" in driver.widget.source.window_label.text()
+
+
+def test_a_preset_of_ct_is_refused_for_other_values(make_driver, volume_data, warned):
+    driver = make_driver(volume_data)
+    driver.settle()
+    before = tuple(driver.image.contrast_limits)
+    preset(driver, "Lung")
+    assert "Hounsfield" in warned[0]
+    assert "Take MR or Microscopy" in warned[0]
+    assert tuple(driver.image.contrast_limits) == before
+
+
+def test_gamma_is_honoured_and_masks_of_another_window_are_told(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.click(5, 20, 25)
+    driver.show_frame(5)
+    note = driver.widget.review.note_label
+    assert not note.isVisibleTo(driver.widget)
+    driver.image.gamma = 0.5
+    driver.settle()
+    assert driver.session.gamma == 0.5
+    assert "gamma 0.5" in driver.widget.source.window_label.text()
+    assert "made with another window" in note.text()
+    assert note.isVisibleTo(driver.widget)
+    driver.image.gamma = 1
+    driver.settle()
+    assert note.text() == ""
+
+
+def test_an_image_with_gamma_is_given_to_the_model_so_from_the_first_mark(make_driver, volume_data):
+    driver = make_driver(volume_data, gamma=0.7)
+    driver.click(5, 20, 25)
+    assert driver.session.gamma == 0.7

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import napari_sam2 as ns
+from napari_sam2.layers.volume_layers import layer_data
 
 NAMED = {"axis_labels": ("c", "z", "y", "x")}
 
@@ -23,16 +24,18 @@ def listed(box):
 
 
 def choose(driver, letters):
-    box = driver.widget.source.axes_box
-    box.setCurrentIndex(box.findData(letters))
-    box.activated.emit(box.currentIndex())
+    driver.controller.selection.choose_axes(letters)
     driver.settle()
+
+
+def meaning(driver):
+    return driver.widget.source.axes_label.text().splitlines()[0].replace("\u00a0", " ")
 
 
 def test_a_named_channel_is_not_followed(make_driver, stained):
     driver = make_driver(stained, **NAMED)
     assert listed(driver.widget.source.axis_box) == ["z, 6 slices", "y, 30 slices", "x, 32 slices"]
-    assert driver.widget.source.axes_box.currentText() == "c 2, z 6"
+    assert meaning(driver) == "c 2, z 6, y 30, x 32"
     assert "channel 0" in driver.widget.source.window_label.text()
     assert tuple(driver.viewer.dims.order[-2:]) == (2, 3)
 
@@ -100,11 +103,11 @@ def test_one_frame_of_channels_is_a_single_image(make_driver, stained):
 def test_what_is_assumed_is_shown_and_can_be_changed(make_driver, stained):
     driver = make_driver(stained.swapaxes(0, 1).copy())
     source = driver.widget.source
-    assert source.axes_box.isVisibleTo(source)
-    assert source.axes_box.currentText() == "assumed: t 6, z 2"
-    assert source.axis_box.currentText() == "z, 2 slices"
+    assert meaning(driver) == "t 6 ?, z 2 ?, y 30, x 32"
+    assert "the file does not say that t is time" in source.axes_label.text()
+    assert source.axis_box.currentText() == "z, 2 slices, at one t"
     choose(driver, "zcyx")
-    assert source.axes_box.currentText() == "z 6, c 2"
+    assert meaning(driver) == "z 6, c 2, y 30, x 32"
     assert source.axis_box.currentText() == "z, 6 slices"
     driver.click(2, 0, 20, 25)
     assert driver.session.volume.axes == "zcyx"
@@ -119,7 +122,7 @@ def test_what_was_chosen_is_kept_while_the_image_is_open(make_driver, stained):
     driver.settle()
     driver.controller.selection.choose_image(driver.image)
     driver.settle()
-    assert driver.widget.source.axes_box.currentText() == "c 2, z 6"
+    assert meaning(driver) == "c 2, z 6, y 30, x 32"
     assert driver.controller.selection.worker.volume.axes == "czyx"
 
 
@@ -146,14 +149,76 @@ def test_other_axes_leave_the_masks_made_before_in_a_layer(make_driver, stained,
     assert driver.labels.shape == (1, 6, 30, 32)
 
 
-def test_an_image_of_our_readers_is_not_asked_about(make_driver):
-    from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.layers.volume_layers import layer_data
+@pytest.fixture
+def read_film():
+    """The layer of a file that says that its axes are t, y and x."""
+    volume = ns.ImageVolume(np.random.default_rng(2).integers(0, 99, (4, 20, 20)), axes="tyx", spacing=(30, 2, 2))
+    data, options, _ = layer_data(volume, "film")
+    return data, {k: v for k, v in options.items() if k != "name"}
 
-    data, options, _ = layer_data(ImageVolume(np.zeros((4, 20, 20)), axes="tyx"), "film")
-    driver = make_driver(data, **{k: v for k, v in options.items() if k != "name"})
-    assert not driver.widget.source.axes_box.isVisibleTo(driver.widget.source)
+
+def test_the_user_is_believed_more_than_a_file(make_driver, read_film):
+    driver = make_driver(read_film[0], **read_film[1])
     assert driver.controller.selection.axis == "t"
+    assert meaning(driver) == "t 4 × 30 s, y 20, x 20"
+    choose(driver, "zyx")
+    assert tuple(driver.image.axis_labels) == ("z", "y", "x")
+    assert driver.controller.selection.axis == "z"
+    driver.click(2, 10, 10)
+    assert driver.session.volume.axes == "zyx"
+
+
+def test_what_the_user_said_of_the_axes_is_kept_in_the_session(make_driver, read_film, tmp_path):
+    driver = make_driver(read_film[0], **read_film[1])
+    choose(driver, "zyx")
+    driver.click(2, 10, 10)
+    driver.controller.files.save(str(tmp_path / "work.sam2"))
+    driver.settle()
+    before = driver.labels.copy()
+    driver.viewer.layers.clear()
+    driver.settle()
+    driver.viewer.add_image(read_film[0], **read_film[1])
+    driver.settle()
+    assert driver.controller.selection.worker.volume.axes == "tyx"
+    driver.controller.files.open(str(tmp_path / "work.sam2"))
+    driver.settle()
+    assert meaning(driver).startswith("z 4")
+    assert driver.session.volume.axes == "zyx"
+    assert np.array_equal(driver.labels, before)
+
+
+def test_the_button_asks_what_the_axes_are(make_driver, volume_data, monkeypatch):
+    driver = make_driver(volume_data)
+    asked = []
+
+    def answer(dialog):
+        asked.append([box.label for box in dialog.boxes])
+        dialog.boxes[0].value = "t"
+        return True
+
+    monkeypatch.setattr("napari_sam2.widgets.views.axes_dialog.AxesDialog.exec", answer)
+    driver.widget.source.axes_button.click()
+    driver.settle()
+    assert asked == [["axis 1: 12 long", "axis 2: 40 long", "axis 3: 50 long"]]
+    assert driver.controller.selection.axis == "t"
+
+
+@pytest.mark.parametrize("axis", ["z", "t"])
+def test_five_axes_are_followed_at_one_index_of_the_fifth(make_driver, axis):
+    data = np.random.default_rng(3).integers(0, 100, (3, 2, 5, 30, 32)).astype(np.uint16)
+    driver = make_driver(data, axis_labels=("t", "c", "z", "y", "x"))
+    driver.controller.selection.choose_axis(axis)
+    for place, index in enumerate((1, 1, 2)):
+        driver.viewer.dims.set_current_step(place, index)
+    driver.settle()
+    driver.click(1, 0, 2, 20, 25)
+    driver.controller.propagate("both")
+    driver.settle()
+    assert driver.session.grid.at == ({"z": ("t", 1), "t": ("z", 2)}[axis],)
+    assert driver.session.grid.channels == (1,)
+    here = driver.labels[1, 0] if axis == "z" else driver.labels[:, 0, 2]
+    assert here[:, 20, 25].all()
+    assert driver.labels.astype(bool).sum() == here.astype(bool).sum()
 
 
 def test_axes_are_fixed_during_a_run(make_driver, stained):
@@ -162,9 +227,9 @@ def test_axes_are_fixed_during_a_run(make_driver, stained):
     driver.predictor.delay = 0.05
     driver.controller.propagate("both")
     driver.qtbot.waitUntil(lambda: driver.controller.runs.running, timeout=5000)
-    assert not driver.widget.source.axes_box.isEnabled()
+    assert not driver.widget.source.axes_button.isEnabled()
     driver.settle()
-    assert driver.widget.source.axes_box.isEnabled()
+    assert driver.widget.source.axes_button.isEnabled()
 
 
 def test_a_session_of_a_channel_goes_on_from_its_file(make_driver, stained, tmp_path):

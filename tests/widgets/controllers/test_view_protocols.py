@@ -6,6 +6,7 @@ import pytest
 
 from napari_sam2.widgets.controllers import view_protocols as protocols
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.model_panel import ModelPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
 from napari_sam2.widgets.views.offer_panel import OfferPanel
@@ -29,6 +30,8 @@ PAIRS = {
     protocols.ForecastView: RunPanel,
     protocols.EncodeAheadView: AdvancedPanel,
     protocols.OfferView: OfferPanel,
+    protocols.ProposalsView: ManyPanel,
+    protocols.ManyView: ManyPanel,
     protocols.SessionView: SessionPanel,
 }
 

@@ -29,12 +29,15 @@ def test_without_an_image_there_is_a_hint_and_no_axis_to_choose(panel):
     assert "no image to work on" in panel.axis_box.toolTip()
 
 
-def test_axes_are_asked_about_only_where_there_is_a_choice(panel):
-    panel.set_letters([("z, y, x", "zyx"), ("t, y, x", "tyx")], "tyx")
-    assert panel.axes_box.currentText() == "t, y, x"
-    assert not panel.axes_box.isHidden()
-    panel.set_letters([], "")
-    assert panel.axes_box.isHidden()
+def test_what_the_axes_are_is_said_with_the_reason_of_the_default(panel):
+    panel.set_meaning("z 4 × 5 mm, y 8, x 9", "By default along z: coarsest spacing, 5 mm.")
+    panel.set_locked("")
+    assert panel.axes_label.text() == "z 4 × 5 mm, y 8, x 9\nBy default along z: coarsest spacing, 5 mm."
+    assert panel.axes_button.isEnabled()
+    panel.set_meaning("", "")
+    panel.set_locked("")
+    assert not panel.axes_button.isEnabled()
+    assert "no image to work on" in panel.axes_button.toolTip()
 
 
 def test_what_is_chosen_is_said_with_its_value(panel):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.errors import VolumeError
+from napari_sam2.session.codec import mapping_to_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -74,7 +78,7 @@ class SettingsHeader:
     channel: tuple[int, ...]
     zoom: Zoom
     exact: bool
-    contrast_limits: tuple[float, float]
+    mapping: IntensityMapping
     overlap: Overlap
     neighbours: Neighbours = "free"
     memory: MemoryRule = "meta"
@@ -90,7 +94,7 @@ class SettingsHeader:
             "channel": list(self.channel),
             "zoom": self.zoom,
             "exact": self.exact,
-            "window": list(self.contrast_limits),
+            "window": mapping_to_json(self.mapping),
             "overlap": self.overlap,
             # What files of older versions are without, and mean.
             **({} if self.neighbours == "free" else {"neighbours": self.neighbours}),
@@ -100,16 +104,19 @@ class SettingsHeader:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SettingsHeader:
-        """Return the settings of a file; KeyError if one is missing."""
+        """Return the settings of a file; KeyError if one is missing, ValueError if the contrast limits are none."""
         others = dict(data)
-        low, high = others.pop("window")
+        try:
+            mapping = IntensityMapping.from_dict(others.pop("window"))
+        except VolumeError as error:
+            raise ValueError(str(error)) from error
         return cls(
             others.pop("frame_axis"),
             others.pop("at"),
             tuple(others.pop("channel")),
             others.pop("zoom"),
             others.pop("exact"),
-            (low, high),
+            mapping,
             others.pop("overlap"),
             others.pop("neighbours", "free"),
             others.pop("memory", "meta"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,13 +80,30 @@ def find(image: ImageHeader, session_path: Path) -> ImageVolume:
     for path in (there, beside):
         if path.exists():
             try:
-                volume = read_volume(path, series=image.series_uid)
+                volume = with_axes_of(image, read_volume(path, series=image.series_uid))
             except ReadError as error:
                 raise SessionFileError(f"{session_path}: its image cannot be read. {error}") from error
             check(image, volume, session_path)
             return volume
     raise SessionFileError(
         f"{session_path}: its image {there} is not there any more.\nGive it as volume=read_volume(…)."
+    )
+
+
+def with_axes_of(image: ImageHeader, volume: ImageVolume) -> ImageVolume:
+    """Take the axes of a volume for those of a session's image, where the user said that they are others.
+
+    A volume of another shape or number of axes is returned as it is; :func:`check` tells the difference.
+    """
+    if volume.axes == image.axes or tuple(volume.array.shape) != image.shape:
+        return volume
+    return replace(
+        volume,
+        axes=image.axes,
+        spacing=image.spacing or None,
+        units=image.units,
+        affine=np.array(image.affine),
+        is_time_declared=True,
     )
 
 

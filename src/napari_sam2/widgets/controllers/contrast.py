@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.core.intensity import value_range
+from napari_sam2.core.intensity_presets import preset_limits
+from napari_sam2.errors import VolumeError
 from napari_sam2.layers.contrast import give_range
-from napari_sam2.layers.image import default_limits
+from napari_sam2.layers.image import default_limits, shown_gamma
 
 if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.context import ControllerContext
@@ -61,6 +63,29 @@ class ContrastSync(QObject):
 
         self._context.queue(look, show, "Looking at the image…")
 
+    def choose_preset(self, name: str) -> None:
+        """Show the current image with the contrast limits of a preset; the model gets the same."""
+        image, worker = self._selection.image, self._selection.worker
+        if image is None or worker is None:
+            return
+
+        def show(limits: tuple[float, float]) -> None:
+            low, high = image.contrast_limits_range
+            image.contrast_limits_range = min(low, limits[0]), max(high, limits[1])
+            image.contrast_limits = limits
+            self._context.show_message(f"Window: {name}, {limits[0]:g} … {limits[1]:g}.")
+
+        volume, grid = worker.volume, worker.grid
+
+        def look() -> tuple[float, float]:
+            try:
+                return preset_limits(name, volume, grid)
+            except VolumeError as error:
+                first = str(error).splitlines()[0]
+                raise VolumeError(f"{first}\nTake MR or Microscopy from the menu, or move the sliders.") from error
+
+        self._context.queue(look, show, "Looking at the image…")
+
     def flush(self) -> None:
         """Tell the session the contrast limits at once, if it was not told yet."""
         if self._timer.isActive():
@@ -72,11 +97,17 @@ class ContrastSync(QObject):
         self._timer.stop()
 
     def _send(self) -> None:
-        limits, worker = self._selection.contrast_limits(), self._selection.worker
-        if limits is not None and worker is not None and limits != worker.contrast_limits:
+        limits, image, worker = self._selection.contrast_limits(), self._selection.image, self._selection.worker
+        if limits is None or image is None or worker is None:
+            return
+        gamma = shown_gamma(image)
+        if (limits, gamma) != (worker.contrast_limits, worker.gamma):
             low, high = limits
             # The widget may have chosen them, not the user.
             key = ("contrast limits", id(worker))
             self._context.submit(
-                lambda worker: worker.set_contrast_limits(low, high), "Setting the window…", key, keep_message=True
+                lambda worker: worker.set_contrast_limits(low, high, gamma),
+                "Setting the window…",
+                key,
+                keep_message=True,
             )

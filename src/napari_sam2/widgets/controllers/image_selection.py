@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
-from napari_sam2.layers.axis_names import layer_axes
+from napari_sam2.layers.axis_names import layer_axes, name_axes
 from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers.image_work import ImageWork
@@ -78,7 +79,6 @@ class ImageSelection(QObject):
         work.dropped.connect(self.dropped)
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
-        panel.axes_chosen.connect(self.choose_axes)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -174,11 +174,11 @@ class ImageSelection(QObject):
         self._show_window()
         self._turn_and_tell()
 
-    def choose_axes(self, letters: Any) -> None:
+    def choose_axes(self, letters: str) -> None:
         """Take the axes of the image for these, one letter each; the image layer keeps them as its axis names."""
-        if self.image is not None and isinstance(letters, str) and len(letters) == self.image.ndim:
-            self.image.axis_labels = tuple(letters)
-            self._show_axes()
+        if self.image is not None and letters != layer_axes(self.image):
+            name_axes(self.image, letters)
+        self._show_axes()
 
     def choose_axis(self, axis: Any) -> None:
         """Follow the image along another axis."""
@@ -195,8 +195,12 @@ class ImageSelection(QObject):
         image: Any = self.image
         if image is not layer:
             return
-        if worker.contrast_limits is not None and not image.rgb:
-            image.contrast_limits = worker.contrast_limits
+        limits = worker.contrast_limits
+        # A layer has one pair; of a session with one for each channel there is no layer to set.
+        if limits is not None and np.ndim(limits) == 1 and not image.rgb:
+            image.contrast_limits = limits
+        if not image.rgb:
+            image.gamma = worker.gamma
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:

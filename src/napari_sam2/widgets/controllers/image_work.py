@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.interaction.earlier_sessions import ImageSessions, undecided_folder
 from napari_sam2.interaction.session_worker import SessionWorker
-from napari_sam2.layers.image import grid_for_layers, shown_contrast_limits, volume_from_layer
+from napari_sam2.layers.image import grid_for_layers, shown_contrast_limits, shown_gamma, volume_from_layer
 from napari_sam2.layers.layer_group import LayerCallbacks, LayerGroup
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ class ImageWork(QObject):
             volume = volume_from_layer(image)
             grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), channel(image)))
             keep = partial(self._keep, self._earlier[id(image)])
-            workers[key] = SessionWorker(volume, grid, shown_contrast_limits(image), self._model_cache, keep)
+            limits, gamma = shown_contrast_limits(image), shown_gamma(image)
+            workers[key] = SessionWorker(volume, grid, limits, self._model_cache, keep, gamma=gamma)
         return workers[key]
 
     def siblings(self, image: Image, current: SessionWorker) -> list[SessionWorker]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.widgets.views.common import call_frames, set_reason
@@ -35,6 +35,9 @@ class Review(QObject):
         The view.
     """
 
+    # The next doubtful frame is of this object.
+    object_wanted = Signal(int)
+
     def __init__(self, context: ControllerContext, panel: ReviewView) -> None:
         super().__init__(context)
         self._context = context
@@ -53,16 +56,33 @@ class Review(QObject):
     # ------------------------------------------------------------------ going somewhere
 
     def next_doubtful(self) -> None:
-        """Show the next frame on which the current object is doubtful, from the first one again after the last."""
+        """Show the next doubtful frame of the current object, then of the other objects, and from the first again."""
         self._context.show_message("")
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
-        if not doubtful:
-            self._context.show_message(f"Nothing is doubtful about object {self._obj}.")
-            return
         here = self._selection.shown_frame()
-        self._selection.show_frame(next((f for f in doubtful if f > here), doubtful[0]))
+        further = next((f for f in doubtful if f > here), None)
+        if further is None:
+            found = self._doubtful_elsewhere()
+            if found is None and not doubtful:
+                self._context.show_message("Nothing is doubtful about any object.")
+                return
+            if found is not None:
+                self.object_wanted.emit(found[0])
+            further = doubtful[0] if found is None else found[1]
+        self._selection.show_frame(further)
+
+    def _doubtful_elsewhere(self) -> tuple[int, int] | None:
+        """Return the next object after the current one that is doubtful, and its first doubtful frame."""
+        worker = self._selection.worker
+        ids = [] if worker is None else list(worker.objects)
+        start = ids.index(self._obj) + 1 if self._obj in ids else 0
+        for obj_id in [i for i in (*ids[start:], *ids[:start]) if i != self._obj]:
+            scores = None if worker is None else worker.scores(obj_id)
+            if scores is not None and scores["doubtful"].any():
+                return obj_id, int(scores.index[scores["doubtful"]][0])
+        return None
 
     # ------------------------------------------------------------------ locks and cuts
 
@@ -125,6 +145,12 @@ class Review(QObject):
         axis = None if self._selection.worker is None else self._selection.worker.grid.frame_axis
         self._panel.strip.set_frame(here)
         self._panel.set_locked(scores is not None and known and bool(scores["locked"].loc[here]))
+        other = known and scores is not None and bool(scores["other_contrast"].loc[here])
+        self._panel.set_note(
+            "This mask was made with another window (contrast limits or gamma); it stays until it is computed anew."
+            if other
+            else ""
+        )
         self._panel.set_enabled(*self._reasons(here, frame_word(axis)))
         call_frames(self._panel, axis)
         self._look.start()
@@ -138,7 +164,7 @@ class Review(QObject):
         return (
             "" if here in scores.index else "it has no mask here.",
             "" if worker.has_seen(self._obj) else f"no unlocked {word} of it was looked at yet.",
-            "" if scores["doubtful"].any() else f"no {word} of it is doubtful.",
+            "" if len(worker.objects) > 1 or scores["doubtful"].any() else f"no {word} of it is doubtful.",
             "" if scores.index.max() > here else f"it has no mask on a {word} of a higher number.",
             "" if scores.index.min() < here else f"it has no mask on a {word} of a lower number.",
         )

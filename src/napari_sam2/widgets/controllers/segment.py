@@ -17,10 +17,12 @@ from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
+from napari_sam2.widgets.controllers.many import Many
 from napari_sam2.widgets.controllers.models import Models
 from napari_sam2.widgets.controllers.objects import Objects
 from napari_sam2.widgets.controllers.prompting import Prompting
 from napari_sam2.widgets.controllers.propagating import Propagating
+from napari_sam2.widgets.controllers.proposing import Proposing
 from napari_sam2.widgets.controllers.review import Review
 from napari_sam2.widgets.controllers.run_estimate import RunEstimator
 from napari_sam2.widgets.controllers.runs import RunController
@@ -90,6 +92,8 @@ class SegmentController(QObject):
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
         self.status = StatusLine(self.context, self.runs, panels.status)
         self.objects = Objects(self.context, self.tools, panels.objects)
+        self.many = Many(self.context, self.tools, panels.many)
+        self.proposing = Proposing(self.context, panels.many)
         self.review = Review(self.context, panels.review)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
@@ -130,6 +134,7 @@ class SegmentController(QObject):
         context.updated.connect(self.labels.apply)
         context.warned.connect(lambda text: show_warning(text))
         self.objects.visibility_changed.connect(self.labels.color)
+        self.review.object_wanted.connect(self.objects.choose)
         self.files.opened.connect(self.models.show)
         self.models.pause_wanted.connect(self.run_estimator.pause)
         self.models.model_changed.connect(self.prompting.answer_waiting)
@@ -140,6 +145,7 @@ class SegmentController(QObject):
         selection.message.connect(lambda text: show_warning(text))
         panels.run.undo_clicked.connect(lambda: self.step(back=True))
         panels.run.redo_clicked.connect(lambda: self.step(back=False))
+        panels.source.preset_chosen.connect(self.contrast.choose_preset)
         panels.advanced.overlap_chosen.connect(self.objects.set_overlap)
         panels.advanced.autosave_changed.connect(self.files.set_autosave)
         self.queue.busy_changed.connect(self.status.set_busy)
@@ -288,6 +294,10 @@ class SegmentController(QObject):
             no_image, busy, self.models.unavailable_reason, *self.prompting.undo_and_redo_reasons()
         )
         self.panels.source.set_locked(busy)
+        image = self.selection.image
+        self.panels.source.set_presets_enabled(
+            no_image or ("the colours of a picture have no window." if image is not None and image.rgb else "")
+        )
         model_cache = self.selection.model_cache
         self.panels.advanced.set_model_enabled(
             fresh or busy, busy or ("" if model_cache.loaded is not None else "no model is loaded.")
@@ -295,11 +305,18 @@ class SegmentController(QObject):
         self.panels.advanced.set_overlap(worker.overlap if worker is not None else "keep")
         self.files.refresh()
         self.review.refresh()
+        self.many.refresh(no_image, busy, self.models.unavailable_reason)
         self.run_estimator.refresh()
         self.tools.show()
         self.status.show()
         axis = None if worker is None else worker.grid.frame_axis
-        for panel in (self.panels.source.axis_box, self.panels.prompt, self.panels.run, self.panels.advanced):
+        for panel in (
+            self.panels.source.axis_box,
+            self.panels.prompt,
+            self.panels.run,
+            self.panels.advanced,
+            self.panels.many,
+        ):
             call_frames(panel, axis)
 
     def close(self) -> None:
@@ -314,6 +331,8 @@ class SegmentController(QObject):
         self.propagating.close()
         self.contrast.close()
         self.review.close()
+        self.many.close()
+        self.proposing.close()
         self.models.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)

@@ -16,6 +16,7 @@ from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.earlier_sessions import undecided_folder
 from napari_sam2.interaction.open_session import open_session
 from napari_sam2.interaction.update import Update
+from napari_sam2.layers.axis_names import layer_axes, letters_of, name_axes
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
 from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place
@@ -219,6 +220,9 @@ class SessionFiles(QObject):
             added = self._selection.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
+        letters = letters_of(layer, opened.worker.volume)
+        if letters != layer_axes(layer):
+            name_axes(layer, letters)  # As the user had named them in that session.
         opened.worker.set_grid(grid_for_layers(layer, opened.worker.grid))
         before = self._selection.worker
         left = before.session.path if before is not None and before.session is not None else None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_sam2.layers.axis_names import assumed_axes, axes_choices, layer_axes
+from napari_sam2.layers.axis_names import assumed_axes, layer_axes
 from napari_sam2.layers.geometry import on_geometry_change
-from napari_sam2.layers.image import LayerGrid, axis_choices
+from napari_sam2.layers.image import LayerGrid, axis_choices, axis_meanings, default_axis_reason, shown_gamma
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
 
 def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
-    """Offer what an image can be followed along, and what its axes may be."""
+    """Offer what an image can be followed along, and say what its axes are."""
     if image is None:
         panel.set_axes([], axis)
-        panel.set_letters([], "")
+        panel.set_meaning("", "")
     else:
         panel.set_axes([(c.text, c.axis) for c in axis_choices(image)], axis)
-        panel.set_letters(axes_choices(image), layer_axes(image))
+        # Lines are broken between axes only.
+        texts = [each.text.replace(" ", "\u00a0") for each in axis_meanings(image)]
+        panel.set_meaning(", ".join(texts), default_axis_reason(image))
 
 
 def show_contrast_limits(
@@ -36,7 +38,9 @@ def show_contrast_limits(
         return
     channels = grid.channels if isinstance(grid, LayerGrid) else ()
     channel = f"channel {channels[0]}, " if len(channels) == 1 else ""
-    panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}")
+    gamma = 1.0 if image is None else shown_gamma(image)
+    bent = "" if gamma == 1 else f", gamma {gamma:.2g}"
+    panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}{bent}")
 
 
 def doubt_about(image: Image | None) -> str:
@@ -44,7 +48,7 @@ def doubt_about(image: Image | None) -> str:
     if image is None or "t" not in assumed_axes(image):
         return ""
     axes = ", ".join(layer_axes(image))
-    return f"Nothing says what the axes of {str(image.name)!r} are: {axes} is assumed. Change it beside Along."
+    return f"Nothing says what the axes of {str(image.name)!r} are: {axes} is assumed. Say otherwise by Axes…"
 
 
 class ImageWatch:
@@ -71,12 +75,14 @@ class ImageWatch:
         if self._image is not None:
             events = self._image.events
             events.contrast_limits.disconnect(self._contrast)
+            events.gamma.disconnect(self._contrast)
             events.data.disconnect(self._data)
             events.name.disconnect(self._name)
             on_geometry_change(self._image, self._moved, connect=False)
         self._image = image
         if image is not None:
             image.events.contrast_limits.connect(self._contrast)
+            image.events.gamma.connect(self._contrast)
             image.events.data.connect(self._data)
             image.events.name.connect(self._name)
             on_geometry_change(image, self._moved, connect=True)

@@ -18,7 +18,6 @@ class SourceView(Protocol):
 
     image_chosen: Any
     axis_chosen: Any
-    axes_chosen: Any
 
     def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
         """Offer images by name."""
@@ -26,8 +25,8 @@ class SourceView(Protocol):
     def set_axes(self, axes: Sequence[tuple[str, Any]], current: Any) -> None:
         """Offer what the image can be followed along."""
 
-    def set_letters(self, choices: Sequence[tuple[str, str]], current: str) -> None:
-        """Offer what the axes of the image may be."""
+    def set_meaning(self, axes: str, reason: str) -> None:
+        """Say what the axes are taken for, and why the image is followed along one of them by default."""
 
     def set_window(self, text: str) -> None:
         """Say which grey values the model gets."""
@@ -122,6 +121,33 @@ class StripView(Protocol):
         """Show scores, and the frames that have marks."""
 
 
+class ProposalsView(Protocol):
+    """Asks about what the model proposes (`proposing`)."""
+
+    propose_clicked: Any
+    accept_clicked: Any
+    reject_clicked: Any
+    accept_all_clicked: Any
+    done_clicked: Any
+
+    def set_proposal(self, text: str) -> None:
+        """Say which one is asked about; an empty text: none."""
+
+
+class ManyView(Protocol):
+    """Asks for many objects, divisions, tracks and limits (`many`)."""
+
+    each_click_changed: Any
+    divide_clicked: Any
+    show_tracks_clicked: Any
+
+    def set_dividing(self, dividing: bool) -> None:
+        """Say whether clicks into daughters are waited for."""
+
+    def set_enabled(self, no_image: str, propose: str, divide: str, tracks: str, limit: str) -> None:
+        """Enable the buttons, or say why not."""
+
+
 class ReviewView(Protocol):
     """Shows how good an object is, and what can be done about it (`review`)."""
 
@@ -138,6 +164,9 @@ class ReviewView(Protocol):
 
     def set_locked(self, locked: bool) -> None:
         """Show whether the object is locked on the shown frame."""
+
+    def set_note(self, text: str) -> None:
+        """Say something about the mask that is shown."""
 
     def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
         """Enable the buttons, or say why not."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NAME = 1
+_ROW = 24
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,10 @@ class ObjectsPanel(QWidget):
         assert vertical is not None
         assert header is not None
         vertical.setVisible(False)
-        vertical.setDefaultSectionSize(24)
+        vertical.setDefaultSectionSize(_ROW)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        # Room for four objects; more of them scroll.
-        self.table.setFixedHeight(124)
+        self._fit_rows(0)
         self.next_button = button(
             "New (M)", "Begin a new object; the next marks belong to it. Key: M", self.next_clicked.emit
         )
@@ -118,6 +118,7 @@ class ObjectsPanel(QWidget):
         blocked = self.table.blockSignals(True)
         self.table.setHorizontalHeaderItem(3, QTableWidgetItem(called.capitalize()))
         self.table.setRowCount(len(rows))
+        self._fit_rows(len(rows))
         for i, row in enumerate(rows):
             cells = (str(row.obj_id), row.name, row.state, str(row.frames) if row.frames else "–", row.size)
             for column, text in enumerate(cells):
@@ -140,6 +141,10 @@ class ObjectsPanel(QWidget):
                 action = self.merge_menu.addAction(f"with {row.obj_id}  {row.name}")
                 assert action is not None
                 action.triggered.connect(partial(self._on_merge, row.obj_id))
+
+    def _fit_rows(self, count: int) -> None:
+        """Give the table room for its objects, at least four; of more than twelve it scrolls."""
+        self.table.setFixedHeight(28 + _ROW * min(max(count, 4), 12))
 
     def set_enabled(self, next_reason: str, reset_reason: str, merge_reason: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""

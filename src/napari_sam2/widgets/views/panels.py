@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QLabel
 
     from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+    from napari_sam2.widgets.views.many_panel import ManyPanel
     from napari_sam2.widgets.views.objects_panel import ObjectsPanel
     from napari_sam2.widgets.views.prompt_panel import PromptPanel
     from napari_sam2.widgets.views.review_panel import ReviewPanel
@@ -28,4 +29,5 @@ class Panels:
     review: ReviewPanel
     session: SessionPanel
     advanced: AdvancedPanel
+    many: ManyPanel
     status: QLabel

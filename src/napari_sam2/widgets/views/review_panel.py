@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import button, row, set_reason
 from napari_sam2.widgets.views.quality_strip import QualityStrip
@@ -17,10 +17,15 @@ class ReviewPanel(QWidget):
     lock_clicked = Signal()
     lock_seen_clicked = Signal()
     cut_clicked = Signal(str)
+    planes_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.strip = QualityStrip()
+        self.note_label = QLabel()
+        self.note_label.setWordWrap(True)
+        self.note_label.setToolTip("Of the current object on the slice that is shown.")
+        self.note_label.hide()
         self.lock_button = button("", "", self.lock_clicked.emit)
         self.lock_seen_button = button(
             "Lock all seen",
@@ -29,7 +34,7 @@ class ReviewPanel(QWidget):
         )
         self.doubtful_button = button(
             "Next doubtful (N)",
-            "Go to the next slice on which the current object's mask may be wrong. Key: N",
+            "Go to the next slice on which a mask may be wrong: of the current object, then of the others. Key: N",
             self.next_doubtful_clicked.emit,
         )
         self.above_button = button(
@@ -42,12 +47,19 @@ class ReviewPanel(QWidget):
             "The current object begins here: remove its masks on all slices of a lower number.",
             lambda: self.cut_clicked.emit("below"),
         )
+        self.planes_button = button(
+            "Three planes",
+            "Look at the image and its masks in the two other planes as well. A click in any view brings all to the "
+            "same place.",
+            self.planes_clicked.emit,
+        )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.strip)
+        layout.addWidget(self.note_label)
         layout.addLayout(row(self.lock_button, self.lock_seen_button, self.doubtful_button))
-        layout.addLayout(row(self.above_button, self.below_button))
+        layout.addLayout(row(self.above_button, self.below_button, self.planes_button))
         self.set_locked(False)
         self.strip.frame_clicked.connect(self.frame_clicked.emit)
 
@@ -62,6 +74,11 @@ class ReviewPanel(QWidget):
             else "Accept this slice of the current object: no run changes it, and its neighbours are computed from it. "
             "Key: L",
         )
+
+    def set_note(self, text: str) -> None:
+        """Say something about the mask that is shown; an empty text says nothing."""
+        self.note_label.setText(text)
+        self.note_label.setVisible(bool(text))
 
     def set_enabled(self, lock: str, lock_seen: str, doubtful: str, above: str, below: str) -> None:
         """Enable the buttons, or disable them with the reason as their tooltip."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QWidget
+from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QMenu, QWidget
 
-from napari_sam2.widgets.views.common import combo, fill, is_filled, row, set_reason
+from napari_sam2.core.intensity_presets import PRESETS, HounsfieldWindow, PercentileWindow
+from napari_sam2.widgets.views.common import button, combo, fill, is_filled, row, set_reason
 from napari_sam2.widgets.views.model_panel import ModelPanel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_PRESET_NAMES = {"mr": "MR"}
 
 
 class SourcePanel(QGroupBox):
@@ -19,29 +23,49 @@ class SourcePanel(QGroupBox):
 
     image_chosen = Signal(object)
     axis_chosen = Signal(object)
-    axes_chosen = Signal(object)
+    axes_clicked = Signal()
+    preset_chosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("1  Image and model", parent)
         self.image_box = combo("The image layer to segment: a volume, a time-lapse, or a single picture.")
         self.axis_box = combo("The axis along which the image is followed like a video, from slice to slice.")
-        self.axes_box = combo(
-            "What the axes of the image are: t is time, z depth, c a channel.\n"
-            "Where neither its axis names nor its units say so, this is assumed; choose what is true.\n"
-            "Masks made before stay in a layer of their own."
+        self.axes_label = QLabel()
+        self.axes_label.setWordWrap(True)
+        self.axes_label.setToolTip(
+            "What each axis of the image is taken for, how long it is, and its spacing: t is time, z depth, c a "
+            "channel, y rows, x columns.\nA question mark: nothing says so, it is assumed."
         )
-        self.axes_box.hide()
+        self.axes_button = button(
+            "Axes…",
+            "Say what the axes of the image are, where something else is shown here than is true.\n"
+            "Masks made before stay in a layer of their own.",
+            self.axes_clicked.emit,
+        )
+        self._has_axes = False
         self.model = ModelPanel()
         self.window_label = QLabel("–")
         self.window_label.setToolTip("The contrast limits of the image layer: what you see is what the model gets.")
         form = QFormLayout(self)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", self.image_box)
-        form.addRow("Along", row(self.axis_box, self.axes_box))
-        form.addRow("Window", self.window_label)
+        form.addRow("Axes", self.axes_label)
+        along = row(self.axis_box, self.axes_button)
+        along.setStretch(1, 0)
+        form.addRow("Along", along)
+        self.preset_button = button("Presets", "Show the image, to you and to the model, with usual contrast limits.")
+        self.preset_menu = QMenu(self)
+        self.preset_button.setMenu(self.preset_menu)
+        for name, preset in PRESETS.items():
+            action = self.preset_menu.addAction(f"{_PRESET_NAMES.get(name, name.capitalize())}  ({_says(preset)})")
+            assert action is not None
+            action.triggered.connect(lambda _=False, name=name: self.preset_chosen.emit(name))
+        window = row(self.window_label, self.preset_button)
+        window.setStretch(0, 1)
+        window.setStretch(1, 0)
+        form.addRow("Window", window)
         form.addRow("Model", self.model)
         self.image_box.activated.connect(lambda i: self.image_chosen.emit(self.image_box.itemData(i)))
-        self.axes_box.activated.connect(lambda i: self.axes_chosen.emit(self.axes_box.itemData(i)))
         self.axis_box.activated.connect(lambda i: self.axis_chosen.emit(self.axis_box.itemData(i)))
 
     def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
@@ -52,17 +76,29 @@ class SourcePanel(QGroupBox):
         """Offer these ``(text, axis letter)`` pairs."""
         fill(self.axis_box, axes, current, empty="–")
 
-    def set_letters(self, choices: Sequence[tuple[str, str]], current: str) -> None:
-        """Offer these ``(text, axis letters)`` pairs; none where the image's file says what its axes are."""
-        fill(self.axes_box, choices, current, empty="–")
-        self.axes_box.setVisible(bool(choices))
+    def set_meaning(self, axes: str, reason: str) -> None:
+        """Say what the axes are taken for, and why the image is followed along one of them by default."""
+        self.axes_label.setText("\n".join(text for text in (axes, reason) if text) or "–")
+        self._has_axes = bool(axes)
 
     def set_window(self, text: str) -> None:
         """Say which values the model sees as black and white."""
         self.window_label.setText(text)
 
+    def set_presets_enabled(self, reason: str) -> None:
+        """Enable the menu of contrast limits, or say why it cannot be used."""
+        set_reason(self.preset_button, reason)
+
     def set_locked(self, reason: str) -> None:
         """Forbid another axis, model or device while something runs; an empty text allows it."""
         set_reason(self.axis_box, reason or ("" if is_filled(self.axis_box) else "there is no image to work on."))
-        set_reason(self.axes_box, reason or ("" if is_filled(self.axes_box) else "there is no image to work on."))
+        set_reason(self.axes_button, reason or ("" if self._has_axes else "there is no image to work on."))
         self.model.set_locked(reason)
+
+
+def _says(preset: HounsfieldWindow | PercentileWindow) -> str:
+    """Return the limits of a preset in a few words."""
+    if isinstance(preset, PercentileWindow):
+        return f"{preset.low:g} … {preset.high:g} % of the values"
+    low, high = preset.limits
+    return f"{low:g} … {high:g} HU"

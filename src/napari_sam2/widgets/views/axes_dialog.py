@@ -1,0 +1,66 @@
+"""Asks what each axis of an image is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from magicgui.widgets import ComboBox, Container
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+class AxesDialog(QDialog):
+    """A list for each axis; :meth:`letters` has the answer once it was accepted.
+
+    Parameters
+    ----------
+    axes
+        ``(text, letter)`` of each axis as it is taken now, in the order of the array.
+    words
+        What each letter stands for.
+    check
+        Returns why the letters cannot be the axes, empty where they can.
+    parent
+        Owner in Qt.
+    """
+
+    def __init__(
+        self,
+        axes: Sequence[tuple[str, str]],
+        words: Mapping[str, str],
+        check: Callable[[str], str],
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("What are the axes?")
+        self._check = check
+        choices = [(f"{word} ({letter})", letter) for letter, word in words.items()]
+        self.boxes = [ComboBox(label=text, choices=choices, value=letter) for text, letter in axes]
+        self.form = Container(widgets=self.boxes)
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(QLabel("The image is followed along time or depth; of channels the model sees up to three."))
+        layout.addWidget(self.form.native)
+        layout.addWidget(self.problem)
+        layout.addWidget(self.buttons)
+        for box in self.boxes:
+            box.changed.connect(lambda _: self._show_problem())
+        self._show_problem()
+
+    def letters(self) -> str:
+        """Return the letters that the lists show."""
+        return "".join(str(box.value) for box in self.boxes)
+
+    def _show_problem(self) -> None:
+        problem = self._check(self.letters())
+        self.problem.setText(f"Not like this: {problem}" if problem else "")
+        ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
+        assert ok is not None
+        ok.setEnabled(not problem)
+        ok.setToolTip(problem)
