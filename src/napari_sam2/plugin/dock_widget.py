@@ -19,6 +19,7 @@ from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
+from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
 from napari_sam2.widgets.views.many_panel import ManyPanel
@@ -115,6 +116,7 @@ class SegmentWidget(QWidget):
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
         self.source.axes_clicked.connect(self._ask_what_axes)
+        self.source.colours_clicked.connect(self._ask_which_colours)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
         self.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
@@ -136,15 +138,7 @@ class SegmentWidget(QWidget):
         self.run.insert(self.review)
         column = QVBoxLayout(content)
         column.setSpacing(4)
-        for panel in (
-            self.session.offer,
-            self.source,
-            middle,
-            self.run,
-            self.session,
-            self.advanced,
-            self.status,
-        ):
+        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -169,6 +163,15 @@ class SegmentWidget(QWidget):
         dialog = AxesDialog(rows, words, lambda letters: check_letters(letters, image.ndim, rgb=image.rgb), self)
         if dialog.exec():
             selection.choose_axes(dialog.letters())
+
+    def _ask_which_colours(self) -> None:
+        selection = self.controller.selection
+        worker = selection.worker
+        if worker is not None and "c" in worker.volume.axes:
+            dialog = ChannelsDialog(worker.volume.size_of("c"), worker.grid.channels, self)
+            if dialog.exec():
+                selection.choose_channels(dialog.channels())
+        selection.show_window()
 
     def _ask_where_to_save(self) -> None:
         image, worker = self.controller.selection.image, self.controller.selection.worker

@@ -11,7 +11,7 @@ from napari_sam2.interaction.loaded_model import ModelCache
 from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.image_work import ImageWork
 
-ALONG_Z, ALONG_Y = ("z", ()), ("y", ())
+ALONG_Z, ALONG_Y = ("z", (), None), ("y", (), None)
 
 
 def no_channel(image):
@@ -54,8 +54,8 @@ def test_an_image_has_one_session_for_each_axis(work, image):
 def test_of_several_time_points_the_current_one_is_the_last(work, viewer):
     film = viewer.add_image(np.zeros((3, 4, 20, 20), np.uint8))
     work.adopt(film)
-    first, second = (work.worker(film, ("z", (("t", t),)), no_channel) for t in (0, 1))
-    work.worker(film, ("y", (("t", 0),)), no_channel)
+    first, second = (work.worker(film, ("z", (("t", t),), None), no_channel) for t in (0, 1))
+    work.worker(film, ("y", (("t", 0),), None), no_channel)
     assert work.siblings(film, first) == [second, first]
 
 

@@ -164,3 +164,26 @@ def test_review_buttons_can_be_pressed_where_they_do_something(make_driver, volu
     driver.settle()
     assert review.above_button.isEnabled()
     assert not review.below_button.isEnabled()
+
+
+def test_next_doubtful_goes_on_with_the_other_objects(make_driver, volume_data, monkeypatch):
+    driver = make_driver(volume_data)
+    driver.click(5, 10, 10)
+    driver.controller.objects.add()
+    driver.click(5, 30, 40)
+    driver.controller.propagate("both")
+    driver.settle()
+    doubtful = {1: [2], 2: [4, 9]}
+    scores = type(driver.controller.selection.worker).scores
+
+    def some(worker, obj_id):
+        return scores(worker, obj_id).assign(doubtful=lambda table: table.index.isin(doubtful[obj_id]))
+
+    monkeypatch.setattr("napari_sam2.interaction.session_worker.SessionWorker.scores", some)
+    driver.controller.objects.choose(1)
+    driver.show_frame(0)
+    visited = []
+    for _ in range(4):
+        driver.press("N")
+        visited.append((driver.controller.tools.obj_id, driver.controller.selection.shown_frame()))
+    assert visited == [(1, 2), (2, 4), (2, 9), (1, 2)]

@@ -251,3 +251,47 @@ def test_a_session_of_a_channel_goes_on_from_its_file(make_driver, stained, tmp_
     assert np.array_equal(driver.labels, before)
     assert len(driver.layer_group.points.data) == 1
     assert driver.session.grid.channels == (1,)
+
+
+def pick(driver, text):
+    box = driver.widget.source.channel_box
+    box.setCurrentIndex(listed(box).index(text))
+    box.activated.emit(box.currentIndex())
+    driver.settle()
+
+
+def test_another_channel_after_the_first_mark_gets_the_marks_and_loses_nothing(make_driver, stained):
+    driver = make_driver(stained, **NAMED)
+    driver.click(0, 3, 20, 25)
+    driver.controller.propagate("both")
+    driver.settle()
+    first, before = driver.session, driver.labels.copy()
+    pick(driver, "channel 1")
+    assert driver.session.grid.channels == (1,)
+    assert "is kept" in driver.widget.status.text()
+    assert driver.session.prompted_frames(1) == [3]
+    assert np.flatnonzero(driver.labels.any(axis=(0, 2, 3))).tolist() == [3]
+    pick(driver, "channel 0")
+    pick(driver, "the one that is shown")
+    assert driver.session is first
+    assert np.array_equal(driver.labels, before)
+
+
+def test_several_channels_are_colours_each_with_its_own_limits(make_driver, stained, monkeypatch):
+    driver = make_driver(stained, **NAMED)
+    monkeypatch.setattr("napari_sam2.widgets.views.channels_dialog.ChannelsDialog.exec", lambda dialog: True)
+    pick(driver, "several as colours…")
+    assert driver.widget.source.channel_box.currentText() == "0, 1 as red, green"
+    assert "0 red, 1 green" in driver.widget.source.window_label.text()
+    driver.click(0, 3, 20, 25)
+    (_, dim), (_, bright) = driver.session.contrast_limits
+    assert driver.session.grid.channels == (0, 1)
+    assert bright > 5 * dim
+    driver.image.contrast_limits = (10, 20)
+    driver.settle()
+    assert driver.session.contrast_limits[0][1] == dim
+
+
+def test_an_image_without_channels_offers_none(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    assert not driver.widget.source.channel_box.isVisibleTo(driver.widget.source)

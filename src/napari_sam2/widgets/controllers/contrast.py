@@ -100,6 +100,8 @@ class ContrastSync(QObject):
         limits, image, worker = self._selection.contrast_limits(), self._selection.image, self._selection.worker
         if limits is None or image is None or worker is None:
             return
+        if len(worker.grid.channels) > 1 and not image.rgb:
+            return  # Each channel is shown to the model by its own values, not by those of the layer.
         gamma = shown_gamma(image)
         if (limits, gamma) != (worker.contrast_limits, worker.gamma):
             low, high = limits

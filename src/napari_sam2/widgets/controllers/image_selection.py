@@ -12,7 +12,7 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes, name_axes
-from napari_sam2.layers.image import axis_choices, shown_contrast_limits
+from napari_sam2.layers.image import axis_choices, channel_place, shown_contrast_limits, volume_from_layer
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers.image_work import ImageWork
 from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_contrast_limits
@@ -67,6 +67,8 @@ class ImageSelection(QObject):
         self.viewer = viewer
         self.image: Image | None = None
         self.axis: str | None = None
+        # Those that the user chose; None: the one that is shown at the first mark.
+        self.channels: tuple[int, ...] | None = None
         self._panel = panel
         self.model_cache = model_cache
         self._position = ViewerPosition(viewer)
@@ -79,6 +81,7 @@ class ImageSelection(QObject):
         work.dropped.connect(self.dropped)
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
+        panel.channels_chosen.connect(self.choose_channels)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
@@ -107,7 +110,7 @@ class ImageSelection(QObject):
         """Return the session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
-        return self._work.worker(self.image, (self.axis, self._at), self._position.channel)
+        return self._work.worker(self.image, (self.axis, self._at, self.channels), self._position.channel)
 
     @property
     def earlier(self) -> ImageSessions | None:
@@ -157,7 +160,7 @@ class ImageSelection(QObject):
         if self.layer_group is not None:
             self.layer_group.set_prompts_visible(False)
         self._watch.follow(None)
-        self.image = self.axis = None
+        self.image = self.axis = self.channels = None
         self._refused = None
         if image is not None:
             try:
@@ -171,7 +174,7 @@ class ImageSelection(QObject):
                 self._at = self._position.fixed(image, axis)
                 self._watch.follow(image)
         self._show_axes()
-        self._show_window()
+        self.show_window()
         self._turn_and_tell()
 
     def choose_axes(self, letters: str) -> None:
@@ -179,6 +182,18 @@ class ImageSelection(QObject):
         if self.image is not None and letters != layer_axes(self.image):
             name_axes(self.image, letters)
         self._show_axes()
+
+    def choose_channels(self, channels: tuple[int, ...] | None) -> None:
+        """Let the model see these channels, as red, green and blue; None: the one that is shown.
+
+        What was made with others is kept in a session of its own; the marks count for these too.
+        """
+        if self.image is None or channels == self.channels:
+            return
+        self.about_to_change.emit()
+        self.channels = channels
+        self.show_window()
+        self.changed.emit()
 
     def choose_axis(self, axis: Any) -> None:
         """Follow the image along another axis."""
@@ -211,7 +226,9 @@ class ImageSelection(QObject):
     def _put_in_place(self, image: Image, worker: SessionWorker) -> None:
         self.axis = worker.grid.frame_axis
         self._at = self._position.fixed(self.image, self.axis)
-        self._work.put(image, (self.axis, self._at), worker)
+        several = len(worker.grid.channels) > 1 and not image.rgb
+        self.channels = worker.grid.channels if several else None
+        self._work.put(image, (self.axis, self._at, self.channels), worker)
         self._show_axes()
         self._turn_and_tell()
 
@@ -265,7 +282,7 @@ class ImageSelection(QObject):
         self.refresh_images()
         if self.image is None:
             self._show_axes()
-            self._show_window()
+            self.show_window()
             self.changed.emit()
 
     def _on_step(self, event: Any = None) -> None:
@@ -280,6 +297,8 @@ class ImageSelection(QObject):
 
     def _shows_other_channel(self) -> bool:
         """Return whether the viewer shows another channel than the one that the session looks at."""
+        if self.channels is not None:
+            return False
         worker, channel = self.worker, self._position.channel(self.image)
         return worker is not None and channel is not None and worker.grid.channels != (channel,)
 
@@ -290,12 +309,12 @@ class ImageSelection(QObject):
             return False
         if worker.session is not None or worker.pending:
             return False
-        del self._work.workers(self.image)[self.axis, self._at]
-        self._show_window()
+        del self._work.workers(self.image)[self.axis, self._at, self.channels]
+        self.show_window()
         return True
 
     def _on_contrast(self, event: Any = None) -> None:
-        self._show_window()
+        self.show_window()
         limits = self.contrast_limits()
         if limits is not None:
             self.contrast_changed.emit(*limits)
@@ -348,6 +367,11 @@ class ImageSelection(QObject):
     def _show_axes(self) -> None:
         show_axes(self._panel, self.image, self.axis)
 
-    def _show_window(self) -> None:
+    def show_window(self) -> None:
+        """Show what of the image the model sees: its channels, and the values that are black and white."""
+        count = 0
+        if self.image is not None and channel_place(self.image) is not None:
+            count = volume_from_layer(self.image).size_of("c")
+        self._panel.set_channels(count, self.channels)
         worker = self.worker
         show_contrast_limits(self._panel, self.image, self.contrast_limits(), None if worker is None else worker.grid)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.session import VideoSession
 
-    # The axis that is followed, and the index of each axis that is fixed.
-    Key = tuple[str | None, tuple[tuple[str, int], ...]]
+    # The axis that is followed, the index of each axis that is fixed, and the channels if the user chose them.
+    Key = tuple[str | None, tuple[tuple[str, int], ...], tuple[int, ...] | None]
 
 
 class ImageWork(QObject):
@@ -88,16 +88,18 @@ class ImageWork(QObject):
         workers = self._workers[id(image)]
         if key not in workers:
             volume = volume_from_layer(image)
-            grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), channel(image)))
+            grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), key[2] or channel(image)))
             keep = partial(self._keep, self._earlier[id(image)])
             limits, gamma = shown_contrast_limits(image), shown_gamma(image)
+            if len(grid.channels) > 1 and not image.rgb:
+                limits = None  # The layer has one pair; each channel is shown by its own values.
             workers[key] = SessionWorker(volume, grid, limits, self._model_cache, keep, gamma=gamma)
         return workers[key]
 
     def siblings(self, image: Image, current: SessionWorker) -> list[SessionWorker]:
-        """Return the sessions along the axis of the current one, whatever is fixed; the current one last."""
-        axis = current.grid.frame_axis
-        found = [worker for worker in self._workers[id(image)].values() if worker.grid.frame_axis == axis]
+        """Return the sessions of the current axis and channels, whatever is fixed; the current one last."""
+        same = current.grid.frame_axis, current.grid.channels
+        found = [w for w in self._workers[id(image)].values() if (w.grid.frame_axis, w.grid.channels) == same]
         return sorted(found, key=lambda worker: worker is current)
 
     def open_files(self) -> set[Path]:

@@ -83,6 +83,7 @@ class SegmentController(QObject):
         self.selection = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
         self._closed = False
         self._chosen_for: LayerGroup | None = None
+        self._channels: tuple[int, ...] = ()
         self.keys = KeyBinder(self._shortcuts(), self.flush)
         self.tools = Tools(self.selection, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.selection, self.tools, self.runs, self.queue, self)
@@ -232,12 +233,19 @@ class SegmentController(QObject):
             self.context.set_last_message(self.selection.doubt)
             self.tools.set_object(1)
             self.tools.set_positive(True)
-        self._chosen_for = layer_group
+        before, self._chosen_for = self._chosen_for, layer_group
         if layer_group is not None and worker is not None:
             layer_group.follow(worker.grid.frame_axis)
             self.keys.bind(layer_group.owned())
             layer_group.show_outline(worker.grid, 0, None)
             self.editing.watch()
+            switched = worker.grid.channels != self._channels and layer_group is before
+            self._channels = worker.grid.channels
+            if switched and not turned and layer_group.labels is not None and layer_group.fits():
+                self.labels.draw_all(layer_group, worker)
+                self.context.set_last_message(
+                    "What was made with other channels is kept: choose them again to see it. The marks count here too."
+                )
             if turned and layer_group.labels is not None and layer_group.fits():
                 self.labels.draw_all(layer_group, worker)
                 self.context.set_last_message(

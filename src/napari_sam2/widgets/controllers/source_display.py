@@ -32,7 +32,11 @@ def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
 def show_contrast_limits(
     panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
 ) -> None:
-    """Show the values that are black and white, and the channel that they are of."""
+    """Show the values that are black and white, and the channels that they are of."""
+    if isinstance(grid, LayerGrid) and len(grid.channels) > 1:
+        colours = ", ".join(f"{c} {name}" for c, name in zip(grid.channels, ("red", "green", "blue"), strict=False))
+        panel.set_window(f"{colours}; own limits each")
+        return
     if window is None:
         panel.set_window("–" if image is None else "by the image's values")
         return

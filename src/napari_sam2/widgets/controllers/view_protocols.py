@@ -18,6 +18,7 @@ class SourceView(Protocol):
 
     image_chosen: Any
     axis_chosen: Any
+    channels_chosen: Any
 
     def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
         """Offer images by name."""
@@ -27,6 +28,9 @@ class SourceView(Protocol):
 
     def set_meaning(self, axes: str, reason: str) -> None:
         """Say what the axes are taken for, and why the image is followed along one of them by default."""
+
+    def set_channels(self, count: int, current: tuple[int, ...] | None) -> None:
+        """Offer the channels of the image; none: it has no channels."""
 
     def set_window(self, text: str) -> None:
         """Say which grey values the model gets."""

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QMenu, QWidget
 
 from napari_sam2.core.intensity_presets import PRESETS, HounsfieldWindow, PercentileWindow
+from napari_sam2.widgets.views.channels_dialog import COLOURS
 from napari_sam2.widgets.views.common import button, combo, fill, is_filled, row, set_reason
 from napari_sam2.widgets.views.model_panel import ModelPanel
 
@@ -25,6 +26,8 @@ class SourcePanel(QGroupBox):
     axis_chosen = Signal(object)
     axes_clicked = Signal()
     preset_chosen = Signal(str)
+    channels_chosen = Signal(object)
+    colours_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("1  Image and model", parent)
@@ -46,13 +49,19 @@ class SourcePanel(QGroupBox):
         self.model = ModelPanel()
         self.window_label = QLabel("–")
         self.window_label.setToolTip("The contrast limits of the image layer: what you see is what the model gets.")
-        form = QFormLayout(self)
+        form = self._form = QFormLayout(self)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", self.image_box)
         form.addRow("Axes", self.axes_label)
         along = row(self.axis_box, self.axes_button)
         along.setStretch(1, 0)
         form.addRow("Along", along)
+        self.channel_box = combo(
+            "Which channel the model sees, or which of them as colours. What was made with others is kept: choose "
+            "them again to see it."
+        )
+        self._channel_row = form.rowCount()
+        form.addRow("Channels", self.channel_box)
         self.preset_button = button("Presets", "Show the image, to you and to the model, with usual contrast limits.")
         self.preset_menu = QMenu(self)
         self.preset_button.setMenu(self.preset_menu)
@@ -66,6 +75,8 @@ class SourcePanel(QGroupBox):
         form.addRow("Window", window)
         form.addRow("Model", self.model)
         self.image_box.activated.connect(lambda i: self.image_chosen.emit(self.image_box.itemData(i)))
+        self.channel_box.activated.connect(self._on_channels)
+        self.set_channels(0, None)
         self.axis_box.activated.connect(lambda i: self.axis_chosen.emit(self.axis_box.itemData(i)))
 
     def set_images(self, images: Sequence[tuple[str, Any]], current: Any) -> None:
@@ -81,6 +92,25 @@ class SourcePanel(QGroupBox):
         self.axes_label.setText("\n".join(text for text in (axes, reason) if text) or "–")
         self._has_axes = bool(axes)
 
+    def set_channels(self, count: int, current: tuple[int, ...] | None) -> None:
+        """Offer the channels of the image, one or several as colours; none: it has no channels."""
+        several = ", ".join(str(c) for c in current or ()) if current is not None and len(current) > 1 else ""
+        rows = [("the one that is shown", ""), *((f"channel {i}", str(i)) for i in range(count))]
+        if several:
+            rows.append((f"{several} as {', '.join(COLOURS[: len(current or ())])}", "now"))
+        if count > 1:
+            rows.append(("several as colours…", "ask"))
+        chosen = "" if current is None else "now" if several else str(current[0])
+        fill(self.channel_box, rows if count else [], chosen, empty="–")
+        self._form.setRowVisible(self._channel_row, bool(count))
+
+    def _on_channels(self, place: int) -> None:
+        value = self.channel_box.itemData(place)
+        if value == "ask":
+            self.colours_clicked.emit()
+        elif value != "now":
+            self.channels_chosen.emit((int(value),) if value else None)
+
     def set_window(self, text: str) -> None:
         """Say which values the model sees as black and white."""
         self.window_label.setText(text)
@@ -92,6 +122,7 @@ class SourcePanel(QGroupBox):
     def set_locked(self, reason: str) -> None:
         """Forbid another axis, model or device while something runs; an empty text allows it."""
         set_reason(self.axis_box, reason or ("" if is_filled(self.axis_box) else "there is no image to work on."))
+        set_reason(self.channel_box, reason or ("" if is_filled(self.channel_box) else "there are no channels."))
         set_reason(self.axes_button, reason or ("" if self._has_axes else "there is no image to work on."))
         self.model.set_locked(reason)
 
