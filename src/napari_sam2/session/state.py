@@ -150,7 +150,7 @@ class SessionState:
             return known[1]
 
     def frame_labels(self, frame: int, instead: Mapping[int, RunLengthMask] | None = None) -> NDArray[np.uint16]:
-        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule, some masks replaced by ``instead``."""
+        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule, with other masks ``instead``."""
         masks = {i: record.mask for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None}
         masks |= instead or {}
         order = self.object_ids()
