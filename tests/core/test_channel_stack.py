@@ -55,6 +55,14 @@ def test_values_and_place():
     assert np.array_equal(both.affine, volume().affine)
 
 
+def test_levels_are_stacked_where_all_images_have_them():
+    ct, pet = (volume(array, levels=[array[:, ::2, ::2]]) for array in (CT, PET))
+    both = stack_channels([ct, pet])
+    assert [level.shape for level in both.levels] == [(2, 4, 4, 5)]
+    assert np.array_equal(both.level_parts(1)[1, 2], PET[2, ::2, ::2])
+    assert list(stack_channels([ct, volume(PET)]).levels) == []
+
+
 def test_each_channel_as_the_model_sees_it():
     both = stack_channels([volume(), volume(PET, "pet"), volume(-CT, "third")])
     grid = FrameGrid.of(both, "y", channel=(1, 2))

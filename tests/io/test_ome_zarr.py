@@ -40,6 +40,13 @@ def test_only_the_chunks_that_are_looked_at_are_read(tmp_path) -> None:
         np.asarray(volume.array[2])
 
 
+def test_smaller_levels_come_along(tmp_path) -> None:
+    volume = read_volume(write_store(tmp_path / "a.zarr", DATA[:1], "tczyx"))
+    assert volume.axes == "czyx"
+    assert [level.shape for level in volume.levels] == [(2, 4, 10, 12)]
+    assert np.array_equal(volume.level_parts(1)[1, 2], DATA[0, 1, 2, ::2, ::2])
+
+
 def test_axes_of_one_voxel_are_left_out_and_one_channel_has_its_window(tmp_path) -> None:
     volume = read_volume(write_store(tmp_path / "a.zarr", DATA[:1, :1]))
     assert (volume.axes, volume.shape) == ("zyx", (4, 20, 24))

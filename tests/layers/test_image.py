@@ -56,7 +56,10 @@ def test_rgb_has_channels_last():
 
 def test_multiscale_takes_the_finest_level():
     layer = Image([np.zeros((4, 8, 9)), np.zeros((2, 4, 4))], multiscale=True)
-    assert volume_from_layer(layer).shape == (4, 8, 9)
+    volume = volume_from_layer(layer)
+    assert volume.shape == (4, 8, 9)
+    assert [level.shape for level in volume.levels] == [(2, 4, 4)]
+    assert grid_shape(layer) == (4, 8, 9)
 
 
 def test_six_axes_are_refused():

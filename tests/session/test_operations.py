@@ -195,3 +195,10 @@ def test_a_preview_shows_what_would_be_and_changes_nothing(session):
         assert set(shown) == {f for f in range(SHAPE[0]) if (after[f] != before[f]).any()}
         assert all(np.array_equal(shown[f], after[f]) for f in shown)
         session.undo()
+
+
+def test_an_object_without_a_mask_has_nothing_to_split(volume):
+    session = VideoSession(FakePredictor(), volume)
+    session.add_box(1, 7, (4, 5, 10, 12))
+    assert session.apply("split") == []
+    assert session.mask(1, 7) is None

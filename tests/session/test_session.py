@@ -74,7 +74,7 @@ def test_contrast_limits_and_window_are_one_thing(volume):
     [
         ({"contrast_limits": (0, 1), "window": (0, 1)}, "give one of them"),
         ({"contrast_limits": 5}, "contrast_limits=5 must be"),
-        ({"window": 5}, "contrast_limits=5 must be"),
+        ({"window": 5}, "window=5 must be"),
         ({"contrast_limits": (5, 1)}, r"contrast_limits=\(5, 1\) must be two finite values, low before high"),
     ],
 )

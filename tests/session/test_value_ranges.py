@@ -180,3 +180,11 @@ def test_exact_mode_knows_no_range(volume):
     with pytest.raises(PromptError, match="Exact mode knows no range"):
         session.set_intensity_range(1, 0, 5)
     session.set_intensity_range(1, None, None)
+
+
+def test_a_mask_that_is_given_back_as_it_stands_is_not_stale(session, low):
+    session.set_intensity_range(1, low, None)
+    list(session.propagate(frames=range(6, 10)))
+    labels = session.labels()
+    session.add_labels(labels, [8])
+    assert session.count_stale(frames=range(6, 10)) == (0, 0)

@@ -100,6 +100,7 @@ def stack_channels(volumes: Sequence[ImageVolume], name: str = "") -> ImageVolum
     return replace(
         first,
         array=ChannelStack([v.parts for v in listed]),
+        levels=_levels(listed),
         axes=f"c{first.axes}",
         window=None,
         is_hu=all(v.is_hu for v in listed),
@@ -107,6 +108,14 @@ def stack_channels(volumes: Sequence[ImageVolume], name: str = "") -> ImageVolum
         name=name or " + ".join(v.name for v in listed if v.name),
         is_time_declared=all(v.is_time_declared for v in listed),
     )
+
+
+def _levels(volumes: Sequence[ImageVolume]) -> list[ChannelStack]:
+    """Return the smaller levels, where all images have the same."""
+    shapes = [[tuple(level.shape) for level in volume.levels] for volume in volumes]
+    if any(other != shapes[0] for other in shapes):
+        return []
+    return [ChannelStack([v.level_parts(n) for v in volumes]) for n in range(1, len(shapes[0]) + 1)]
 
 
 def _called(volume: ImageVolume, volumes: Sequence[ImageVolume], begins: bool = True) -> str:

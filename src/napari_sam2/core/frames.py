@@ -136,7 +136,7 @@ class FrameGrid:
         """Shape of the labels grid."""
         return tuple(self._size(a) for a in self.label_axes)
 
-    def read(self, array: Any, frame: int) -> NDArray[Any]:
+    def read(self, array: Any, frame: int, box: tuple[int, int, int, int] | None = None) -> NDArray[Any]:
         """Read one frame of the volume's array, ``(Y, X)`` or ``(Y, X, C)``, in the array's own values.
 
         Parameters
@@ -146,8 +146,12 @@ class FrameGrid:
             between the first and the last that is wanted are read.
         frame
             Index along the video axis.
+        box
+            ``(y0, x0, y1, x1)``, half-open and inside the frame: the part that is read; None: all of it.
         """
         fixed: dict[str, int | slice] = dict(self.at)
+        if box is not None:
+            fixed |= {a: slice(box[i], box[i + 2]) for i, a in enumerate(self.plane_axes)}
         if self.frame_axis is not None:
             fixed[self.frame_axis] = frame
         if len(self.channels) == 1:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_sam2.core.arguments import check_window
 from napari_sam2.core.intensity_mapping import IntensityMapping
+from napari_sam2.core.pyramid import plane_factors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -213,6 +214,8 @@ def _sample(plane: NDArray[Any]) -> NDArray[np.float64]:
 class WindowedFrames:
     """Lazy frames of a volume, mapped to 0…1: ``frames[i]`` is ``(Y, X, C) float32`` with C one or three.
 
+    One frame is read at a time, when it is asked for, and none is kept.
+
     Parameters
     ----------
     volume
@@ -241,3 +244,81 @@ class WindowedFrames:
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
         return IntensityMapping.of(self.mapping).apply(self.grid.read(self.volume.parts, frame))
+
+    @property
+    def frame_shape(self) -> tuple[int, int]:
+        """``(Y, X)`` of a frame, known without reading one."""
+        return self.grid.frame_shape
+
+    def read_part(self, frame: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read a part of a frame without the rest, as far as the array's chunks allow.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        y0, x0, y1, x1
+            Half-open box in data pixels, inside the frame.
+
+        Returns
+        -------
+        NDArray
+            ``(y1 - y0, x1 - x0, C) float32``: what ``frames[frame]`` has there.
+
+        Raises
+        ------
+        ReadError
+            If the image cannot be read.
+
+        Examples
+        --------
+        >>> from napari_sam2.core.frames import FrameGrid
+        >>> from napari_sam2.core.volume import ImageVolume
+        >>> volume = ImageVolume(np.arange(24).reshape(2, 3, 4))
+        >>> WindowedFrames(volume, FrameGrid.of(volume), (0, 24)).read_part(1, 0, 2, 2, 4)[..., 0].tolist()
+        [[0.5833333134651184, 0.625], [0.75, 0.7916666865348816]]
+        """
+        return self.read_reduced(frame, 1, y0, x0, y1, x1)
+
+    def level_factor(self, reduction: float) -> int:
+        """Return by how much the planes of the smallest level that is large enough are reduced; 1 for the finest.
+
+        Parameters
+        ----------
+        reduction
+            Pixels of a frame for one pixel that will be looked at: a level is reduced by no more than that.
+        """
+        return max((f for f in self._factors() if f <= reduction), default=1)
+
+    def read_reduced(self, frame: int, factor: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read a part of a frame from a smaller level of a multiscale image.
+
+        Parameters
+        ----------
+        frame
+            Index of the frame.
+        factor
+            That of a level, as :meth:`level_factor` returns it.
+        y0, x0, y1, x1
+            Half-open box in pixels of that level, each of which stands for a block of ``factor`` x ``factor`` pixels
+            of the frame; cut where the level ends.
+
+        Returns
+        -------
+        NDArray
+            ``(y1 - y0, x1 - x0, C) float32``.
+
+        Raises
+        ------
+        ReadError
+            If the image cannot be read.
+        """
+        level = 0 if factor == 1 else self._factors()[factor]
+        part = self.grid.read(self.volume.level_parts(level), frame, (y0, x0, y1, x1))
+        return IntensityMapping.of(self.mapping).apply(part)
+
+    def _factors(self) -> dict[int, int]:
+        """Return the index of the level with each factor."""
+        shapes = [self.volume.shape, *(tuple(level.shape) for level in self.volume.levels)]
+        rows, columns = (self.grid.axes.index(a) for a in self.grid.plane_axes)
+        return {factor: level for level, factor in plane_factors(shapes, (rows, columns)).items()}

@@ -43,7 +43,9 @@ class IntensityMapping:
     gamma: float = 1.0
 
     @classmethod
-    def of(cls, contrast_limits: Any, gamma: float = 1.0, channels: int | None = None) -> IntensityMapping:
+    def of(
+        cls, contrast_limits: Any, gamma: float = 1.0, channels: int | None = None, called: str = "contrast_limits"
+    ) -> IntensityMapping:
         """Check contrast limits and gamma as a caller gives them.
 
         Parameters
@@ -55,6 +57,8 @@ class IntensityMapping:
             Above zero; 1 is linear.
         channels
             Number of channels that are mapped, where it is known.
+        called
+            Name of the argument that the limits were given as, for the text of an error.
 
         Raises
         ------
@@ -64,7 +68,7 @@ class IntensityMapping:
         if isinstance(contrast_limits, cls):
             mapping = contrast_limits
         else:
-            mapping = cls(_pairs(contrast_limits), _checked_gamma(gamma))
+            mapping = cls(_pairs(contrast_limits, called), _checked_gamma(gamma))
         if channels is not None:
             mapping._check_channels(channels)
         return mapping
@@ -92,8 +96,10 @@ class IntensityMapping:
         self._check_channels(channels)
         low, high = np.array(self.contrast_limits).T
         shown = _unclipped(plane, low, high)
-        # Clipped before it is rounded to float32, in which large values are infinite.
-        shown = np.nan_to_num(np.clip(shown, 0.0, 1.0), nan=0.0).astype(np.float32)
+        # In place, because a frame may be large. Clipped before it is rounded to float32, in which large values are
+        # infinite.
+        np.clip(shown, 0.0, 1.0, out=shown)
+        shown = np.nan_to_num(shown, copy=False, nan=0.0).astype(np.float32, copy=False)
         if self.gamma != 1.0:
             shown **= np.float32(self.gamma)
         if shown.ndim == 2:
@@ -127,19 +133,19 @@ class IntensityMapping:
             )
 
 
-def _pairs(limits: Any) -> tuple[tuple[float, float], ...]:
-    wrong = VolumeError(f"contrast_limits={limits!r} must be (low, high), or one such pair for each channel.")
+def _pairs(limits: Any, called: str) -> tuple[tuple[float, float], ...]:
+    wrong = VolumeError(f"{called}={limits!r} must be (low, high), or one such pair for each channel.")
     if isinstance(limits, str | bytes | Mapping):
         raise wrong
     try:
         listed = list(limits)
         if len(listed) == 2 and all(np.ndim(value) == 0 for value in listed):
-            return (check_window((listed[0], listed[1]), "contrast_limits"),)
+            return (check_window((listed[0], listed[1]), called),)
     except TypeError as error:
         raise wrong from error
     if not 1 <= len(listed) <= 3:
         raise wrong
-    return tuple(check_window(pair, "contrast_limits") for pair in listed)
+    return tuple(check_window(pair, called) for pair in listed)
 
 
 def _checked_gamma(gamma: Any) -> float:
@@ -159,7 +165,10 @@ def _unclipped(plane: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.f
     exact = np.dtype(np.float32 if small else np.float64)
     # Values far outside the limits may become infinite, which is right.
     with np.errstate(over="ignore"):
-        return (plane.astype(exact) - low.astype(exact)) / (high - low).astype(exact)
+        shown = plane.astype(exact)
+        shown -= low.astype(exact)
+        shown /= (high - low).astype(exact)
+    return shown
 
 
 def _whole_distance(plane: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:

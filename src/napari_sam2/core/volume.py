@@ -94,6 +94,9 @@ class ImageVolume:
         Value of the voxels outside the field of view, in the array's values.
     name
         Short name for layers and tables.
+    levels
+        Smaller levels of a multiscale image, the next finest first, of the same axes: models that see a large plane
+        squeezed read them instead of it. Labels are on the grid of `array` all the same.
     is_time_declared
         False where a file does not say that ``"t"`` is time: it may be MR sequences, b-values or echoes, and is not
         propagated along by default.
@@ -122,6 +125,7 @@ class ImageVolume:
     padding_value: float | None = None
     name: str = ""
     is_time_declared: bool = True
+    levels: Sequence[Any] = ()
 
     def __post_init__(self) -> None:
         if not hasattr(self.array, "shape") or not hasattr(self.array, "dtype"):
@@ -151,6 +155,10 @@ class ImageVolume:
     @property
     def parts(self) -> Parts:
         """The array for reading from: parts of it come as NumPy arrays, or a ReadError says which cannot be read."""
+        return self.level_parts(0)
+
+    def level_parts(self, level: int) -> Parts:
+        """Return a level for reading from, as :attr:`parts`; 0 is the array itself, 1 the first of `levels`."""
         source = self.source
         called = (
             str(source.opened or source.paths[0])
@@ -158,7 +166,8 @@ class ImageVolume:
             else f"The image {self._called}"
         )
         stays = source is not None and source.format == "zarr"
-        return Parts(self.array, self.axes, called, self._check_is_there if stays else None)
+        array = self.levels[level - 1] if level else self.array
+        return Parts(array, self.axes, called, self._check_is_there if stays else None)
 
     def _check_is_there(self) -> None:
         # Zarr takes a chunk that is missing for one that holds nothing, also where the whole store went away.
@@ -261,6 +270,9 @@ class ImageVolume:
             raise VolumeError(f"An array of shape {shape} has {len(shape)} axes, but {axes!r} names {len(axes)}.")
         if 0 in shape:
             raise VolumeError(f"An array of shape {shape} holds no voxels.")
+        for level in self.levels:
+            if len(level.shape) != len(axes):
+                raise VolumeError(f"A level of shape {tuple(level.shape)} has other axes than the image, {axes!r}.")
         dtype = np.dtype(self.array.dtype)
         if dtype.kind not in "biuf":
             raise VolumeError(

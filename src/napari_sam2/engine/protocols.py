@@ -77,6 +77,19 @@ class ReadsParts(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsLevels(ReadsParts, Protocol):
+    """A frame source of a multiscale image, which can read a reduced picture of a frame instead of all its pixels."""
+
+    def level_factor(self, reduction: float) -> int:
+        """Return by how much the smallest picture is reduced that is reduced by no more than this; 1: not at all."""
+        ...
+
+    def read_reduced(self, frame: int, factor: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        """Read a box of the reduced picture, in its own pixels: each is a block of ``factor`` x ``factor`` pixels."""
+        ...
+
+
 class Track(Protocol):
     """One object followed from one accepted frame in one direction; opaque but for the frame it stands on."""
 

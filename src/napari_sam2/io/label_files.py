@@ -83,7 +83,7 @@ def read_label_file(path: Path) -> LabelFile | None:
         labels = None
     if labels is None or volume.source is None:
         return None
-    grid = replace(volume, array=labels, source=replace(volume.source, paths=()))
+    grid = replace(volume, array=labels, levels=(), source=replace(volume.source, paths=()))
     if note.axes and grid.axes.replace("z", "") == note.axes and "z" in grid.axes and grid.size_of("z") == 1:
         grid = _without_z(grid)
     return LabelFile(np.asarray(grid.array), grid, note.names)

@@ -77,6 +77,7 @@ def read_ome_zarr(path: Path) -> ImageVolume:
             source=source,
             window=_window(path, axes),
             name=path.name.removesuffix(".zarr").removesuffix(".ome"),
+            levels=tuple(_level(path, image, letters, n, axes)[0] for n in range(1, len(_paths(image)))),
         )
     except VolumeError as error:
         raise ReadError(f"{path} cannot be read as a volume: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from napari_sam2.io.label_grid import checked_labels
 from napari_sam2.io.ome_zarr import TRANSFORMS, attributes_of, image_of, is_zarr, version_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -36,6 +37,132 @@ class _Pyramid:
     shapes: list[tuple[int, ...]]
     transforms: list[list[dict[str, Any]]]
     common: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LabelLayout:
+    """Where a label image lies, and its axes and levels; nothing of it is on the disk yet.
+
+    Parameters
+    ----------
+    path
+        Its folder.
+    parent
+        The image that it is put into; None where it stands on its own.
+    letters
+        Its axes, in the order of the file: out of ``tzyx``.
+    version
+        Of OME-Zarr, ``"0.4"`` or ``"0.5"``.
+    pyramid
+        Its levels, the finest first.
+    """
+
+    path: Path
+    parent: Path | None
+    letters: str
+    version: str
+    pyramid: _Pyramid
+
+    @classmethod
+    def of(cls, path: Path, volume: ImageVolume, version: str | None = None) -> LabelLayout:
+        """Find the layout of the labels of a volume; see :func:`write_ome_zarr_labels`.
+
+        Raises
+        ------
+        WriteError
+            If the labels do not fit the image, or there is no such image.
+        """
+        letters = [a for a in "tzyx" if a in volume.label_axes]
+        shape = tuple(volume.size_of(a) for a in letters)
+        parent = path.parent.parent if path.parent.name == "labels" and is_zarr(path.parent.parent) else None
+        if parent is None and path.suffix.lower() != ".zarr":
+            raise WriteError(
+                f"{path} was not written: {path.parent.parent} is no OME-Zarr image.\nEnd the name in .zarr instead."
+            )
+        version = _known(version or _version_for(volume, parent))
+        pyramid = _pyramid(shape, letters, volume) if parent is None else _pyramid_of(path, parent, shape, letters)
+        return cls(path, parent, "".join(letters), version, pyramid)
+
+    @contextmanager
+    def registered(self) -> Iterator[None]:
+        """List the labels in their image once the block has written them."""
+        if self.parent is not None:
+            _listed(self.parent, self.version, [])
+        yield
+        if self.parent is not None:
+            _listed(self.parent, self.version, [self.path.name])
+
+    def picked(self) -> list[list[NDArray[np.intp]]]:
+        """Return for each level, and each axis, the indices of the finest level that it keeps.
+
+        Labels are picked, never averaged.
+        """
+        full = self.pyramid.shapes[0]
+        return [
+            [np.minimum(np.arange(n) * round(whole / n), whole - 1) for n, whole in zip(shape, full, strict=True)]
+            for shape in self.pyramid.shapes
+        ]
+
+    def create(
+        self,
+        folder: Path,
+        dtype: np.dtype[Any],
+        names: Mapping[int, str] | None = None,
+        chunk: Mapping[str, int] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> list[Any]:
+        """Make the arrays, all background, and their metadata in an empty folder.
+
+        Parameters
+        ----------
+        folder
+            Is made.
+        dtype
+            Of the labels.
+        names
+            Of the labels, kept as their properties.
+        chunk
+            Voxels of a chunk along each axis.
+        extra
+            Attributes beside those of OME.
+
+        Returns
+        -------
+        list
+            The Zarr array of each level, the finest first.
+        """
+        import zarr
+
+        zarr_format: Any = 2 if self.version == "0.4" else 3
+        group = zarr.open_group(str(folder), mode="w", zarr_format=zarr_format)
+        sizes = chunk or _CHUNK
+        arrays = [
+            group.create_array(
+                str(number),
+                shape=shape,
+                dtype=dtype,
+                chunks=tuple(min(n, sizes[a]) for n, a in zip(shape, self.letters, strict=True)),
+                chunk_key_encoding={"name": "v2" if zarr_format == 2 else "default", "separator": "/"},
+                dimension_names=[str(a["name"]) for a in self.pyramid.axes] if zarr_format == 3 else None,
+            )
+            for number, shape in enumerate(self.pyramid.shapes)
+        ]
+        group.attrs.put({**self._metadata(names), **(extra or {})})
+        return arrays
+
+    def _metadata(self, names: Mapping[int, str] | None) -> dict[str, Any]:
+        datasets = [{"path": str(n), TRANSFORMS: t} for n, t in enumerate(self.pyramid.transforms)]
+        name = self.path.name.removesuffix(".zarr")
+        image: dict[str, Any] = {"name": name, "axes": self.pyramid.axes, "datasets": datasets, "type": "nearest"}
+        if self.pyramid.common:
+            image[TRANSFORMS] = self.pyramid.common
+        label: dict[str, Any] = {} if self.parent is None else {"source": {"image": "../../"}}
+        if names:
+            label["properties"] = [{"label-value": int(k), "name": str(v)} for k, v in names.items()]
+        if self.version == "0.4":
+            image, label = {"version": self.version, **image}, {"version": self.version, **label}
+            return {"multiscales": [image], "image-label": label}
+        return {"ome": {"version": self.version, "multiscales": [image], "image-label": label}}
 
 
 def write_ome_zarr_labels(
@@ -63,21 +190,11 @@ def write_ome_zarr_labels(
         If the labels do not fit the volume or the image, there is no such image, or the disk refuses.
     """
     array = checked_labels(labels, volume, path)
-    letters = [a for a in "tzyx" if a in volume.label_axes]
-    array = array.transpose([volume.label_axes.index(a) for a in letters])
-    parent = path.parent.parent if path.parent.name == "labels" and is_zarr(path.parent.parent) else None
-    if parent is None and path.suffix.lower() != ".zarr":
-        raise WriteError(
-            f"{path} was not written: {path.parent.parent} is no OME-Zarr image.\nEnd the name in .zarr instead."
-        )
-    version = _known(version or _version_for(volume, parent))
-    pyramid = _pyramid(array.shape, letters, volume) if parent is None else _pyramid_of(path, parent, array, letters)
-    if parent is not None:
-        _listed(parent, version, [])
-    with replacing_folder(path) as temporary:
-        _write(temporary, path.name.removesuffix(".zarr"), array, pyramid, names, version, inside=parent is not None)
-    if parent is not None:
-        _listed(parent, version, [path.name])
+    layout = LabelLayout.of(path, volume, version)
+    array = array.transpose([volume.label_axes.index(a) for a in layout.letters])
+    with layout.registered(), replacing_folder(path) as temporary:
+        for stored, picked in zip(layout.create(temporary, array.dtype, names), layout.picked(), strict=True):
+            stored[...] = array[np.ix_(*picked)]
 
 
 def _version_for(volume: ImageVolume, parent: Path | None) -> str:
@@ -129,7 +246,7 @@ def _axis(letter: str, unit: str | None, volume: ImageVolume) -> dict[str, Any]:
     return {"name": letter, "type": "space", **({"unit": unit} if unit else {})}
 
 
-def _pyramid_of(path: Path, parent: Path, array: NDArray[Any], letters: Sequence[str]) -> _Pyramid:
+def _pyramid_of(path: Path, parent: Path, wanted: tuple[int, ...], letters: Sequence[str]) -> _Pyramid:
     """Return the levels of an image, reduced to the axes of its labels: they must be at the same places."""
     import zarr
 
@@ -141,9 +258,9 @@ def _pyramid_of(path: Path, parent: Path, array: NDArray[Any], letters: Sequence
     kept = [theirs.index(a) for a in letters]
     full = [zarr.open_array(str(parent / d["path"]), mode="r").shape for d in image["datasets"]]
     shapes = [tuple(int(shape[i]) for i in kept) for shape in full]
-    if shapes[0] != array.shape:
+    if shapes[0] != wanted:
         raise WriteError(
-            f"{path} was not written: labels of shape {array.shape} do not fit the image's {shapes[0]}.\n"
+            f"{path} was not written: labels of shape {wanted} do not fit the image's {shapes[0]}.\n"
             "Pass the volume of this image."
         )
     transforms = [_reduced(d.get(TRANSFORMS, []), kept) for d in image["datasets"]]
@@ -153,48 +270,6 @@ def _pyramid_of(path: Path, parent: Path, array: NDArray[Any], letters: Sequence
 def _reduced(transforms: Sequence[Mapping[str, Any]], kept: Sequence[int]) -> list[dict[str, Any]]:
     """Return the scales and translations of the axes `kept`."""
     return [{k: [v[i] for i in kept] if isinstance(v, list) else v for k, v in t.items()} for t in transforms]
-
-
-def _write(
-    folder: Path,
-    name: str,
-    array: NDArray[Any],
-    pyramid: _Pyramid,
-    names: Mapping[int, str] | None,
-    version: str,
-    inside: bool,
-) -> None:
-    import zarr
-
-    zarr_format: Any = 2 if version == "0.4" else 3
-    group = zarr.open_group(str(folder), mode="w", zarr_format=zarr_format)
-    letters = [str(a["name"]) for a in pyramid.axes]
-    for number, shape in enumerate(pyramid.shapes):
-        # Labels are picked, never averaged.
-        picked = [
-            np.minimum(np.arange(n) * round(whole / n), whole - 1) for n, whole in zip(shape, array.shape, strict=True)
-        ]
-        stored = group.create_array(
-            str(number),
-            shape=shape,
-            dtype=array.dtype,
-            chunks=tuple(min(n, _CHUNK[a.lower()[:1]]) for n, a in zip(shape, letters, strict=True)),
-            chunk_key_encoding={"name": "v2" if zarr_format == 2 else "default", "separator": "/"},
-            dimension_names=letters if zarr_format == 3 else None,
-        )
-        stored[...] = array[np.ix_(*picked)]
-    datasets = [{"path": str(n), TRANSFORMS: t} for n, t in enumerate(pyramid.transforms)]
-    image: dict[str, Any] = {"name": name, "axes": pyramid.axes, "datasets": datasets, "type": "nearest"}
-    if pyramid.common:
-        image[TRANSFORMS] = pyramid.common
-    label: dict[str, Any] = {"source": {"image": "../../"}} if inside else {}
-    if names:
-        label["properties"] = [{"label-value": int(k), "name": str(v)} for k, v in names.items()]
-    if version == "0.4":
-        image, label = {"version": version, **image}, {"version": version, **label}
-        group.attrs.put({"multiscales": [image], "image-label": label})
-    else:
-        group.attrs.put({"ome": {"version": version, "multiscales": [image], "image-label": label}})
 
 
 def _listed(parent: Path, version: str, names: Sequence[str]) -> None:

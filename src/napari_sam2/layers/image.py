@@ -102,7 +102,8 @@ def volume_from_layer(layer: Image) -> ImageVolume:
     Parameters
     ----------
     layer
-        An image layer of two to five axes, colours included; of a multiscale image the finest level counts.
+        An image layer of two to five axes, colours included; of a multiscale image the finest level is the volume's
+        array, and the others its levels.
 
     Raises
     ------
@@ -134,6 +135,7 @@ def volume_from_layer(layer: Image) -> ImageVolume:
         source=_source_of(layer) if known is None else known.source,
         window=None if known is None else known.window,
         is_time_declared="t" not in assumed_axes(layer),
+        levels=tuple(layer.data[1:]) if layer.multiscale else (),
     )
 
 

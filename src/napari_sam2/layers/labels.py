@@ -2,33 +2,91 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.layers.axis_names import VOLUME_KEY
+from napari_sam2.errors import VolumeError
+from napari_sam2.io.label_store import LabelStore, create_first, store_path
+from napari_sam2.layers.axis_names import VOLUME_KEY, letters_of
 from napari_sam2.layers.image import grid_shape, place_on, volume_from_layer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
+    from napari_sam2.core.volume import ImageVolume
+
 LABELS_NAME = "SAM 2 labels"
 
 
-def make_labels(image: Image) -> Labels:
+# Labels of more bytes are kept on disk: with a model and its embeddings, a laptop of 8 GB has no more than that to
+# spare; labels of fewer are drawn and painted faster in memory.
+ON_DISK_BYTES = 2**30
+
+
+@dataclass
+class LabelPlace:
+    """Where the labels of a session may live on disk, and whether they do.
+
+    Parameters
+    ----------
+    session_file
+        The session's file, which gives them their name; None: they stay in memory, unless there is a `folder`.
+    folder
+        Where the user wants them; None: in an OME-Zarr image, else beside the session's file.
+    on_disk
+        None: where they take more than `ON_DISK_BYTES`.
+    """
+
+    session_file: Path | None = None
+    folder: Path | None = None
+    on_disk: bool | None = None
+
+
+def make_labels(image: Image, place: LabelPlace | None = None, frame_axis: str | None = None) -> Labels:
     """Make an empty ``uint16`` labels layer that lies exactly on an image.
 
     Its grid is that of :func:`~napari_sam2.layers.image.grid_shape`, and it knows the image's volume, so that our
     writer puts it on the file's own grid.
+
+    Parameters
+    ----------
+    image
+        The image layer.
+    place
+        Where on disk they may live; None: they stay in memory. Where no place takes them, they do so as well.
+    frame_axis
+        The axis along which frames are written to the disk.
     """
     from napari.layers import Labels
 
-    layer = Labels(np.zeros(grid_shape(image), np.uint16), name=LABELS_NAME, opacity=0.5, **place_on(image))
-    layer.metadata[VOLUME_KEY] = volume_from_layer(image)
+    volume, shape = volume_from_layer(image), grid_shape(image)
+    data: Any = None if place is None else _on_disk(image, volume, place, frame_axis)
+    if data is None:
+        data = np.zeros(shape, np.uint16)
+    layer = Labels(data, name=LABELS_NAME, opacity=0.5, **place_on(image))
+    layer.metadata[VOLUME_KEY] = volume
     return layer
+
+
+def _on_disk(image: Image, volume: ImageVolume, place: LabelPlace, frame_axis: str | None) -> LabelStore | None:
+    shape = grid_shape(image)
+    large = 2 * math.prod(shape) > ON_DISK_BYTES
+    if not (large if place.on_disk is None else place.on_disk):
+        return None
+    session = "" if place.session_file is None else place.session_file.name
+    store = create_first(
+        store_path(volume, place.session_file, place.folder), volume, frame_axis, session, letters_of(image, volume)
+    )
+    if store is not None and store.shape != shape:
+        raise VolumeError(f"The labels of {image.name!r} on disk have the shape {store.shape}, not {shape}.")
+    return store
 
 
 def write_frames(array: Any, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:

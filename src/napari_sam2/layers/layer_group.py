@@ -67,7 +67,7 @@ class LayerGroup:
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
         self.stroke_recorder: StrokeRecorder | None = None
-        self.colors = labels_io.ObjectColors()
+        self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
         self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
         self._has_contrast = False
         self._callbacks = callbacks
@@ -99,7 +99,7 @@ class LayerGroup:
     def ensure_labels(self) -> Labels:
         """Return the labels layer, made (again) where it is missing, just above the image."""
         if self.labels is None or self.labels not in self.viewer.layers:
-            self.labels = labels_io.make_labels(self.image)
+            self.labels = labels_io.make_labels(self.image, self.label_place, self.along or None)
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.drawings import Stroke
+from napari_sam2.io.label_store import LabelStore
 from napari_sam2.layers.labels import write_frames
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class StrokeRecorder:
     def array(self) -> Any:
         """Return the layer's array without the channel: a view, on the labels grid of the volume."""
         data = self.labels.data
+        if isinstance(data, LabelStore):
+            return data.without_channel()
         return data if self._channel is None else data[(slice(None),) * self._channel + (0,)]
 
     def watch(self, frame: int, index: Index, owner: Any) -> None:
@@ -76,6 +79,8 @@ class StrokeRecorder:
                 picture[mask] = 0
             for obj_id, mask in stroke.painted.items():
                 picture[mask] = obj_id
+            # Of labels on disk, what was read is a copy.
+            self.labels.data[self._index] = picture
         self._look()
 
     def redraw(self, fill: Callable[[NDArray[Any]], Any]) -> None:

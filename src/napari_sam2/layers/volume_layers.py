@@ -123,12 +123,12 @@ def layers_of(volume: ImageVolume, name: str) -> list[LayerData]:
     source = volume.source
     levels = read_levels(volume) if source is not None and source.format == "zarr" else [volume.array]
     if "c" not in volume.axes:
-        return [_with_levels(layer_data(volume, name), levels)]
+        return [_with_levels(layer_data(replace(volume, levels=tuple(levels[1:])), name), levels)]
     axis = volume.axes.index("c")
     layers = []
     for n in range(volume.shape[axis]):
         parts = [level[(slice(None),) * axis + (n,)] for level in levels]
-        channel = replace(volume, array=parts[0], axes=volume.label_axes)
+        channel = replace(volume, array=parts[0], axes=volume.label_axes, levels=tuple(parts[1:]))
         layers.append(_with_levels(layer_data(channel, f"{name} [{n}]"), parts))
     return layers
 
@@ -143,7 +143,7 @@ def layer_data(volume: ImageVolume, name: str) -> LayerData:
     colour = "c" in volume.axes and _is_colour(volume)
     if colour and volume.axes[-1] != "c":
         moved = np.moveaxis(volume.parts[()], volume.axes.index("c"), -1)
-        volume = replace(volume, array=moved, axes=volume.label_axes + "c")
+        volume = replace(volume, array=moved, axes=volume.label_axes + "c", levels=())
     options: dict[str, Any] = {"name": name, "metadata": {VOLUME_KEY: volume}}
     if colour:
         options["rgb"] = True

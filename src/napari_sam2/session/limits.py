@@ -13,8 +13,6 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.session.kinds import EVERY, FORBIDDEN, LOCK, MASK
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from napari_sam2.session.history import History
@@ -77,13 +75,6 @@ def matters(mask: RunLengthMask, before: RunLengthMask | None, now: RunLengthMas
         return False
     freed = before.decode() if now is None else before.decode() & ~now.decode()
     return bool((_grown(mask.decode()) & freed).any())
-
-
-def decoded(limits: Sequence[RunLengthMask | None]) -> list[NDArray[np.bool_] | None] | None:
-    """Return limits as a stream takes them; None where there are none."""
-    if all(limit is None for limit in limits):
-        return None
-    return [None if limit is None else limit.decode() for limit in limits]
 
 
 def touch(mask: RunLengthMask, other: RunLengthMask) -> bool:

@@ -86,7 +86,8 @@ def _outcome(
     results = {i: operation.apply(_stack(state, i), _spacing(state), **given) for i in ids}
     parts = {i: [_changes(state, i, k, mask, chosen) for k, mask in enumerate(results[i])] for i in ids}
     _check_locks(state, operation, parts, chosen)
-    masks = {i: found[0] for i, found in parts.items()}
+    # Of an object without a voxel there is nothing to split.
+    masks = {i: found[0] for i, found in parts.items() if found}
     others = [part for found in parts.values() for part in found[1:] if part]
     masks |= dict(enumerate(others, start=max(state.object_ids(), default=0) + 1))
     kept = {key: value for key, value in values.items() if isinstance(value, str | bool | int | float | np.generic)}

@@ -363,4 +363,4 @@ def _is_absent(active: ActiveTrack, task: FrameTask, prediction: Prediction) -> 
     iou_here = prediction.scores.iou
     if active.first_iou is None:
         active.first_iou = iou_here
-    return not prediction.mask.any() or (task.has_open_end and iou_here < FADED * active.first_iou)
+    return not prediction.encoded().area or (task.has_open_end and iou_here < FADED * active.first_iou)

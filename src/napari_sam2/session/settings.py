@@ -37,7 +37,7 @@ def mapping_of(volume: ImageVolume, grid: FrameGrid, contrast_limits: Any, windo
     limits = checks.check_contrast_limits(contrast_limits, window)
     channels = max(1, len(grid.channels))
     if limits is not None:
-        return IntensityMapping.of(limits, gamma, channels)
+        return IntensityMapping.of(limits, gamma, channels, "contrast_limits" if window is None else "window")
     # Checked before the image is read.
     exponent = IntensityMapping.of((0, 1), gamma).gamma
     return replace(default_mapping(volume, grid), gamma=exponent)

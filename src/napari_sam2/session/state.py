@@ -168,8 +168,10 @@ class SessionState:
             return False
         if accepted.prompts is None:
             return True
-        is_held = record.value_range == self.range_of_answer(obj_id, accepted) and not matters(
-            record.mask, record.limit, self.limit_of_answer(obj_id, accepted)
+        # A mask that was given is its own answer, also where it was computed within limits and then given back.
+        is_held = accepted.prompts.mask_alone == record.mask or (
+            record.value_range == self.range_of_answer(obj_id, accepted)
+            and not matters(record.mask, record.limit, self.limit_of_answer(obj_id, accepted))
         )
         return is_held and is_answer(record, accepted.prompts) and self.is_by_this_model(record)
 

@@ -94,7 +94,7 @@ def track_4d(
     Examples
     --------
     >>> session = ns.VideoSession(predictor, volume, "z", at={"t": 0})  # doctest: +SKIP
-    >>> session.add_box(1, 12, (150, 190, 230, 260))  # doctest: +SKIP
+    >>> session.add_points(1, 12, [(180, 210)])  # doctest: +SKIP
     >>> labels = session.labels()  # doctest: +SKIP
     >>> for step in ns.track_4d(session, out=labels):  # doctest: +SKIP
     ...     print(step.time, step.result.frame)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
 from napari_sam2.errors import WriteError
+from napari_sam2.interaction.update import draw_frames, masked_frames
+from napari_sam2.layers.labels import write_frames
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.widgets.controllers.session_target import SessionTarget
 
@@ -75,6 +77,7 @@ class LabelsDrawing(QObject):
     def ensure(self, layer_group: LayerGroup, worker: SessionWorker) -> Labels:
         """Return the labels layer, made and drawn anew where it is missing."""
         missing = layer_group.labels is None or layer_group.labels not in self._selection.viewer.layers
+        layer_group.label_place.session_file = None if worker.session is None else worker.session.path
         labels = layer_group.ensure_labels()
         if missing:
             claim(labels, SessionTarget(self._context, layer_group))
@@ -94,7 +97,13 @@ class LabelsDrawing(QObject):
         """Show the masks of every session along the axis that is followed; of a 4-D image there are several."""
         workers = self._selection.siblings() if layer_group is self._selection.layer_group else [worker]
         sessions = [worker.session for worker in workers if worker.session is not None]
-        layer_group.redraw(lambda data: [session.labels(out=data) for session in sessions])
+
+        def fill(data: Any) -> None:
+            # Frames without a mask are empty already: of thousands on disk, none is written for nothing.
+            for session in sessions:
+                write_frames(data, draw_frames(session, masked_frames(session)))
+
+        layer_group.redraw(fill)
 
     def color(self) -> None:
         """Draw the objects in their colours, hidden ones not at all."""

@@ -71,7 +71,7 @@ class SessionTarget:
     ) -> Generator[Progress, None, NDArray[Any]]:
         """Compute what the layer would hold, and change nothing."""
         session, given = self._session(), self._given(operation, values)
-        return self._steps(session, operation, objects, given)
+        return self._preview(session, operation, objects, given)
 
     def apply(
         self, operation: str, objects: Sequence[int], values: Mapping[str, Any]
@@ -79,6 +79,19 @@ class SessionTarget:
         """Compute the same, and return a call that makes the change a step of the session."""
         session, given = self._session(), self._given(operation, values)
         return self._commit_after(self._worker, session, operation, objects, given)
+
+    def _preview(
+        self, session: VideoSession, operation: str, objects: Sequence[int], given: dict[str, Any]
+    ) -> Generator[Progress, None, NDArray[Any]]:
+        shown = yield from self._steps(session, operation, objects, given)
+        labels = self._layer_group.labels
+        if labels is None:
+            raise VolumeError("The labels layer was deleted. Mark an object, and it comes back.")
+        after = np.array(labels.data)
+        grid = after.reshape(session.volume.label_shape)
+        for frame, picture in shown.items():
+            grid[session.frame_index(frame)] = picture
+        return after
 
     def _commit_after(
         self,
@@ -88,8 +101,8 @@ class SessionTarget:
         objects: Sequence[int],
         given: dict[str, Any],
     ) -> Generator[Progress, None, Callable[[], int]]:
-        after = yield from self._steps(session, operation, objects, given)
-        count = int(np.count_nonzero(after != self._array()))
+        shown = yield from self._steps(session, operation, objects, given)
+        count = sum(int(np.count_nonzero(shown[f] != session.frame_labels(f))) for f in shown)
 
         def commit() -> int:
             title = find_operation(operation).title
@@ -102,18 +115,14 @@ class SessionTarget:
 
     def _steps(
         self, session: VideoSession, operation: str, objects: Sequence[int], given: dict[str, Any]
-    ) -> Generator[Progress, None, NDArray[Any]]:
+    ) -> Generator[Progress, None, dict[int, NDArray[Any]]]:
         while self._context.working:
             yield 0, len(objects)
             time.sleep(_LOOK_S)
         yield 0, len(objects)
         shown = session.preview(operation, list(objects), **given)
-        after = self._array().copy()
-        grid = after.reshape(session.volume.label_shape)
-        for frame, picture in shown.items():
-            grid[session.frame_index(frame)] = picture
         yield len(objects), len(objects)
-        return after
+        return shown
 
     @property
     def _worker(self) -> SessionWorker:
@@ -134,12 +143,6 @@ class SessionTarget:
         if session is None:
             raise VolumeError("There is no mask yet. Mark an object first.")
         return session
-
-    def _array(self) -> NDArray[Any]:
-        labels = self._layer_group.labels
-        if labels is None:
-            raise VolumeError("The labels layer was deleted. Mark an object, and it comes back.")
-        return np.asarray(labels.data)
 
     def _given(self, operation: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the parameters as a session takes them: lengths in the volume's unit, objects by their ids."""

@@ -116,7 +116,7 @@ class OperationsDock(FormDock):
                 self.viewer.add_layer(shown)
                 self.viewer.layers.selection.active = layer
                 self.drop_button.setEnabled(True)
-                count = int(np.count_nonzero(after != finest(layer)))
+                count = int(np.count_nonzero(after != np.asarray(finest(layer))))
                 self.say(f"{_count(count).capitalize()} would change. Apply, or drop the preview.")
 
             steps = target.preview(name, objects, values)

@@ -47,9 +47,10 @@ def region(window: CropWindow, shape: tuple[int, int], size: int) -> tuple[int, 
     return y0, x0, max(y1, y0 + 1), max(x1, x0 + 1)
 
 
-def moved(window: CropWindow, y: float, x: float) -> CropWindow:
-    """Return the window as it lies in a picture that begins at row ``y`` and column ``x`` of the frame."""
-    return CropWindow(window.y0 - y, window.x0 - x, window.y1 - y, window.x1 - x)
+def within_part(window: CropWindow, y: int, x: int, factor: int) -> CropWindow:
+    """Return the window as it lies in a part, that begins at row ``y`` and column ``x``, of a reduced frame."""
+    f = factor
+    return CropWindow(window.y0 / f - y, window.x0 / f - x, window.y1 / f - y, window.x1 / f - x)
 
 
 def square_around(box: tuple[float, float, float, float], factor: float, minimum: float) -> CropWindow:
@@ -135,7 +136,7 @@ def crop_mask(mask: NDArray[np.bool_], window: CropWindow, size: int, device: to
     """Resample a window of a ``(Y, X)`` mask to ``(1, 1, size, size)`` in 0…1; see `crop`."""
     if mask.size > LARGE_PIXELS:
         y0, x0, y1, x1 = region(window, (mask.shape[0], mask.shape[1]), size)
-        mask, window = mask[y0:y1, x0:x1], moved(window, y0, x0)
+        mask, window = mask[y0:y1, x0:x1], within_part(window, y0, x0, 1)
     return crop(torch.from_numpy(np.ascontiguousarray(mask)).to(device).float()[None], window, size)
 
 

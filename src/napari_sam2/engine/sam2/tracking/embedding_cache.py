@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from napari_sam2.engine.protocols import ReadsParts
+from napari_sam2.engine.protocols import ReadsLevels, ReadsParts
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.tracking import crop_window
 
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from napari_sam2.engine.sam2.tracking.embedding_store import EmbeddingStore
     from napari_sam2.engine.sam2.tracking.oom_fallback import BatchSizer
 
-_Place = tuple[int, tuple[int, int, int, int] | None]
+# A frame; the box that is read, None for all of it; and by how much it is reduced.
+_Place = tuple[int, tuple[int, int, int, int] | None, int]
 _AHEAD = 2  # frames encoded ahead in one go: the user's own request waits that long at most
 
 
@@ -150,16 +151,25 @@ class EmbeddingCache:
         return sum((digest, window) in self._store for digest in known)
 
     def _place(self, frame: int, window: CropWindow) -> _Place:
-        """Return what is read for a crop: a frame and its box, None for all of it."""
+        """Return what is read for a crop."""
         if self._parts is None:
-            return frame, None
-        return frame, crop_window.region(window, self._parts.frame_shape, self._model.config.image_size)
+            return frame, None, 1
+        size = self._model.config.image_size
+        y0, x0, y1, x1 = crop_window.region(window, self._parts.frame_shape, size)
+        if not isinstance(self._parts, ReadsLevels):
+            return frame, (y0, x0, y1, x1), 1
+        factor = self._parts.level_factor(min(window.height, window.width) / size)
+        return frame, (y0 // factor, x0 // factor, -(-y1 // factor), -(-x1 // factor)), factor
 
     def _read(self, place: _Place) -> NDArray[np.float32]:
-        frame, box = place
+        frame, box, factor = place
         if place in self._pictures:
             return self._pictures[place]
-        return self._frames[frame] if box is None or self._parts is None else self._parts.read_part(frame, *box)
+        if box is None or self._parts is None:
+            return self._frames[frame]
+        if factor > 1 and isinstance(self._parts, ReadsLevels):
+            return self._parts.read_reduced(frame, factor, *box)
+        return self._parts.read_part(frame, *box)
 
     def _digest(self, frame: int, window: CropWindow) -> bytes:
         """Return the checksum of what the network sees of a frame, so of its data, channel and contrast."""
@@ -174,10 +184,12 @@ class EmbeddingCache:
         config, device = self._model.config, self._model.device
         place = self._place(frame, window)
         picture = torch.from_numpy(self._read(place)).to(device).permute(2, 0, 1)
+        shape = (picture.shape[1], picture.shape[2]) if self._parts is None else self._parts.frame_shape
+        is_whole = window == crop_window.whole_frame(shape)
         if place[1] is not None:
-            window = crop_window.moved(window, place[1][0], place[1][1])
+            window = crop_window.within_part(window, place[1][0], place[1][1], place[2])
         size = config.image_size
-        if window == crop_window.whole_frame((picture.shape[1], picture.shape[2])):
+        if is_whole:
             # Bicubic with antialiasing is what Meta's loader gets from PIL.
             if picture.shape[1:] == (size, size):
                 image = picture[None]
