@@ -112,6 +112,26 @@ def test_a_check_can_be_ended_and_keeps_what_was_found(driver, predictor, qtbot)
     assert panel.progress.isHidden()
 
 
+def test_a_check_makes_way_for_a_mark_and_goes_on_with_the_rest(driver, predictor, qtbot):
+    run(driver)
+    predictor.may_check.clear()
+    panel = driver.widget.finish
+    panel.check_button.click()
+    driver.controller.objects.add()
+    driver.layer_group.boxes.add_rectangles(np.array([(3, 24, 30), (3, 24, 40), (3, 34, 40), (3, 34, 30)], float))
+    qtbot.waitUntil(lambda: driver.controller.context.work_waits, timeout=5000)
+    predictor.may_check.set()
+    driver.settle()
+    assert driver.filled(2) == [3]
+    first = driver.session.scores(1)["back"].dropna()
+    assert len(first) == 1
+    driver.controller.objects.choose(1)
+    panel.check_button.click()
+    driver.settle()
+    assert driver.session.scores(1)["back"].count() == 10
+    assert driver.controller.finishing._progress == (9, 9)
+
+
 def test_the_onion_skin_follows_what_is_accepted(driver, qtbot):
     box = driver.widget.finish.form.onion_skin
     driver.show_frame(5)

@@ -79,7 +79,10 @@ class Finishing(QObject):
         self._change(lambda session: session.interpolate(obj_id), "Interpolating…", None)
 
     def check(self) -> None:
-        """Go back from each tracked frame of the current object; while that is under way: end it."""
+        """Go back from each tracked frame of the current object; while that is under way: end it.
+
+        It makes way for anything else that the user asks for, and goes on with what is left when it is asked for again.
+        """
         if self._stop is not None:
             self._stop.set()
             return
@@ -92,8 +95,11 @@ class Finishing(QObject):
             self._progress = done, total
 
         def check(session: VideoSession) -> None:
-            for _ in session.check(obj_id, progress=note):
-                if stop.is_set():
+            scores = session.scores(obj_id)
+            unknown = scores.index[scores["back"].isna() & (scores["area_px"] > 0)]
+            left = set(unknown) - set(session.accepted_masks(obj_id))
+            for _ in session.check(obj_id, sorted(int(f) for f in left) or None, progress=note):
+                if stop.is_set() or self._context.work_waits:
                     break
 
         def work(worker: SessionWorker) -> Update:
@@ -194,9 +200,11 @@ class Finishing(QObject):
         back = None if scores is None else scores["back"].dropna()
         if worker is not None and back is not None and len(back):
             word = frame_word(worker.grid.frame_axis)
+            done, total = self._progress
+            rest = f" {total - done} are left: press Check to go on." if done < total else ""
             self._context.set_last_message(
                 f"Checked {len(back)} {frame_word(worker.grid.frame_axis, len(back))}; "
-                f"the way back agrees least from {word} {back.idxmin()}: IoU {back.min():.2f}."
+                f"the way back agrees least from {word} {back.idxmin()}: IoU {back.min():.2f}.{rest}"
             )
 
     def _show_skin(self) -> None:
