@@ -35,7 +35,7 @@ logger = logging.getLogger("make_screenshots")
 
 def open_window(sample: str) -> tuple[napari.Viewer, SegmentController]:
     """A viewer with the image of a sample and the docked widget."""
-    from napari_sam2 import samples
+    from napari_sam2.plugin import samples
 
     viewer = napari.Viewer()
     viewer.window.resize(*SIZE)
