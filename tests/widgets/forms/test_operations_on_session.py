@@ -127,3 +127,30 @@ def test_labels_are_plain_again_once_the_dock_widget_is_closed(desk):
     assert np.count_nonzero(labels.data == 1) < np.count_nonzero(before == 1)
     labels.undo()
     assert np.array_equal(labels.data, before)
+
+
+def test_of_a_series_of_volumes_the_time_point_shown_is_changed(make_driver, volume_data, qtbot):
+    driver = make_driver(np.stack([volume_data, volume_data[::-1]]), axis_labels=("t", "z", "y", "x"))
+    driver.controller.selection.choose_axis("z")
+    group = driver.layer_group
+    for t, size in ((0, 10), (1, 12)):
+        driver.viewer.dims.set_current_step(0, t)
+        driver.settle()
+        driver.controller.tools.activate("box")
+        group.boxes.add_rectangles(
+            np.array([(t, 4, 8, 8), (t, 4, 8, 8 + size), (t, 4, 18, 8 + size), (t, 4, 18, 8)], float)
+        )
+        driver.settle()
+    before = driver.labels.copy()
+    assert [np.count_nonzero(before[t] == 1) for t in (0, 1)] == [11 * 11, 11 * 13]
+    dock = OperationsDock(driver.viewer)
+    driver.viewer.window.add_dock_widget(dock, name="Change masks")
+    dock.choice.labels_layer.value = group.labels
+    choose(dock, "shrink", [1], radius=1.0, dimensions=2)
+    press((driver, dock), dock.apply_button)
+    assert np.array_equal(driver.labels[0], before[0])
+    assert np.count_nonzero(driver.labels[1]) == 9 * 11
+    driver.controller.step(back=True)
+    driver.settle()
+    assert np.array_equal(driver.labels, before)
+    dock.close_down()
