@@ -27,7 +27,7 @@ def client():
             protocol="inproc",
             silence_logs=50,
         ) as cluster,
-        Client(cluster) as client,
+        Client(cluster, set_as_default=False) as client,
     ):
         yield client
 

@@ -139,7 +139,7 @@ def wait_for_mid_case(out, count=1):
 def batch_in_background(jobs, out, port, **options):
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(1) as pool, Client(f"tcp://127.0.0.1:{port}", timeout=120) as client:
+    with ThreadPoolExecutor(1) as pool, Client(f"tcp://127.0.0.1:{port}", timeout=120, set_as_default=False) as client:
         yield pool.submit(run_batch, jobs, out, client, device="cpu", **options)
 
 

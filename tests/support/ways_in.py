@@ -61,7 +61,8 @@ def actions(menu: Any) -> Any:
 
 
 def trigger(menu: Any, below: str) -> None:
-    (action,) = [a for path, a in actions(menu) if path.startswith(f"{below}{WIDGET}")]
+    # Where a plugin has several widgets, napari puts them into a submenu of its name.
+    (action,) = [a for path, a in actions(menu) if f"/{path}".rpartition("/")[2].startswith(WIDGET) and below in path]
     action.trigger()
 
 

@@ -55,7 +55,10 @@ def local_cluster(jobs: int, device: str = "auto") -> Iterator[Client]:
     # Without an address of its own, its server for metrics listens to the whole network, on a port that may be taken.
     options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     scheduler = {"cls": Scheduler, "options": options}
-    with SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster, Client(cluster) as client:
+    with (
+        SpecCluster(workers=workers, scheduler=scheduler, silence_logs=50) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
         yield client
 
 

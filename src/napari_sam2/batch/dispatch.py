@@ -107,7 +107,7 @@ def dispatch(jobs: Sequence[Job], client: Client, settings: Settings, patience_s
                     own.close(timeout=1)
                     own = None
                 with suppress(OSError, TimeoutError):
-                    own = Client(address, security=security, timeout=min(10.0, patience_s))
+                    own = Client(address, security=security, timeout=min(10.0, patience_s), set_as_default=False)
     finally:
         if own is not None:
             own.close(timeout=5)
@@ -124,9 +124,10 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
         wish = settings.stop()
         if wish:
             waiting.clear()
-            # The first of each worker may be loading its model, with nothing in its folder yet.
-            first = {keys[0] for keys in client.processing().values() if keys}
-            left = [f for f, job in futures.items() if f.key not in first and not _is_begun(job, settings)]
+            begun = {f.key for f, job in futures.items() if _is_begun(job, settings)}
+            # A worker that has begun none may be loading its model, with nothing in the folder of its case yet.
+            loading = {keys[0] for keys in client.processing().values() if keys and not begun.intersection(keys)}
+            left = [f for f in futures if f.key not in begun | loading]
             client.cancel(list(futures) if wish == "now" else left)
             futures = {f: job for f, job in futures.items() if not f.cancelled()}
         room = _CASES_PER_WORKER * max(1, len(client.nthreads())) - len(futures)
@@ -137,7 +138,7 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
                 pure=False, retries=1, workers=where,
             )  # fmt: skip
             futures[future] = job
-        for future in _done(futures):
+        for future in _done(futures, client):
             job = futures.pop(future)
             record = _outcome(future, job, settings.model)
             if record.worker_fault:
@@ -150,13 +151,13 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
             yield record
 
 
-def _done(futures: Iterable[Future]) -> list[Future]:
+def _done(futures: Iterable[Future], client: Client) -> list[Future]:
     """Wait a moment for one to end, and return those that have; ConnectionError where the scheduler forgot them."""
     from distributed import wait
 
     some = list(futures)
     if some:
-        with suppress(TimeoutError, CancelledError):
+        with suppress(TimeoutError, CancelledError), client.as_current():
             wait(some, timeout=_POLL_S, return_when="FIRST_COMPLETED")
     if any(future.status in ("lost", "cancelled") for future in some):
         raise ConnectionError("the scheduler lost what it was given")

@@ -130,7 +130,7 @@ def test_a_cluster_without_workers_is_a_sentence() -> None:
         SpecCluster(
             {}, {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
         ) as empty,
-        Client(empty) as client,
+        Client(empty, set_as_default=False) as client,
         pytest.raises(ns.errors.ClusterError, match="No worker of the Dask cluster"),
     ):
         RemotePredictor(client, ns.load_predictor, "starter", patience_s=1)

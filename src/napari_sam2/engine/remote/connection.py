@@ -57,7 +57,8 @@ def connect(
     from distributed import Client
 
     try:
-        return Client(address, timeout=timeout_s, **options)
+        # Not the default of Dask: lazy images are read here, not on the cluster.
+        return Client(address, timeout=timeout_s, set_as_default=False, **options)
     except (OSError, TimeoutError, ValueError, TypeError) as error:
         raise _explained(address, error) from error
 

@@ -162,9 +162,11 @@ class RemotePredictor:
                 self._actor = self._start()
             actor = self._actor
         try:
-            while self._closed:
-                actor.close(self._closed.popleft()).result()
-            return ask(actor).result()
+            # An actor looks for its client where it is called.
+            with self._client.as_current():
+                while self._closed:
+                    actor.close(self._closed.popleft()).result()
+                return ask(actor).result()
         except _LOST as error:
             if isinstance(error, ValueError) and "lost" not in str(error).lower():
                 raise

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import Prediction
+from napari_sam2.engine.remote.held import Moves, RemotePrediction, RemoteState, RemoteTrack, TrackRecipe, encoded
 from napari_sam2.engine.remote.model_actor import FramesNeededError
 from napari_sam2.engine.remote.wire import PackedFrame, WorkerLostError
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, FrameSource
     from napari_sam2.engine.remote.caller import Caller
-    from napari_sam2.engine.remote.wire import Answer
 
 _AHEAD = 2  # frames encoded in one call, so that other users do not wait for long
 _SENT_AT_ONCE = 8  # frames along a track: each parcel takes two more calls
@@ -54,7 +53,8 @@ class RemoteStream:
         self._can_encode_ahead = False
         self._whole: bool | None = None
         self._lock = threading.RLock()
-        self._do(lambda: None)
+        self._moves = Moves(self)
+        self.do(lambda: None)
         # Nothing is asked while memory is being freed, which may be in any thread: the worker is told later.
         weakref.finalize(self, predictor.forget, self._key).atexit = False
 
@@ -73,38 +73,38 @@ class RemoteStream:
         **options: Any,
     ) -> RemotePrediction:
         """Answer prompts; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
-        masks = {"base": _encoded(base), "nearest": _encoded(nearest)}
+        masks = {"base": encoded(base), "nearest": encoded(nearest)}
         if forbidden is not None:
-            masks["forbidden"] = _encoded(forbidden)
+            masks["forbidden"] = encoded(forbidden)
         state = RemoteState(self, frame, prompts, masks, tuple(context), {"window": window, **options})
-        prediction: RemotePrediction = self._do(state.answered)
+        prediction: RemotePrediction = self.do(state.answered)
         return prediction
 
     def track(
         self, owner: ConditioningFrame, context: Sequence[ConditioningFrame], step: Literal[1, -1]
     ) -> RemoteTrack:
         """Make a track; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
-        track = RemoteTrack(self, owner, tuple(context), step)
-        self._do(track.ensure)
+        track = RemoteTrack(owner, TrackRecipe(owner, tuple(context), step))
+        self.do(lambda: self._moves.ensure(track))
         return track
 
     def advance(
         self, tracks: Sequence[RemoteTrack], *, forbidden: Sequence[NDArray[np.bool_] | None] | None = None
     ) -> list[Prediction]:
         """Move tracks one frame on; see :class:`~napari_sam2.engine.protocols.VideoStream`."""
-        limits = None if forbidden is None else [_encoded(mask) for mask in forbidden]
+        limits = None if forbidden is None else [encoded(mask) for mask in forbidden]
 
         def move() -> list[tuple[RemotePrediction, CropWindow]]:
-            tokens = [track.ensure() for track in tracks]
+            tokens = [self._moves.ensure(track) for track in tracks]
             self._send_on_the_way(tracks)
-            found = self._ask("advance", tokens, limits)
+            found = self.ask("advance", tokens, limits)
             # The session keeps states of prompted frames only: an accepted tracked frame is given as a mask.
             return [(RemotePrediction(self, answer, None), window) for answer, window in found]
 
-        moved = self._do(move)
-        for i, (track, (_, window)) in enumerate(zip(tracks, moved, strict=True)):
+        moved = self.do(move)
+        self._moves.note(tracks, limits)
+        for track, (_, window) in zip(tracks, moved, strict=True):
             track.frame += track.step
-            track.limits.append(None if limits is None else limits[i])
             track.window = window
         return [prediction for prediction, _ in moved]
 
@@ -112,7 +112,7 @@ class RemoteStream:
     def sees_whole_frames(self) -> bool:
         """Return whether all objects share one window, the whole frame."""
         if self._whole is None:
-            self._whole = bool(self._do(lambda: self._ask("sees_whole_frames")))
+            self._whole = bool(self.do(lambda: self.ask("sees_whole_frames")))
         return self._whole
 
     def encode_ahead(
@@ -132,18 +132,18 @@ class RemoteStream:
 
             def encode(some: Sequence[int] = some) -> int:
                 self.send(some)
-                return int(self._ask("encode_ahead", list(some), window))
+                return int(self.ask("encode_ahead", list(some), window))
 
-            made += self._do(encode)
+            made += self.do(encode)
             if progress is not None:
                 progress(start + len(some), len(wanted))
         return made
 
-    def count_encoded(self, frames: Iterable[int]) -> int:
+    def countencoded(self, frames: Iterable[int]) -> int:
         """Return how many of these frames have an embedding of the whole frame already."""
         if not self._can_encode_ahead:
             return 0
-        return int(self._do(lambda: self._ask("count_encoded", list(frames))))
+        return int(self.do(lambda: self.ask("count_encoded", list(frames))))
 
     # ------------------------------------------------------------------ calls
 
@@ -152,7 +152,7 @@ class RemoteStream:
         """Return which worker the stream is open at; tokens of earlier ones are lost."""
         return self._generation
 
-    def _do(self, work: Callable[[], Any]) -> Any:
+    def do(self, work: Callable[[], Any]) -> Any:
         """Do something at the worker; once more at another one if it dies meanwhile."""
         for left in reversed(range(_ATTEMPTS)):
             try:
@@ -177,7 +177,7 @@ class RemoteStream:
         self._sent[0] = first.digest
         self._generation = generation
 
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def ask(self, method: str, *arguments: Any) -> Any:
         """Call a method of the actor for this stream, and send it the frames that it turns out to need.
 
         The actor is told in the same call what nobody holds any more.
@@ -219,127 +219,3 @@ class RemoteStream:
         """Note that nobody holds a prediction or track any more; the worker is told with the next call."""
         if generation == self._generation:
             self._dropped.append(token)
-
-
-class RemoteState:
-    """What a prompted frame leaves behind for tracking, and how to have it made anew."""
-
-    def __init__(
-        self,
-        stream: RemoteStream,
-        frame: int,
-        prompts: PromptSet,
-        masks: Mapping[str, RunLengthMask | None],
-        context: tuple[ConditioningFrame, ...],
-        options: Mapping[str, Any],
-    ) -> None:
-        self._stream = stream
-        self._frame, self._prompts, self._masks, self._context = frame, prompts, masks, context
-        self._options = dict(options)
-        self._held: _Held | None = None
-
-    def answered(self) -> RemotePrediction:
-        """Let the worker answer; return its answer."""
-        self._stream.send([self._frame])
-        answer = self._stream._ask(
-            "predict", self._frame, self._prompts, self._masks, _tokens(self._context), self._options
-        )
-        prediction = RemotePrediction(self._stream, answer, self)
-        self._held = prediction.held
-        return prediction
-
-    def ensure(self) -> int:
-        """Return the token of the state, made anew where its worker is gone."""
-        if self._held is None or self._held.generation != self._stream.generation:
-            self.answered()
-        assert self._held is not None
-        return self._held.token
-
-
-class RemoteTrack:
-    """One object followed in one direction, and how to have it made anew."""
-
-    def __init__(
-        self,
-        stream: RemoteStream,
-        owner: ConditioningFrame,
-        context: tuple[ConditioningFrame, ...],
-        step: Literal[1, -1],
-    ) -> None:
-        self._stream = stream
-        self._owner, self._context = owner, context
-        self._held: _Held | None = None
-        self.step = step
-        self.frame = owner.frame
-        # Of each frame that it moved to.
-        self.limits: list[RunLengthMask | None] = []
-        self.window: CropWindow  # as the worker says
-
-    def ensure(self) -> int:
-        """Return the token of the track, brought to where it stood where its worker is gone."""
-        if self._held is not None and self._held.generation == self._stream.generation:
-            return self._held.token
-        stream = self._stream
-        (owner,) = _tokens((self._owner,))
-        token: int
-        token, self.window = stream._ask("track", owner, _tokens(self._context), self.step)
-        self._held = _Held(stream, token)
-        for i, limit in enumerate(self.limits, 1):
-            stream.send([self._owner.frame + i * self.step])
-            ((answer, self.window),) = stream._ask("advance", [token], None if limit is None else [limit])
-            stream.drop(stream.generation, answer.token)
-        return token
-
-
-class _Held:
-    """A token of the worker's, which is told when the last who holds it lets go."""
-
-    def __init__(self, stream: RemoteStream, token: int) -> None:
-        self.generation, self.token = stream.generation, token
-        weakref.finalize(self, _drop, weakref.ref(stream), stream.generation, token).atexit = False
-
-
-class RemotePrediction(Prediction):
-    """A prediction whose logits are fetched when they are asked for."""
-
-    held: _Held
-    _stream: RemoteStream
-    _mask: RunLengthMask
-
-    def __init__(self, stream: RemoteStream, answer: Answer, state: Any) -> None:
-        # Not by Prediction's own initialiser, which would want the logits.
-        vars(self).update(
-            scores=answer.scores, window=answer.window, state=state, _stream=stream, _mask=answer.mask,
-            held=_Held(stream, answer.token),
-        )  # fmt: skip
-
-    @property
-    def mask(self) -> NDArray[np.bool_]:
-        """Return ``(Y, X) bool``."""
-        return self._mask.decode()
-
-    def encoded(self) -> RunLengthMask:
-        """Return the mask as runs."""
-        return self._mask
-
-    @property
-    def logits(self) -> NDArray[np.float32]:
-        """Return ``(Y, X) float32``, fetched from the worker; where that is gone, ±10 as the mask says."""
-        if self.held.generation == self._stream.generation:
-            logits: NDArray[np.float32] = self._stream._do(lambda: self._stream._ask("logits", self.held.token))
-            return logits
-        return np.where(self.mask, np.float32(10), np.float32(-10))
-
-
-def _encoded(mask: NDArray[np.bool_] | None) -> RunLengthMask | None:
-    return None if mask is None else RunLengthMask.encode(mask)
-
-
-def _tokens(context: Sequence[ConditioningFrame]) -> list[tuple[int, int]]:
-    return [(other.frame, other.state.ensure()) for other in context]
-
-
-def _drop(stream: weakref.ref[RemoteStream], generation: int, token: int) -> None:
-    alive = stream()
-    if alive is not None:
-        alive.drop(generation, token)
