@@ -9,7 +9,7 @@ from napari.layers import Image, Labels
 from napari_sam2.analysis.mask_operations import OPERATIONS
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.layers.labels import make_labels
-from napari_sam2.layers.mask_target import LayerTarget, claim, target_of
+from napari_sam2.layers.mask_target import LayerTarget, claim, is_claimed, target_of
 
 
 def outcome(steps):
@@ -82,16 +82,17 @@ def test_no_number_left_is_said_and_changes_nothing() -> None:
     assert np.array_equal(layer.data, data)
 
 
-def test_the_labels_of_a_session_are_left_to_it() -> None:
+def test_a_layer_goes_to_who_claims_it() -> None:
     layer = make_labels(Image(np.zeros((2, 9, 9))))
-    with pytest.raises(VolumeError, match="belong to the dock widget"):
-        target_of(layer)
     owner = LayerTarget(layer)
+    assert not is_claimed(layer)
     claim(layer, owner)
+    assert is_claimed(layer)
     assert target_of(layer) is owner
     claim(layer, None)
-    layer.name = "mine"
+    assert not is_claimed(layer)
     assert isinstance(target_of(layer), LayerTarget)
+    assert target_of(layer) is not owner
 
 
 def test_an_object_on_another_grid_is_refused() -> None:

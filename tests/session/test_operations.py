@@ -182,6 +182,21 @@ def test_a_file_keeps_it_and_replays(session, tmp_path):
     again.close()
 
 
+def test_a_preview_shows_what_would_be_and_changes_nothing(session):
+    session.add_mask(2, 6, box_mask(2, 4, 6, 14))
+    session.predict_frame(6)
+    before, steps = session.labels(), len(session.steps)
+    for name, how in (("split", {"dimensions": 2}), ("grow", {"radius": 3.0, "dimensions": 2}), ("largest", {})):
+        shown = session.preview(name, obj_id=1, **how)
+        assert np.array_equal(session.labels(), before)
+        assert len(session.steps) == steps
+        session.apply(name, obj_id=1, **how)
+        after = session.labels()
+        assert set(shown) == {f for f in range(SHAPE[0]) if (after[f] != before[f]).any()}
+        assert all(np.array_equal(shown[f], after[f]) for f in shown)
+        session.undo()
+
+
 def test_an_object_without_a_mask_has_nothing_to_split(volume):
     session = VideoSession(FakePredictor(), volume)
     session.add_box(1, 7, (4, 5, 10, 12))

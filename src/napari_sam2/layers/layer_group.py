@@ -15,6 +15,7 @@ from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
 from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
 if TYPE_CHECKING:
@@ -340,6 +341,7 @@ class LayerGroup:
 
     def _let_labels_go(self) -> None:
         if self.labels is not None and self.stroke_recorder is not None:
+            claim(self.labels, None)
             self.stroke_recorder.close()
             self.labels.events.mode.disconnect(self._tool_event)
             self.labels.events.selected_label.disconnect(self._label_event)

@@ -14,13 +14,12 @@ from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.layers.axis_names import finest
 from napari_sam2.layers.label_table import label_names
-from napari_sam2.layers.labels import LABELS_NAME
 from napari_sam2.layers.labels_on_image import volume_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
     from numpy.typing import NDArray
 
     from napari_sam2.core.volume import ImageVolume
@@ -37,6 +36,14 @@ class MaskTarget(Protocol):
     @property
     def volume(self) -> ImageVolume:
         """The image that the masks belong to, or their own grid."""
+
+    @property
+    def axis(self) -> str | None:
+        """The axis across the slices; time in a series of 2-D images, None for a single one."""
+
+    @property
+    def image(self) -> Image | None:
+        """The only image whose values count, where other objects are those of this layer; None: any on its grid."""
 
     def objects(self) -> dict[int, str]:
         """Return the names of the objects that are there, by their numbers; empty without a name."""
@@ -95,6 +102,16 @@ class LayerTarget:
     def volume(self) -> ImageVolume:
         """The image that the masks belong to, or their own grid."""
         return self._volume
+
+    @property
+    def axis(self) -> str | None:
+        """The axis across the slices, as of :func:`stack_axis`."""
+        return stack_axis(self._volume)
+
+    @property
+    def image(self) -> Image | None:
+        """None: any image on the grid of the layer may be used."""
+        return None
 
     def objects(self) -> dict[int, str]:
         """Return the names of the objects that are there, by their numbers; empty without a name."""
@@ -179,16 +196,16 @@ def stacks(array: NDArray[Any], volume: ImageVolume) -> list[NDArray[Any]]:
     return [np.moveaxis(part, volume.spatial_axes.index(first), 0) for part in whole]
 
 
-def stack_spacing(volume: ImageVolume) -> tuple[float, float, float]:
-    """Return the spacing of :func:`stacks`, in the unit of tables; 1 along time, and across a 2-D image."""
-    first, factor = stack_axis(volume), LengthUnit.of(volume).factor
+def stack_spacing(volume: ImageVolume, first: str | None) -> tuple[float, float, float]:
+    """Return the spacing of stacks across an axis, in the unit of tables; 1 along time, and across a 2-D image."""
+    factor = LengthUnit.of(volume).factor
     y, x = (volume.spacing_of(a) * factor for a in volume.spatial_axes if a != first)
     return (volume.spacing_of(first) * factor if first in ("z", "y", "x") else 1.0), y, x
 
 
-def is_solid(volume: ImageVolume) -> bool:
-    """Whether a stack is a volume, not a time series of 2-D images or a single one."""
-    return len(volume.spatial_axes) == 3
+def is_solid(volume: ImageVolume, first: str | None) -> bool:
+    """Whether a stack across an axis is a volume, not a time series of 2-D images or a single one."""
+    return len(volume.spatial_axes) == 3 and first != "t"
 
 
 def _change_object(
@@ -202,7 +219,7 @@ def _change_object(
     """Change the voxels of an object in place, on the labels grid."""
     arrays = [p.name for p in operation.parameters if p.kind in ("mask", "image") and p.name in values]
     spread = {name: stacks(values[name], volume) for name in arrays}
-    spacing, numbers = stack_spacing(volume), [obj_id]
+    spacing, numbers = stack_spacing(volume, stack_axis(volume)), [obj_id]
     for place, stack in enumerate(stacks(grid, volume)):
         mask = stack == obj_id
         own = values | {name: parts[place] for name, parts in spread.items()}
@@ -253,11 +270,9 @@ def target_of(layer: Labels) -> MaskTarget:
     VolumeError
         If the layer is plain and cannot be changed.
     """
-    claimed = _claims.get(layer)
-    if claimed is None and layer.name == LABELS_NAME:
-        # A session draws its masks into it frame by frame, over whatever else was changed.
-        raise VolumeError(
-            f"The labels {layer.name!r} belong to the dock widget that segments, which would not know of the change.\n"
-            "Duplicate the layer, and change the copy."
-        )
-    return claimed or LayerTarget(layer)
+    return _claims.get(layer) or LayerTarget(layer)
+
+
+def is_claimed(layer: Labels) -> bool:
+    """Return whether operations on a layer go to somebody else."""
+    return layer in _claims

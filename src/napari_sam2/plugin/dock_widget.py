@@ -21,6 +21,7 @@ from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
 from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
+from napari_sam2.widgets.views.finish_panel import FinishPanel
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
 from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -99,6 +100,7 @@ class SegmentWidget(QWidget):
         self.session = SessionPanel()
         self.advanced = AdvancedPanel(self.source.model.device_box)
         self.many = ManyPanel()
+        self.finish = FinishPanel()
         self.status = QLabel()
         self.status.setWordWrap(True)
         self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
@@ -112,6 +114,7 @@ class SegmentWidget(QWidget):
             self.session,
             self.advanced,
             self.many,
+            self.finish,
             self.status,
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
@@ -136,6 +139,7 @@ class SegmentWidget(QWidget):
         inner.addWidget(self.many)
         content = QWidget()
         self.run.insert(self.review)
+        self.run.insert(self.finish)
         column = QVBoxLayout(content)
         column.setSpacing(4)
         for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,31 +34,64 @@ def apply(
     values: Mapping[str, Any],
 ) -> list[int]:
     """Apply an operation to objects, as one step; return the ids of the objects that were made."""
-    operation = find_operation(name)
     with state.lock:
-        checks.check_open(state)
-        ids = _objects(state, obj_id)
-        chosen = None if frames is None else checks.check_frames(state, frames)
-        given = _given(state, operation, values)
-        results = {i: operation.apply(_stack(state, i), _spacing(state), **given) for i in ids}
-        parts = {i: [_changes(state, i, k, mask, chosen) for k, mask in enumerate(results[i])] for i in ids}
-        _check_locks(state, operation, parts, chosen)
-        new: list[int] = []
-        kept = {key: value for key, value in values.items() if isinstance(value, str | bool | int | float | np.generic)}
-        how = {"operation": operation.name, "objects": ids, "frames": chosen, "values": kept}
-        with state.history.step(step_names.APPLY, **how) as put:
-            for i, found in parts.items():
-                if not found:
-                    # Of an object without a voxel there is nothing to split.
-                    continue
-                first, *others = found
-                _write(state, put, i, first)
-                for other in others:
-                    if other:
-                        new.append(_free_id(state))
-                        objects.ensure(state, put, new[-1])
-                        _write(state, put, new[-1], other)
+        found = _outcome(state, name, obj_id, frames, values)
+        new = [i for i in found.masks if not state.has_object(i)]
+        with state.history.step(step_names.APPLY, **found.how) as put:
+            for i, masks in found.masks.items():
+                if i in new:
+                    objects.ensure(state, put, i)
+                _write(state, put, i, masks)
         return new
+
+
+def preview(
+    state: SessionState,
+    name: str,
+    obj_id: int | Iterable[int] | None,
+    frames: Iterable[int] | None,
+    values: Mapping[str, Any],
+) -> dict[int, NDArray[np.uint16]]:
+    """Return the labels of the frames that an operation would change, by frame; nothing is changed."""
+    with state.lock:
+        found = _outcome(state, name, obj_id, frames, values)
+        changed: dict[int, dict[int, RunLengthMask]] = {}
+        for i, masks in found.masks.items():
+            for frame, mask in masks.items():
+                changed.setdefault(frame, {})[i] = mask
+        return {frame: state.frame_labels(frame, changed[frame]) for frame in sorted(changed)}
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """The masks that an operation changes, by object and frame, and how the step of it is described."""
+
+    masks: dict[int, dict[int, RunLengthMask]]
+    how: dict[str, Any]
+
+
+def _outcome(
+    state: SessionState,
+    name: str,
+    obj_id: int | Iterable[int] | None,
+    frames: Iterable[int] | None,
+    values: Mapping[str, Any],
+) -> _Outcome:
+    """Compute an operation; further parts of an object get ids that are free."""
+    operation = find_operation(name)
+    checks.check_open(state)
+    ids = _objects(state, obj_id)
+    chosen = None if frames is None else checks.check_frames(state, frames)
+    given = _given(state, operation, values)
+    results = {i: operation.apply(_stack(state, i), _spacing(state), **given) for i in ids}
+    parts = {i: [_changes(state, i, k, mask, chosen) for k, mask in enumerate(results[i])] for i in ids}
+    _check_locks(state, operation, parts, chosen)
+    # Of an object without a voxel there is nothing to split.
+    masks = {i: found[0] for i, found in parts.items() if found}
+    others = [part for found in parts.values() for part in found[1:] if part]
+    masks |= dict(enumerate(others, start=max(state.object_ids(), default=0) + 1))
+    kept = {key: value for key, value in values.items() if isinstance(value, str | bool | int | float | np.generic)}
+    return _Outcome(masks, {"operation": operation.name, "objects": ids, "frames": chosen, "values": kept})
 
 
 def _objects(state: SessionState, obj_id: int | Iterable[int] | None) -> list[int]:
@@ -155,7 +189,3 @@ def _write(state: SessionState, put: Put, obj_id: int, masks: Mapping[int, RunLe
             objects.lock(state, put, obj_id, frame)
         if mask.area:
             objects.uncut(state.history, put, obj_id, frame)
-
-
-def _free_id(state: SessionState) -> int:
-    return max(state.object_ids(), default=0) + 1

@@ -1164,6 +1164,46 @@ class VideoSession:
         """
         return operations.apply(self._state, operation, obj_id, frames, values)
 
+    def preview(
+        self,
+        operation: str,
+        obj_id: int | Iterable[int] | None = None,
+        frames: Iterable[int] | None = None,
+        **values: Any,
+    ) -> dict[int, NDArray[np.uint16]]:
+        """Return the labels that :meth:`apply` would make of the same arguments, and change nothing.
+
+        Parameters
+        ----------
+        operation
+            A name of :data:`napari_sam2.analysis.mask_operations.OPERATIONS`.
+        obj_id
+            Id of the object, or several; default all objects.
+        frames
+            Which frames would be written; default all that are not locked.
+        **values
+            The parameters of the operation.
+
+        Returns
+        -------
+        dict
+            The labels ``(Y, X) uint16`` of each frame that would change, as of :meth:`frame_labels`.
+
+        Raises
+        ------
+        NapariSam2Error
+            As :meth:`apply`.
+
+        Examples
+        --------
+        >>> session.add_box(1, 7, (4, 5, 10, 12))
+        >>> masks = session.predict_frame(7)
+        >>> grown = session.preview("grow", radius=0.7, dimensions=2)
+        >>> int((grown[7] == 1).sum() - masks[1].sum())
+        26
+        """
+        return operations.preview(self._state, operation, obj_id, frames, values)
+
     # ------------------------------------------------------------------ results
 
     def labels(self, out: Any | None = None, overlap: str | None = None) -> Any:

@@ -21,7 +21,7 @@ from napari_sam2.session.planning import conditioning_records, is_answer
 from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -149,9 +149,12 @@ class SessionState:
                 known = self._accepted[obj_id] = (self.history.revision, conditioning_records(self.history, obj_id))
             return known[1]
 
-    def frame_labels(self, frame: int) -> NDArray[np.uint16]:
-        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule."""
-        records = [(i, record.mask) for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None]
+    def frame_labels(self, frame: int, instead: Mapping[int, RunLengthMask] | None = None) -> NDArray[np.uint16]:
+        """Return the labels ``(Y, X) uint16`` of one frame under the overlap rule, with other masks ``instead``."""
+        masks = {i: record.mask for i in self.object_ids() if (record := self.mask_record(i, frame)) is not None}
+        masks |= instead or {}
+        order = self.object_ids()
+        records = [(i, masks[i]) for i in (*order, *sorted(set(masks) - set(order))) if i in masks]
         locks = {i: number for i, _ in records if (number := self.history.get(LOCK, i, frame))}
         free = [(i, mask) for i, mask in records if i not in locks]
         locked = sorted(((i, mask) for i, mask in records if i in locks), key=lambda pair: locks[pair[0]])

@@ -70,6 +70,11 @@ class JobQueue(QObject):
         """Return whether something runs or waits."""
         return self._current is not None or bool(self._waiting)
 
+    @property
+    def has_waiting(self) -> bool:
+        """Return whether something waits for what runs now."""
+        return bool(self._waiting)
+
     def submit(self, job: Job, done: Callable[[Any], None], text: str, key: Any = None) -> None:
         """Queue a job.
 

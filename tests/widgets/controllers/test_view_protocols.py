@@ -6,6 +6,7 @@ import pytest
 
 from napari_sam2.widgets.controllers import view_protocols as protocols
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+from napari_sam2.widgets.views.finish_panel import FinishPanel
 from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.model_panel import ModelPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -32,6 +33,7 @@ PAIRS = {
     protocols.OfferView: OfferPanel,
     protocols.ProposalsView: ManyPanel,
     protocols.ManyView: ManyPanel,
+    protocols.FinishView: FinishPanel,
     protocols.SessionView: SessionPanel,
 }
 

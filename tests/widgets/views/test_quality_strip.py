@@ -16,6 +16,7 @@ SCORES = pd.DataFrame(
         "iou": [0.9, 0.4, np.nan, 0.8],
         "area_px": [50, 100, 25, 0],
         "disagreement": [np.nan, 0.3, np.nan, np.nan],
+        "back": [np.nan, 0.6, np.nan, np.nan],
         "doubtful": [False, True, False, False],
         "locked": [False, False, True, False],
     },
@@ -66,3 +67,8 @@ def test_a_click_names_the_nearest_frame(strip, qtbot, x, frame):
     for pressed in (Qt.MouseButton.RightButton, Qt.MouseButton.LeftButton):
         strip._on_click(SimpleNamespace(button=lambda pressed=pressed: pressed, scenePos=lambda: place))
     assert clicked == [frame]
+
+
+def test_the_way_back_is_a_circle_at_its_agreement(strip):
+    strip.set_scores(SCORES, {3})
+    assert [list(values) for values in strip.back.getData()] == [[2.0], [0.6]]

@@ -87,6 +87,11 @@ class ControllerContext(QObject):
         return self._queue.busy
 
     @property
+    def work_waits(self) -> bool:
+        """Return whether work waits for that which is being done."""
+        return self._queue.has_waiting
+
+    @property
     def last_message(self) -> str:
         """Return the message of the last act in the status line."""
         return self._last_message

@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject
 from napari_sam2.errors import WriteError
 from napari_sam2.interaction.update import draw_frames, masked_frames
 from napari_sam2.layers.labels import write_frames
+from napari_sam2.layers.mask_target import claim
+from napari_sam2.widgets.controllers.session_target import SessionTarget
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +69,9 @@ class LabelsDrawing(QObject):
         if worker is self._selection.worker:
             self.color()
         self._keys.bind(layer_group.owned())
+        if layer_group.labels is not None:
+            # The session keeps the names of the objects: a list of them elsewhere is to be read anew.
+            layer_group.labels.events.features()
         self._context.changed.emit()
 
     def ensure(self, layer_group: LayerGroup, worker: SessionWorker) -> Labels:
@@ -75,6 +80,7 @@ class LabelsDrawing(QObject):
         layer_group.label_place.session_file = None if worker.session is None else worker.session.path
         labels = layer_group.ensure_labels()
         if missing:
+            claim(labels, SessionTarget(self._context, layer_group))
             self.draw_all(layer_group, worker)
             labels.selected_label = self._context.current_object
             self._editing.watch()

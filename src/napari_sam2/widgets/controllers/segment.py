@@ -15,6 +15,7 @@ from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.editing import Editing
+from napari_sam2.widgets.controllers.finishing import Finishing
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
 from napari_sam2.widgets.controllers.many import Many
@@ -96,6 +97,7 @@ class SegmentController(QObject):
         self.many = Many(self.context, self.tools, panels.many)
         self.proposing = Proposing(self.context, panels.many)
         self.review = Review(self.context, panels.review)
+        self.finishing = Finishing(self.context, panels.finish, self.labels_to_take)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
         self.models = Models(self.context, panels.source.model, panels.advanced)
@@ -313,6 +315,7 @@ class SegmentController(QObject):
         self.panels.advanced.set_overlap(worker.overlap if worker is not None else "keep")
         self.files.refresh()
         self.review.refresh()
+        self.finishing.refresh(no_image, busy)
         self.many.refresh(no_image, busy, self.models.unavailable_reason)
         self.run_estimator.refresh()
         self.tools.show()
@@ -339,6 +342,7 @@ class SegmentController(QObject):
         self.propagating.close()
         self.contrast.close()
         self.review.close()
+        self.finishing.close()
         self.many.close()
         self.proposing.close()
         self.models.close()

@@ -152,6 +152,36 @@ class ManyView(Protocol):
         """Enable the buttons, or say why not."""
 
 
+class FinishView(Protocol):
+    """Asks for what finishes an object (`finishing`)."""
+
+    interpolate_clicked: Any
+    check_clicked: Any
+    onion_skin_changed: Any
+    neighbours_changed: Any
+    forbid_clicked: Any
+    memory_chosen: Any
+    reviewed: Any
+
+    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, review: str) -> None:
+        """Enable buttons and fields, or say why not."""
+
+    def set_checking(self, checking: bool) -> None:
+        """Show whether a check is under way."""
+
+    def set_progress(self, done: int, total: int) -> None:
+        """Show how far a check is."""
+
+    def set_rules(self, neighbours_limit: bool, memory: str) -> None:
+        """Show the rules of the session."""
+
+    def set_layers(self, layers: Sequence[tuple[str, Any]]) -> None:
+        """Offer layers that say where no object may be."""
+
+    def set_review(self, state: str, comment: str) -> None:
+        """Show what was said of the current object."""
+
+
 class ReviewView(Protocol):
     """Shows how good an object is, and what can be done about it (`review`)."""
 

@@ -16,7 +16,7 @@ from napari_sam2.errors import VolumeError
 from napari_sam2.layers.axis_names import finest
 from napari_sam2.layers.geometry import geometry_of
 from napari_sam2.layers.image import grid_shape, volume_from_layer
-from napari_sam2.layers.mask_target import MaskTarget, is_solid, objects_in, stack_axis, stack_spacing, target_of
+from napari_sam2.layers.mask_target import MaskTarget, is_claimed, is_solid, objects_in, stack_spacing, target_of
 from napari_sam2.widgets.forms.form_dock import FormDock
 from napari_sam2.widgets.forms.operation_form import FormContext, operation_form
 from napari_sam2.widgets.forms.places import shown_index
@@ -116,10 +116,11 @@ class OperationsDock(FormDock):
                 self.viewer.add_layer(shown)
                 self.viewer.layers.selection.active = layer
                 self.drop_button.setEnabled(True)
-                count = int(np.count_nonzero(after != finest(layer)))
+                count = int(np.count_nonzero(after != np.asarray(finest(layer))))
                 self.say(f"{_count(count).capitalize()} would change. Apply, or drop the preview.")
 
-            self.work(title, lambda: target.preview(name, objects, values), show)
+            steps = target.preview(name, objects, values)
+            self.work(title, lambda: steps, show)
 
     def apply(self) -> None:
         """Change the objects, as one undo."""
@@ -131,10 +132,11 @@ class OperationsDock(FormDock):
                 self.drop_preview()
                 count = change()
                 self._list_objects()
-                undo = f" Undo in the layer {layer.name} takes it back." if count else ""
+                undo = f" Undo (Ctrl+Z) in the layer {layer.name} takes it back." if count else ""
                 self.say(f"{title}: {_count(count)} changed.{undo}")
 
-            self.work(title, lambda: target.apply(name, objects, values), commit)
+            steps = target.apply(name, objects, values)
+            self.work(title, lambda: steps, commit)
 
     def drop_preview(self, *_: Any) -> None:
         """Take the preview away."""
@@ -189,7 +191,8 @@ class OperationsDock(FormDock):
                 image = values[parameter.name]
                 if image is None:
                     raise VolumeError(f"There is no image on the grid of the labels {layer.name!r}. Open it first.")
-                values[parameter.name] = _values_of(image, target)
+                # Somebody else than the layer has the values already.
+                values[parameter.name] = _values_of(image, target) if target.image is None else image
         return layer, target, name, objects, values
 
     def _follow_layer(self, *_: Any) -> None:
@@ -205,12 +208,19 @@ class OperationsDock(FormDock):
                     (watched.events.paint, self._list_soon),
                     (watched.events.data, self._list_soon),
                     (watched.events.selected_label, self._take_selected),
+                    (watched.events.features, self._list_soon),
+                    (watched.events.set_data, self._list_drawn),
                 ):
                     (emitter.connect if connect else emitter.disconnect)(callback)
         self._watched = layer
 
     def _list_soon(self, *_: Any) -> None:
         self._later.start()
+
+    def _list_drawn(self, *_: Any) -> None:
+        """List anew what somebody else drew into the layer, who knows its objects without reading it."""
+        if self._watched is not None and is_claimed(self._watched):
+            self._later.start()
 
     def _list_objects(self) -> None:
         """Offer the objects that the layer holds now; those that are chosen stay chosen."""
@@ -229,6 +239,8 @@ class OperationsDock(FormDock):
     def _offer(self, chosen: list[int]) -> None:
         """Offer the objects that are known, without that counting as a choice of the user."""
         with self.choice.objects.changed.blocked():
+            # Emptied first: the text of an entry that stays would stay too.
+            self.choice.objects.choices = ()
             self.choice.objects.choices = [(f"{i} {name}".strip(), i) for i, name in self._there.items()]
             self.choice.objects.value = [i for i in chosen if i in self._there]
             if not self.choice.objects.value:
@@ -269,23 +281,25 @@ class OperationsDock(FormDock):
         return [la for la in self.viewer.layers if isinstance(la, Image | Labels) and la is not self.preview_layer]
 
     def _context(self, layer: Labels) -> FormContext:
-        volume = target_of(layer).volume
+        target = target_of(layer)
+        volume, axis, image = target.volume, target.axis, target.image
         images = [la for la in self.viewer.layers if isinstance(la, Image) and _fits(la, layer)]
         labels = [la for la in self._layers() if isinstance(la, Labels) and finest(la).shape == finest(layer).shape]
+        if image is not None:
+            images, labels = [image], [layer]
         # Reading which objects there are takes a while in large layers.
         asked = any(p.kind == "mask" for p in find_operation(self.choice.operation.value).parameters)
         others = [
             (f"{la.name}: {i} {name}".strip(), (la, i))
             for la in (labels if asked else [])
-            for i, name in objects_in(la).items()
+            for i, name in (target.objects() if la is layer else objects_in(la)).items()
         ]
-        axis = stack_axis(volume)
         sizes = [volume.size_of(a) for a in volume.spatial_axes if a != axis]
         return FormContext(
             unit={"um": "µm"}.get(LengthUnit.of(volume).name, LengthUnit.of(volume).name),
-            spacing=stack_spacing(volume),
+            spacing=stack_spacing(volume, axis),
             shape=(1 if axis is None else volume.size_of(axis), sizes[0], sizes[1]),
-            is_solid=is_solid(volume),
+            is_solid=is_solid(volume, axis),
             shown=shown_index(self.viewer, layer, volume, axis) or 0,
             others=tuple(others),
             images=tuple((image.name, image) for image in images),

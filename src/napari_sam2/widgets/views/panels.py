@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QLabel
 
     from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
+    from napari_sam2.widgets.views.finish_panel import FinishPanel
     from napari_sam2.widgets.views.many_panel import ManyPanel
     from napari_sam2.widgets.views.objects_panel import ObjectsPanel
     from napari_sam2.widgets.views.prompt_panel import PromptPanel
@@ -30,4 +31,5 @@ class Panels:
     session: SessionPanel
     advanced: AdvancedPanel
     many: ManyPanel
+    finish: FinishPanel
     status: QLabel

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # Seen on napari's dark and on its light theme.
 GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
-LOCKED, PROMPTED = "#2ecc40", "#e6c200"
+LOCKED, PROMPTED, BACK = "#2ecc40", "#e6c200", "#e6e6e6"
 HEIGHT = 92
 # The rows of marks below the bars.
 _LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4
@@ -24,6 +24,7 @@ _TIP = (
     "The current object on every slice; a click goes there.\n"
     "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
     "Grey line: area, against its largest. Violet: how much the masks from both sides disagree.\n"
+    "Open circles, after a check: how well the way back agrees; a low one is worth a look.\n"
     "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
 )
 _LEGEND = (
@@ -58,6 +59,7 @@ class QualityStrip(QWidget):
         self.doubtful = pg.BarGraphItem(x=[], height=[], width=1, brush=DOUBTFUL, pen=None)
         self.area = pg.PlotCurveItem(pen=pg.mkPen(AREA, width=1.5), connect="finite")
         self.disagreement = pg.ScatterPlotItem(symbol="d", size=6, brush=DISAGREEMENT, pen=None)
+        self.back = pg.ScatterPlotItem(symbol="o", size=5, brush=None, pen=pg.mkPen(BACK))
         self.locked = pg.ScatterPlotItem(symbol="o", size=6, brush=LOCKED, pen=None)
         self.prompted = pg.ScatterPlotItem(symbol="t1", size=8, brush=PROMPTED, pen=None)
         self.here = pg.InfiniteLine(0, pen=pg.mkPen(HERE, width=1.5))
@@ -66,6 +68,7 @@ class QualityStrip(QWidget):
             self.doubtful,
             self.area,
             self.disagreement,
+            self.back,
             self.locked,
             self.prompted,
             self.here,
@@ -95,7 +98,7 @@ class QualityStrip(QWidget):
         """Show the figures of :meth:`napari_sam2.VideoSession.scores` and the frames with a mark."""
         if scores is None or scores.empty:
             frames = np.zeros(0)
-            iou = area = disagreement = frames
+            iou = area = disagreement = back = frames
             doubtful = locked = np.zeros(0, bool)
         else:
             frames = scores.index.to_numpy(float)
@@ -103,6 +106,7 @@ class QualityStrip(QWidget):
             # A mask drawn by hand has no estimate of the model; it is what the user says.
             iou = np.nan_to_num(scores["iou"].to_numpy(float), nan=1.0).clip(0, 1) * (area > 0)
             disagreement = scores["disagreement"].to_numpy(float)
+            back = scores["back"].to_numpy(float)
             doubtful, locked = scores["doubtful"].to_numpy(bool), scores["locked"].to_numpy(bool)
         self.good.setOpts(x=frames[~doubtful], height=iou[~doubtful])
         self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
@@ -112,6 +116,8 @@ class QualityStrip(QWidget):
         self.area.setData(np.arange(self._count), line)
         known = np.isfinite(disagreement)
         self.disagreement.setData(frames[known], disagreement[known])
+        known = np.isfinite(back)
+        self.back.setData(frames[known], back[known])
         self.locked.setData(frames[locked], np.full(locked.sum(), _LOCK_ROW))
         marked = np.array(sorted(prompted), float)
         self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))

@@ -1,0 +1,198 @@
+"""Finishing an object: fill gaps, check, compare with accepted slices, limits, memory and review; folded at first."""
+
+# Annotations are not postponed here: magicgui reads them.
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from magicgui import magicgui
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_sam2.widgets.views.common import button, row, set_reason
+
+# A list of magicgui cannot hold None.
+_NOTHING: tuple[str, Any] = ("nothing", "")
+_MEMORY_TIP = (
+    "Which of the slices before the model remembers while it follows an object.\n"
+    "the last ones: as Meta's SAM 2 does.\n"
+    "those it is sure of: slices where the object is gone or its mask is poor are left out; good where it comes and "
+    "goes.\n"
+    "those with something alike: also slices where something else looks like the object; good beside a twin of it.\n"
+    "A change makes tracked masks stale: the next run computes them anew."
+)
+
+
+class FinishPanel(QCollapsible):
+    """Buttons for the current object, and a form of what runs go by."""
+
+    interpolate_clicked = Signal()
+    check_clicked = Signal()
+    onion_skin_changed = Signal(bool)
+    neighbours_changed = Signal(bool)
+    forbid_clicked = Signal(object)
+    memory_chosen = Signal(str)
+    reviewed = Signal(str, str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Finish", parent, expandedIcon="▼", collapsedIcon="▶")
+        self.interpolate_button = button(
+            "Interpolate",
+            "Set the masks between the accepted slices of the current object (marked, drawn or locked) from their "
+            "outlines, without the model. One undo takes it back.",
+            self.interpolate_clicked.emit,
+        )
+        self.check_button = button("", "", self.check_clicked.emit)
+        self.progress = QProgressBar()
+        self.progress.setToolTip("How many slices are checked.")
+        self.progress.setVisible(False)
+        self.form = magicgui(_fields, call_button=False)
+        self.form.margins = (0, 0, 0, 0)
+        self.forbid_button = button(
+            "Set not here",
+            "No object may be where this Labels layer has anything; 'nothing' lifts that. The next run goes by it.",
+            lambda: self.forbid_clicked.emit(self.form.not_here.value or None),
+        )
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row(self.interpolate_button, self.check_button, self.forbid_button))
+        column.addWidget(self.progress)
+        column.addWidget(self.form.native)
+        self.setContent(content)
+        self.collapse(animate=False)
+        self.set_checking(False)
+        self.form.onion_skin.changed.connect(self.onion_skin_changed.emit)
+        self.form.neighbours.changed.connect(self.neighbours_changed.emit)
+        self.form.memory.changed.connect(self.memory_chosen.emit)
+        self.form.review.changed.connect(self._tell_review)
+        self.form.comment.native.editingFinished.connect(self._tell_comment)
+        self._comment = ""
+        self._offered: list[tuple[str, Any]] = [_NOTHING]
+
+    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, review: str) -> None:
+        """Enable buttons and fields, or disable them with the reason as their tooltip."""
+        set_reason(self.interpolate_button, interpolate)
+        set_reason(self.check_button, check)
+        set_reason(self.form.onion_skin.native, onion_skin)
+        for field in (self.form.neighbours, self.form.not_here, self.form.memory):
+            set_reason(field.native, rules)
+        set_reason(self.forbid_button, rules)
+        for field in (self.form.review, self.form.comment):
+            set_reason(field.native, review)
+
+    def set_checking(self, checking: bool) -> None:
+        """Say whether a check is under way, which the button ends then."""
+        self.check_button.setText("Stop checking" if checking else "Check")
+        self.check_button.setProperty(
+            "napari_sam2_tip",
+            "End the check; what was found stays."
+            if checking
+            else "Go back from each tracked slice of the current object to the accepted slice that it comes from, and "
+            "see whether the same mask comes out. The strip shows how well; no mask changes.",
+        )
+        set_reason(self.check_button, "")
+        if not checking:
+            self.progress.setVisible(False)
+
+    def set_progress(self, done: int, total: int) -> None:
+        """Show how far a check is."""
+        self.progress.setMaximum(total)
+        self.progress.setValue(done)
+        self.progress.setVisible(True)
+
+    def set_rules(self, neighbours_limit: bool, memory: str) -> None:
+        """Show the rules of the session."""
+        with self.form.neighbours.changed.blocked(), self.form.memory.changed.blocked():
+            self.form.neighbours.value = neighbours_limit
+            self.form.memory.value = memory
+
+    def set_layers(self, layers: Sequence[tuple[str, Any]]) -> None:
+        """Offer Labels layers that say where no object may be; what was chosen stays."""
+        now = [_NOTHING, *layers]
+        if self._offered == now:
+            return
+        self._offered = now
+        chosen = self.form.not_here.value
+        self.form.not_here.choices = ()
+        self.form.not_here.choices = now
+        if any(value is chosen for _, value in now):
+            self.form.not_here.value = chosen
+
+    def set_review(self, state: str, comment: str) -> None:
+        """Show what was said of the current object; empty: nothing."""
+        self._comment = comment
+        with self.form.review.changed.blocked():
+            self.form.review.value = state
+        edit = self.form.comment.native
+        # What is being typed is not taken away.
+        if not edit.hasFocus():
+            blocker = QSignalBlocker(edit)
+            edit.setText(comment)
+            blocker.unblock()
+
+    def _tell_review(self, state: str) -> None:
+        self.reviewed.emit(state, self.form.comment.native.text())
+
+    def _tell_comment(self) -> None:
+        if self.form.comment.native.text() != self._comment:
+            self.reviewed.emit(self.form.review.value, self.form.comment.native.text())
+
+
+def _fields(
+    onion_skin: Annotated[
+        bool,
+        {
+            "label": "onion skin",
+            "tooltip": "Outline the nearest accepted slices of the current object, before (blue) and after (orange).",
+        },
+    ] = False,
+    neighbours: Annotated[
+        bool,
+        {
+            "label": "neighbours are a limit",
+            "tooltip": "Other objects where they are locked, and what is 'not here', are no place for an object.",
+        },
+    ] = True,
+    not_here: Annotated[
+        Any,
+        {
+            "widget_type": "ComboBox",
+            "choices": [_NOTHING],
+            "label": "not here",
+            "tooltip": "A Labels layer on the grid of the image that says where no object may be; press Set not here.",
+        },
+    ] = "",
+    memory: Annotated[
+        str,
+        {
+            "widget_type": "ComboBox",
+            "choices": [
+                ("the last ones (Meta's)", "meta"),
+                ("those it is sure of", "selected"),
+                ("those with something alike", "distractor"),
+            ],
+            "label": "remember",
+            "tooltip": _MEMORY_TIP,
+        },
+    ] = "meta",
+    review: Annotated[
+        str,
+        {
+            "widget_type": "ComboBox",
+            "choices": [
+                ("not reviewed", ""),
+                ("accepted", "accepted"),
+                ("rejected", "rejected"),
+                ("needs edit", "needs edit"),
+            ],
+            "label": "review",
+            "tooltip": "What you found of the current object; it stands in the session and in exports.",
+        },
+    ] = "",
+    comment: Annotated[
+        str, {"widget_type": "LineEdit", "label": "comment", "tooltip": "A few words to the review."}
+    ] = "",
+) -> None:
+    """Ask for what finishes an object."""
