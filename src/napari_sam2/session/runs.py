@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_sam2.core.frame_spacing import frame_gap, frames_in
-from napari_sam2.core.units import millimetres_per_unit
+from napari_sam2.core.frame_spacing import frames_in
 from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
     from napari_sam2.session.planning import Direction
     from napari_sam2.session.state import SessionState
 
+# Also in thick slices: with 12.5 mm instead (three slices of 5 mm) the liver of the CT sample had a Dice of 0.75 to 0.83
+# instead of 0.83 to 0.85.
 DEFAULT_PATIENCE = 5
-# So long are five slices of a CT of the abdomen, 2.5 mm apart. Thick slices make a gap of it with fewer; one alone may
-# be a slip of the model.
-DEFAULT_GAP_MM = 12.5
-_LEAST_PATIENCE = 2
 
 
 def propagate(
@@ -115,19 +112,11 @@ def _patience(state: SessionState, stop_when_gone: int | None, gone_after_mm: fl
             raise PromptError("stop_when_gone= and gone_after_mm= say the same in frames and in mm: give one of them.")
         return frames_in(state.volume, state.grid, gone_after_mm)
     if stop_when_gone is None:
-        return 0 if state.exact or state.grid.frame_axis == "t" else _default_patience(state)
+        return 0 if state.exact or state.grid.frame_axis == "t" else DEFAULT_PATIENCE
     if not isinstance(stop_when_gone, int | np.integer) or stop_when_gone < 0:
         word = checks.word_of(state)
         raise PromptError(f"stop_when_gone={stop_when_gone!r} must be a number of {word}s, or 0 for never.")
     return stop_when_gone
-
-
-def _default_patience(state: SessionState) -> int:
-    """Return how many frames a gap has, by default: fewer where they are far apart."""
-    gap = frame_gap(state.volume, state.grid)
-    if gap is None or millimetres_per_unit(state.volume.units) is None:
-        return DEFAULT_PATIENCE
-    return max(_LEAST_PATIENCE, min(DEFAULT_PATIENCE, frames_in(state.volume, state.grid, DEFAULT_GAP_MM)))
 
 
 def _running(state: SessionState, run: Run | ChunkedRun) -> Iterator[FrameResult]:

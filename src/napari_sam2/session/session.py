@@ -722,8 +722,7 @@ class VideoSession:
             Compute fresh frames again.
         stop_when_gone
             Stop a track after this many frames in a row without the object (no mask, or beyond the last accepted frame
-            one of which the model thinks much less than of the first); 0: never. Default 5, or as many as make 12.5 mm
-            where the frames are farther apart, at least 2; for time-lapses never.
+            one of which the model thinks much less than of the first); 0: never. Default 5; for time-lapses never.
         progress
             Called as ``progress(done, total, stage)``.
         chunk
