@@ -150,6 +150,6 @@ def test_a_gap_that_is_none_is_a_sentence(volume):
 
 def test_the_gap_that_was_used_replays_in_frames():
     session = spaced(5)
-    list(session.propagate("forward"))
+    list(session.propagate("forward", gone_after_mm=15))
     assert session.steps[-1].arguments["stop_when_gone"] == 3
     assert session.replay() == 0

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from napari_sam2.session.planning import Direction
     from napari_sam2.session.state import SessionState
 
-# Also in thick slices: with 12.5 mm instead (three slices of 5 mm) the liver of the CT sample had a Dice of 0.75 to 0.83
-# instead of 0.83 to 0.85.
+# Also in thick slices: with 12.5 mm instead (three slices of 5 mm) the liver of the CT sample had a Dice of 0.75 to
+# 0.83 instead of 0.83 to 0.85.
 DEFAULT_PATIENCE = 5
 
 
