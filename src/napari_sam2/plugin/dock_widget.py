@@ -197,7 +197,7 @@ class SegmentWidget(QWidget):
             self.controller.many.set_range(*dialog.answer())
 
     def _ask_which_labels(self, track: bool = False) -> None:
-        layers = self.controller.labels_to_take()
+        layers = self.controller.prompting.labels_to_take()
         if not layers:
             show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
             return
@@ -205,7 +205,7 @@ class SegmentWidget(QWidget):
         called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         dialog = LabelsDialog(layers, called, self)
         if dialog.exec():
-            self.controller.take_labels(dialog.request())
+            self.controller.prompting.take_labels(dialog.request())
             if track:
                 self.controller.propagate("both")
 

@@ -41,15 +41,15 @@ def test_objects_of_another_labels_layer_start_a_run(make_driver, volume_data):
     data[:, 5:10, 5:10] = 1
     data[:, 20:30, 20:30] = 4
     other = driver.viewer.add_layer(Labels(data, name="expert"))
-    assert [name for name, _ in driver.controller.labels_to_take()] == ["expert"]
+    assert [name for name, _ in driver.controller.prompting.labels_to_take()] == ["expert"]
     from napari_sam2.widgets.views.labels_dialog import LabelsDialog, LabelsRequest
 
-    dialog = LabelsDialog(driver.controller.labels_to_take(), "slices", driver.widget)
+    dialog = LabelsDialog(driver.controller.prompting.labels_to_take(), "slices", driver.widget)
     assert dialog.request() == LabelsRequest(other, False, None)
     dialog.every_box.setValue(4)
     assert dialog.request() == LabelsRequest(other, False, 4)
     driver.show_frame(5)
-    driver.controller.take_labels(dialog.request())
+    driver.controller.prompting.take_labels(dialog.request())
     driver.settle()
     assert driver.session.prompted_frames(4) == [1, 5, 9]
     assert np.array_equal(driver.labels[5], data[5])
@@ -57,7 +57,7 @@ def test_objects_of_another_labels_layer_start_a_run(make_driver, volume_data):
     driver.settle()
     assert not driver.labels.any()
     other.selected_label = 4
-    driver.controller.take_labels(LabelsRequest(other, True, None))
+    driver.controller.prompting.take_labels(LabelsRequest(other, True, None))
     driver.settle()
     assert list(driver.session.objects) == [4]
     driver.controller.propagate("both")

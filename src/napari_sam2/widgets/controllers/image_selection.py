@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -12,10 +11,10 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes, name_axes
-from napari_sam2.layers.image import axis_choices, channel_place, shown_contrast_limits, volume_from_layer
+from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
+from napari_sam2.widgets.controllers import source_display
 from napari_sam2.widgets.controllers.image_work import ImageWork
-from napari_sam2.widgets.controllers.source_display import ImageWatch, doubt_about, show_axes, show_contrast_limits
 from napari_sam2.widgets.controllers.viewer_position import ViewerPosition
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ class ImageSelection(QObject):
         self._panel = panel
         self.model_cache = model_cache
         self._position = ViewerPosition(viewer)
-        self._watch = ImageWatch(self._on_contrast, self._on_data, self._on_name, self._on_moved)
+        self._watch = source_display.ImageWatch(self._on_contrast, self._on_data, self._on_name, self._on_moved)
         self._work = work = ImageWork(viewer, model_cache, autosave, self)
         work.markers_changed.connect(self.markers_changed)
         work.tool_changed.connect(self.tool_changed)
@@ -99,11 +98,6 @@ class ImageSelection(QObject):
     def unavailable_reason(self) -> str:
         """Return why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
-
-    @property
-    def doubt(self) -> str:
-        """A sentence for an image of which nothing says whether an axis is time; empty for others."""
-        return doubt_about(self.image)
 
     @property
     def worker(self) -> SessionWorker | None:
@@ -143,13 +137,11 @@ class ImageSelection(QObject):
         if self._refused is not None and self._refused[0] not in images:
             self._refused = None
             self.changed.emit()
-        if current is None and prefer is None and self._refused is not None:
-            self._panel.set_images([(str(layer.name), layer) for layer in images], self._refused[0])
-            return
-        if current is None:
+        refused = self._refused if current is None and prefer is None else None
+        if current is None and refused is None:
             current = prefer if prefer in images else images[-1] if images else None
-        self._panel.set_images([(str(layer.name), layer) for layer in images], current)
-        if current is not self.image:
+        self._panel.set_images([(str(layer.name), layer) for layer in images], refused[0] if refused else current)
+        if refused is None and current is not self.image:
             self.choose_image(current)
 
     def choose_image(self, image: Any) -> None:
@@ -173,15 +165,14 @@ class ImageSelection(QObject):
                 self._work.adopt(image)
                 self._at = self._position.fixed(image, axis)
                 self._watch.follow(image)
-        self._show_axes()
-        self.show_window()
+        self._show_source()
         self._turn_and_tell()
 
     def choose_axes(self, letters: str) -> None:
         """Take the axes of the image for these, one letter each; the image layer keeps them as its axis names."""
         if self.image is not None and letters != layer_axes(self.image):
             name_axes(self.image, letters)
-        self._show_axes()
+        self._show_source()
 
     def choose_channels(self, channels: tuple[int, ...] | None) -> None:
         """Let the model see these channels, as red, green and blue; None: the one that is shown.
@@ -210,12 +201,7 @@ class ImageSelection(QObject):
         image: Any = self.image
         if image is not layer:
             return
-        limits = worker.contrast_limits
-        # A layer has one pair; of a session with one for each channel there is no layer to set.
-        if limits is not None and np.ndim(limits) == 1 and not image.rgb:
-            image.contrast_limits = limits
-        if not image.rgb:
-            image.gamma = worker.gamma
+        source_display.show_as_in(worker, image)
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:
@@ -229,7 +215,7 @@ class ImageSelection(QObject):
         several = len(worker.grid.channels) > 1 and not image.rgb
         self.channels = worker.grid.channels if several else None
         self._work.put(image, (self.axis, self._at, self.channels), worker)
-        self._show_axes()
+        self._show_source()
         self._turn_and_tell()
 
     def _turn_and_tell(self) -> None:
@@ -281,8 +267,7 @@ class ImageSelection(QObject):
         self._work.drop(layer)
         self.refresh_images()
         if self.image is None:
-            self._show_axes()
-            self.show_window()
+            self._show_source()
             self.changed.emit()
 
     def _on_step(self, event: Any = None) -> None:
@@ -296,27 +281,20 @@ class ImageSelection(QObject):
             self.frame_changed.emit()
 
     def _shows_other_channel(self) -> bool:
-        """Return whether the viewer shows another channel than the one that the session looks at."""
-        if self.channels is not None:
-            return False
-        worker, channel = self.worker, self._position.channel(self.image)
-        return worker is not None and channel is not None and worker.grid.channels != (channel,)
+        return self.channels is None and self._position.shows_other_channel(self.image, self.worker)
 
     def _follow_channel(self) -> bool:
         """Take the shown channel, where nothing has been done with another one yet; whether that is a change."""
-        worker = self.worker
-        if self.image is None or worker is None or not self._shows_other_channel():
+        if self.image is None or self.worker is None or not self._shows_other_channel():
             return False
-        if worker.session is not None or worker.pending:
+        if not self._work.forget_unused(self.image, (self.axis, self._at, self.channels)):
             return False
-        del self._work.workers(self.image)[self.axis, self._at, self.channels]
         self.show_window()
         return True
 
     def _on_contrast(self, event: Any = None) -> None:
         self.show_window()
-        limits = self.contrast_limits()
-        if limits is not None:
+        if (limits := self.contrast_limits()) is not None:
             self.contrast_changed.emit(*limits)
 
     def _on_data(self, event: Any = None) -> None:
@@ -330,7 +308,7 @@ class ImageSelection(QObject):
             # Marks of three axes have no place in a picture of two.
             self._choose_anew(image)
         else:
-            self._show_axes()
+            self._show_source()
             self._at = self._position.fixed(self.image, self.axis)
             self.changed.emit()
         if old:
@@ -342,7 +320,7 @@ class ImageSelection(QObject):
         if self.image is not None and layer_group is not None and layer_axes(self.image) != layer_group.letters:
             self._begin_anew(self.image, layer_group)
         elif self.image is not None:
-            self._show_axes()
+            self._show_source()
             self._work.measure_anew(self.image)
 
     def _begin_anew(self, image: Image, layer_group: LayerGroup) -> None:
@@ -351,9 +329,7 @@ class ImageSelection(QObject):
         old = layer_group.leave_labels() if made else ""
         self._choose_anew(image)
         if old:
-            self.message.emit(
-                f"The axes of {str(image.name)!r} are others now; the labels made before are kept in the layer {old!r}."
-            )
+            self.message.emit(source_display.new_axes_text(image, old))
 
     def _choose_anew(self, image: Image) -> None:
         self._watch.follow(None)
@@ -364,14 +340,11 @@ class ImageSelection(QObject):
     def _on_name(self, event: Any = None) -> None:
         self.refresh_images()
 
-    def _show_axes(self) -> None:
-        show_axes(self._panel, self.image, self.axis)
+    def _show_source(self) -> None:
+        source_display.show_axes(self._panel, self.image, self.axis)
+        self.show_window()
 
     def show_window(self) -> None:
         """Show what of the image the model sees: its channels, and the values that are black and white."""
-        count = 0
-        if self.image is not None and channel_place(self.image) is not None:
-            count = volume_from_layer(self.image).size_of("c")
-        self._panel.set_channels(count, self.channels)
-        worker = self.worker
-        show_contrast_limits(self._panel, self.image, self.contrast_limits(), None if worker is None else worker.grid)
+        grid = None if self.worker is None else self.worker.grid
+        source_display.show_contrast_limits(self._panel, self.image, self.contrast_limits(), self.channels, grid)

@@ -83,6 +83,14 @@ class ImageWork(QObject):
         """Return the sessions of an image."""
         return self._workers[id(image)]
 
+    def forget_unused(self, image: Image, key: Key) -> bool:
+        """Forget a session with which nothing has been done yet; return whether it was one."""
+        worker = self._workers[id(image)][key]
+        if worker.session is not None or worker.pending:
+            return False
+        del self._workers[id(image)][key]
+        return True
+
     def worker(self, image: Image, key: Key, channel: Callable[[Image], int | None]) -> SessionWorker:
         """Return the session of an image along an axis; where there is none, begin one of the channel shown."""
         workers = self._workers[id(image)]

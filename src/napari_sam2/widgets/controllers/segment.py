@@ -28,6 +28,7 @@ from napari_sam2.widgets.controllers.review import Review
 from napari_sam2.widgets.controllers.run_estimate import RunEstimator
 from napari_sam2.widgets.controllers.runs import RunController
 from napari_sam2.widgets.controllers.session_files import SessionFiles
+from napari_sam2.widgets.controllers.source_display import doubt_about
 from napari_sam2.widgets.controllers.status import StatusLine
 from napari_sam2.widgets.controllers.tools import Tools
 from napari_sam2.widgets.shortcuts import KeyBinder
@@ -40,12 +41,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.components import ViewerModel
-    from napari.layers import Labels
 
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.layers.layer_group import LayerGroup
-    from napari_sam2.widgets.views.labels_dialog import LabelsRequest
     from napari_sam2.widgets.views.panels import Panels
 
 
@@ -97,7 +96,7 @@ class SegmentController(QObject):
         self.many = Many(self.context, self.tools, panels.many)
         self.proposing = Proposing(self.context, panels.many)
         self.review = Review(self.context, panels.review)
-        self.finishing = Finishing(self.context, panels.finish, self.labels_to_take)
+        self.finishing = Finishing(self.context, panels.finish, self.prompting.labels_to_take)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
         self.models = Models(self.context, panels.source.model, panels.advanced)
@@ -196,14 +195,6 @@ class SegmentController(QObject):
         """Undo or redo the last step, mark and mask together."""
         self.prompting.step(back)
 
-    def labels_to_take(self) -> list[tuple[str, Labels]]:
-        """Labels layers of the viewer on the grid of the image, but for ours."""
-        return self.prompting.labels_to_take()
-
-    def take_labels(self, request: LabelsRequest) -> None:
-        """Take objects of another labels layer as masks to start from."""
-        self.prompting.take_labels(request)
-
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""
         self.labels.save(path)
@@ -232,7 +223,7 @@ class SegmentController(QObject):
         if layer_group is not self._chosen_for or turned:
             self.panels.run.set_frame_count(count, called)
         if layer_group is not self._chosen_for:
-            self.context.set_last_message(self.selection.doubt)
+            self.context.set_last_message(doubt_about(self.selection.image))
             self.tools.set_object(1)
             self.tools.set_positive(True)
         before, self._chosen_for = self._chosen_for, layer_group

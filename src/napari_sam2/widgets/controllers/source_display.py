@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_sam2.layers.axis_names import assumed_axes, layer_axes
 from napari_sam2.layers.geometry import on_geometry_change
-from napari_sam2.layers.image import LayerGrid, axis_choices, axis_meanings, default_axis_reason, shown_gamma
+from napari_sam2.layers.image import (
+    LayerGrid,
+    axis_choices,
+    axis_meanings,
+    channel_place,
+    default_axis_reason,
+    shown_gamma,
+    volume_from_layer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +24,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
@@ -30,9 +41,17 @@ def show_axes(panel: SourceView, image: Image | None, axis: str | None) -> None:
 
 
 def show_contrast_limits(
-    panel: SourceView, image: Image | None, window: tuple[float, float] | None, grid: FrameGrid | None
+    panel: SourceView,
+    image: Image | None,
+    window: tuple[float, float] | None,
+    channels: tuple[int, ...] | None,
+    grid: FrameGrid | None,
 ) -> None:
-    """Show the values that are black and white, and the channels that they are of."""
+    """Show the channels that the model sees, and the values that are black and white."""
+    count = 0
+    if image is not None and channel_place(image) is not None:
+        count = volume_from_layer(image).size_of("c")
+    panel.set_channels(count, channels)
     if isinstance(grid, LayerGrid) and len(grid.channels) > 1:
         colours = ", ".join(f"{c} {name}" for c, name in zip(grid.channels, ("red", "green", "blue"), strict=False))
         panel.set_window(f"{colours}; own limits each")
@@ -40,11 +59,22 @@ def show_contrast_limits(
     if window is None:
         panel.set_window("–" if image is None else "by the image's values")
         return
-    channels = grid.channels if isinstance(grid, LayerGrid) else ()
-    channel = f"channel {channels[0]}, " if len(channels) == 1 else ""
+    seen = grid.channels if isinstance(grid, LayerGrid) else ()
+    channel = f"channel {seen[0]}, " if len(seen) == 1 else ""
     gamma = 1.0 if image is None else shown_gamma(image)
     bent = "" if gamma == 1 else f", gamma {gamma:.2g}"
     panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}{bent}")
+
+
+def show_as_in(worker: SessionWorker, image: Image) -> None:
+    """Show an image with the contrast limits and the gamma of a session."""
+    if image.rgb:
+        return
+    limits = worker.contrast_limits
+    # A layer has one pair; of a session with one for each channel there is no layer to set.
+    if limits is not None and np.ndim(limits) == 1:
+        image.contrast_limits = limits
+    image.gamma = worker.gamma
 
 
 def doubt_about(image: Image | None) -> str:
@@ -53,6 +83,11 @@ def doubt_about(image: Image | None) -> str:
         return ""
     axes = ", ".join(layer_axes(image))
     return f"Nothing says what the axes of {str(image.name)!r} are: {axes} is assumed. Say otherwise by Axes…"
+
+
+def new_axes_text(image: Image, labels: str) -> str:
+    """Return what to say of an image whose axes are others now, and of the layer that keeps its labels."""
+    return f"The axes of {str(image.name)!r} are others now; the labels made before are kept in the layer {labels!r}."
 
 
 class ImageWatch:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.interaction.session_worker import SessionWorker
 
 
 class ViewerPosition:
@@ -67,6 +68,11 @@ class ViewerPosition:
         if image is None or (place := channel_place(image)) is None:
             return None
         return self._index(image, place, volume_from_layer(image).size_of("c"))
+
+    def shows_other_channel(self, image: Image | None, worker: SessionWorker | None) -> bool:
+        """Return whether another channel is shown than the one that a session looks at."""
+        channel = self.channel(image)
+        return worker is not None and channel is not None and worker.grid.channels != (channel,)
 
     def _index(self, image: Image, place: int, count: int) -> int:
         """Return where the viewer stands along one axis of the image."""
