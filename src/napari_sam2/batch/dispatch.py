@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections import deque
-from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -138,7 +137,7 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
                 pure=False, retries=1, workers=where,
             )  # fmt: skip
             futures[future] = job
-        for future in _done(futures, client):
+        for future in _done(futures):
             job = futures.pop(future)
             record = _outcome(future, job, settings.model)
             if record.worker_fault:
@@ -151,14 +150,11 @@ def _ended(jobs: Iterable[Job], client: Client, settings: Settings) -> Iterator[
             yield record
 
 
-def _done(futures: Iterable[Future], client: Client) -> list[Future]:
+def _done(futures: Iterable[Future]) -> list[Future]:
     """Wait a moment for one to end, and return those that have; ConnectionError where the scheduler forgot them."""
-    from distributed import wait
-
-    some = list(futures)
-    if some:
-        with suppress(TimeoutError, CancelledError), client.as_current():
-            wait(some, timeout=_POLL_S, return_when="FIRST_COMPLETED")
+    some, end = list(futures), time.monotonic() + _POLL_S
+    while some and not any(future.done() for future in some) and time.monotonic() < end:
+        time.sleep(_POLL_S / 20)
     if any(future.status in ("lost", "cancelled") for future in some):
         raise ConnectionError("the scheduler lost what it was given")
     return [future for future in some if future.done()]

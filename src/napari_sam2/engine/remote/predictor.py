@@ -162,11 +162,9 @@ class RemotePredictor:
                 self._actor = self._start()
             actor = self._actor
         try:
-            # An actor looks for its client where it is called.
-            with self._client.as_current():
-                while self._closed:
-                    actor.close(self._closed.popleft()).result()
-                return ask(actor).result()
+            while self._closed:
+                actor.close(self._closed.popleft()).result()
+            return ask(actor).result()
         except _LOST as error:
             if isinstance(error, ValueError) and "lost" not in str(error).lower():
                 raise
@@ -192,7 +190,9 @@ class RemotePredictor:
             self.generation += 1
             try:
                 actor = future.result(timeout=max(0.1, deadline - time.monotonic()))
-                actor._kept = future
+                # An actor looks for Dask's default client, which may be none or another one; `as_current` would send
+                # the reading of lazy images to the cluster, in all threads.
+                actor._worker, actor._client, actor._future = None, self._client, future
                 return actor
             except NapariSam2Error:
                 raise
