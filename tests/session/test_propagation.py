@@ -237,3 +237,21 @@ def test_a_frame_without_the_object_ends_it(session):
     session.unlock(frame=10, obj_id=1)
     list(session.propagate())
     assert filled(session, 1) == list(range(20))
+
+
+@pytest.mark.parametrize("moment", range(2, 14))
+def test_no_frame_is_lost_where_the_contrast_changes_in_the_middle_of_one(volume, moment):
+    class Changing(FakePredictor):
+        calls = 0
+
+        def called(self):
+            self.calls += 1
+            if self.calls == moment:
+                session.set_contrast_limits(1, 9)
+
+    session = VideoSession(Changing(), volume, contrast_limits=(0, 5))
+    session.add_box(1, 7, (4, 5, 10, 12))
+    session.add_box(2, 7, (12, 5, 18, 12))
+    frames = [step.frame for step in session.propagate()]
+    assert sorted(frames) == list(range(20))
+    assert filled(session, 1) == filled(session, 2)

@@ -76,7 +76,7 @@ class Run:
         self._finished: set[int] = set()
         self._from_below: dict[tuple[int, int], NDArray[np.bool_]] = {}
         self._work = WorkList({}, {})
-        self._planned_at = -1
+        self._planned_at = (-1, -1)
         self._chunks = [list(chunk) for chunk in chunks]
         self.step = self._new_step() if step is None else step
 
@@ -112,15 +112,15 @@ class Run:
     # ------------------------------------------------------------------ planning
 
     def _plan(self) -> None:
-        """Find the stale frames, if the session changed since the last look."""
-        revision = self._state.history.revision
-        if revision != self._planned_at:
+        """Find the stale frames, if the session changed since the last look, or forgot what was computed."""
+        now = (self._state.history.revision, self._state.times_forgotten)
+        if now != self._planned_at:
             self._find_tasks()
             if len({obj_id for tasks in self._tasks.values() for obj_id in tasks}) > 1:
                 self._state.share_pixels()
             self._drop_stale_masks()
             self._work = WorkList(self._tasks, self._state.pending)
-            self._planned_at = revision
+            self._planned_at = (self._state.history.revision, self._state.times_forgotten)
 
     def _find_tasks(self) -> None:
         state = self._state
@@ -321,7 +321,7 @@ class Run:
         self._tasks.pop(frame)
         self._finished.add(frame)
         self._compare()
-        self._planned_at = self._state.history.revision
+        self._planned_at = (self._state.history.revision, self._planned_at[1])
         return self._result(frame)
 
     def _store(self, frame: int, found: dict[int, PendingMask]) -> None:

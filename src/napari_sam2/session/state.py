@@ -99,6 +99,8 @@ class SessionState:
         # Tracks of the last run and what it computed beyond its last yield, so that a stopped run goes on there.
         self.tracks: dict[tuple[int, int, int], ActiveTrack] = {}
         self.pending: dict[int, dict[int, PendingMask]] = {}
+        # By which a run knows that frames it had computed are to be computed again.
+        self.times_forgotten = 0
         self._mapping = mapping
         # Whether a run tracked several objects, among which each pixel then belongs to one (see `share_pixels`).
         self._exclusive = False
@@ -255,6 +257,7 @@ class SessionState:
         self._frame_states.clear()
         self.tracks.clear()
         self.pending.clear()
+        self.times_forgotten += 1
 
     def forget_tracks(self, obj_ids: Collection[int]) -> None:
         """Free what the model holds of some objects; their masks stay."""
