@@ -66,6 +66,13 @@ class ManyPanel(QCollapsible):
             "Limit the current object to a range of the image's own values, such as those inside its mask here.",
             self.range_clicked.emit,
         )
+        self.setContent(self._arranged())
+        self.collapse(animate=False)
+        self.set_proposal("")
+        self.each_click_box.toggled.connect(self.each_click_changed.emit)
+
+    def _arranged(self) -> QWidget:
+        """Return the content: one row for each matter, that of the proposals hidden until there are some."""
         content = QWidget()
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)
@@ -81,10 +88,7 @@ class ManyPanel(QCollapsible):
         column.addWidget(self.proposal_row)
         column.addLayout(row(self.divide_button, self.show_tracks_button, self.save_tracks_button))
         column.addWidget(self.range_button)
-        self.setContent(content)
-        self.collapse(animate=False)
-        self.set_proposal("")
-        self.each_click_box.toggled.connect(self.each_click_changed.emit)
+        return content
 
     def set_proposal(self, text: str) -> None:
         """Say which proposal is asked about; an empty text: none is."""
