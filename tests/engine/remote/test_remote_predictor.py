@@ -9,6 +9,9 @@ import pytest
 from distributed import Client, LocalCluster, Scheduler, SpecCluster
 
 import napari_sam2 as ns
+from napari_sam2.core.frames import FrameGrid
+from napari_sam2.core.intensity import WindowedFrames
+from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.engine.remote.predictor import RemotePredictor
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -155,3 +158,13 @@ def test_a_worker_that_dies_is_replaced_and_the_run_goes_on(cluster, address, lo
     assert far.generation > 1
     for obj_id in (1, 2):
         assert iou(session.labels() == obj_id, expected == obj_id) > 0.99
+
+
+def test_embeddings_can_be_made_ahead_as_here(load) -> None:
+    image = ns.ImageVolume(volume().array[:, :, ::-1].copy(), axes="zyx", spacing=(3, 1, 1))
+    frames = WindowedFrames(image, FrameGrid.of(image), (0, 255))
+    stream = load().open(frames, zoom=None)
+    assert isinstance(stream, EncodesAhead)
+    assert stream.count_encoded(range(12)) == 0
+    assert stream.encode_ahead(range(3)) == 3
+    assert stream.count_encoded(range(12)) == 3

@@ -139,7 +139,7 @@ class RemoteStream:
                 progress(start + len(some), len(wanted))
         return made
 
-    def countencoded(self, frames: Iterable[int]) -> int:
+    def count_encoded(self, frames: Iterable[int]) -> int:
         """Return how many of these frames have an embedding of the whole frame already."""
         if not self._can_encode_ahead:
             return 0
