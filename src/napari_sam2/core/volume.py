@@ -191,11 +191,6 @@ class ImageVolume:
         return "".join(a for a in self.axes if a in SPATIAL_LETTERS)
 
     @property
-    def spatial_shape(self) -> tuple[int, ...]:
-        """Length of each spatial axis, in array order."""
-        return tuple(self.size_of(a) for a in self.spatial_axes)
-
-    @property
     def label_axes(self) -> str:
         """Letters of the labels grid: the volume's without the channel."""
         return self.axes.replace("c", "")
