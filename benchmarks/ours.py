@@ -31,7 +31,9 @@ class Ours:
     def __init__(self, predictor: Sam2VideoPredictor, clip: Clip, stop_when_gone: int | None) -> None:
         predictor.store.clear()
         self._clip, self._patience = clip, stop_when_gone
-        self.session = VideoSession(predictor, ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0)))
+        volume = ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0))
+        # Objects know nothing of each other, as with the peers; by default those of a volume share no pixel.
+        self.session = VideoSession(predictor, volume, neighbours="free")
 
     def prompt(self) -> None:
         """Prompt every object by a box on the first slice."""
