@@ -83,11 +83,12 @@ def touch(mask: RunLengthMask, other: RunLengthMask) -> bool:
 
 
 def _share_pixels(one: RunLengthMask, other: RunLengthMask) -> bool:
-    if not other.runs.size:
+    runs, others = one.runs, other.runs
+    if not others.size:
         return False
     # Of the runs that begin before a run ends, the last one reaches farthest.
-    last = np.searchsorted(other.runs[:, 0], one.runs[:, 1]) - 1
-    return bool(((last >= 0) & (other.runs[last, 1] > one.runs[:, 0])).any())
+    last = np.searchsorted(others[:, 0], runs[:, 1]) - 1
+    return bool(((last >= 0) & (others[last, 1] > runs[:, 0])).any())
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
