@@ -102,7 +102,12 @@ class Stream:
         return encode_low_res(self._model, s16, low_res, object_score, binarise, limit)
 
     def _decode_tracked(
-        self, batch: ImageFeatures, conditioned: Tensor, last: Tensor | None, known: Tensor | None
+        self,
+        batch: ImageFeatures,
+        conditioned: Tensor,
+        last: Tensor | None,
+        known: Tensor | None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
 
@@ -124,7 +129,8 @@ class Stream:
             multimask=True,
             residual_row=1 if policy.feeds_last_mask else None,
             known=known if policy.trusts_frames_ahead else None,
-            averaged=policy.averages_alternatives,
+            averaged=policy.averages_alternatives and alternative is None,
+            alternative=alternative,
         )
         if last is None or not policy.drops_disconnected_parts:
             return decoding
