@@ -1369,8 +1369,8 @@ class VideoSession:
     ) -> Iterator[tuple[int, float]]:
         """Judge tracked masks by going back from each to the accepted frame that it comes from; a generator.
 
-        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes. It may be
-        left at any yield; what was found is kept, as one step.
+        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes; below 0.6
+        the frame is doubtful. It may be left at any yield; what was found is kept, as one step.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ _TIP = (
     "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
     "Grey line: area, against its largest. Cyan line: how far something reaches that looks like it, where it rises.\n"
     "Violet: how much the masks from both sides disagree.\n"
-    "Open circles, after a check: how well the way back agrees; a low one is worth a look.\n"
+    "Open circles, after a check: how well the way back agrees; under 0.6 the slice is doubtful.\n"
     "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
 )
 _LEGEND = (
