@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.evaluation import LabelledSet
     from napari_sam2.evaluation.simulated_user import Prompt
 
@@ -64,15 +63,17 @@ def fitting(case: LabelledSet, prompt: Prompt) -> list[str]:
     ]
 
 
-def measured(predictor: VideoPredictor, places: list[str]) -> pd.DataFrame:
+def measured(model: str, places: list[str]) -> pd.DataFrame:
     """Return a row for each object, prompt and option."""
+    # One for each option: what was encoded for one is not there for the next.
+    predictors = {name: ns.load_predictor(model, device="cpu") for name in OPTIONS}
     rows = []
     for case, label, truth in cases(places):
         prompts: tuple[Prompt, ...] = ("click", "box")
         for prompt in prompts:
             for name in fitting(case, prompt):
                 start = time.perf_counter()
-                tracked = evaluate_object(predictor, case, truth, prompt, 0, OPTIONS[name])
+                tracked = evaluate_object(predictors[name], case, truth, prompt, 0, OPTIONS[name])
                 seconds = (time.perf_counter() - start) / len(tracked.masks)
                 dice = tracked.outcome["dice"]
                 rows.append((case.name.partition("/")[0], case.name, label, prompt, name, dice, seconds))
@@ -114,7 +115,7 @@ def main() -> None:
     parser.add_argument("--model", default="starter")
     parser.add_argument("--csv", help="also keep every figure in this file")
     arguments = parser.parse_args()
-    table = measured(ns.load_predictor(arguments.model, device="cpu"), arguments.sets)
+    table = measured(arguments.model, arguments.sets)
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
     print("\nDice: mean of sets. time: of a slice, against the defaults, median.\n")
