@@ -1,4 +1,4 @@
-"""What the options of tracking change: Dice and seconds of each against the defaults, object by object.
+"""What the options of tracking change: Dice and processor time of each against the defaults, object by object.
 
     python benchmarks/tracking_options.py SET[:LABEL,…] … [--model NAME] [--csv FILE]
 
@@ -72,9 +72,9 @@ def measured(model: str, places: list[str]) -> pd.DataFrame:
         prompts: tuple[Prompt, ...] = ("click", "box")
         for prompt in prompts:
             for name in fitting(case, prompt):
-                start = time.perf_counter()
+                start = time.process_time()
                 tracked = evaluate_object(predictors[name], case, truth, prompt, 0, OPTIONS[name])
-                seconds = (time.perf_counter() - start) / len(tracked.masks)
+                seconds = (time.process_time() - start) / len(tracked.masks)
                 dice = tracked.outcome["dice"]
                 rows.append((case.name.partition("/")[0], case.name, label, prompt, name, dice, seconds))
                 print(
@@ -118,7 +118,7 @@ def main() -> None:
     table = measured(arguments.model, arguments.sets)
     if arguments.csv:
         table.to_csv(arguments.csv, index=False)
-    print("\nDice: mean of sets. time: of a slice, against the defaults, median.\n")
+    print("\nDice: mean of sets. time: of the processor for a slice, against the defaults, median.\n")
     print(compared(table).round(3).to_string(index=False))
     print("\nMean Dice of each set\n")
     print(table.pivot_table(index=["set", "prompt"], columns="option", values="dice").round(3).to_string())

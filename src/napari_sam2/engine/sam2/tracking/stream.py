@@ -114,6 +114,8 @@ class Stream:
         What the alternatives differ in on a tracked frame is not which object is meant but where its edge is: a small
         model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
         another size, make such a model lose an object beside the frame that it is tracked from.
+
+        ``alternative`` is the one to take, 1 to 3; None: as the model prefers.
         """
         policy, hint = self._policy, self._model.config.prompt_hint
         previous = None
