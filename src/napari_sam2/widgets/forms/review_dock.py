@@ -234,9 +234,7 @@ class ReviewDock(FormDock):
         review = self.review
         if review is None:
             return
-        workers = [] if self._segment is None else self._segment.selection.workers()
-        sessions = [worker.session for worker in workers if worker.session is not None]
-        live = {session.path: session for session in sessions if session.path is not None}
+        live = {} if self._segment is None else self._segment.selection.open_files()
         effort = self._fields.effort.value
 
         def steps() -> Steps:
