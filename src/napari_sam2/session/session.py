@@ -1847,6 +1847,30 @@ class VideoSession:
             session._link.take_up(file)
         return session
 
+    @classmethod
+    def open_copy(cls, path: str | Path, predictor: VideoPredictor, volume: ImageVolume | None = None) -> VideoSession:
+        """Open what a session file holds, in memory alone: the file is only read, and what is done is not kept in it.
+
+        Parameters
+        ----------
+        path
+            The file.
+        predictor
+            The model of the copy.
+        volume
+            The image; default: read from where it was.
+
+        Raises
+        ------
+        SessionFileError
+            As :meth:`open`.
+        """
+        with file_link.opening(path) as file:
+            session = cls(**file_link.arguments_of(file, predictor, volume))
+            file.load(session._state.history)
+        file.abandon()
+        return session
+
     def open_follow_up(
         self, volume_next: ImageVolume, registration: str = "frame", *, predictor: VideoPredictor | None = None
     ) -> VideoSession:
