@@ -88,7 +88,7 @@ def measure(setting: Setting, say: Say) -> dict[str, Any]:
         times, masks = _times(setting, sides, say)
     preview = _preview(setting, sides)
     say(
-        f"preview of a click on an encoded slice: {preview['wall_ms']:.0f} ms ({preview['cpu_ms']:.0f} of processor time)"
+        f"preview of a click on an encoded slice: {preview['wall_ms']:.0f} ms, {preview['cpu_ms']:.0f} of the processor"
     )
     memory = peaks(setting, sides.model, say) if setting.memory else {}
     best = {side: {task: min(found) for task, found in of.items()} for side, of in times.items()}

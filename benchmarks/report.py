@@ -151,8 +151,8 @@ def _scale(result: dict[str, Any], images: Path) -> str:
     parts = ["## Scale\n", _machine(result)]
     parts.append(
         f"The bundled model through its zoom window; {result['usual']['slices']} slices of {result['usual']['side']}² "
-        f"with one object, but for what varies. Embeddings may take {budget} MiB. The plots are of processor time, which "
-        "other programs on the machine change less than the time that passes.\n"
+        f"with one object, but for what varies. Embeddings may take {budget} MiB. The plots are of processor time, "
+        "which other programs on the machine change less than the time that passes.\n"
     )
     for axis, points in result["scale"].items():
         rows = [[p[axis], f"{p['cpu_ms_a_slice']:.0f}", f"{p['ms_a_slice']:.0f}", p["peak_mib"]] for p in points]
