@@ -42,7 +42,7 @@ MIN_IOU, MIN_STABILITY = 0.8, 0.9
 # Pixels of the frame. Of an object of ten pixels, an edge that is as sharp as the picture is a fifth of its area: no
 # answer is stable by the ratio of areas alone. Measured on nuclei outside the validation sets.
 MAX_BLUR_PX = 0.75
-SMALL_MIN_IOU = 0.7  # a small model is less sure of small cells, which its smallest window shows coarsely
+SMALL_MIN_IOU = 0.65  # a small model is less sure of small cells, which its smallest window shows coarsely
 
 
 @dataclass(frozen=True)
