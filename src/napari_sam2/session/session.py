@@ -251,9 +251,9 @@ class VideoSession:
     def neighbours(self) -> Neighbours:
         """Return whether other objects bound a mask: "limit" or "free".
 
-        With "limit", what is locked of the other objects on a frame and what :meth:`forbid` says are no place for an
-        object: neither the mask nor what the model remembers of it reaches there. Among the objects of one run, each
-        pixel counts as one of them in what is remembered. A mask that the user gave is never cut.
+        With "limit", what is locked of the other objects on a frame is no place for an object: neither the mask nor
+        what the model remembers of it reaches there. Among the objects of one run, each pixel counts as one of them in
+        what is remembered. A mask that the user gave is never cut. What :meth:`forbid` says holds with both.
 
         Locking a neighbour makes a tracked mask stale where it has pixels that are locked now, and with it what was
         tracked from there on; unlocking, where it touches what became free. Changing the setting makes stale what
@@ -590,7 +590,9 @@ class VideoSession:
         prompting.add_line(self._state, self._meta, obj_id, frame, ends)
 
     def forbid(self, labels: Any | None) -> None:
-        """Say where no object may be, for :attr:`neighbours` "limit"; it replaces what was said before.
+        """Say where no object may be, whatever :attr:`neighbours` is; it replaces what was said before.
+
+        Neither what the model computes nor what it remembers reaches there; a mask that the user gave is not cut.
 
         Parameters
         ----------
@@ -1843,6 +1845,30 @@ class VideoSession:
         with file_link.opening(path) as file:
             session = cls(**file_link.arguments_of(file, predictor, volume))
             session._link.take_up(file)
+        return session
+
+    @classmethod
+    def open_copy(cls, path: str | Path, predictor: VideoPredictor, volume: ImageVolume | None = None) -> VideoSession:
+        """Open what a session file holds, in memory alone: the file is only read, and what is done is not kept in it.
+
+        Parameters
+        ----------
+        path
+            The file.
+        predictor
+            The model of the copy.
+        volume
+            The image; default: read from where it was.
+
+        Raises
+        ------
+        SessionFileError
+            As :meth:`open`.
+        """
+        with file_link.opening(path) as file:
+            session = cls(**file_link.arguments_of(file, predictor, volume))
+            file.load(session._state.history)
+        file.abandon()
         return session
 
     def open_follow_up(

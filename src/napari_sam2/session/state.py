@@ -190,7 +190,7 @@ class SessionState:
     def limit_of(self, obj_id: int, frame: int) -> RunLengthMask | None:
         """Return where an object must not be on a frame; None where it is free."""
         with self.lock:
-            return self._limits.of(obj_id, frame) if self.rules.neighbours == "limit" else None
+            return self._limits.of(obj_id, frame, self.rules.neighbours)
 
     def limit_of_answer(self, obj_id: int, asked: ConditioningRecord) -> RunLengthMask | None:
         """Return the limit of the answer to prompts; a mask that the user gave has none."""
