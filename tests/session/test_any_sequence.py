@@ -235,9 +235,14 @@ class Session(RuleBasedStateMachine):
     def choose_overlap(self, overlap):
         self.session.overlap = overlap
 
-    @rule(neighbours=st.sampled_from(["limit", "free"]), memory=st.sampled_from(["meta", "selected"]))
-    def choose_rules(self, neighbours, memory):
+    @rule(
+        neighbours=st.sampled_from(["limit", "free"]),
+        memory=st.sampled_from(["meta", "selected"]),
+        click_mask=st.sampled_from(["surest", "first"]),
+    )
+    def choose_rules(self, neighbours, memory, click_mask):
         self.session.neighbours, self.session.memory = neighbours, memory
+        self.session.click_mask = click_mask
 
     @rule(box=st.one_of(st.none(), corners), frame=frames)
     def forbid(self, box, frame):
