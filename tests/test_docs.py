@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 
 import napari_sam2
 from tools.docs_hooks import COMMAND_LINE, NOT_YET, command_line_help
+from tools.docs_site import check_site
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -66,7 +69,13 @@ def beside(tmp_path, monkeypatch):
     return prepare
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
+# Its one block is that of tutorials/study.md, with processes to be started once more.
+SLOW = DOCS / "batch.md"
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(p, marks=pytest.mark.slow) if p == SLOW else p for p in WITH_CODE], ids=name_of
+)
 def test_the_python_of_a_page_runs(page, beside):
     names = beside(page)
     for number, code in enumerate(blocks(page)):
@@ -94,10 +103,27 @@ def test_the_reference_has_every_public_name():
     assert set(napari_sam2.__all__) - shown == {"__version__"}
 
 
+def test_the_site_builds_and_no_link_of_it_goes_nowhere(tmp_path):
+    command = [sys.executable, "-m", "tools.docs_site", "--out", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "site" / "tutorials" / "organ_ct" / "index.html").is_file()
+
+
+def test_a_link_that_goes_nowhere_is_told(tmp_path):
+    (tmp_path / "index.html").write_text('<img src="no.png"><a href="a.html#there">x</a><a href="a.html#not">y</a>')
+    (tmp_path / "a.html").write_text('<p id="there"></p><script src="https://cdn.example/x.js"></script>')
+    faults = " ".join(check_site(tmp_path))
+    assert "index.html links to no.png, which is not there." in faults
+    assert "a.html#not" in faults
+    assert "#there" not in faults
+    assert "a.html loads https://cdn.example/x.js from elsewhere." in faults
+
+
 def test_the_reference_has_every_command():
     assert COMMAND_LINE in (DOCS / "reference" / "command_line.md").read_text(encoding="utf-8")
     text = command_line_help()
-    for command in ("segment", "batch", "demo", "download", "info", "doctor", "evaluate", "bundle"):
+    for command in ("segment", "batch", "demo", "download", "info", "doctor", "evaluate", "bundle", "review"):
         assert f"\n## {command}\n" in f"\n{text}"
     assert "--accept-licence" in text
 

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.core.frame_spacing import frame_gap, pixel_size
 from napari_sam2.core.masks import RunLengthMask
-from napari_sam2.errors import PromptError
+from napari_sam2.errors import LockedError, PromptError
 from napari_sam2.session import checks, objects, step_names
 from napari_sam2.session.kinds import MASK, PROMPTS
 from napari_sam2.session.records import MaskRecord
@@ -160,7 +160,7 @@ def _check_locks(
     parts: dict[int, list[dict[int, RunLengthMask]]],
     chosen: list[int] | None,
 ) -> None:
-    """Leave out the locked frames that nobody asked for; PromptError where nothing else would change."""
+    """Leave out the locked frames that nobody asked for; LockedError where nothing else would change."""
     if chosen is not None:
         return
     locked = []
@@ -172,10 +172,12 @@ def _check_locks(
                 del part[frame]
     if locked and not any(part for found in parts.values() for part in found):
         obj_id, frame = locked[0]
-        raise PromptError(
+        raise LockedError(
             f"{operation.name!r} would change locked {checks.word_of(state)}s alone, "
             f"such as {frame} of object {obj_id}: "
-            "name them in frames= to change them all the same, or unlock them."
+            "name them in frames= to change them all the same, or unlock them.",
+            obj_id,
+            frame,
         )
 
 

@@ -13,6 +13,7 @@ _TOOLS = {
     "point": ("Point (P)", "Click on the object. Key: P takes the tool up and puts it down."),
     "box": ("Box (B)", "Drag a rectangle around the object on one slice. Key: B"),
     "scribble": ("Scribble", "Draw a line through the object; it counts as a few clicks along it."),
+    "line": ("Line", "Draw the longest diameter of the object on a slice, from edge to edge, as RECIST 1.1 reads it."),
     "lasso": ("Lasso", "Draw around the object on one slice: what is inside becomes its mask there."),
     "brush": (
         "Brush",
