@@ -90,7 +90,7 @@ def test_links_to_files_go_somewhere(page):
         if not path or re.match(r"[a-z]+:", path):
             continue
         file = (page.parent / path).resolve()
-        if path.endswith((".png", ".gif")):
+        if path.endswith((".png", ".webp")):
             # Whether each picture is there is asked by `python -m tools.docs_site --pictures`.
             assert file.parent == DOCS / "images", f"{target} is not among the pictures"
         elif not (file.is_relative_to(DOCS) and file.relative_to(DOCS).as_posix() in NOT_YET):
@@ -139,7 +139,7 @@ def test_every_block_that_does_not_run_says_so():
 
 
 def test_pictures_are_small():
-    pictures = [path for path in (DOCS / "images").iterdir() if path.suffix in (".png", ".gif")]
+    pictures = [path for path in (DOCS / "images").iterdir() if path.suffix in (".png", ".webp")]
     assert max(path.stat().st_size for path in pictures) < 1e6
     assert sum(path.stat().st_size for path in pictures) < 12e6
     assert np.all([path.stat().st_size > 1000 for path in pictures])

@@ -2,7 +2,7 @@
 
 mkdocs itself ends where a link or an anchor in the pages goes nowhere. Checked here beside it: every file that the
 built pages ask for is there, no page loads anything from elsewhere, and every public name stands in the reference.
-``--pictures`` also wants every picture that the pages show.
+``--pictures`` also wants every picture that the pages show, and no other.
 """
 
 from __future__ import annotations
@@ -95,6 +95,13 @@ def missing_pictures(docs: Path = ROOT / "docs") -> list[str]:
     return sorted(missing)
 
 
+def unused_pictures(docs: Path = ROOT / "docs") -> list[str]:
+    """Return the pictures in ``docs/images`` that neither a page nor the README shows, as paths below ``docs``."""
+    texts = [page.read_text(encoding="utf-8") for page in (*docs.rglob("*.md"), docs.parent / "README.md")]
+    made = sorted(path.name for path in (docs / "images").iterdir() if path.suffix in (".png", ".webp"))
+    return [f"images/{name}" for name in made if not any(f"images/{name}" in text for text in texts)]
+
+
 def main() -> int:
     """Build, check, and tell what is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,6 +119,7 @@ def main() -> int:
     missing = missing_pictures()
     if arguments.pictures:
         faults += [f"The picture {name} is not made." for name in missing]
+        faults += [f"No page shows the picture {name}." for name in unused_pictures()]
     elif missing:
         sys.stdout.write(f"{len(missing)} pictures are to be made by `make pictures`: {', '.join(missing)}\n")
     sys.stderr.writelines(f"{fault}\n" for fault in faults)
