@@ -141,9 +141,9 @@ class Stage:
         rows, columns = np.nonzero(mask[frame])
         self.drag(frame, rows.min() - margin, columns.min() - margin, rows.max() + margin, columns.max() + margin)
 
-    def propagate(self, most: int = 20) -> None:
-        """Run in both directions, on film."""
-        self.controller.propagate("both")
+    def propagate(self, most: int = 20, direction: str = "both") -> None:
+        """Run, on film."""
+        self.controller.propagate(direction)
         self.film.watch(lambda: bool(self.controller.busy), self.turn, most, PATIENCE_S)
         self.settle()
 
