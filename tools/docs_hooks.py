@@ -32,6 +32,7 @@ NOT_YET = ("keys.md", "performance.md", "explanation/tracking_options.md")
 """Pages of the navigation that may be missing."""
 COMMAND_LINE = "<!-- command line -->"
 _LINK = re.compile(r"(!?)\[([^\]\[]*)\]\(([^)\s]+)\)")
+_ROLE = re.compile(r":(?:func|meth|attr|class|data|mod|exc):\s*<code>([\w.~]+)</code>")
 _ELSEWHERE = re.compile(r"^(?:[a-z]+:|#|/)")
 logger = logging.getLogger("mkdocs.plugins.napari_sam2")
 
@@ -74,6 +75,19 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     if COMMAND_LINE in markdown:
         markdown = markdown.replace(COMMAND_LINE, command_line_help())
     return _outside_code(markdown, lambda text: _LINK.sub(lambda found: _rewritten(found, place, written_at), text))
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Turn the roles of docstrings, such as ``:meth:`accept```, into links to the reference."""
+    return _ROLE.sub(_reference, html)
+
+
+def _reference(found: re.Match[str]) -> str:
+    name = found[1].lstrip("~.")
+    target = name if "." in name else f"napari_sam2.VideoSession.{name}"
+    short = name.removeprefix("napari_sam2.").removeprefix("VideoSession.")
+    # mkdocs-autorefs makes a link of it where the reference has such a place, else leaves the text.
+    return f'<autoref optional identifier="{target}"><code>{short}</code></autoref>'
 
 
 def _outside_code(markdown: str, change: Any) -> str:
