@@ -140,7 +140,7 @@ class ReviewDock(FormDock):
         if index == self.index:
             return f"{name} is open already."
         if session is not None and session.path is None and session.objects:
-            return f"What was drawn on {name} is in memory only: save its session first (Session ▸ Save)."
+            return f"What was drawn on {name} is in memory only: save its session first (Session ▸ Save session as…)."
         return ""
 
     @property
