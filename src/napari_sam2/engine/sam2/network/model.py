@@ -16,7 +16,7 @@ from napari_sam2.engine.sam2.network.features import ABSENT_LOGIT as ABSENT_LOGI
 from napari_sam2.engine.sam2.network.features import ImageFeatures as ImageFeatures
 from napari_sam2.engine.sam2.network.features import MaskDecoding as MaskDecoding
 from napari_sam2.engine.sam2.network.fpn import ImageEncoder
-from napari_sam2.engine.sam2.network.layers import Mlp, resize_antialiased, to_maps, to_tokens
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens
 from napari_sam2.engine.sam2.network.mask_decoder import (
     MaskDecoder,
     best_alternative,
@@ -66,7 +66,7 @@ class Sam2Model(nn.Module):
         self.no_mem_pos_enc = nn.Parameter(torch.zeros(1, 1, dim))  # unused, but part of every checkpoint
         self.no_obj_ptr = nn.Parameter(torch.zeros(1, dim))
         self.no_obj_embed_spatial = nn.Parameter(torch.zeros(1, mem)) if config.no_obj_embed_spatial else None
-        self.obj_ptr_tpos_proj = nn.Linear(dim, mem) if config.proj_tpos_enc_in_obj_ptrs else None
+        self.obj_ptr_tpos_proj = Linear(dim, mem) if config.proj_tpos_enc_in_obj_ptrs else None
         self._image_pos = TableCache(partial(sine_grid, channels=dim))
         self._memory_pos = TableCache(partial(sine_grid, channels=mem))
 

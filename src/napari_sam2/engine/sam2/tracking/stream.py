@@ -102,13 +102,20 @@ class Stream:
         return encode_low_res(self._model, s16, low_res, object_score, binarise, limit)
 
     def _decode_tracked(
-        self, batch: ImageFeatures, conditioned: Tensor, last: Tensor | None, known: Tensor | None
+        self,
+        batch: ImageFeatures,
+        conditioned: Tensor,
+        last: Tensor | None,
+        known: Tensor | None,
+        alternative: int | None = None,
     ) -> MaskDecoding:
         """Masks that follow the last ones; for a small model also where it loses an object that is known to be there.
 
         What the alternatives differ in on a tracked frame is not which object is meant but where its edge is: a small
         model's mean of them is better than the one that it prefers. And accepted frames far ahead, with masks of
         another size, make such a model lose an object beside the frame that it is tracked from.
+
+        ``alternative`` is the one to take, 1 to 3; None: as the model prefers.
         """
         policy, hint = self._policy, self._model.config.prompt_hint
         previous = None
@@ -124,7 +131,8 @@ class Stream:
             multimask=True,
             residual_row=1 if policy.feeds_last_mask else None,
             known=known if policy.trusts_frames_ahead else None,
-            averaged=policy.averages_alternatives,
+            averaged=policy.averages_alternatives and alternative is None,
+            alternative=alternative,
         )
         if last is None or not policy.drops_disconnected_parts:
             return decoding

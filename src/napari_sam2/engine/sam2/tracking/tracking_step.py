@@ -14,6 +14,7 @@ from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import limits
 from napari_sam2.engine.sam2.tracking.frame_state import row_of
 from napari_sam2.engine.sam2.tracking.memory_bank import Attended, Evidence, Memory
+from napari_sam2.engine.sam2.tracking.motion import box_iou, box_of
 from napari_sam2.engine.sam2.tracking.rivals import rival_score
 from napari_sam2.engine.sam2.tracking.stream import encode_low_res
 
@@ -50,7 +51,8 @@ class TrackingStep:
     options
         Of the stream.
     decode_with
-        From features, conditioned features, the last logits, and whether each object is known to be there, to masks.
+        From features, conditioned features, the last logits, whether each object is known to be there, and which of
+        the alternatives to take (None: as the model prefers), to masks.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class TrackingStep:
         embeddings: EmbeddingCache,
         batch_sizer: BatchSizer,
         options: TrackingOptions,
-        decode_with: Callable[[ImageFeatures, Tensor, Tensor | None, Tensor | None], MaskDecoding],
+        decode_with: Callable[[ImageFeatures, Tensor, Tensor | None, Tensor | None, int | None], MaskDecoding],
     ) -> None:
         self._model, self._embeddings, self._batch_sizer = model, embeddings, batch_sizer
         self._options, self._decode_with = options, decode_with
@@ -93,8 +95,8 @@ class TrackingStep:
             for chunk in self._chunks(len(tracks)):
                 memories.update(self._memories(chunk, self._features(tracks, chunk), decodings, held))
         return [
-            Outcome(decodings[i], Memory(memories[i], decodings[i].object_pointer), self._evidence(decodings[i]))
-            for i in range(len(tracks))
+            Outcome(decodings[i], Memory(memories[i], decodings[i].object_pointer), self._evidence(decodings[i], track))
+            for i, track in enumerate(tracks)
         ]
 
     def _chunks(self, count: int) -> list[range]:
@@ -128,8 +130,14 @@ class TrackingStep:
             conditioned = self._model.condition_on_memory(batch.s16, memory, position, tokens[0][2])
             last = torch.cat([tracks[i].last_logits for i in members])
             known = torch.tensor([[tracks[i].is_known_ahead] for i in members], device=last.device)
-            decoding = self._decode_with(batch, conditioned, last, known)
-            return [_limited(row_of(decoding, k), held[i]) for k, i in enumerate(members)]
+            decoding = self._decode_with(batch, conditioned, last, known, None)
+            rows = [row_of(decoding, k) for k in range(len(members))]
+            for k, i in enumerate(members):
+                choice = _by_motion(tracks[i], rows[k])
+                if choice is not None:
+                    row = slice(k, k + 1)
+                    rows[k] = self._decode_with(features[i], conditioned[row], last[row], known[row], choice)
+            return [_limited(row, held[i]) for row, i in zip(rows, members, strict=True)]
 
         return dict(zip(group, self._batch_sizer.track(follow, group), strict=True))
 
@@ -157,16 +165,35 @@ class TrackingStep:
 
         return dict(zip(group, self._batch_sizer.track(encode, group), strict=True))
 
-    def _evidence(self, decoding: MaskDecoding) -> Evidence:
+    def _evidence(self, decoding: MaskDecoding, track: Sam2Track) -> Evidence:
         """Say what is known of a mask; how far other answers reach beyond it only where somebody wants to know."""
         rival = None
         if self._options.compares_alternatives:
             masks = (decoding.all_logits[0] > 0).cpu().numpy()
-            best = int(decoding.all_iou[0, 1:].argmax()) + 1
+            best = _chosen(decoding)
             chosen = (decoding.low_res_logits[0, 0] > 0).cpu().numpy()
             rival = rival_score(chosen, [masks[j] for j in (1, 2, 3) if j != best])
         area = 0 if self._options.memory == "meta" else int((decoding.low_res_logits > 0).sum())
-        return Evidence(float(decoding.iou[0]), float(decoding.object_score[0, 0]), area, rival)
+        agreement = None
+        if track.motion is not None:
+            expected = track.motion.expected()
+            box = box_of(decoding.low_res_logits[0, 0], track.window)
+            agreement = 1.0 if expected is None else box_iou(expected, box)
+        return Evidence(float(decoding.iou[0]), float(decoding.object_score[0, 0]), area, rival, agreement)
+
+
+def _chosen(decoding: MaskDecoding) -> int:
+    """Return which of the alternatives, 1 to 3, is the mask of a decoding of batch 1."""
+    return int((decoding.all_iou[0, 1:] == decoding.iou[0]).int().argmax()) + 1
+
+
+def _by_motion(track: Sam2Track, decoding: MaskDecoding) -> int | None:
+    """Return which alternative, 1 to 3, follows from the motion of a track; None: the one that was chosen."""
+    if track.motion is None or track.motion.expected() is None:
+        return None
+    boxes = [box_of(logits, track.window) for logits in decoding.all_logits[0, 1:]]
+    choice = track.motion.choice(boxes, decoding.all_iou[0, 1:].tolist())
+    return None if choice is None or choice + 1 == _chosen(decoding) else choice + 1
 
 
 def _limited(decoding: MaskDecoding, limit: Tensor | None) -> MaskDecoding:

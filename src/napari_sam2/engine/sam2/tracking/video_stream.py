@@ -23,6 +23,7 @@ from napari_sam2.engine.sam2.tracking.frame_state import FrameState, Sam2Track
 from napari_sam2.engine.sam2.tracking.going_back import go_back
 from napari_sam2.engine.sam2.tracking.mask_cleanup import fill_holes
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
+from napari_sam2.engine.sam2.tracking.motion import box_of, new_motion
 from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_clicks
 from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
@@ -217,7 +218,10 @@ class Sam2VideoStream(Stream):
         shown = [c.frame for c in context if c.state.shows_object]
         ahead = [f for f in shown if (f - owner.frame) * step > 0]
         goes_on_to = max(ahead, key=lambda f: abs(f - owner.frame), default=None)
-        return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits, goes_on_to)
+        motion = new_motion(self._model.config.embed_dim) if self._options.motion else None
+        if motion is not None:
+            motion.see(box_of(state.low_res_logits[0, 0], state.window), 1.0)
+        return Sam2Track(owner.frame, step, state.window, bank, state.low_res_logits, goes_on_to, motion)
 
     @torch.inference_mode()
     def advance(
@@ -248,6 +252,8 @@ class Sam2VideoStream(Stream):
             track.frame += track.step
             track.last_logits = to.decoding.low_res_logits
             track.bank.remember(track.frame, to.memory, track.step, to.evidence)
+            if track.motion is not None:
+                track.motion.see(box_of(track.last_logits[0, 0], track.window), to.evidence.iou)
         return results
 
     @torch.inference_mode()
