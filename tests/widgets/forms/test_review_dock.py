@@ -219,8 +219,27 @@ def test_another_image_that_is_worked_on_is_not_taken_for_the_case(desk, folder)
     assert not case.reviews
     desk.view.next.click()
     desk.settle()
-    assert "other" in desk.viewer.layers
+    # Those of the case are gone, those of the other image are not.
+    assert {"other", "b"} <= {layer.name for layer in desk.viewer.layers}
     assert "a" not in desk.viewer.layers
+    assert sum(layer.name.startswith("SAM 2 labels") for layer in desk.viewer.layers) == 2
+
+
+def test_two_quick_steps_open_one_case_and_a_comment_goes_to_its_own(desk, folder):
+    desk.open(folder / "list.csv")
+    desk.view.next.click()
+    desk.view.next.click()
+    assert "wait for it" in desk.dock.status.text()
+    desk.settle()
+    assert desk.session.path == folder / "a.sam2"
+    # Typed, and not ended by Enter or another focus.
+    desk.view.comment.setText("typed")
+    desk.view.comment.setModified(True)
+    desk.dock.step(1)
+    desk.settle()
+    assert desk.listed()[0][2] == "typed"
+    assert desk.view.comment.text() == ""
+    assert desk.session.path == folder / "b.sam2"
 
 
 def test_without_times_sessions_note_none(desk, folder):

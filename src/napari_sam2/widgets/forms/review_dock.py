@@ -45,7 +45,9 @@ class ReviewDock(FormDock):
         self._show_segment = show_segment
         # The controller of the dock widget.
         self._segment: Any = None
+        # Of the open case.
         self._image: Image | None = None
+        self._group: Any = None
         self._opening = False
         self.view = view = ReviewCases()
         self._fields: Any = magicgui(self.open_list, call_button="Open list")
@@ -82,6 +84,7 @@ class ReviewDock(FormDock):
         ] = True,
     ) -> None:
         """Open a list of cases, and go on where it was left."""
+        self.view.take_comment()
         with self.telling():
             if cases == Path():
                 raise ReadError("Choose the cases first: a CSV file, or a folder of images with their sessions.")
@@ -109,6 +112,7 @@ class ReviewDock(FormDock):
     def open_case(self, index: int) -> None:
         """Show a case with its image and its masks, in place of the one before."""
         assert self.review is not None
+        self.view.take_comment()
         case = self.review.cases[index]
         if case.problem:
             self.say(case.problem)
@@ -132,6 +136,8 @@ class ReviewDock(FormDock):
         """Return why no other case can be opened now; empty where nothing would be lost."""
         if self._segment.runs.running:
             return "A run is under way; stop it before you open another case."
+        if self._opening and self._segment.queue.busy:
+            return "The case before is still being opened; wait for it."
         self._segment.flush()
         worker = self._worker
         if worker is None or self.review is None or self.index is None:
@@ -155,8 +161,12 @@ class ReviewDock(FormDock):
         session = case.session or (None if case.image is None else session_beside(case.image))
         self._opening = True
         if session is None or (case.image is not None and place_of(peek(session).header.image, session) is None):
-            self.viewer.open(str(case.image), plugin=_PLUGIN)
+            layers = [la for la in self.viewer.open(str(case.image), plugin=_PLUGIN) if isinstance(la, Image)]
+            if not layers:
+                raise ReadError(f"No image of {case.image} was opened.")
+            self._image = layers[0]
         if session is None:
+            self._segment.selection.choose_image(self._image)
             self._on_opened()
         else:
             self._segment.files.open(str(session))
@@ -171,9 +181,8 @@ class ReviewDock(FormDock):
 
     def _take_away(self) -> None:
         """Remove the image of the case before with its labels; its session is closed by that, and complete."""
-        image, group = self._image, self._segment.selection.layer_group
-        labels = group.labels if group is not None and self._segment.selection.image is image else None
-        self._image = None
+        image, labels = self._image, None if self._group is None else self._group.labels
+        self._image = self._group = None
         for layer in (image, labels):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
@@ -182,7 +191,7 @@ class ReviewDock(FormDock):
         if self.review is None or self.index is None or not self._opening:
             return
         self._opening = False
-        self._image = self._segment.selection.image
+        self._image, self._group = self._segment.selection.image, self._segment.selection.layer_group
         if not self._fields.effort.value:
             self._change(lambda session: setattr(session, "log_times", False))
         case = self.review.cases[self.index]
