@@ -122,6 +122,7 @@ def test_a_series_in_files_is_measured_in_suv(tmp_path):
     expected = stored[1, 2:4, 3:6] * 100 * HALF
     assert table["mean_intensity"][0] == pytest.approx(expected.mean(), rel=1e-6)
     assert table["sd_intensity"][0] == pytest.approx(expected.std(), rel=1e-6)
+    assert table["max_intensity"][0] == pytest.approx(expected.max(), rel=1e-6)
     assert table["p95_intensity"][0] == pytest.approx(np.percentile(expected, 95), rel=1e-6)
     assert table.attrs["units"]["mean_intensity"] == "SUVbw g/mL"
     frames = ns.measure_frames(labels, volume, unit=unit)
