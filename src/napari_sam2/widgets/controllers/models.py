@@ -15,7 +15,7 @@ from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
 from napari_sam2.engine.remote.connection import is_remote
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.interaction.loaded_model import ModelChoice
-from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for
+from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for, short
 from napari_sam2.widgets.workers import JobQueue, memory_in_use
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Models(QObject):
         panel.device_chosen.connect(self.choose_device)
         panel.file_chosen.connect(self.choose_file)
         panel.action_clicked.connect(self._act)
-        advanced.toggled.connect(lambda *_: self.look_for_devices())
+        advanced.opened.connect(self.look_for_devices)
         advanced.unload_clicked.connect(self.unload)
         advanced.check_clicked.connect(self.self_check)
         self.show()
@@ -88,6 +88,13 @@ class Models(QObject):
         if name == self._downloading:
             return f"the model {name} is being downloaded."
         return f"the model {name} is not on this computer; download it, or choose another." if self._is_absent else ""
+
+    @property
+    def short_name(self) -> str:
+        """Return the chosen model's name without what is good to know of it."""
+        name = self._model_cache.choice.name
+        entry = self._entries.get(name)
+        return Path(name).name if entry is None else short(entry.title)
 
     @property
     def _is_absent(self) -> bool:
@@ -328,7 +335,8 @@ class Models(QObject):
 
     def _title(self, name: str) -> str:
         entry = self._entries[name]
-        return f"{entry.title} – to download" if name in self._absent and not entry.path else entry.title
+        title = short(entry.title)
+        return f"{title} – to download" if name in self._absent and not entry.path else title
 
 
 def dropped_checkpoint(urls: Any) -> str:

@@ -11,12 +11,16 @@ from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.loaded_model import ModelCache
+from napari_sam2.interaction.preferences import Preferences
 from napari_sam2.session.storage.locations import Recent
+from napari_sam2.widgets.controllers.commands import commands
 from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
+from napari_sam2.widgets.controllers.guide import Guide
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
+from napari_sam2.widgets.controllers.keys import Keys
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
 from napari_sam2.widgets.controllers.many import Many
 from napari_sam2.widgets.controllers.models import Models
@@ -78,20 +82,20 @@ class SegmentController(QObject):
         call_first([*vars(panels).values(), panels.session.offer], self.flush)
         self.queue = JobQueue(self, first=self.flush)
         self.runs = RunController(self)
-        recent = Recent()
+        self.preferences, recent = Preferences(), Recent()
         self.autosave = Autosave(recent)
         self.selection = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
         self._closed = False
         self._chosen_for: LayerGroup | None = None
         self._channels: tuple[int, ...] = ()
-        self.keys = KeyBinder(self._shortcuts(), self.flush)
+        self.keys = KeyBinder({}, self.flush)
         self.tools = Tools(self.selection, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.selection, self.tools, self.runs, self.queue, self)
         self.contrast = ContrastSync(self.context)
         self.editing = Editing(self.context)
         self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.unavailable_reason)
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
-        self.status = StatusLine(self.context, self.runs, panels.status)
+        self.status = StatusLine(self.context, self.runs, panels.header.status)
         self.objects = Objects(self.context, self.tools, panels.objects)
         self.many = Many(self.context, self.tools, panels.many)
         self.proposing = Proposing(self.context, panels.many)
@@ -101,32 +105,25 @@ class SegmentController(QObject):
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
         self.models = Models(self.context, panels.source.model, panels.advanced)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
+        actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
+        self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
+        self.guide = Guide(
+            self.context,
+            self.tools,
+            self.models,
+            self.propagating,
+            self.files,
+            self.shortcuts,
+            panels.header,
+            panels.steps,
+            self.preferences,
+        )
         self._connect()
         self._flushing = False
-        self.keys.bind([viewer])
         self.selection.refresh_images(viewer.layers.selection.active)
         self.refresh()
         if self.selection.image is None:
             self.files.look_for_sessions()
-
-    def _shortcuts(self) -> dict[str, Callable[[], None]]:
-        return {
-            "P": lambda: self.tools.activate("point"),
-            "B": lambda: self.tools.activate("box"),
-            "T": lambda: self.tools.flip(),
-            "M": lambda: self.objects.add(),
-            "R": lambda: self.objects.reset(),
-            "S": lambda: self.prompting.answer(),
-            "Shift-S": lambda: self.propagate("both"),
-            "L": lambda: self.review.toggle_lock(),
-            "N": lambda: self.review.next_doubtful(),
-            "Q": lambda: self.objects.step(-1),
-            "W": lambda: self.objects.step(1),
-            "V": lambda: self.objects.toggle_labels(),
-            "Control-Z": lambda: self.step(back=True),
-            "Control-Shift-Z": lambda: self.step(back=False),
-            "Escape": lambda: self.tools.deactivate(),
-        }
 
     def _connect(self) -> None:
         panels, selection, context = self.panels, self.selection, self.context
@@ -311,9 +308,11 @@ class SegmentController(QObject):
         self.run_estimator.refresh()
         self.tools.show()
         self.status.show()
+        self.guide.refresh()
         axis = None if worker is None else worker.grid.frame_axis
         for panel in (
             self.panels.source.axis_box,
+            self.panels.objects,
             self.panels.prompt,
             self.panels.run,
             self.panels.advanced,
@@ -340,7 +339,7 @@ class SegmentController(QObject):
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        self.keys.unbind_all()
+        self.shortcuts.close()
         self.selection.close()
         self.runs.abandon()
         self.run_estimator.close()

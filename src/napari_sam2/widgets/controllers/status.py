@@ -54,6 +54,5 @@ class StatusLine(QObject):
         model_cache = selection.model_cache
         loaded = model_cache.loaded if model_cache.is_ready else None
         device = model_cache.choice.device if loaded is None else loaded.device
-        count = len(worker.objects)
-        about = [Path(model_cache.choice.name).name, device, f"{count} object{'' if count == 1 else 's'}"]
-        return " · ".join(part for part in (*about, self._context.last_message) if part)
+        about = (self._context.last_message or "Ready", Path(model_cache.choice.name).name, device)
+        return " · ".join(about)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from qtpy.QtWidgets import QLabel
-
     from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
     from napari_sam2.widgets.views.finish_panel import FinishPanel
+    from napari_sam2.widgets.views.header_panel import HeaderPanel
     from napari_sam2.widgets.views.many_panel import ManyPanel
     from napari_sam2.widgets.views.objects_panel import ObjectsPanel
     from napari_sam2.widgets.views.prompt_panel import PromptPanel
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.views.run_panel import RunPanel
     from napari_sam2.widgets.views.session_panel import SessionPanel
     from napari_sam2.widgets.views.source_panel import SourcePanel
+    from napari_sam2.widgets.views.steps_panel import StepsPanel
 
 
 @dataclass(frozen=True)
@@ -32,4 +32,5 @@ class Panels:
     advanced: AdvancedPanel
     many: ManyPanel
     finish: FinishPanel
-    status: QLabel
+    header: HeaderPanel
+    steps: StepsPanel
