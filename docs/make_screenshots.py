@@ -201,7 +201,6 @@ def loop_pictures() -> None:
     kept = labels_of(controller).copy()
     viewer.close()
     viewer, controller = open_window("ct_abdomen")
-    controller.panels.advanced.expand(animate=False)
     controller.panels.session.offer.continue_button.click()
     settle(controller)
     logger.info("reopened: %s", "the same masks" if np.array_equal(kept, labels_of(controller)) else "other masks")

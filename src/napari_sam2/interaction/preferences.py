@@ -7,13 +7,18 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.atomic_write import replacing
+from napari_sam2.engine.remote.connection import is_remote
 from napari_sam2.errors import WriteError
+from napari_sam2.interaction.loaded_model import ModelChoice
 from napari_sam2.session.storage.locations import user_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
+
+
+_MODEL, _DEVICE = "model", "device"
 
 
 class Preferences:
@@ -44,3 +49,16 @@ class Preferences:
 
     def _file(self) -> Path:
         return user_folder() / "settings.json"
+
+
+def remembered_choice(preferences: Preferences, otherwise: ModelChoice) -> ModelChoice:
+    """Return the model and the device of the last time."""
+    name, device = preferences.get(_MODEL, otherwise.name), preferences.get(_DEVICE, otherwise.device)
+    return ModelChoice(name, device) if isinstance(name, str) and isinstance(device, str) else otherwise
+
+
+def remember_choice(preferences: Preferences, choice: ModelChoice) -> None:
+    """Keep the model and the device for the next time; a cluster will be another one then."""
+    preferences.set(_MODEL, choice.name)
+    if not is_remote(choice.device):
+        preferences.set(_DEVICE, choice.device)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
+from napari_sam2.interaction.gentle_import import gently
 from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.plugin.panel_dialogs import PanelDialogs
 from napari_sam2.widgets.closing import ClosingWatch
@@ -38,9 +39,10 @@ if TYPE_CHECKING:
 
 def load_predictor(name: str, device: str) -> VideoPredictor:
     """Load a model by its registry name; imports torch, so it is called in a worker."""
-    from napari_sam2.engine import load_predictor as load
+    with gently():
+        from napari_sam2.engine import load_predictor as load
 
-    return load(name, device)
+        return load(name, device)
 
 
 class _VerticalScroll(QScrollArea):
@@ -124,7 +126,7 @@ class SegmentWidget(QWidget):
             self.steps,
         )
         self._viewer = unwrapped(napari_viewer)
-        self.controller = SegmentController(self._viewer, panels, load, self)
+        self.controller = SegmentController(self._viewer, panels, load, self, loads_early=load is load_predictor)
         self.dialogs = PanelDialogs(self.controller, panels, self)
         self.setAcceptDrops(True)
         self._watch = ClosingWatch(self, self._close)

@@ -48,7 +48,12 @@ class Keys(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._selection, self._viewer, self._binder, self._preferences = selection, selection.viewer, binder, preferences
+        self._selection, self._viewer, self._binder, self._preferences = (
+            selection,
+            selection.viewer,
+            binder,
+            preferences,
+        )
         self.actions = actions
         own = preferences.get(_KEYS, {})
         self.keys = chosen_keys(own if isinstance(own, dict) else {})

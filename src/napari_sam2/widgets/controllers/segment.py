@@ -16,6 +16,7 @@ from napari_sam2.session.storage.locations import Recent
 from napari_sam2.widgets.controllers.commands import commands
 from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
+from napari_sam2.widgets.controllers.early_loading import EarlyLoading
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
 from napari_sam2.widgets.controllers.guide import Guide
@@ -65,6 +66,8 @@ class SegmentController(QObject):
         ``load(name, device)`` gives a predictor; called in a worker thread.
     parent
         Owner in Qt.
+    loads_early
+        Whether the chosen model is loaded as soon as there is an image, before anything is marked.
     """
 
     def __init__(
@@ -73,6 +76,8 @@ class SegmentController(QObject):
         panels: Panels,
         load: Callable[[str, str], VideoPredictor],
         parent: QObject | None = None,
+        *,
+        loads_early: bool = False,
     ) -> None:
         super().__init__(parent)
         self.viewer = viewer
@@ -95,7 +100,7 @@ class SegmentController(QObject):
         self.editing = Editing(self.context)
         self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.unavailable_reason)
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
-        self.status = StatusLine(self.context, self.runs, panels.header.status)
+        self.status = StatusLine(self.context, self.runs, panels.header.status, lambda: self.models.short_name)
         self.objects = Objects(self.context, self.tools, panels.objects)
         self.many = Many(self.context, self.tools, panels.many)
         self.proposing = Proposing(self.context, panels.many)
@@ -103,7 +108,8 @@ class SegmentController(QObject):
         self.finishing = Finishing(self.context, panels.finish, self.prompting.labels_to_take)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
-        self.models = Models(self.context, panels.source.model, panels.advanced)
+        self.models = Models(self.context, panels.source.model, panels.advanced, self.preferences)
+        self.early_loading = EarlyLoading(self.context, self.models, loads_early)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
         self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
@@ -137,6 +143,7 @@ class SegmentController(QObject):
         self.files.opened.connect(self.models.show)
         self.models.pause_wanted.connect(self.run_estimator.pause)
         self.models.model_changed.connect(self.prompting.answer_waiting)
+        self.early_loading.changed.connect(self.status.set_loading)
         selection.about_to_change.connect(self.flush)
         selection.changed.connect(self._on_choice)
         selection.dropped.connect(self._retire)
@@ -310,14 +317,7 @@ class SegmentController(QObject):
         self.status.show()
         self.guide.refresh()
         axis = None if worker is None else worker.grid.frame_axis
-        for panel in (
-            self.panels.source.axis_box,
-            self.panels.objects,
-            self.panels.prompt,
-            self.panels.run,
-            self.panels.advanced,
-            self.panels.many,
-        ):
+        for panel in self.panels.that_name_frames():
             call_frames(panel, axis)
 
     def close(self) -> None:
@@ -336,6 +336,7 @@ class SegmentController(QObject):
         self.many.close()
         self.proposing.close()
         self.models.close()
+        self.early_loading.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)

@@ -55,21 +55,24 @@ class ElidedLabel(QLabel):
         top = (self.height() - space * len(lines)) // 2
         for i, (start, length) in enumerate(lines):
             part = text[start:] if i == self._lines - 1 else text[start : start + length]
-            shown = self.fontMetrics().elidedText(part.strip(), Qt.TextElideMode.ElideRight, self.width())
-            painter.drawText(0, top + i * space + self.fontMetrics().ascent(), shown)
+            shown = self.fontMetrics().elidedText(part.strip(), Qt.TextElideMode.ElideRight, self._room())
+            painter.drawText(max(self.indent(), 0), top + i * space + self.fontMetrics().ascent(), shown)
         painter.end()
+
+    def _room(self) -> int:
+        return self.width() - max(self.indent(), 0)
 
     def _broken(self, text: str) -> list[tuple[int, int]]:
         """Return where each line begins, and its length."""
         layout = QTextLayout(text, self.font())
         layout.setTextOption(QTextOption(Qt.AlignmentFlag.AlignLeft))
-        lines = []
+        lines: list[tuple[int, int]] = []
         layout.beginLayout()
         while len(lines) < self._lines:
             line = layout.createLine()
             if not line.isValid():
                 break
-            line.setLineWidth(self.width())
+            line.setLineWidth(self._room())
             lines.append((line.textStart(), line.textLength()))
         layout.endLayout()
         return lines

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import entry, icon_button, menu
 from napari_sam2.widgets.views.elided_label import ElidedLabel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_WIDTH = 350
 
 
 class HeaderPanel(QWidget):
@@ -43,6 +46,8 @@ class HeaderPanel(QWidget):
         self.status.setAccessibleName("Status")
         self.hint_label = QLabel()
         self.hint_label.setWordWrap(True)
+        # As wide as the panel happens to be, or a long sentence would widen it.
+        self.hint_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.hint_label.setAccessibleName("What to do next")
         font = self.hint_label.font()
         font.setBold(True)
@@ -58,6 +63,8 @@ class HeaderPanel(QWidget):
             first.addWidget(each)
         # The arrow that Qt adds takes the room of the drawing.
         self.more_button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px; }")
+        # As wide with a sentence alone as with all that comes later.
+        self.setMinimumWidth(_WIDTH)
         self.column = QVBoxLayout(self)
         self.column.setContentsMargins(6, 2, 6, 2)
         self.column.setSpacing(4)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _NOTE = (
-    "While one of your own points, shapes or labels layers is active, the keys are napari's: press a tool of the panel, "
-    "or select the image, to have these back."
+    "While one of your own points, shapes or labels layers is active, the keys are napari's: press a tool of the "
+    "panel, or select the image, to have these back."
 )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _NAME, _STATE = 1, 2
-_ROW = 24
+_ROW = 22
 # The table grows with its objects up to so many; from so many on they can be searched.
 _MOST_ROWS = 6
 SEARCH_FROM = 8
@@ -125,9 +125,8 @@ class ObjectsPanel(QWidget):
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSortIndicatorClearable(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
-        header.setSortIndicatorShown(True)
         header.setSectionsClickable(True)
-        header.sortIndicatorChanged.connect(lambda *_: self._show_rows())
+        header.sortIndicatorChanged.connect(self._on_sort)
         self._rows: list[ObjectRow] = []
         self._current = 0
         return table
@@ -201,6 +200,13 @@ class ObjectsPanel(QWidget):
         self.table.blockSignals(blocked)
         self._filter()
 
+    def _on_sort(self, column: int, order: Qt.SortOrder) -> None:
+        header = self.table.horizontalHeader()
+        assert header is not None
+        # Its arrow takes room in every heading.
+        header.setSortIndicatorShown(column >= 0)
+        self._show_rows()
+
     def _sorted(self) -> list[ObjectRow]:
         header = self.table.horizontalHeader()
         column = -1 if header is None else header.sortIndicatorSection()
@@ -213,9 +219,7 @@ class ObjectsPanel(QWidget):
         }
         if header is None or column not in keys:
             return self._rows
-        return sorted(
-            self._rows, key=keys[column], reverse=header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder
-        )
+        return sorted(self._rows, key=keys[column], reverse=header.sortIndicatorOrder() == Qt.SortOrder.DescendingOrder)
 
     def _filter(self) -> None:
         """Show the objects that are searched for; the current one always."""

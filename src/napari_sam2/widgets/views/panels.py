@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
     from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
     from napari_sam2.widgets.views.finish_panel import FinishPanel
     from napari_sam2.widgets.views.header_panel import HeaderPanel
@@ -34,3 +36,7 @@ class Panels:
     finish: FinishPanel
     header: HeaderPanel
     steps: StepsPanel
+
+    def that_name_frames(self) -> tuple[QWidget, ...]:
+        """Return those whose texts speak of slices, or of frames, and that nobody else keeps true."""
+        return self.source.axis_box, self.objects, self.prompt, self.run, self.advanced, self.many

@@ -6,8 +6,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import button, entry, menu, row, set_reason, set_text, set_tip
-from napari_sam2.widgets.views.theming import set_icon
 from napari_sam2.widgets.views.quality_strip import QualityStrip
+from napari_sam2.widgets.views.theming import set_icon
 
 
 class ReviewPanel(QWidget):

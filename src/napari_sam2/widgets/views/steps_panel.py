@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import button
 from napari_sam2.widgets.views.elided_label import ElidedLabel
@@ -43,21 +43,18 @@ class Step(QWidget):
         self.heading.setFont(font)
         self.heading.clicked.connect(self._on_click)
         self.summary = ElidedLabel(1)
+        self.summary.setIndent(18)
         self.content = QWidget()
         self.column = QVBoxLayout(self.content)
         self.column.setContentsMargins(2, 0, 2, 4)
         self.column.setSpacing(4)
-        rule = QFrame()
-        rule.setFrameShape(QFrame.Shape.HLine)
-        head = QHBoxLayout()
-        head.setSpacing(8)
-        head.addWidget(self.heading)
-        head.addWidget(self.summary, 1)
+        self.rule = QFrame()
+        self.rule.setFrameShape(QFrame.Shape.HLine)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2)
-        layout.addWidget(rule)
-        layout.addLayout(head)
+        layout.setSpacing(0)
+        for each in (self.rule, self.heading, self.summary):
+            layout.addWidget(each)
         layout.addWidget(self.content)
         self.set_folded(False)
 
