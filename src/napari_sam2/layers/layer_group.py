@@ -14,7 +14,7 @@ from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
 from napari_sam2.layers.layer_order import add_layer
-from napari_sam2.layers.marker_style import style_marks, style_next
+from napari_sam2.layers.marker_style import POSITIVE, style_marks, style_next
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 from napari_sam2.layers.window_outline import draw_window, make_outline
@@ -69,7 +69,7 @@ class LayerGroup:
         self.labels: Labels | None = None
         self.stroke_recorder: StrokeRecorder | None = None
         self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
-        self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
+        self.next_obj_id, self.next_polarity, self.along = 1, POSITIVE, ""
         self._object_colors: dict[int, tuple[float, float, float]] = {}
         self._has_contrast = False
         self._callbacks = callbacks

@@ -28,6 +28,7 @@ from napari_sam2.widgets.views.session_panel import SessionPanel
 from napari_sam2.widgets.views.source_panel import SourcePanel
 from napari_sam2.widgets.views.steps_panel import StepsPanel
 from napari_sam2.widgets.views.theming import apply_theme
+from napari_sam2.widgets.views.tour_card import TourCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,6 +104,8 @@ class SegmentWidget(QWidget):
             (self.session.menu, self.advanced.menu),
         )
         self.status = self.header.status
+        self.tour = TourCard()
+        self.header.column.addWidget(self.tour)
         self.steps = StepsPanel(
             (
                 (self.source,),
@@ -124,6 +127,7 @@ class SegmentWidget(QWidget):
             self.finish,
             self.header,
             self.steps,
+            self.tour,
         )
         self._viewer = unwrapped(napari_viewer)
         self.controller = SegmentController(self._viewer, panels, load, self, loads_early=load is load_predictor)

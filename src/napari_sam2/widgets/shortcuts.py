@@ -23,7 +23,7 @@ class KeyBinder:
     """
 
     def __init__(self, actions: Mapping[str, Callable[[], None]], first: Callable[[], None]) -> None:
-        self._first = first
+        self.first = first
         self._bound: dict[int, tuple[Any, dict[str, Any]]] = {}
         self.set_actions(actions)
 
@@ -31,7 +31,7 @@ class KeyBinder:
         """Bind other keys, or other actions, on the owners that have ours."""
         owners = [owner for owner, _ in self._bound.values()]
         self.unbind_all()
-        self._actions = {key: _ignoring_owner(self._first, action) for key, action in actions.items()}
+        self._actions = {key: _ignoring_owner(self.first, action) for key, action in actions.items()}
         self.bind(owners)
 
     def bind(self, owners: Iterable[Any]) -> None:

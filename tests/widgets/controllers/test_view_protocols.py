@@ -19,10 +19,12 @@ from napari_sam2.widgets.views.run_panel import RunPanel
 from napari_sam2.widgets.views.session_panel import SessionPanel
 from napari_sam2.widgets.views.source_panel import SourcePanel
 from napari_sam2.widgets.views.steps_panel import StepsPanel
+from napari_sam2.widgets.views.tour_card import TourCard
 
 PAIRS = {
     protocols.HeaderView: HeaderPanel,
     protocols.StepsView: StepsPanel,
+    protocols.TourView: TourCard,
     protocols.SourceView: SourcePanel,
     protocols.ModelView: ModelPanel,
     protocols.MaintenanceView: AdvancedPanel,

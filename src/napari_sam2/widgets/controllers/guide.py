@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qtpy.QtCore import QObject
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.image import axis_meanings
 from napari_sam2.widgets.actions import shown_key
-from napari_sam2.widgets.controllers.next_step import PanelState, next_step, stage
+from napari_sam2.widgets.controllers.next_step import PanelState, next_action, next_step, stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +26,23 @@ if TYPE_CHECKING:
 _FOLDED = "folded steps"
 
 
+class GuideSources(NamedTuple):
+    """The controllers that know what the guide goes by."""
+
+    tools: Tools
+    models: Models
+    propagating: Propagating
+    files: SessionFiles
+    keys: Keys
+
+
 class Guide(QObject):
     """Leads through the panel.
 
     Parameters
     ----------
-    context, tools, models, propagating, files, keys
-        What is known.
+    context, known
+        What the sentence goes by.
     header, steps
         The views.
     preferences
@@ -42,31 +52,27 @@ class Guide(QObject):
     def __init__(
         self,
         context: ControllerContext,
-        tools: Tools,
-        models: Models,
-        propagating: Propagating,
-        files: SessionFiles,
-        keys: Keys,
+        known: GuideSources,
         header: HeaderView,
         steps: StepsView,
         preferences: Preferences,
     ) -> None:
         super().__init__(context)
-        self._context, self._selection = context, context.selection
-        self._tools, self._models, self._propagating, self._files = tools, models, propagating, files
+        self._context, self._selection, self._known = context, context.selection, known
         self._header, self._steps, self._preferences = header, steps, preferences
-        self._keys, self._shown_keys = keys, _shown(keys.keys)
+        self._shown_keys = _shown(known.keys.keys)
         folded = preferences.get(_FOLDED, {})
         self._folded: dict[str, bool] = folded if isinstance(folded, dict) else {}
         self._stage = -1
         steps.folded.connect(self._on_folded)
-        keys.changed.connect(self._on_keys)
-        tools.shown.connect(self.refresh)
+        known.keys.changed.connect(self._on_keys)
+        known.tools.shown.connect(self.refresh)
 
     def refresh(self) -> None:
         """Show what can be used, and what to do next."""
         state = self.state()
         self._header.set_hint(next_step(state, self._shown_keys))
+        self._steps.set_next(next_action(state))
         now = stage(state)
         if now != self._stage:
             before, self._stage = self._stage, now
@@ -88,10 +94,10 @@ class Guide(QObject):
             refused=refused,
             frame_axis=worker.grid.frame_axis,
             frame_count=worker.grid.frame_count,
-            model_missing=bool(self._models.unavailable_reason),
-            is_asked=self._files.is_asking,
-            tool=self._tools.active_tool(),
-            others_layer=self._keys.others_layer(),
+            model_missing=bool(self._known.models.unavailable_reason),
+            is_asked=self._known.files.is_asking,
+            tool=self._known.tools.active_tool(),
+            others_layer=self._known.keys.others_layer(),
             is_running=context.running,
             is_computing=context.working,
             any_mask=any(o.frames for o in worker.objects.values()),
@@ -100,7 +106,7 @@ class Guide(QObject):
             doubtful=0 if scores is None else int(scores["doubtful"].sum()),
             reviewed=found is not None and found.state == "reviewed",
             name=f"object {obj_id}" if found is None else found.name,
-            is_stopped=self._propagating.was_stopped(worker),
+            is_stopped=self._known.propagating.was_stopped(worker),
             is_saved=context.last_message.startswith("Saved "),
         )
 
@@ -130,7 +136,7 @@ class Guide(QObject):
         limits = self._selection.contrast_limits()
         if limits is not None:
             parts.append(f"{limits[0]:g} … {limits[1]:g}")
-        parts.append(self._models.short_name)
+        parts.append(self._known.models.short_name)
         count = len(worker.objects)
         objects = f"{count} object{'' if count == 1 else 's'}, now {state.name}" if count else "none yet"
         doubt = f"{state.doubtful} doubtful" if state.doubtful else "nothing doubtful"

@@ -68,6 +68,11 @@ class Keys(QObject):
         self._bind()
         self.changed.emit(self.keys)
 
+    def run(self, name: str) -> None:
+        """Do what the key of an action does."""
+        self._binder.first()
+        self.actions[name]()
+
     def others_layer(self) -> str:
         """Return the name of the active layer where it is the user's own and has keys of its own; else nothing."""
         active, layer_group = self._viewer.layers.selection.active, self._selection.layer_group

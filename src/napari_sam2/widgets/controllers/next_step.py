@@ -83,6 +83,17 @@ def stage(state: PanelState) -> int:
     return 3 if state.any_mask or state.marked or state.is_running else 2
 
 
+def next_action(state: PanelState) -> str:
+    """Return the action that most people ask for next, whose button stands out; empty where none does."""
+    if not state.has_image or state.is_running or state.model_missing or not state.masked:
+        return ""
+    if state.is_stopped or (state.frame_count > 1 and state.masked <= max(state.marked, 1)):
+        return "propagate"
+    if state.doubtful and not state.reviewed:
+        return "next_doubtful"
+    return "" if state.is_saved else "save_labels"
+
+
 def next_step(state: PanelState, keys: Mapping[str, str]) -> str:
     """Return one sentence on what to do next.
 

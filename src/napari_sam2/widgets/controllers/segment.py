@@ -19,7 +19,7 @@ from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.early_loading import EarlyLoading
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
-from napari_sam2.widgets.controllers.guide import Guide
+from napari_sam2.widgets.controllers.guide import Guide, GuideSources
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.keys import Keys
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
@@ -36,6 +36,7 @@ from napari_sam2.widgets.controllers.session_files import SessionFiles
 from napari_sam2.widgets.controllers.source_display import doubt_about
 from napari_sam2.widgets.controllers.status import StatusLine
 from napari_sam2.widgets.controllers.tools import Tools
+from napari_sam2.widgets.controllers.tour import Tour
 from napari_sam2.widgets.shortcuts import KeyBinder
 from napari_sam2.widgets.signals import call_first
 from napari_sam2.widgets.views.common import call_frames
@@ -113,17 +114,9 @@ class SegmentController(QObject):
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
         self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
-        self.guide = Guide(
-            self.context,
-            self.tools,
-            self.models,
-            self.propagating,
-            self.files,
-            self.shortcuts,
-            panels.header,
-            panels.steps,
-            self.preferences,
-        )
+        known = GuideSources(self.tools, self.models, self.propagating, self.files, self.shortcuts)
+        self.guide = Guide(self.context, known, panels.header, panels.steps, self.preferences)
+        self.tour = Tour(self.context, self.tools, self.guide, panels, panels.tour)
         self._connect()
         self._flushing = False
         self.selection.refresh_images(viewer.layers.selection.active)
@@ -341,6 +334,7 @@ class SegmentController(QObject):
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
         self.shortcuts.close()
+        self.tour.close()
         self.selection.close()
         self.runs.abandon()
         self.run_estimator.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Seldom needed settings, for a window of their own, and a menu for the model: the device, overlaps, work ahead."""
 
 # Annotations are not postponed here: magicgui reads them.
-from typing import Annotated
+from typing import Annotated, Any
 
 from magicgui import magicgui
 from qtpy.QtCore import Signal
@@ -76,9 +76,9 @@ class AdvancedPanel(QWidget):
             "self_check",
         )
 
-    def showEvent(self, event: object) -> None:
+    def showEvent(self, event: Any) -> None:
         """Say that the form is seen."""
-        super().showEvent(event)  # type: ignore[arg-type]
+        super().showEvent(event)
         self.opened.emit()
 
     def set_preparing(self, preparing: bool) -> None:

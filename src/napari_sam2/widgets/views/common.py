@@ -126,6 +126,11 @@ def row(*widgets: QWidget) -> QHBoxLayout:
     return made
 
 
+def action_of(of: QWidget | QAction) -> str:
+    """Return the name of the action that a button or an entry stands for; empty where it has none."""
+    return str(of.property(_ACTION) or "")
+
+
 def set_text(of: QAbstractButton | QAction, text: str) -> None:
     """Say something else on a button, or in an entry of a menu; its key stays."""
     of.setProperty(_TEXT, text)

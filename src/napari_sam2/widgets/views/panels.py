@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.views.session_panel import SessionPanel
     from napari_sam2.widgets.views.source_panel import SourcePanel
     from napari_sam2.widgets.views.steps_panel import StepsPanel
+    from napari_sam2.widgets.views.tour_card import TourCard
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Panels:
     finish: FinishPanel
     header: HeaderPanel
     steps: StepsPanel
+    tour: TourCard
 
     def that_name_frames(self) -> tuple[QWidget, ...]:
         """Return those whose texts speak of slices, or of frames, and that nobody else keeps true."""

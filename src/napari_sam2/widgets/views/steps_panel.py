@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
 
-from napari_sam2.widgets.views.common import button
+from napari_sam2.widgets.views.common import action_of, button
 from napari_sam2.widgets.views.elided_label import ElidedLabel
 from napari_sam2.widgets.views.theming import set_primary
 
@@ -132,6 +132,12 @@ class StepsPanel(QWidget):
         self.welcome.setVisible(stage == 0)
         for i, step in enumerate(self.steps):
             step.setVisible(i < stage)
+
+    def set_next(self, action: str) -> None:
+        """Let the button of an action stand out, and no other one; an empty text: none."""
+        for each in self.findChildren(QPushButton):
+            if action_of(each):
+                set_primary(each, action_of(each) == action)
 
     def set_summaries(self, texts: Sequence[str]) -> None:
         """Say in a line for each step what was chosen."""
