@@ -154,7 +154,7 @@ class SegmentWidget(QWidget):
         content.installEventFilter(scroll)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(2)
+        outer.setSpacing(0)
         outer.addWidget(self.header)
         outer.addWidget(scroll, 1)
 

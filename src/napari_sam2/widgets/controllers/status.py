@@ -53,7 +53,8 @@ class StatusLine(QObject):
     def show(self) -> None:
         """Write the line."""
         now = " · ".join(text for text in (self._runs.status, self._busy_with) if text)
-        self._label.setText(" · ".join(text for text in (now or self._summary(), self._about()) if text))
+        # Two lines, where both have room.
+        self._label.setText("\n".join(text for text in (now or self._summary(), self._about()) if text))
 
     def _summary(self) -> str:
         selection = self._context.selection
@@ -61,7 +62,7 @@ class StatusLine(QObject):
         if worker is None and selection.unavailable_reason:
             return selection.unavailable_reason
         if worker is None:
-            return "Open an image to begin: File ▸ Open, or File ▸ Open Sample ▸ SAM 2."
+            return "Open an image to begin."
         return self._context.last_message or self._loading or "Ready"
 
     def _about(self) -> str:

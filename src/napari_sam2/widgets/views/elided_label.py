@@ -50,29 +50,40 @@ class ElidedLabel(QLabel):
         if style is not None:
             style.drawPrimitive(QStyle.PrimitiveElement.PE_Widget, option, painter, self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        space, text = self.fontMetrics().lineSpacing(), self.text()
-        lines = self._broken(text)
+        space, lines = self.fontMetrics().lineSpacing(), self.shown_lines()
         top = (self.height() - space * len(lines)) // 2
-        for i, (start, length) in enumerate(lines):
-            part = text[start:] if i == self._lines - 1 else text[start : start + length]
-            shown = self.fontMetrics().elidedText(part.strip(), Qt.TextElideMode.ElideRight, self._room())
-            painter.drawText(max(self.indent(), 0), top + i * space + self.fontMetrics().ascent(), shown)
+        for i, line in enumerate(lines):
+            painter.drawText(max(self.indent(), 0), top + i * space + self.fontMetrics().ascent(), line)
         painter.end()
 
-    def _room(self) -> int:
-        return self.width() - max(self.indent(), 0)
+    def shown_lines(self) -> list[str]:
+        """Return what there is room for.
 
-    def _broken(self, text: str) -> list[tuple[int, int]]:
-        """Return where each line begins, and its length."""
+        A second line of the text is left out where the first needs the room.
+        """
+        metrics, room = self.fontMetrics(), self.width() - max(self.indent(), 0)
+        given = self.text().split("\n")[: self._lines]
+        if len(given) > 1 and metrics.horizontalAdvance(given[0]) <= room:
+            return [metrics.elidedText(line, Qt.TextElideMode.ElideRight, room) for line in given]
+        text = given[0]
+        starts = self._starts(text, room)
+        ends = [*starts[1:], len(text)]
+        return [
+            metrics.elidedText(text[start:end].strip(), Qt.TextElideMode.ElideRight, room)
+            for start, end in zip(starts, ends, strict=True)
+        ]
+
+    def _starts(self, text: str, room: int) -> list[int]:
+        """Return where each line begins; the last one has all that is left."""
         layout = QTextLayout(text, self.font())
         layout.setTextOption(QTextOption(Qt.AlignmentFlag.AlignLeft))
-        lines: list[tuple[int, int]] = []
+        starts: list[int] = []
         layout.beginLayout()
-        while len(lines) < self._lines:
+        while len(starts) < self._lines:
             line = layout.createLine()
             if not line.isValid():
                 break
-            line.setLineWidth(self._room())
-            lines.append((line.textStart(), line.textLength()))
+            line.setLineWidth(room)
+            starts.append(line.textStart())
         layout.endLayout()
-        return lines
+        return starts

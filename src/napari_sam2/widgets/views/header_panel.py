@@ -66,7 +66,7 @@ class HeaderPanel(QWidget):
         # As wide with a sentence alone as with all that comes later.
         self.setMinimumWidth(_WIDTH)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(6, 2, 6, 2)
+        self.column.setContentsMargins(6, 0, 6, 0)
         self.column.setSpacing(4)
         self.column.addLayout(first)
         if progress_row is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import action_of, button
 from napari_sam2.widgets.views.elided_label import ElidedLabel
@@ -46,14 +46,12 @@ class Step(QWidget):
         self.summary.setIndent(18)
         self.content = QWidget()
         self.column = QVBoxLayout(self.content)
-        self.column.setContentsMargins(2, 0, 2, 4)
+        self.column.setContentsMargins(2, 2, 2, 2)
         self.column.setSpacing(4)
-        self.rule = QFrame()
-        self.rule.setFrameShape(QFrame.Shape.HLine)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        for each in (self.rule, self.heading, self.summary):
+        for each in (self.heading, self.summary):
             layout.addWidget(each)
         layout.addWidget(self.content)
         self.set_folded(False)
