@@ -117,7 +117,7 @@ def wrong_key(key: str) -> str:
         return ""
     # The parser takes any text for a key.
     plain = r"(?:[A-Za-z0-9,./;'\[\]=]|F\d{1,2}|Escape|Enter|Space|Tab|Delete|Home|End|Insert|PageUp|PageDown)"
-    if re.fullmatch(rf"(?:(?:Ctrl|Control|Shift|Alt|Meta|Cmd)[-+])*{plain}", key):
+    if re.fullmatch(rf"(?:(?:Ctrl|Control|Shift|Alt|Meta|Cmd)[-+])*{plain}", key, re.IGNORECASE):
         return ""
     return f"{key!r} is no key: write a letter, a digit or F1 to F12, with Shift-, Control- or Alt- before it."
 

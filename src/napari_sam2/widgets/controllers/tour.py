@@ -142,7 +142,7 @@ class Tour(QObject):
             TourStep(
                 "This tour takes two minutes. It begins with the CT sample: press Open the CT sample. Next does each "
                 "step for you.",
-                lambda: panels.steps.sample_button if panels.steps.sample_button.isVisible() else None,
+                lambda: None if panels.steps.welcome.isHidden() else panels.steps.sample_button,
                 lambda state: self._has_sample(),
                 lambda: None if self._has_sample() else panels.steps.sample_clicked.emit(),
             ),
@@ -181,7 +181,7 @@ class Tour(QObject):
             TourStep(
                 "That is all: correct, propagate again, and save the labels when nothing is doubtful. Every step is "
                 "kept and can be undone. The keys are under ?.",
-                lambda: panels.run.save_button if panels.run.save_button.isVisible() else None,
+                lambda: None if panels.run.save_button.isHidden() else panels.run.save_button,
                 lambda state: False,
                 lambda: None,
             ),
