@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.widgets.controllers.channel_choice import ChannelChoice
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
@@ -44,14 +45,18 @@ def show_contrast_limits(
     panel: SourceView,
     image: Image | None,
     window: tuple[float, float] | None,
-    channels: tuple[int, ...] | None,
+    channels: ChannelChoice,
     grid: FrameGrid | None,
 ) -> None:
     """Show the channels that the model sees, and the values that are black and white."""
     count = 0
     if image is not None and channel_place(image) is not None:
         count = volume_from_layer(image).size_of("c")
-    panel.set_channels(count, channels)
+    panel.set_channels(count, channels.own)
+    if channels.layers:
+        names = zip(channels.layers, ("red", "green", "blue"), strict=False)
+        panel.set_window(", ".join(f"{layer.name} {name}" for layer, name in names) + "; as displayed each")
+        return
     if isinstance(grid, LayerGrid) and len(grid.channels) > 1:
         colours = ", ".join(f"{c} {name}" for c, name in zip(grid.channels, ("red", "green", "blue"), strict=False))
         panel.set_window(f"{colours}; own limits each")
