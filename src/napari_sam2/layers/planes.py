@@ -107,7 +107,8 @@ class Mirror:
         for layer in wanted:
             if layer not in self._copies:
                 self._copies[layer] = _copy(layer)
-                self._target.add_layer(self._copies[layer])
+                # A tool of the plane stays active.
+                add_layer(self._target, self._copies[layer])
                 self._listen(layer, connect=True)
         for place, layer in enumerate(wanted):
             now = self._target.layers.index(self._copies[layer])

@@ -66,7 +66,7 @@ class ImageSelection(QObject):
         self.axis: str | None = None
         self.channels = ChannelChoice(self)
         self._panel = panel
-        self.model_cache = model_cache
+        self.model_cache, self.autosave = model_cache, autosave
         self._position = ViewerPosition(viewer)
         self._work = work = ImageWork(viewer, model_cache, autosave, self)
         self._watch = ImageChanges(self, work)
@@ -216,6 +216,11 @@ class ImageSelection(QObject):
                 self._position.go_to(image, axis, index)
         finally:
             self._put_in_place(image, worker)
+
+    def put_aside(self, worker: SessionWorker) -> None:
+        """Keep a session of the current image for when its axis and its indices are followed."""
+        if self.image is not None:
+            self._work.put(self.image, (worker.grid.frame_axis, worker.grid.at, self.channels.key), worker)
 
     def _put_in_place(self, image: Image, worker: SessionWorker) -> None:
         self.axis = worker.grid.frame_axis

@@ -16,6 +16,7 @@ from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
+from napari_sam2.widgets.controllers.further import Further
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
 from napari_sam2.widgets.controllers.many import Many
@@ -102,6 +103,7 @@ class SegmentController(QObject):
         self.models = Models(self.context, panels.source.model, panels.advanced)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         self._connect()
+        self.further = Further(self)
         self._flushing = False
         self.keys.bind([viewer])
         self.selection.refresh_images(viewer.layers.selection.active)
@@ -312,13 +314,8 @@ class SegmentController(QObject):
         self.tools.show()
         self.status.show()
         axis = None if worker is None else worker.grid.frame_axis
-        for panel in (
-            self.panels.source.axis_box,
-            self.panels.prompt,
-            self.panels.run,
-            self.panels.advanced,
-            self.panels.many,
-        ):
+        panels = self.panels
+        for panel in (panels.source.axis_box, panels.prompt, panels.run, panels.advanced, panels.many):
             call_frames(panel, axis)
 
     def close(self) -> None:
@@ -336,6 +333,7 @@ class SegmentController(QObject):
         self.finishing.close()
         self.many.close()
         self.proposing.close()
+        self.further.close()
         self.models.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
