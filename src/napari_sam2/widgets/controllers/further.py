@@ -9,7 +9,11 @@ from qtpy.QtCore import QObject
 from napari_sam2.widgets.controllers.plane_marks import PlaneMarks
 
 if TYPE_CHECKING:
-    from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.controllers.context import ControllerContext
+    from napari_sam2.widgets.controllers.labels import LabelsDrawing
+    from napari_sam2.widgets.controllers.prompting import Prompting
+    from napari_sam2.widgets.controllers.tools import Tools
+    from napari_sam2.widgets.shortcuts import KeyBinder
 
 
 class Further(QObject):
@@ -17,15 +21,17 @@ class Further(QObject):
 
     Parameters
     ----------
-    segment
-        The controllers of the three steps.
+    context
+        Knows the image and queues the work.
+    tools, prompting, labels, keys
+        Those of the three steps.
     """
 
-    def __init__(self, segment: SegmentController) -> None:
-        super().__init__(segment)
-        self.planes = PlaneMarks(
-            segment.context, segment.tools, segment.prompting, segment.keys, segment.labels.ensure_current
-        )
+    def __init__(
+        self, context: ControllerContext, tools: Tools, prompting: Prompting, labels: LabelsDrawing, keys: KeyBinder
+    ) -> None:
+        super().__init__(context)
+        self.planes = PlaneMarks(context, tools, prompting, keys, labels.ensure_current)
 
     def close(self) -> None:
         """Stop."""

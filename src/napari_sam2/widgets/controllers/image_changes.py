@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_sam2.layers.axis_names import layer_axes
 from napari_sam2.widgets.controllers.source_display import ImageWatch, new_axes_text
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
-    from napari_sam2.widgets.controllers.image_selection import ImageSelection
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.image_work import ImageWork
+
+
+class CurrentImage(Protocol):
+    """The image that is worked on, and what is to be done where it changes."""
+
+    viewer: ViewerModel
+    image: Image | None
+    message: Any
+
+    @property
+    def layer_group(self) -> LayerGroup | None:
+        """Return the layers of the image."""
+
+    def choose_anew(self, image: Image) -> None:
+        """Work on it as on one that nobody worked on."""
+
+    def look_anew(self) -> None:
+        """Show it as it is now."""
+
+    def show_source(self) -> None:
+        """Show what of it is chosen."""
+
+    def tell_contrast(self) -> None:
+        """Show, and tell, its contrast limits."""
+
+    def refresh_images(self) -> None:
+        """Offer the images of the viewer."""
 
 
 class ImageChanges:
@@ -25,7 +53,7 @@ class ImageChanges:
         Its sessions.
     """
 
-    def __init__(self, selection: ImageSelection, work: ImageWork) -> None:
+    def __init__(self, selection: CurrentImage, work: ImageWork) -> None:
         self._selection, self._work = selection, work
         # Methods: napari holds them weakly.
         self._watch = ImageWatch(self._on_contrast, self._on_data, self._on_name, self._on_moved)
