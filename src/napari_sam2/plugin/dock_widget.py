@@ -13,14 +13,15 @@ from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
 from napari_sam2.layers.image import axis_meanings
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.more_dialogs import MoreDialogs
 from napari_sam2.plugin.three_planes_dock import open_three_planes
 from napari_sam2.widgets.closing import ClosingWatch
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
-from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
+from napari_sam2.widgets.views.common import button
 from napari_sam2.widgets.views.finish_panel import FinishPanel
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
 from napari_sam2.widgets.views.many_panel import ManyPanel
@@ -119,7 +120,6 @@ class SegmentWidget(QWidget):
         )
         self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
         self.source.axes_clicked.connect(self._ask_what_axes)
-        self.source.colours_clicked.connect(self._ask_which_colours)
         self.run.save_clicked.connect(self._ask_where_to_save)
         self.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
         self.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
@@ -127,6 +127,9 @@ class SegmentWidget(QWidget):
         self.many.range_clicked.connect(self._ask_for_a_range)
         self.review.planes_clicked.connect(lambda: open_three_planes(self.controller.viewer))
         self.controller.models.report_ready.connect(self._show_check)
+        self.more = MoreDialogs(self.controller, self)
+        self.more_button.setMenu(self.more.menu)
+        self.source.colours_clicked.connect(self.more.ask_channels)
         self.setAcceptDrops(True)
         self._watch = ClosingWatch(self, self.controller.close)
 
@@ -140,6 +143,8 @@ class SegmentWidget(QWidget):
         content = QWidget()
         self.run.insert(self.review)
         self.run.insert(self.finish)
+        self.more_button = button("More", "Three planes, all axes, z and t, and where large labels are kept.")
+        self.run.insert(self.more_button)
         column = QVBoxLayout(content)
         column.setSpacing(4)
         for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
@@ -167,15 +172,6 @@ class SegmentWidget(QWidget):
         dialog = AxesDialog(rows, words, lambda letters: check_letters(letters, image.ndim, rgb=image.rgb), self)
         if dialog.exec():
             selection.choose_axes(dialog.letters())
-
-    def _ask_which_colours(self) -> None:
-        selection = self.controller.selection
-        worker = selection.worker
-        if worker is not None and "c" in worker.volume.axes:
-            dialog = ChannelsDialog(worker.volume.size_of("c"), worker.grid.channels, self)
-            if dialog.exec():
-                selection.choose_channels(dialog.channels())
-        selection.show_window()
 
     def _ask_where_to_save(self) -> None:
         image, worker = self.controller.selection.image, self.controller.selection.worker

@@ -41,6 +41,28 @@ class AxisResult:
     result: FrameResult
 
 
+@dataclass(frozen=True)
+class AxisWork:
+    """What is to be computed along one axis, at most: so many frames of so many objects."""
+
+    axis: str
+    frames: int
+    objects: int
+    frame_shape: tuple[int, int]
+
+
+def axes_work(session: VideoSession, others: Mapping[str, VideoSession | None]) -> list[AxisWork]:
+    """Return what :func:`track_axes` of the same arguments will compute at most, in its order."""
+    axis = str(session.grid.frame_axis)
+    own = {axis: marked_objects(session)} | {a: [] if s is None else marked_objects(s) for a, s in others.items()}
+    every = {i for objects in own.values() for i in objects}
+    found = []
+    if own[axis]:
+        found.append(_work(session, axis, len(own[axis]), session.count_stale()[0]))
+    found += [_work(session, a, len(own[a])) for a in others if own[a]]
+    return found + [_work(session, a, len(every.difference(own[a]))) for a in own if every.difference(own[a])]
+
+
 def track_axes(
     session: VideoSession, others: Mapping[str, VideoSession | None], rule: Rule = "vote"
 ) -> Generator[AxisResult, None, list[int]]:
@@ -104,6 +126,12 @@ def track_axes(
         for opinion in opinions:
             if opinion is not session:
                 opinion.close()
+
+
+def _work(session: VideoSession, axis: str, objects: int, frames: int | None = None) -> AxisWork:
+    volume = session.volume
+    height, width = (volume.size_of(a) for a in volume.spatial_axes if a != axis)
+    return AxisWork(axis, volume.size_of(axis) if frames is None else frames, objects, (height, width))
 
 
 def has_marks(session: VideoSession) -> bool:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
+from napari_sam2.widgets.controllers.label_places import LabelPlaces
 from napari_sam2.widgets.controllers.plane_marks import PlaneMarks
+from napari_sam2.widgets.controllers.whole_runs import WholeRuns
 
 if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
     from napari_sam2.widgets.controllers.prompting import Prompting
+    from napari_sam2.widgets.controllers.propagating import Propagating
     from napari_sam2.widgets.controllers.tools import Tools
     from napari_sam2.widgets.shortcuts import KeyBinder
 
@@ -23,15 +26,23 @@ class Further(QObject):
     ----------
     context
         Knows the image and queues the work.
-    tools, prompting, labels, keys
+    tools, prompting, propagating, labels, keys
         Those of the three steps.
     """
 
     def __init__(
-        self, context: ControllerContext, tools: Tools, prompting: Prompting, labels: LabelsDrawing, keys: KeyBinder
+        self,
+        context: ControllerContext,
+        tools: Tools,
+        prompting: Prompting,
+        propagating: Propagating,
+        labels: LabelsDrawing,
+        keys: KeyBinder,
     ) -> None:
         super().__init__(context)
         self.planes = PlaneMarks(context, tools, prompting, keys, labels.ensure_current)
+        self.whole_runs = WholeRuns(context, propagating)
+        self.places = LabelPlaces(context, labels.ensure_current)
 
     def close(self) -> None:
         """Stop."""

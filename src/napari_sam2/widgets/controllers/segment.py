@@ -103,7 +103,7 @@ class SegmentController(QObject):
         self.models = Models(self.context, panels.source.model, panels.advanced)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         self._connect()
-        self.further = Further(self.context, self.tools, self.prompting, self.labels, self.keys)
+        self.further = Further(self.context, self.tools, self.prompting, self.propagating, self.labels, self.keys)
         self._flushing = False
         self.keys.bind([viewer])
         self.selection.refresh_images(viewer.layers.selection.active)
