@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
     from qtpy.QtGui import QAction
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QDialog, QWidget
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.widgets.controllers.segment import SegmentController
@@ -73,7 +73,7 @@ class MoreDialogs:
             elif len(layers) > 1:
                 shown = [Channel(str(layer.name), layer, swatch(layer)) for layer in layers]
                 dialog = ChannelsDialog(shown, selection.channels.layers, parent=self._owner)
-                if dialog.exec():
+                if _accepted(dialog):
                     selection.choose_channels(dialog.channels() if len(dialog.channels()) > 1 else None)
         selection.show_window()
 
@@ -85,7 +85,7 @@ class MoreDialogs:
         limits = [each[min(i, len(each) - 1)] for i in range(3)]
         shown = [Channel(f"channel {i}", i) for i in range(volume_from_layer(image).size_of("c"))]
         dialog = ChannelsDialog(shown, chosen, limits, self._owner)
-        if dialog.exec():
+        if _accepted(dialog):
             selection.choose_channels(dialog.channels())
             if (given := dialog.limits()) is not None:
                 self._controller.contrast.choose_each(given)
@@ -94,7 +94,7 @@ class MoreDialogs:
         """Ask in which folder large labels are kept."""
         places = self._controller.further.places
         dialog = PlaceDialog(places.folder, places.where, self._owner)
-        if dialog.exec():
+        if _accepted(dialog):
             places.choose(dialog.folder())
 
     def _exec(self, dialog: WholeRunDialog, price: Callable[[], None]) -> bool:
@@ -102,7 +102,7 @@ class MoreDialogs:
         priced.connect(dialog.set_price)
         price()
         try:
-            return bool(dialog.exec())
+            return _accepted(dialog)
         finally:
             priced.disconnect(dialog.set_price)
 
@@ -122,3 +122,10 @@ class MoreDialogs:
         if image is None or channel_place(image) is not None or len(layers_of_grid(viewer, image)) > 1:
             return ""
         return "the image has no channels, and no other layer lies on its grid."
+
+
+def _accepted(dialog: QDialog) -> bool:
+    """Show a dialog until it is answered, and return whether it was accepted; it can be read until the next event."""
+    accepted = bool(dialog.exec())
+    dialog.deleteLater()
+    return accepted

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
-from support.driver import WidgetDriver
+from support.driver import WidgetDriver, shown_dialog
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def choose(driver, *texts):
     """Answer the dialog with these layers as red, green, blue."""
 
     def answer():
-        dialog = driver.widget.findChild(ChannelsDialog)
+        dialog = shown_dialog(driver.widget, ChannelsDialog)
         try:
             for box, text in zip(dialog.boxes, (*texts, "none", "none"), strict=False):
                 box.native.setCurrentText(text)

@@ -6,6 +6,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from napari_sam2.widgets.views.place_dialog import PlaceDialog
+from support.driver import shown_dialog
 
 
 def test_large_labels_move_to_the_folder_that_was_chosen(make_driver, volume_data, monkeypatch, tmp_path, warned):
@@ -16,7 +17,7 @@ def test_large_labels_move_to_the_folder_that_was_chosen(make_driver, volume_dat
     folder.mkdir()
 
     def choose():
-        dialog = driver.widget.findChild(PlaceDialog)
+        dialog = shown_dialog(driver.widget, PlaceDialog)
         dialog.edit.value = folder
         dialog.accept()
 
