@@ -23,7 +23,7 @@ def test_layers_that_napari_split_are_channels_of_one_image():
     assert np.array_equal(volume.parts[0], STAINS[2])
     third.contrast_limits = 10, 20
     assert channels_limits([third, first])[0] == (10, 20)
-    assert swatch(first) == (1, 0, 1)
+    assert swatch(first) == (0, 1, 1)
     assert is_layers((first, third))
     assert not is_layers((0, 1))
     assert not is_layers(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from magicgui.widgets import CheckBox, Container, RadioButtons
+from magicgui.widgets import CheckBox, ComboBox, Container
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class ConsensusDialog(WholeRunDialog):
     """Asks how several axes are made one; :meth:`rule` has the answer."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        self._rule = RadioButtons(
+        self._rule = ComboBox(
             label="A voxel belongs to the object",
             choices=[("where most axes say so", "vote"), ("inside the mean of their outlines", "mean")],
             value="vote",
@@ -96,10 +96,10 @@ class TimeDialog(WholeRunDialog):
         ways = [("later", f"later, to {count - 1}")] * (time < count - 1) + [("earlier", "earlier, to 0")] * (time > 0)
         if len(ways) == 2:
             ways.append(("both", "both"))
-        self._way = RadioButtons(
+        self._way = ComboBox(
             label=f"From time point {time} to", choices=[(text, way) for way, text in ways], value=ways[0][0]
         )
-        self._seeds = RadioButtons(
+        self._seeds = ComboBox(
             label="Hand on",
             choices=[("the middle slice of each object", "middle"), ("the slices marked or accepted", "accepted")],
             value="middle",
