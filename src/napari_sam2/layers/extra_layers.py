@@ -51,7 +51,7 @@ def make_plane(image: Image, grid: FrameGrid, frame: int, labels: NDArray[np.uin
     shape = [n if a in grid.plane_axes else 1 for a, n in zip(grid.label_axes, grid.label_shape, strict=True)]
     place = moved_by(place_on(image), grid.from_frame(frame, 0.0, 0.0))
     layer = Labels(labels.reshape(shape), name=PLANE_NAME, opacity=1.0, **place)
-    layer.contour = 2
+    layer.contour = 1
     layer.editable = False
     return layer
 

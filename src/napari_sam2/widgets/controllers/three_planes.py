@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.planes import Cross, Mirror, place_of_axes, planes_beside, turn_to
+from napari_sam2.layers.planes import Cross, Mirror, on_a_voxel, place_of_axes, planes_beside, turn_to
 from napari_sam2.widgets.controllers.plane_marks import marks_of
 from napari_sam2.widgets.controllers.side_plane import SidePlane
 
@@ -180,10 +180,11 @@ class ThreePlanes(QObject):
             return
         self._moving = True
         try:
+            image = self._shown[0]
+            on_a_voxel(leader.dims, image)
             for each in (self.main, *self.models):
                 if each is not leader and each.dims.ndim == leader.dims.ndim:
                     each.dims.point = leader.dims.point
-            image = self._shown[0]
             for cross, each in zip(self._crosses, (self.main, *self.models), strict=True):
                 if each.dims.ndim == self.main.dims.ndim and each.dims.ndisplay == 2:
                     cross.draw(image)
