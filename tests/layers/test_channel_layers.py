@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 
+from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.channel_layers import channels_limits, channels_volume, is_layers, layers_of_grid, swatch
+from napari_sam2.layers.geometry import geometry_of
+from napari_sam2.layers.volume_layers import layer_data
 
 STAINS = np.random.default_rng(0).integers(0, 900, (3, 4, 20, 30)).astype(np.uint16)
 
@@ -34,3 +37,15 @@ def test_an_image_with_channels_of_its_own_takes_no_layers():
     image = viewer.add_image(STAINS, axis_labels=("c", "z", "y", "x"))
     viewer.add_image(STAINS[0])
     assert layers_of_grid(viewer, image) == [image]
+
+
+def test_a_layer_that_was_made_on_an_image_of_our_readers_lies_on_its_grid():
+    viewer = ViewerModel()
+    affine = np.array([[0, 0, 1, -120], [0, 1, 0, 40], [2, 0, 0, 7], [0, 0, 0, 1]], float)
+    volume = ImageVolume(STAINS[0], axes="zyx", spacing=(2, 1, 1), units="mm", affine=affine, name="ct")
+    data, options, _ = layer_data(volume, "ct")
+    image = viewer.add_image(data, **options)
+    made = viewer.add_image(STAINS[1], name="smooth", **geometry_of(image))
+    viewer.add_image(STAINS[1], name="beside", **{**geometry_of(image), "translate": (9, 9, 9)})
+    assert layers_of_grid(viewer, image) == [image, made]
+    assert np.array_equal(channels_volume([image, made]).affine, affine)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from napari.layers import Image
 
 from napari_sam2.core.channel_stack import stack_channels
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.layers.axis_names import known_volume
+from napari_sam2.layers.geometry import same_place
 from napari_sam2.layers.image import shown_contrast_limits, volume_from_layer
 
 if TYPE_CHECKING:
@@ -37,12 +40,15 @@ def layers_of_grid(viewer: ViewerModel, image: Image) -> list[Image]:
 def channels_volume(layers: Sequence[Image]) -> ImageVolume:
     """Return the image whose channels are these layers.
 
+    A layer that came from no reader of ours lies where the window shows it; on the first layer, it lies on its grid.
+
     Raises
     ------
     VolumeError
         If they do not lie on one grid; the text says which, and how they differ.
     """
-    return stack_channels([volume_from_layer(layer) for layer in layers])
+    first = volume_from_layer(layers[0])
+    return stack_channels([first, *(_beside(first, layers[0], layer) for layer in layers[1:])])
 
 
 def channels_limits(layers: Sequence[Image]) -> tuple[Limits, ...] | None:
@@ -55,6 +61,15 @@ def swatch(layer: Image) -> tuple[float, float, float]:
     """Return the colour ``(r, g, b)`` in 0…1 in which a layer shows its highest value."""
     r, g, b = (float(v) for v in layer.colormap.colors[-1][:3])
     return r, g, b
+
+
+def _beside(first: ImageVolume, image: Image, layer: Image) -> ImageVolume:
+    """Return the volume of a layer, on the grid of another one where the window alone says where they are."""
+    volume = volume_from_layer(layer)
+    both_known = known_volume(image) is not None and known_volume(layer) is not None
+    if both_known or (volume.axes, volume.shape) != (first.axes, first.shape) or not same_place(image, layer):
+        return volume
+    return replace(volume, spacing=first.spacing, units=first.units, affine=first.affine)
 
 
 def _fit(layers: Sequence[Image]) -> bool:
