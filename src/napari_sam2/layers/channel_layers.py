@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from napari.layers import Image
@@ -49,6 +50,16 @@ def channels_volume(layers: Sequence[Image]) -> ImageVolume:
     """
     first = volume_from_layer(layers[0])
     return stack_channels([first, *(_beside(first, layers[0], layer) for layer in layers[1:])])
+
+
+def stacks_named(layers: Sequence[Image], name: str) -> list[tuple[tuple[Image, ...], ImageVolume]]:
+    """List the images of a name whose channels are two or three of some layers, each with these layers."""
+    found = []
+    for count in (2, 3):
+        for chosen in permutations(layers, count):
+            if name == " + ".join(volume_from_layer(layer).name for layer in chosen) and _fit(chosen):
+                found.append((chosen, channels_volume(chosen)))
+    return found
 
 
 def channels_limits(layers: Sequence[Image]) -> tuple[Limits, ...] | None:

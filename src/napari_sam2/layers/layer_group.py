@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import marker_cleanup
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
+from napari_sam2.layers.extra_layers import draw_window
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.layer_order import add_layer, raise_above, topmost
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
 
@@ -62,6 +62,8 @@ class LayerGroup:
         self.viewer = viewer
         self.image = image
         self.ndim, self.letters = image.ndim, layer_axes(image)
+        # The layers that the labels lie above: the image, and those that are channels beside it.
+        self.over: tuple[Image, ...] = (image,)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -69,10 +71,8 @@ class LayerGroup:
         self.stroke_recorder: StrokeRecorder | None = None
         self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
         self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
-        self._has_contrast = False
         self._callbacks = callbacks
-        self._quiet = 0
-        self._fresh_points = 0
+        self._has_contrast, self._quiet, self._fresh_points = False, 0, 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
         self._drawn = False
         on_geometry_change(image, self._follow_image)
@@ -104,8 +104,14 @@ class LayerGroup:
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
             self.colors.forget()
-            add_layer(self.viewer, self.labels, above=self.image)
+            add_layer(self.viewer, self.labels, above=topmost(self.viewer, self.over))
         return self.labels
+
+    def show_over(self, layers: tuple[Image, ...]) -> None:
+        """Show the labels above these layers from now on, and always above the image."""
+        self.over = (self.image, *layers)
+        if (labels := self._live(self.labels)) is not None:
+            raise_above(self.viewer, labels, self.over)
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
         """Put finished frames into the labels layer, and draw it."""
@@ -274,14 +280,7 @@ class LayerGroup:
             outline = self.outline = prompts_io.make_outline(self.image)
             add_layer(self.viewer, outline, above=self.labels if self._live(self.labels) is not None else self.image)
             outline.editable = False
-        if outline.nshapes:
-            outline.remove(list(range(outline.nshapes)))
-        if window is not None:
-            y0, x0, y1, x1 = window
-            height, width = grid.frame_shape
-            box = BoxPrompt(max(y0, 0.5), max(x0, 0.5), min(y1, height - 0.5), min(x1, width - 0.5))
-            outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
-            outline.editable = False
+        draw_window(outline, grid, frame, window)
 
     # ------------------------------------------------------------------ events
 

@@ -54,6 +54,8 @@ def test_layers_are_channels_and_each_slider_is_followed(split, predictor):
     assert split.session is not alone
     assert split.session.prompted_frames(1) == [3]
     assert split.labels[3, 10, 10] == 1
+    layers = list(split.viewer.layers)
+    assert layers.index(split.layer_group.labels) > layers.index(split.first)
     assert predictor.streams[-1].frames[0].shape == (30, 32, 3)
     split.first.contrast_limits = 100, 500
     split.image.contrast_limits = 5, 700
@@ -73,3 +75,25 @@ def test_a_channel_that_leaves_the_viewer_is_none_any_more(split):
     assert path.exists()
     split.widget.more.menu.look()
     assert "no other layer" in split.widget.more.menu.channels_action.toolTip()
+
+
+def test_a_session_of_several_layers_is_opened_again_with_them(split, predictor, qtbot):
+    choose(split, "pet", "ct")
+    split.click(3, 10, 10)
+    split.first.contrast_limits = 100, 500
+    split.settle()
+    path = split.session.path
+    split.controller.close()
+    split.settle()
+    split.viewer.window.remove_dock_widget(split.widget)
+    split.first.contrast_limits = 0, 900
+    again = WidgetDriver.show(split.viewer, split.image, predictor, qtbot)
+    again.settle()
+    again.controller.files.open(str(path))
+    again.settle()
+    selection = again.controller.selection
+    assert selection.channels.layers == (split.image, split.first)
+    assert again.session.path == path
+    assert again.labels[3, 10, 10] == 1
+    assert tuple(split.first.contrast_limits) == (100, 500)
+    again.close()

@@ -191,6 +191,8 @@ class ImageSelection(QObject):
             return
         self.about_to_change.emit()
         self.channels.choose(channels)
+        if self.layer_group is not None:
+            self.layer_group.show_over(self.channels.layers)
         self.show_window()
         self.changed.emit()
 
@@ -203,31 +205,33 @@ class ImageSelection(QObject):
         self._at = self._position.fixed(self.image, self.axis)
         self._turn_and_tell()
 
-    def take_over(self, layer: Image, worker: SessionWorker) -> None:
-        """Work on an image with a session that was opened from its file."""
+    def take_over(self, layer: Image, worker: SessionWorker, channels: tuple[Image, ...] = ()) -> None:
+        """Work on an image with a session that was opened from its file, and on the layers that are its channels."""
         self.choose_image(layer)
         image: Any = self.image
         if image is not layer:
             return
-        source_display.show_as_in(worker, image)
+        source_display.show_as_in(worker, image, channels)
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:
                 self._position.go_to(image, axis, index)
         finally:
-            self._put_in_place(image, worker)
+            self._put_in_place(image, worker, channels)
 
     def put_aside(self, worker: SessionWorker) -> None:
         """Keep a session of the current image for when its axis and its indices are followed."""
         if self.image is not None:
             self._work.put(self.image, (worker.grid.frame_axis, worker.grid.at, self.channels.key), worker)
 
-    def _put_in_place(self, image: Image, worker: SessionWorker) -> None:
+    def _put_in_place(self, image: Image, worker: SessionWorker, layers: tuple[Image, ...]) -> None:
         self.axis = worker.grid.frame_axis
         self._at = self._position.fixed(self.image, self.axis)
         several = len(worker.grid.channels) > 1 and not image.rgb
-        self.channels.choose(worker.grid.channels if several else None)
+        self.channels.choose(layers or (worker.grid.channels if several else None))
         self._work.put(image, (self.axis, self._at, self.channels.key), worker)
+        if self.layer_group is not None:
+            self.layer_group.show_over(layers)
         self.show_source()
         self._turn_and_tell()
 

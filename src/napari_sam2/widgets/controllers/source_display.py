@@ -19,7 +19,7 @@ from napari_sam2.layers.image import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
 
@@ -71,14 +71,16 @@ def show_contrast_limits(
     panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}{bent}")
 
 
-def show_as_in(worker: SessionWorker, image: Image) -> None:
-    """Show an image with the contrast limits and the gamma of a session."""
+def show_as_in(worker: SessionWorker, image: Image, channels: Sequence[Image] = ()) -> None:
+    """Show an image, or the layers that are its channels, with the contrast limits and the gamma of a session."""
     if image.rgb:
         return
-    limits = worker.contrast_limits
-    # A layer has one pair; of a session with one for each channel there is no layer to set.
-    if limits is not None and np.ndim(limits) == 1:
-        image.contrast_limits = limits
+    limits: Any = worker.contrast_limits
+    # A layer has one pair; of a session with one for each of the image's own channels there is no layer to set.
+    if limits is not None and (channels or np.ndim(limits) == 1):
+        each = limits if np.ndim(limits) > 1 else [limits] * max(1, len(channels))
+        for layer, pair in zip(channels or (image,), each, strict=True):
+            layer.contrast_limits = pair
     image.gamma = worker.gamma
 
 
