@@ -682,7 +682,8 @@ class VideoSession:
         frame
             Index of the frame.
         spacing_px
-            Pixels from click to click; default: 16 clicks along the shorter side.
+            Pixels from click to click; default: 16 clicks along the shorter side, and half the spacing, up to twice,
+            where the objects that were found are smaller than it.
         cancelled
             Asked now and then; True ends it, and what was found is returned.
         progress
