@@ -44,7 +44,7 @@ class Tools(QObject):
         Makes the labels layer, where it is missing.
     """
 
-    # Another tool is in the user's hand, or another layer.
+    # Another tool is in the user's hand.
     shown = Signal()
 
     def __init__(
@@ -59,6 +59,7 @@ class Tools(QObject):
         self._ensure_labels = ensure_labels
         self.obj_id = 1
         self.positive = True
+        self._shown = ""
         self._selection = selection
         self._viewer = selection.viewer
         self._panel = panel
@@ -140,7 +141,9 @@ class Tools(QObject):
         self._panel.set_tool(tool)
         if layer_group is not None and layer_group.outline is not None:
             layer_group.outline.visible = tool in _PROMPTS
-        self.shown.emit()
+        if tool != self._shown:
+            self._shown = tool
+            self.shown.emit()
 
     def close(self) -> None:
         """Deactivate the tool and stop listening."""
