@@ -13,7 +13,7 @@ from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.layer_order import add_layer, raise_above, topmost
 from napari_sam2.layers.marker_style import POSITIVE, style_marks, style_next
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
@@ -63,6 +63,8 @@ class LayerGroup:
         self.viewer = viewer
         self.image = image
         self.ndim, self.letters = image.ndim, layer_axes(image)
+        # The layers that the labels lie above: the image, and those that are channels beside it.
+        self.over: tuple[Image, ...] = (image,)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
@@ -71,10 +73,8 @@ class LayerGroup:
         self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
         self.next_obj_id, self.next_polarity, self.along = 1, POSITIVE, ""
         self._object_colors: dict[int, tuple[float, float, float]] = {}
-        self._has_contrast = False
         self._callbacks = callbacks
-        self._quiet = 0
-        self._fresh_points = 0
+        self._has_contrast, self._quiet, self._fresh_points = False, 0, 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
         self._drawn = False
         on_geometry_change(image, self._follow_image)
@@ -106,8 +106,14 @@ class LayerGroup:
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
             self.colors.forget()
-            add_layer(self.viewer, self.labels, above=self.image)
+            add_layer(self.viewer, self.labels, above=topmost(self.viewer, self.over))
         return self.labels
+
+    def show_over(self, layers: tuple[Image, ...]) -> None:
+        """Show the labels above these layers from now on, and always above the image."""
+        self.over = (self.image, *layers)
+        if (labels := self._live(self.labels)) is not None:
+            raise_above(self.viewer, labels, self.over)
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
         """Put finished frames into the labels layer, and draw it."""

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 POINTS_NAME = "SAM 2 points"
 BOXES_NAME = "SAM 2 boxes"
 
-# Shapes that are drawn freely: an outline is filled, a scribble is a row of clicks. Anything else counts as a box.
+# Shapes that are drawn freely: an outline is filled, a scribble is a row of clicks, a line that of an axis, from edge
+# to edge. Anything else counts as a box.
 _OUTLINES = ("polygon",)
 _SCRIBBLES = ("path", "line")
 
@@ -167,7 +168,7 @@ def drawings(boxes: Shapes, grid: FrameGrid) -> list[Drawing]:
         if kind in (*_OUTLINES, *_SCRIBBLES):
             places = [grid.to_frame(v) for v in vertices]
             corners = np.array([p[1:] for p in places], float)
-            found.append(Drawing(i, obj_id, places[0][0], kind in _OUTLINES, corners))
+            found.append(Drawing(i, obj_id, places[0][0], kind in _OUTLINES, corners, kind == "line"))
     return found
 
 

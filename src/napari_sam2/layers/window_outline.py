@@ -37,14 +37,14 @@ def draw_window(outline: Shapes, grid: FrameGrid, frame: int, window: tuple[floa
     Parameters
     ----------
     window
-        ``(y0, x0, y1, x1)`` with edges in pixels from the picture's corner; cut at the picture's border, so that the
-        extent of the scene does not grow.
+        ``(y0, x0, y1, x1)`` with edges in pixels from the picture's corner; cut at the centres of the outermost
+        pixels, so that neither the extent of the scene nor the steps of the sliders change.
     """
     if outline.nshapes:
         outline.remove(list(range(outline.nshapes)))
     if window is not None:
         y0, x0, y1, x1 = window
         height, width = grid.frame_shape
-        box = BoxPrompt(max(y0, 0.0), max(x0, 0.0), min(y1, float(height)), min(x1, float(width)))
+        box = BoxPrompt(max(y0, 0.5), max(x0, 0.5), min(y1, height - 0.5), min(x1, width - 0.5))
         outline.add([rectangle_of(box, frame, grid)], shape_type="rectangle")
         outline.editable = False

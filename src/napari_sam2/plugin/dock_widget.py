@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam2.interaction.gentle_import import gently
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.more_dialogs import MoreDialogs
 from napari_sam2.plugin.panel_dialogs import PanelDialogs
 from napari_sam2.widgets.closing import ClosingWatch
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
@@ -16,6 +17,7 @@ from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.common import set_keys
 from napari_sam2.widgets.views.finish_panel import FinishPanel
+from napari_sam2.widgets.views.further_menu import FurtherMenu
 from napari_sam2.widgets.views.header_panel import HeaderPanel
 from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.more import end_row, fill_more
@@ -106,11 +108,13 @@ class SegmentWidget(QWidget):
         self.status = self.header.status
         self.tour = TourCard()
         self.header.column.addWidget(self.tour)
+        self.further_menu = FurtherMenu(self)
+        last_row = end_row(self.run, self.review, self.finish, self.further_menu)
         self.steps = StepsPanel(
             (
                 (self.source,),
                 (self.prompt, self.many, self.objects),
-                (self.run, self.review, end_row(self.run, self.review, self.finish), self.session),
+                (self.run, self.review, last_row, self.session),
             )
         )
         fill_more(self.objects, self.prompt, self.many)
@@ -132,6 +136,8 @@ class SegmentWidget(QWidget):
         self._viewer = unwrapped(napari_viewer)
         self.controller = SegmentController(self._viewer, panels, load, self, loads_early=load is load_predictor)
         self.dialogs = PanelDialogs(self.controller, panels, self)
+        self.more = MoreDialogs(self.controller, self.further_menu, self)
+        self.source.colours_clicked.connect(self.more.ask_channels)
         self.setAcceptDrops(True)
         self._watch = ClosingWatch(self, self._close)
         self.controller.shortcuts.changed.connect(self._show_keys)

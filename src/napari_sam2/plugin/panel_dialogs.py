@@ -15,7 +15,6 @@ from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
 from napari_sam2.layers.image import axis_meanings
 from napari_sam2.plugin.three_planes_dock import open_three_planes
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
-from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.keys_sheet import KeysSheet
 from napari_sam2.widgets.views.labels_dialog import LabelsDialog
@@ -54,7 +53,6 @@ class PanelDialogs(QObject):
         panels.advanced.hide()
         self.rules = _window("Review and rules", panels.finish, widget)
         panels.source.axes_clicked.connect(self._ask_what_axes)
-        panels.source.colours_clicked.connect(self._ask_which_colours)
         panels.run.save_clicked.connect(self._ask_where_to_save)
         panels.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
         panels.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
@@ -119,15 +117,6 @@ class PanelDialogs(QObject):
         )
         if dialog.exec():
             selection.choose_axes(dialog.letters())
-
-    def _ask_which_colours(self) -> None:
-        selection = self._controller.selection
-        worker = selection.worker
-        if worker is not None and "c" in worker.volume.axes:
-            dialog = ChannelsDialog(worker.volume.size_of("c"), worker.grid.channels, self._widget)
-            if dialog.exec():
-                selection.choose_channels(dialog.channels())
-        selection.show_window()
 
     def _ask_where_to_save(self) -> None:
         image, worker = self._controller.selection.image, self._controller.selection.worker

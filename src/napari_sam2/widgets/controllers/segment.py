@@ -19,6 +19,7 @@ from napari_sam2.widgets.controllers.contrast import ContrastSync
 from napari_sam2.widgets.controllers.early_loading import EarlyLoading
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
+from napari_sam2.widgets.controllers.further import Further
 from napari_sam2.widgets.controllers.guide import Guide, GuideSources
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
 from napari_sam2.widgets.controllers.keys import Keys
@@ -118,6 +119,7 @@ class SegmentController(QObject):
         self.guide = Guide(self.context, known, panels.header, panels.steps, self.preferences)
         self.tour = Tour(self.context, self.tools, self.guide, panels, panels.tour)
         self._connect()
+        self.further = Further(self.context, self.tools, self.prompting, self.propagating, self.labels, self.keys)
         self._flushing = False
         self.selection.refresh_images(viewer.layers.selection.active)
         self.refresh()
@@ -328,6 +330,7 @@ class SegmentController(QObject):
         self.finishing.close()
         self.many.close()
         self.proposing.close()
+        self.further.close()
         self.models.close()
         self.early_loading.close()
         self.tools.close()

@@ -22,6 +22,7 @@ _TOOLS = {
     "box": ("boxes", "add_rectangle"),
     "lasso": ("boxes", "add_polygon_lasso"),
     "scribble": ("boxes", "add_path"),
+    "line": ("boxes", "add_line"),
     "brush": ("labels", "paint"),
 }
 _PROMPTS = ("point", "box", "lasso", "scribble")

@@ -10,6 +10,7 @@ from napari_sam2.widgets.views.common import menu, menu_button
 
 if TYPE_CHECKING:
     from napari_sam2.widgets.views.finish_panel import FinishPanel
+    from napari_sam2.widgets.views.further_menu import FurtherMenu
     from napari_sam2.widgets.views.many_panel import ManyPanel
     from napari_sam2.widgets.views.objects_panel import ObjectsPanel
     from napari_sam2.widgets.views.prompt_panel import PromptPanel
@@ -26,13 +27,14 @@ def fill_more(objects: ObjectsPanel, prompt: PromptPanel, many: ManyPanel) -> No
     objects.more_button.setMenu(opens)
 
 
-def end_row(run: RunPanel, review: ReviewPanel, finish: FinishPanel) -> QWidget:
+def end_row(run: RunPanel, review: ReviewPanel, finish: FinishPanel, further: FurtherMenu) -> QWidget:
     """Return the last line of step 3: *Save*, *Finish* and *More*; below it, how far a check is."""
     opens = menu(run)
-    for entries in (review.menu, run.menu):
+    for entries in (review.menu, run.menu, further):
         opens.addActions(entries.actions())
         opens.addSeparator()
-    more = menu_button("More", "Locks, ends of the object, a range, and other views.", opens)
+    opens.aboutToShow.connect(further.look)
+    more = menu_button("More", "Locks, ends of the object, a range, all axes, and other views.", opens)
     ends = menu_button("Finish", "Check, fill gaps, measure, compare and change masks.", finish.menu)
     made = QWidget()
     column = QVBoxLayout(made)

@@ -14,6 +14,7 @@ _TOOLS = {
     "point": ("Point", "Click on the object. Once more puts the tool down."),
     "box": ("Box", "Drag a rectangle around the object on one slice."),
     "scribble": ("Scribble", "Draw a line through the object; it counts as a few clicks along it."),
+    "line": ("Line", "Draw the longest diameter of the object on a slice, from edge to edge, as RECIST 1.1 reads it."),
     "lasso": ("Lasso", "Draw around the object on one slice: what is inside becomes its mask there."),
     "brush": (
         "Brush",

@@ -67,8 +67,8 @@ class ReviewPanel(QWidget):
         self.planes_button = entry(
             self.menu,
             "Three planes",
-            "Look at the image and its masks in the two other planes as well. A click in any view brings all to the "
-            "same place.",
+            "Look at the image and its masks in the two other planes as well, and mark the object there. A click in "
+            "any view brings all to the same place.",
             self.planes_clicked.emit,
             "show_planes",
         )
