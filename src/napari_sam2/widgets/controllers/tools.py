@@ -25,7 +25,7 @@ _TOOLS = {
     "line": ("boxes", "add_line"),
     "brush": ("labels", "paint"),
 }
-_PROMPTS = ("point", "box", "lasso", "scribble")
+_PROMPTS = ("point", "box", "lasso", "scribble", "line")
 # The other ways of editing a labels layer by hand; they count as the brush.
 _BRUSHES = ("paint", "erase", "fill", "polygon")
 
