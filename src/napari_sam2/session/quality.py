@@ -20,7 +20,7 @@ DOUBTFUL_JUMP = 1.8
 DOUBTFUL_DISAGREEMENT = 0.3
 DOUBTFUL_RIVAL = 0.3
 DOUBTFUL_BACK = 0.6
-"""Where most frames of Dice under 0.7 lie below, and most others above; docs/explanation/tracking_options.md."""
+"""How it was chosen, and what it finds: docs/explanation/tracking_options.md."""
 
 
 def scores(history: History, obj_id: int, mapping: IntensityMapping) -> pd.DataFrame:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.prompts import BoxPrompt, PromptSet
+from napari_sam2.engine import load_predictor
 from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2.tracking.memory_bank import Evidence, Memory
@@ -119,3 +121,20 @@ def test_each_track_has_a_motion_of_its_own_only_where_it_is_asked_for():
     assert following(TrackingOptions(), frames=2)[0][0].motion is None
     with pytest.raises(NapariSam2Error, match="motion='yes'"):
         TrackingOptions(motion="yes")
+
+
+def test_the_motion_of_a_real_object_is_followed_in_pixels_of_the_frame():
+    rng, (rows, columns) = np.random.default_rng(4), np.mgrid[:80, :140]
+    frames, truth = [], []
+    for frame in range(19):
+        disc = (rows - 40) ** 2 + (columns - 30 - 4 * frame) ** 2 < 120
+        frames.append((0.3 + 0.4 * disc + rng.normal(0, 0.03, disc.shape)).astype(np.float32)[..., None])
+        truth.append(bounding_box(disc))
+    stream = load_predictor("starter", device="cpu").open(frames, options=TrackingOptions(motion=True))
+    first = stream.predict(0, PromptSet(box=BoxPrompt(*truth[0])))
+    track = stream.track(ConditioningFrame(0, first.state), [], 1)
+    start = track.window
+    for _ in range(17):
+        stream.advance([track])
+    assert track.window != start, "the window moved with the object"
+    assert track.motion.expected() == pytest.approx(truth[18], abs=2)

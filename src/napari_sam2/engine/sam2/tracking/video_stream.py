@@ -28,12 +28,12 @@ from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_click
 from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
 from napari_sam2.engine.sam2.tracking.proposals import (
+    MAX_BLUR_PX,
     MIN_IOU,
     MIN_STABILITY,
     SMALL_MIN_IOU,
     Criteria,
     Proposer,
-    grid_of_clicks,
 )
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.selective_memory import new_bank
@@ -199,12 +199,12 @@ class Sam2VideoStream(Stream):
             (SMALL_MIN_IOU if self._model.config.prompt_hint else MIN_IOU) if min_iou is None else min_iou,
             MIN_STABILITY if min_stability is None else min_stability,
             max_overlap,
+            MAX_BLUR_PX if min_stability is None else 0.0,
         )
-        clicks = grid_of_clicks(self._shape, spacing_px, forbidden)
         proposer = Proposer(
             self._model, self.embeddings, self._batch_sizer, self._shape, self._zoom, self._whole, criteria
         )
-        return proposer.propose(frame, clicks, cancelled, progress)
+        return proposer.propose(frame, spacing_px, forbidden, cancelled, progress)
 
     # ------------------------------------------------------------------ tracking
 
