@@ -21,11 +21,12 @@ with prediction and outcome, is in [benchmarks/NOTES.md](../benchmarks/NOTES.md)
 Both sides work in one process and in turn, with the same seeded random weights, on the same slices, at the same input
 size and in the same precision. Seconds are from the first prompt to the last mask on the host at the size of the
 slices, the best of all tries (one alone for the third task). Ours is a `VideoSession`, as users have it; the peer is
-called as its documentation shows. Three tasks: a first pass from a box on the first slice; one click on the middle slice and the whole pass again,
-in which ours computes what the click makes stale; a stack of which only the first 30 % shows the object, where ours
-stops five slices after it has gone. Random weights say nothing about quality: IoU says that both sides computed the
-same masks. The score of presence is fitted, by least squares and for both sides alike, so that it tells slices with the
-object from slices without; neither side fills small holes, and our objects know nothing of each other, as the peer's.
+called as its documentation shows. Three tasks: a first pass from a box on the first slice; one click on the middle
+slice and the whole pass again, in which ours computes what the click makes stale; a stack of which only the first 30
+% shows the object, where ours stops five slices after it has gone. Random weights say nothing about quality: IoU says
+that both sides computed the same masks. The score of presence is fitted, by least squares and for both sides alike,
+so that it tells slices with the object from slices without; neither side fills small holes, and our objects know
+nothing of each other, as the peer's.
 """
 
 
