@@ -70,7 +70,7 @@ docs: $(VENV)/installed-dev
 
 # Every picture and animation of the docs, from real windows.
 pictures: $(VENV)/installed-dev system
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m tools.pictures
 
 screenshots: pictures
 

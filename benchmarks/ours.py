@@ -20,18 +20,24 @@ class Ours:
     Parameters
     ----------
     predictor
-        Its embeddings are thrown away.
     clip
     stop_when_gone
         As of `VideoSession.propagate`; 0 makes it compute every slice, as the peers do.
+    fresh
+        Whether the embeddings of the predictor are thrown away.
     """
 
     name = "napari-sam2"
 
-    def __init__(self, predictor: Sam2VideoPredictor, clip: Clip, stop_when_gone: int | None) -> None:
-        predictor.store.clear()
+    def __init__(
+        self, predictor: Sam2VideoPredictor, clip: Clip, stop_when_gone: int | None, fresh: bool = True
+    ) -> None:
+        if fresh:
+            predictor.store.clear()
         self._clip, self._patience = clip, stop_when_gone
-        self.session = VideoSession(predictor, ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0)))
+        volume = ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0))
+        # Objects know nothing of each other, as with the peers; by default those of a volume share no pixel.
+        self.session = VideoSession(predictor, volume, neighbours="free")
 
     def prompt(self) -> None:
         """Prompt every object by a box on the first slice."""

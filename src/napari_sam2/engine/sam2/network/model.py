@@ -107,6 +107,7 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
+            A batch of 1 serves all objects.
         memory : Tensor, (B, N, mem)
             Whole memory maps as tokens, row by row, followed by the tokens of object pointers.
         memory_pos : Tensor, (B, N, mem)
@@ -260,7 +261,7 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
-            Not conditioned on memory.
+            Not conditioned on memory; a batch of 1 serves all objects.
         mask_logits_high_res : Tensor, (B, 1, S, S)
         object_score : Tensor, (B, 1)
         binarise : bool
@@ -302,7 +303,7 @@ class Sam2Model(nn.Module):
         tokens = pointers.reshape(pointers.shape[0], pointers.shape[1] * self.config.d_model // mem, mem)
         if not self.config.add_tpos_enc_to_obj_ptrs or pointers.shape[1] == 0:
             return tokens, torch.zeros_like(tokens)
-        distances = distances.to(pointers.device)
+        distances = distances.to(pointers.device, non_blocking=True)
         if self.obj_ptr_tpos_proj is None:
             pos = sine_1d(distances, mem).to(tokens.dtype)
         else:
