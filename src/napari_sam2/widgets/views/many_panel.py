@@ -94,6 +94,9 @@ class ManyPanel(QCollapsible):
         """Say which proposal is asked about; an empty text: none is."""
         self.proposal_label.setText(text)
         self.proposal_row.setVisible(bool(text))
+        if self.isExpanded():
+            # It keeps the height that it had when it was opened.
+            self.expand(animate=False)
 
     def set_dividing(self, dividing: bool) -> None:
         """Say whether clicks into the daughters are waited for."""
