@@ -3,13 +3,14 @@
 TORCH := torch==2.13.0
 VENV := .venv
 PARITY := .venv-parity
+LOWEST := .venv-lowest
 PY := $(VENV)/bin/python
 # What a Qt 6 window under Xvfb needs on Debian.
 DEBIAN := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-xinerama0 libxcb-xkb1
 
-.PHONY: demo test quality parity train screenshots check system clean
+.PHONY: demo test quality parity lowest package docs train screenshots pictures check system clean
 
 demo: $(VENV)/installed
 	$(VENV)/bin/napari-sam2 demo --out out/demo
@@ -42,8 +43,36 @@ quality: $(VENV)/installed-dev
 train: $(VENV)/installed-dev
 	nice -n 19 $(PY) -m training train $(if $(DATA),--data "$(DATA)") $(TRAIN)
 
-screenshots: $(VENV)/installed-dev system
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) docs/make_screenshots.py
+# The lowest versions of all dependencies that pyproject.toml allows (but for torch), in an environment of their own.
+lowest: $(LOWEST)/installed system
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(LOWEST)/bin/python -m pytest $$($(LOWEST)/bin/python -m tools.lowest --options lowest) \
+		tests/analysis tests/batch tests/cli tests/core tests/interaction tests/io tests/layers tests/plugin tests/session
+
+$(LOWEST)/installed: pyproject.toml Makefile tools/lowest.py
+	python3 -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade "pip>=25.1" "uv>=0.6"
+	$(LOWEST)/bin/python -m tools.lowest --torch "$(TORCH)" > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet "$(TORCH)" -c $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet -e . --group test -c $(LOWEST)/constraints.txt
+	touch $@
+
+# Wheel and sdist in dist/, checked as a release is.
+package: $(VENV)/installed-dev
+	rm -rf dist
+	$(PY) -m build --no-isolation
+	$(PY) -m twine check --strict dist/*
+	$(VENV)/bin/check-wheel-contents dist/*.whl
+	@$(PY) -c "import pathlib, sys; big = [p for p in pathlib.Path('dist').iterdir() if p.stat().st_size > 40e6]; sys.exit(f'over 40 MB: {big}' if big else 0)"
+
+# The site in out/site. Strict: a link or an anchor that goes nowhere ends the build.
+docs: $(VENV)/installed-dev
+	$(PY) -m tools.docs_site --out out/site
+
+# Every picture and animation of the docs, from real windows.
+pictures: $(VENV)/installed-dev system
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m tools.pictures
+
+screenshots: pictures
 
 $(VENV)/bin/python:
 	@command -v python3 >/dev/null || { echo "Python 3.11 or newer is needed: install python3 and python3-venv."; exit 1; }

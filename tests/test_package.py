@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
 
 import napari_sam2
+from tools.lowest import NOT_IN_LOWEST, lower_bounds
+from tools.metadata_hook import absolute_links
+from tools.release_notes import release_notes
 
 ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 def run(*command, **kwargs):
@@ -40,6 +47,7 @@ def test_manifest_is_valid_and_its_commands_exist():
 
     manifest = PluginManifest.from_file(Path(napari_sam2.__file__).with_name("napari.yaml"))
     manifest.validate_imports()
+    assert Path(napari_sam2.__file__).with_name(manifest.icon.split(":")[1]).is_file()
     assert (ROOT / "napari.yaml").resolve() == (ROOT / "src/napari_sam2/napari.yaml").resolve()
 
 
@@ -54,6 +62,7 @@ def test_wheel_holds_manifest_weights_and_samples(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in (
         "napari_sam2/napari.yaml",
+        "napari_sam2/icon.png",
         "napari_sam2/py.typed",
         "napari_sam2/engine/weights/starter.safetensors",
         "napari_sam2/_sample_data/brain_mr.nii.gz",
@@ -63,6 +72,78 @@ def test_wheel_holds_manifest_weights_and_samples(wheel):
     ):
         assert needed in names
     assert wheel.stat().st_size < 20e6
+
+
+def test_wheel_metadata_names_people_licences_and_no_address_that_is_not_known(wheel):
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    metadata = message_from_bytes(archive.read(name))
+    assert metadata["License-Expression"] == "Apache-2.0"
+    assert metadata["Author"]
+    assert "Framework :: napari" in metadata.get_all("Classifier")
+    repository = PROJECT["tool"]["hatch"]["metadata"]["hooks"]["custom"]["repository"]
+    addresses = metadata.get_all("Project-URL") or []
+    assert bool(addresses) == bool(repository or os.environ.get("NAPARI_SAM2_REPOSITORY"))
+
+
+def test_links_become_absolute_where_the_repository_has_an_address():
+    text = "![a](docs/a.png) [b](docs/b.md#c) [d](https://e.org) [f](#g) [![h](docs/i.gif)](docs/j.md)"
+    assert absolute_links(text, "https://r.example/x") == (
+        "![a](https://r.example/x/raw/main/docs/a.png) [b](https://r.example/x/blob/main/docs/b.md#c) "
+        "[d](https://e.org) [f](#g) [![h](https://r.example/x/raw/main/docs/i.gif)](https://r.example/x/blob/main/docs/j.md)"
+    )
+
+
+def test_a_release_needs_a_dated_section(tmp_path):
+    (tmp_path / "src/napari_sam2").mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "0.2.0"\n')
+    (tmp_path / "src/napari_sam2/_version.py").write_text('__version__ = "0.2.0"\n')
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text("## [Unreleased]\n\n- x\n\n## [0.1.0] - 2026-01-02\n\n- old\n")
+    with pytest.raises(ValueError, match="no section"):
+        release_notes("v0.2.0", tmp_path)
+    changelog.write_text("## [Unreleased]\n\n## [0.2.0] - 2026-02-03\n\n- new\n\n## [0.1.0] - 2026-01-02\n\n- old\n")
+    assert release_notes("v0.2.0", tmp_path) == "- new\n"
+    with pytest.raises(ValueError, match=r"pyproject\.toml has another version"):
+        release_notes("v0.3.0", tmp_path)
+
+
+def test_version_stands_in_one_form_everywhere():
+    version = PROJECT["project"]["version"]
+    assert napari_sam2.__version__ == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f'version: "{version}"' in (ROOT / "tools/conda/recipe.yaml").read_text(encoding="utf-8")
+
+
+def test_each_dependency_has_a_lower_bound_a_licence_and_a_line_in_the_conda_recipe():
+    conda = {"dask": "dask-core", "torch": "pytorch"}
+    recipe = (ROOT / "tools/conda/recipe.yaml").read_text(encoding="utf-8")
+    notices = (ROOT / "docs/reference/third_party.md").read_text(encoding="utf-8").lower()
+    bounds = lower_bounds()
+    assert len(bounds) == len(PROJECT["project"]["dependencies"])
+    for name, version in bounds.items():
+        assert f"    - {conda.get(name, name)} >={version}\n" in recipe
+        assert f"| {name} | " in notices
+
+
+def test_what_the_lowest_versions_leave_out_exists():
+    for name in NOT_IN_LOWEST:
+        path, _, test = name.partition("::")
+        assert f"def {test}" in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_workflows_and_templates_are_whole():
+    yaml = pytest.importorskip("yaml")
+    files = [*sorted((ROOT / ".github").rglob("*.yml")), ROOT / ".pre-commit-config.yaml", ROOT / "CITATION.cff"]
+    assert len(files) >= 8
+    for path in files:
+        assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict)
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    for path in files:
+        for called in re.findall(r"\bmake ((?:[a-z]+ ?)+)$", path.read_text(encoding="utf-8"), re.M):
+            assert set(called.split()) <= targets, path
+    bug = (ROOT / ".github/ISSUE_TEMPLATE/bug.yml").read_text(encoding="utf-8")
+    assert "napari-sam2 doctor" in bug
 
 
 def test_installed_wheel_validates_and_runs_the_demo(wheel, tmp_path):

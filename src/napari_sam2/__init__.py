@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine import load_predictor
     from napari_sam2.engine.catalog.download import download_model
     from napari_sam2.io import list_series, read_label_masks, read_labels, read_volume, write_labels
+    from napari_sam2.io.dicom.suv import suv_unit
     from napari_sam2.io.mesh import write_mesh
     from napari_sam2.io.tables import write_table
     from napari_sam2.io.tracks import write_tracks
@@ -45,6 +46,7 @@ _HOME = {
     "read_labels": "io",
     "read_volume": "io",
     "run_batch": "batch",
+    "suv_unit": "io.dicom.suv",
     "track_4d": "session.time_points",
     "write_labels": "io",
     "write_mesh": "io.mesh",
@@ -70,6 +72,7 @@ __all__ = [
     "read_labels",
     "read_volume",
     "run_batch",
+    "suv_unit",
     "track_4d",
     "write_labels",
     "write_mesh",

@@ -54,6 +54,22 @@ class PromptError(NapariSam2Error):
     """A point, box or mask is malformed, lies outside the image, or is missing altogether."""
 
 
+class LockedError(PromptError):
+    """An operation would change nothing but masks that are locked.
+
+    Parameters
+    ----------
+    message
+        The text.
+    obj_id, frame
+        One of these masks.
+    """
+
+    def __init__(self, message: str, obj_id: int, frame: int) -> None:
+        super().__init__(message)
+        self.obj_id, self.frame = obj_id, frame
+
+
 class JobError(NapariSam2Error):
     """A list of jobs cannot be understood, or a job cannot be done as it is written."""
 

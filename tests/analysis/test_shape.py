@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.spatial.distance import pdist
 
 from napari_sam2.analysis.measurements import measure_objects
@@ -17,7 +18,7 @@ def area_of_ellipsoid(a, b, c):
     cross = np.sin(u) * np.sqrt(
         (b * c * np.sin(u) * np.cos(v)) ** 2 + (a * c * np.sin(u) * np.sin(v)) ** 2 + (a * b * np.cos(u)) ** 2
     )
-    return np.trapezoid(np.trapezoid(cross, v[0], axis=1), u[:, 0])
+    return trapezoid(trapezoid(cross, v[0], axis=1), u[:, 0])
 
 
 @pytest.mark.parametrize("kind", GRIDS)

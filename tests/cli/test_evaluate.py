@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam2.cli import main
+from napari_sam2.evaluation import score
 
 
 def test_evaluate_writes_table_csv_and_picture(stack, tmp_path, capsys):
@@ -42,6 +43,26 @@ def test_evaluate_refuses_kinds_of_prompt_that_say_nothing(tmp_path, capsys, wor
     assert main(["evaluate", str(tmp_path), *words, "--out", str(tmp_path / "o")]) == 2
     assert text in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+def test_evaluate_tracks_by_the_rules_that_are_asked_for(stack, tmp_path, capsys, monkeypatch):
+    _, image, truth = stack
+    data, made = tmp_path / "disc.npz", []
+    np.savez(data, image=image, label=truth.astype(np.uint8), spacing=(1.0, 1.0, 1.0), axes="TYX")
+    session = score.VideoSession
+
+    def watched(*args, **rules):
+        made.append(session(*args, **rules))
+        return made[-1]
+
+    monkeypatch.setattr(score, "VideoSession", watched)
+    asked = ["--memory", "selected", "--mask", "first", "--motion", "--prompts", "click", "--out", str(tmp_path / "o")]
+    assert main(["evaluate", str(data), *asked]) == 0
+    assert [(s.memory, s.click_mask, s.motion) for s in made] == [("selected", "first", True)]
+    assert "starter, memory='selected', click_mask='first', motion=True" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["evaluate", str(data), "--mask", "best"])
+    assert "surest" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", ["--corrections", "--max-objects"])

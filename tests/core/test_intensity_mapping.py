@@ -152,6 +152,23 @@ def test_default_of_stains_is_one_pair_each_and_of_colours_one():
     assert default_mapping(picture, grid) == IntensityMapping.of(default_window(picture, grid))
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_colour_picture_of_many_bits_keeps_its_hues(channels, dtype):
+    # As of a camera of 12 bits: red is bright and blue is dark.
+    rng = np.random.default_rng(0)
+    planes = [rng.uniform(low, high, (4, 20, 20)) for low, high in ((2000, 4000), (1000, 2000), (0, 500), (0, 4095))]
+    picture = ImageVolume(np.stack(planes[:channels], -1).astype(dtype), axes="zyxc")
+    grid = FrameGrid.of(picture)
+    mapping = default_mapping(picture, grid)
+    assert mapping == IntensityMapping.of(default_window(picture, grid))
+    red, green, blue = WindowedFrames(picture, grid, mapping)[1].reshape(-1, 3).mean(axis=0)
+    assert red == pytest.approx(2 * green, rel=0.1)
+    assert blue < green / 4
+    stains = ImageVolume(np.stack(planes[:3], 1).astype(dtype), axes="zcyx")
+    assert len(default_mapping(stains, FrameGrid.of(stains, channel=(0, 1, 2))).contrast_limits) == 3
+
+
 @pytest.mark.parametrize("limits", [(-160, 240), [(0, 1), (5, 9)], [(0, 1), (5, 9), (2, 3)], np.array([[0.5, 1]])])
 def test_it_comes_back_from_json(limits):
     mapping = IntensityMapping.of(limits, 0.7)

@@ -177,3 +177,36 @@ def test_the_mouse_draws_a_lasso_and_a_scribble(window, qtbot):
     settle(qtbot, controller)
     assert {round(p.y) for p in session.prompts(2, 5).points} == {36}
     assert layer_group.boxes.nshapes == 0
+
+
+def test_the_mouse_draws_a_line_across_an_object(window, qtbot, tmp_path):
+    _, image, controller = window
+    controller.tools.activate("line")
+    layer_group = controller.selection.layer_group
+    assert controller.panels.prompt.tool_buttons["line"].isChecked()
+    mouse(layer_group.boxes, *[image.data_to_world((5, 20, x)) for x in (10, 20, 30)])
+    settle(qtbot, controller)
+    session = controller.selection.worker.session
+    # The clicks of the call in Python; napari puts the end of a line a part of a pixel beside the mouse.
+    session.add_line(2, 5, [(20, 10), (20, 30)])
+    assert session.prompts(1, 5).coordinates == pytest.approx(session.prompts(2, 5).coordinates, abs=0.5)
+    session.undo()
+    assert session.mask(1, 5)[20, 20]
+    assert len(layer_group.points.data) == 3
+    assert layer_group.boxes.nshapes == 0
+    controller.step(back=True)
+    settle(qtbot, controller)
+    assert len(layer_group.points.data) == 0
+    controller.step(back=False)
+    settle(qtbot, controller)
+    assert len(layer_group.points.data) == 3
+    session.save(tmp_path / "line.sam2")
+    session.detach()
+    again = type(session).open(tmp_path / "line.sam2", FakePredictor(), session.volume)
+    assert again.prompts(1, 5) == session.prompts(1, 5)
+    again.close()
+    # A click that was not dragged is no line.
+    mouse(layer_group.boxes, *[image.data_to_world((5, 30, 30))] * 2)
+    settle(qtbot, controller)
+    assert len(layer_group.points.data) == 3
+    assert "less than a pixel" in controller.panels.status.text()

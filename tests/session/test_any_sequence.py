@@ -18,7 +18,7 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.protocols import Proposal
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
-from napari_sam2.session.kinds import BASE, CUT_ABOVE, CUT_BELOW, LOCK, MASK
+from napari_sam2.session.kinds import BASE, CUT_ABOVE, CUT_BELOW, EVERY, FORBIDDEN, LOCK, MASK
 from napari_sam2.session.planning import conditioning_records
 from support.predictors import FakePredictor, FakeStream
 from support.session_view import history_of, log_of
@@ -126,9 +126,9 @@ class Session(RuleBasedStateMachine):
     def _limits_hold(self):
         """What the model computed keeps out of what is locked of others and of what is forbidden."""
         session, history = self.session, history_of(self.session)
-        if session.neighbours == "free":
-            return
-        for (other, frame), mask in self._locked().items():
+        held = dict(self._locked()) if session.neighbours == "limit" else {}
+        held |= {(EVERY, f): mask for f, mask in history.frames(FORBIDDEN, EVERY).items()}
+        for (other, frame), mask in held.items():
             for obj in session.objects:
                 record = history.get(MASK, obj, frame)
                 prompts = session.prompts(obj, frame)
@@ -235,9 +235,14 @@ class Session(RuleBasedStateMachine):
     def choose_overlap(self, overlap):
         self.session.overlap = overlap
 
-    @rule(neighbours=st.sampled_from(["limit", "free"]), memory=st.sampled_from(["meta", "selected"]))
-    def choose_rules(self, neighbours, memory):
+    @rule(
+        neighbours=st.sampled_from(["limit", "free"]),
+        memory=st.sampled_from(["meta", "selected"]),
+        click_mask=st.sampled_from(["surest", "first"]),
+    )
+    def choose_rules(self, neighbours, memory, click_mask):
         self.session.neighbours, self.session.memory = neighbours, memory
+        self.session.click_mask = click_mask
 
     @rule(box=st.one_of(st.none(), corners), frame=frames)
     def forbid(self, box, frame):

@@ -15,7 +15,7 @@ from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptS
 from napari_sam2.engine.protocols import CropWindow, FrameScores
 from napari_sam2.session import VideoSession, step_names
 from napari_sam2.session.kinds import KINDS
-from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Source, Visit
+from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
 
 MASK = RunLengthMask.encode(np.eye(4, 6, dtype=bool))
 OTHER = RunLengthMask.encode(np.tri(4, 6, dtype=bool))
@@ -31,8 +31,7 @@ TRACKED = MaskRecord(
     "starter",
     OTHER,
     MASK,
-    "limit",
-    "selected",
+    Rules("limit", "selected", "first", True),
 )
 EXAMPLES = {
     "prompts": PROMPTS,

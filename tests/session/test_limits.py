@@ -43,10 +43,12 @@ def test_the_limit_of_an_object_is_what_is_locked_of_others_and_the_forbidden_im
         put(FORBIDDEN, EVERY, 0, RunLengthMask.encode(everywhere))
     limits = Limits(history)
     for obj_id, expected in ((1, three | everywhere), (2, one | three | everywhere), (3, one | everywhere)):
-        assert limits.of(obj_id, 0) == RunLengthMask.encode(expected)
-        assert limits.of(obj_id, 1) is None
+        assert limits.of(obj_id, 0, "limit") == RunLengthMask.encode(expected)
+        assert limits.of(obj_id, 1, "limit") is None
+        assert limits.of(obj_id, 0, "free") == RunLengthMask.encode(everywhere)
     with history.step("unlock") as put:
         put(LOCK, 3, 0, None)
         put(FORBIDDEN, EVERY, 0, None)
-    assert limits.of(1, 0) is None
-    assert limits.of(2, 0) == (RunLengthMask.encode(one) if one.any() else None)
+    assert limits.of(1, 0, "limit") is None
+    assert limits.of(1, 0, "free") is None
+    assert limits.of(2, 0, "limit") == (RunLengthMask.encode(one) if one.any() else None)

@@ -125,8 +125,9 @@ def test_changing_the_setting_makes_stale_what_it_concerns():
     assert stale(session) == []
 
 
-def test_what_is_forbidden_bounds_every_object_until_it_is_taken_back():
-    session = two_objects("limit", locked=False)
+@pytest.mark.parametrize("rule", ["limit", "free"])
+def test_what_is_forbidden_bounds_every_object_until_it_is_taken_back(rule):
+    session = two_objects(rule, locked=False)
     where = np.zeros(SHAPE, np.uint8)
     where[:, :, 13:] = 7
     session.forbid(where)
@@ -140,6 +141,18 @@ def test_what_is_forbidden_bounds_every_object_until_it_is_taken_back():
     session.undo()
     assert stale(session) == []
     assert np.array_equal(session.forbidden(3), where[3] > 0)
+
+
+def test_what_is_forbidden_bounds_the_answer_to_a_prompt_where_neighbours_are_free():
+    session = two_objects("free")
+    where = np.zeros(SHAPE, bool)
+    where[9, :, :12] = True
+    session.forbid(where)
+    session.add_box(3, 9, (4, 10, 10, 18))
+    # The locked neighbour begins at column 14, and is no limit.
+    assert np.array_equal(session.predict_frame(9)[3], box_mask(4, 12, 10, 18))
+    session.add_mask(4, 9, box_mask(4, 10, 10, 18))
+    assert np.array_equal(session.predict_frame(9)[4], box_mask(4, 10, 10, 18))
 
 
 def test_a_forbidden_image_that_does_not_fit_changes_nothing():

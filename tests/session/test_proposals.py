@@ -56,6 +56,18 @@ def test_what_is_there_already_is_not_found_again(session):
     assert session.accept(found) == [8]
 
 
+def test_proposals_keep_out_of_what_is_not_here(session):
+    where = np.zeros(session.grid.label_shape, bool)
+    where[5, :, :4] = True  # a third of the first box
+    where[5, 12:18, 10:20] = True  # three quarters of the second one
+    session.forbid(where)
+    found = session.propose(5)
+    assert np.array_equal(session.predictor.streams[-1].proposing[2], where[5])
+    assert len(found) == 1
+    assert np.array_equal(found[0].mask, box_mask(2, 4, 8, 8))
+    assert len(session.propose(6)) == 2
+
+
 def test_accepted_proposals_are_in_the_file(session, tmp_path):
     session.save(tmp_path / "case.sam2")
     session.accept([*session.propose(5), *session.propose(9)][1:3])

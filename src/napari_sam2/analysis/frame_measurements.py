@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_unit import IntensityUnit
     from napari_sam2.core.volume import ImageVolume
 
 
@@ -33,6 +34,7 @@ def measure_frames(
     intensity: bool = True,
     objects: Iterable[int] | None = None,
     lineage: Mapping[int, int] | None = None,
+    unit: IntensityUnit | None = None,
 ) -> pd.DataFrame:
     """Measure every object in every frame that holds it.
 
@@ -54,6 +56,8 @@ def measure_frames(
         The objects to measure; default: all. For a stack: the number of each of its masks.
     lineage
         ``{daughter: parent}``. The first step of a daughter starts where its parent was last.
+    unit
+        Unit of the statistics, such as :func:`napari_sam2.suv_unit` of a PET volume; default: the image's own.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def measure_frames(
         row |= _frame_columns(count, total, volume, axis)
         rows.append(row | (intensity_columns(np.concatenate(values, axis=1), volume) if intensity else {}))
     table = pd.DataFrame(rows, columns=None if rows else ["object", "name", "frame"])
-    return with_intensity_unit(table if axis != "t" else _with_motion(table, volume, parents), volume)
+    return with_intensity_unit(table if axis != "t" else _with_motion(table, volume, parents), volume, unit)
 
 
 def _pieces(

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_unit import IntensityUnit
     from napari_sam2.core.volume import ImageVolume
 
 PERCENTILES: Mapping[str, float] = {"p05": 5.0, "p25": 25.0, "median": 50.0, "p75": 75.0, "p95": 95.0}
-STATISTICS = ("mean", "sd", *PERCENTILES)
+STATISTICS = ("mean", "sd", "max", *PERCENTILES)
 
 
 def image_slab(volume: ImageVolume, first: int) -> NDArray[Any]:
@@ -47,24 +48,38 @@ def intensity_columns(values: NDArray[Any], volume: ImageVolume) -> dict[str, fl
     Returns
     -------
     dict
-        ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_…``, ``median_…``, ``p75_…``
-        and ``p95_…`` by linear interpolation, in the image's values. Where there are channels, the names end in the
-        channel's index. NaN where there is no value.
+        ``mean_intensity``, ``sd_intensity`` (of the population), ``max_intensity``, ``p05_intensity``, ``p25_…``,
+        ``median_…``, ``p75_…`` and ``p95_…`` by linear interpolation, in the image's values. Where there are channels,
+        the names end in the channel's index. NaN where there is no value.
     """
     columns: dict[str, float] = {}
     for channel, own in enumerate(values):
         finite = own[np.isfinite(own)].astype(np.float64)
         suffix = f"_{channel}" if "c" in volume.axes else ""
         if finite.size:
-            found = [finite.mean(), finite.std(), *np.percentile(finite, list(PERCENTILES.values()))]
+            found = [finite.mean(), finite.std(), finite.max(), *np.percentile(finite, list(PERCENTILES.values()))]
         else:
             found = [np.nan] * len(STATISTICS)
         columns.update({f"{name}_intensity{suffix}": float(v) for name, v in zip(STATISTICS, found, strict=True)})
     return columns
 
 
-def with_intensity_unit(table: pd.DataFrame, volume: ImageVolume) -> pd.DataFrame:
-    """Note the unit of the intensity columns of a table in its ``attrs["units"]``, where it is known (HU of a CT)."""
-    if volume.is_hu:
-        table.attrs["units"] = {column: "HU" for column in table.columns if "_intensity" in str(column)}
+def with_intensity_unit(table: pd.DataFrame, volume: ImageVolume, unit: IntensityUnit | None = None) -> pd.DataFrame:
+    """Bring the intensity columns of a table to a unit, and note it in ``attrs["units"]``.
+
+    Parameters
+    ----------
+    table
+        In the values of the image; it is changed.
+    volume
+        The image.
+    unit
+        Default: that of the image, where it is known (HU of a CT).
+    """
+    columns = [column for column in table.columns if "_intensity" in str(column)]
+    if unit is not None and columns:
+        table[columns] = table[columns] * unit.factor
+    name = unit.name if unit is not None else "HU" if volume.is_hu else ""
+    if name:
+        table.attrs["units"] = dict.fromkeys(columns, name)
     return table

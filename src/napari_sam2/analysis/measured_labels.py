@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from napari_sam2.core.intensity_unit import IntensityUnit
     from napari_sam2.core.volume import ImageVolume
 
 # A call of the measurements reads the labels once; so many calls give a progress that moves, and cost little.
@@ -36,11 +37,14 @@ class MeasurementOptions:
         Surface and 3-D diameter, which take longest.
     diameters
         Long and short axis on a slice, as RECIST 1.1 reads them.
+    unit
+        Unit of the statistics; None: the image's own.
     """
 
     intensity: bool = True
     shape: bool = True
     diameters: bool = True
+    unit: IntensityUnit | None = None
 
 
 @dataclass(eq=False)
@@ -158,9 +162,9 @@ class MeasuredLabels:
         return [d for d in found if d is not None]
 
     def _measure(self, labels: Any, ids: list[int], digests: Mapping[int, bytes]) -> None:
-        intensity = self.options.intensity
-        rows = measure_objects(labels, self.volume, intensity=intensity, shape=self.options.shape, objects=ids)
-        frames = measure_frames(labels, self.volume, intensity=intensity, objects=ids)
+        asked: dict[str, Any] = {"intensity": self.options.intensity, "unit": self.options.unit, "objects": ids}
+        rows = measure_objects(labels, self.volume, shape=self.options.shape, **asked)
+        frames = measure_frames(labels, self.volume, **asked)
         for obj_id in ids:
             self._known[obj_id] = _Measured(
                 digests[obj_id], rows[rows["object"] == obj_id], frames[frames["object"] == obj_id]
@@ -184,7 +188,7 @@ class MeasuredLabels:
 
         # Nothing measured still has the columns and their units.
         nothing = np.zeros(self.volume.label_shape, dtype=np.uint8)
-        empty = measure(nothing, self.volume, intensity=self.options.intensity, **asked)
+        empty = measure(nothing, self.volume, intensity=self.options.intensity, unit=self.options.unit, **asked)
         table = pd.concat(parts, ignore_index=True) if parts else empty
         table.attrs = dict((parts or [empty])[0].attrs)
         if names:

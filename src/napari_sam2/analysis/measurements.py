@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from napari_sam2.core.intensity_unit import IntensityUnit
     from napari_sam2.core.volume import ImageVolume
 
 
@@ -45,6 +46,7 @@ def measure_objects(
     intensity: bool = True,
     shape: bool = True,
     objects: Iterable[int] | None = None,
+    unit: IntensityUnit | None = None,
 ) -> pd.DataFrame:
     """Measure every object of a label image, or of a stack of masks.
 
@@ -64,6 +66,8 @@ def measure_objects(
     objects
         The objects to measure, e.g. the one that has changed; default: all. For a stack: the number of each of its
         masks, default 1, 2, ….
+    unit
+        Unit of the statistics, such as :func:`napari_sam2.suv_unit` of a PET volume; default: the image's own.
 
     Returns
     -------
@@ -84,9 +88,10 @@ def measure_objects(
           integers; only the axes that exist;
         - ``centroid_lps_x_mm``, ``…_y_mm``, ``…_z_mm``: the same place in patient LPS; only with a physical unit;
         - ``frames``: frames (along the default video axis) that hold the object;
-        - ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_intensity``,
-          ``median_intensity``, ``p75_intensity``, ``p95_intensity``: in the image's values, NaN and infinities left
-          out; with channels there is one for each, ``…_0`` and so on. Of a CT, ``table.attrs["units"]`` says ``"HU"``.
+        - ``mean_intensity``, ``sd_intensity`` (of the population), ``max_intensity``, ``p05_intensity``,
+          ``p25_intensity``, ``median_intensity``, ``p75_intensity``, ``p95_intensity``: in the image's values, or in
+          `unit`, NaN and infinities left out; with channels there is one for each, ``…_0`` and so on. Of a CT,
+          ``table.attrs["units"]`` says ``"HU"``.
 
     Raises
     ------
@@ -120,11 +125,11 @@ def measure_objects(
             row |= intensity_columns(np.concatenate(values, axis=1), volume)
         rows.append(row)
     if rows:
-        return with_intensity_unit(pd.DataFrame(rows), volume)
+        return with_intensity_unit(pd.DataFrame(rows), volume, unit)
     columns = ["object", "name", *_size_columns(_empty(volume), volume)]
     columns += list(_shape_columns([], volume)) * shape + list(_place_columns(_empty(volume), volume))
     columns += list(intensity_columns(np.zeros((channel_count(volume), 0)), volume)) * intensity
-    return with_intensity_unit(pd.DataFrame(columns=columns), volume)
+    return with_intensity_unit(pd.DataFrame(columns=columns), volume, unit)
 
 
 def _empty(volume: ImageVolume) -> _Tally:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import napari_sam2 as ns
 from napari_sam2.cli.options import add_model_options, count, results_folder
 from napari_sam2.core.paths import checked_path
+from napari_sam2.engine.options import ClickMask, MemoryRule
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ def add_parser(commands: SubParsers) -> None:
     evaluate.add_argument("--corrections", type=count, default=0, metavar="N", help="corrections of each object")
     evaluate.add_argument("--distance", action="store_true", help="also print Dice by distance from the prompt")
     evaluate.add_argument("--out", default="napari-sam2-evaluation", metavar="FOLDER")
+    evaluate.add_argument(
+        "--memory", choices=get_args(MemoryRule), default="meta", help="which past slices the model remembers"
+    )
+    evaluate.add_argument(
+        "--mask",
+        choices=get_args(ClickMask),
+        default="surest",
+        help="which of the model's masks answers a click: the surest of three, the single one, or the first of three",
+    )
+    evaluate.add_argument(
+        "--motion", action="store_true", help="let motion have a say in sets along time; others are as without it"
+    )
     add_model_options(evaluate)
     evaluate.set_defaults(run=run)
 
@@ -63,6 +76,9 @@ def run(arguments: argparse.Namespace) -> None:
         report=lambda line: print(line, file=sys.stderr),
         merge=arguments.merge,
         exclude=arguments.exclude,
+        memory=arguments.memory,
+        click_mask=arguments.mask,
+        motion=arguments.motion,
     )
     print((out / "evaluation.md").read_text(encoding="utf-8").split("## Objects")[0].rstrip())
     if arguments.distance:

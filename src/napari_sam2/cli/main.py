@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import napari_sam2 as ns
-from napari_sam2.cli import batch, demo, doctor, download, evaluate, info, segment
+from napari_sam2.cli import batch, bundle, demo, doctor, download, evaluate, info, review, segment
 from napari_sam2.cli.options import Parser, join_values
 from napari_sam2.errors import NapariSam2Error
 
@@ -35,6 +35,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"napari-sam2 {ns.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     # In the order of the help.
-    for command in (segment, batch, demo, download, info, doctor, evaluate):
+    for command in (segment, batch, review, demo, download, bundle, info, doctor, evaluate):
         command.add_parser(commands)
     return parser

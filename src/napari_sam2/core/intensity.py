@@ -63,8 +63,8 @@ def default_window(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float]:
 def default_mapping(volume: ImageVolume, grid: FrameGrid) -> IntensityMapping:
     """Return the mapping of a volume for which the user has chosen none.
 
-    That of :func:`default_window`; of several channels that are no colour picture of 8 bits, whose hues one mapping
-    keeps, each has its own.
+    That of :func:`default_window`. Of several channels each has its own, but for those of a colour picture, whose hues
+    one mapping keeps. A colour picture has three channels (or four, with alpha), of 8 bits or as its last axis.
 
     Parameters
     ----------
@@ -78,11 +78,16 @@ def default_mapping(volume: ImageVolume, grid: FrameGrid) -> IntensityMapping:
     ReadError
         If the image cannot be read.
     """
-    is_picture = volume.parts.dtype == np.uint8 and grid.channels == (0, 1, 2)
-    if len(grid.channels) < 2 or is_picture or volume.window is not None or volume.is_hu:
+    is_alike = len(grid.channels) < 2 or _is_picture(volume, grid)
+    if is_alike or volume.window is not None or volume.is_hu:
         return IntensityMapping.of(default_window(volume, grid))
     each = [replace(grid, channels=(channel,)) for channel in grid.channels]
     return IntensityMapping.of([default_window(volume, one) for one in each])
+
+
+def _is_picture(volume: ImageVolume, grid: FrameGrid) -> bool:
+    is_colour = volume.parts.dtype == np.uint8 or (grid.axes[-1] == "c" and volume.size_of("c") in (3, 4))
+    return is_colour and grid.channels == (0, 1, 2)
 
 
 def sampled_values(volume: ImageVolume, grid: FrameGrid) -> NDArray[np.float64]:

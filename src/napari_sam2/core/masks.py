@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2.core.run_pool import POOL, RunPool, SpilledRuns
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
@@ -19,12 +19,28 @@ Overlap = Literal["keep", "overwrite", "score"]
 OVERLAPS: tuple[Overlap, ...] = ("keep", "overwrite", "score")
 
 
-@dataclass(frozen=True, eq=False)
 class RunLengthMask:
-    """A ``(Y, X)`` mask stored as runs of the flattened picture: ``(n, 2) int32`` of start and stop."""
+    """A ``(Y, X)`` mask stored as runs of the flattened picture. It cannot be changed.
 
+    The runs of many large masks are on the disk, see :mod:`napari_sam2.core.run_pool`.
+
+    Parameters
+    ----------
+    shape
+        ``(Y, X)``.
+    runs
+        ``(n, 2) int32`` of start and stop, read-only.
+    """
+
+    __slots__ = ("__weakref__", "_area", "_count", "_held", "shape")
     shape: tuple[int, int]
-    runs: NDArray[np.int32]
+
+    def __init__(self, shape: tuple[int, int], runs: NDArray[np.int32]) -> None:
+        self.shape = shape
+        self._count = len(runs)
+        self._area: int | None = None
+        self._held: NDArray[np.int32] | SpilledRuns = runs
+        POOL.add(self)
 
     @classmethod
     def encode(cls, mask: NDArray[np.bool_]) -> RunLengthMask:
@@ -35,23 +51,61 @@ class RunLengthMask:
         runs.setflags(write=False)
         return cls((int(mask.shape[0]), int(mask.shape[1])), runs)
 
+    @property
+    def runs(self) -> NDArray[np.int32]:
+        """``(n, 2) int32`` of start and stop.
+
+        Raises
+        ------
+        ReadError
+            If they were put aside on a disk that refuses.
+        """
+        # Looked up once: they may be put aside meanwhile.
+        held = self._held
+        return held if isinstance(held, np.ndarray) else held.read()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the runs, wherever they are."""
+        return 8 * self._count
+
+    def spill(self, pool: RunPool) -> None:
+        """Put the runs aside in a pool; OSError where its disk refuses."""
+        if isinstance(self._held, np.ndarray):
+            self._area = self.area
+            self._held = pool.write(self._held)
+
     def decode(self) -> NDArray[np.bool_]:
         """Return the mask, ``(Y, X) bool``, a new array."""
+        runs = self.runs
         steps = np.zeros(self.shape[0] * self.shape[1] + 1, dtype=np.int8)
-        steps[self.runs[:, 0]] = 1
-        steps[self.runs[:, 1]] = -1
+        steps[runs[:, 0]] = 1
+        steps[runs[:, 1]] = -1
         return np.cumsum(steps[:-1], dtype=np.int8).view(np.bool_).reshape(self.shape)
 
     @property
     def area(self) -> int:
         """Number of pixels inside."""
-        return int((self.runs[:, 1] - self.runs[:, 0]).sum())
+        if self._area is not None:
+            return self._area
+        runs = self.runs
+        return int((runs[:, 1] - runs[:, 0]).sum())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RunLengthMask) and self.shape == other.shape and np.array_equal(self.runs, other.runs)
+        if self is other:
+            return True
+        if not isinstance(other, RunLengthMask) or (self.shape, self._count) != (other.shape, other._count):
+            return False
+        return np.array_equal(self.runs, other.runs)
 
     def __hash__(self) -> int:
         return hash((self.shape, self.runs.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(shape={self.shape}, runs={self.runs!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.shape, self.runs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready description."""

@@ -26,6 +26,9 @@ class TrackingOptions:
     click_mask : {"surest", "single", "first"}
         The mask that answers one click: of the three alternatives the one with the best predicted IoU, the single
         answer (mask 0), or the first of the three (Dong et al. 2024 found the first better in 3-D).
+    motion : bool
+        Whether the motion of an object so far has a say in which of the alternatives is its mask (Yang et al. 2024,
+        SAMURAI), and, with ``memory="selected"``, in which frames are remembered. For frames that follow in time.
     exclusive_memory : bool
         Whether each pixel stays with one object, that of the highest logit, before masks are remembered. Counts among
         the objects of one call of ``advance``; Meta's ``non_overlap_masks_for_mem_enc``.
@@ -46,6 +49,7 @@ class TrackingOptions:
 
     memory: MemoryRule = "meta"
     click_mask: ClickMask = "surest"
+    motion: bool = False
     exclusive_memory: bool = False
     reports_rivals: bool = False
     letterbox: bool = False
@@ -55,6 +59,8 @@ class TrackingOptions:
     def __post_init__(self) -> None:
         _check_choice("memory", self.memory, get_args(MemoryRule))
         _check_choice("click_mask", self.click_mask, get_args(ClickMask))
+        if not isinstance(self.motion, bool):
+            raise NapariSam2Error(f"motion={self.motion!r} must be True or False.")
         spacing = tuple(self.pixel_spacing)
         if len(spacing) != 2 or not all(math.isfinite(s) and s > 0 for s in spacing):
             raise NapariSam2Error(f"pixel_spacing={self.pixel_spacing!r} must be two numbers above zero, for y and x.")

@@ -63,6 +63,10 @@ class FrameSource(Protocol):
         ...
 
 
+LARGE_PIXELS = 4096**2
+"""Of a plane with more pixels only the part that a model looks at is read."""
+
+
 @runtime_checkable
 class ReadsParts(Protocol):
     """A frame source that can read a part of a frame without the rest; used for planes that are very large."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import ReadError
 from napari_sam2.evaluation.report import Results, notes_of, write_report
 from napari_sam2.evaluation.score import evaluate_object
 from napari_sam2.evaluation.sets import LEAST_AREA, find_entries, objects_of
+from napari_sam2.session.records import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,8 @@ def evaluate(
     merge: Sequence[str] = (),
     exclude: Sequence[str] = (),
     memory: str = "meta",
+    click_mask: str = "surest",
+    motion: bool = False,
 ) -> pd.DataFrame:
     """Evaluate a model on labelled sets; write ``evaluation.md``, ``evaluation.csv`` and ``worst.png`` to ``out``.
 
@@ -56,8 +59,8 @@ def evaluate(
     merge, exclude
         Names of sets, packs or cases (``*`` stands for anything): all of whose labels are one object; that are left
         out.
-    memory
-        Which past frames the model remembers, see :attr:`napari_sam2.session.VideoSession.memory`.
+    memory, click_mask, motion
+        Rules of the sessions, see :class:`napari_sam2.session.VideoSession`; motion counts in sets along time alone.
 
     Returns
     -------
@@ -66,11 +69,12 @@ def evaluate(
     """
     places = list(data) if isinstance(data, Sequence) else [data]
     entries = find_entries(places, exclude, merge)
+    rules = {"memory": memory, "click_mask": click_mask, "motion": motion}
     results = Results()
     for entry in entries:
         if not entry.reason:
             case = entry.load(whole=any(entry.is_called(pattern) for pattern in merge))
-            _score(predictor, case, prompts, most, corrections, memory, results, report)
+            _score(predictor, case, prompts, most, corrections, rules, results, report)
     notes = notes_of(entries)
     if not results.rows:
         kinds = f"{LEAST_AREA[False]} pixels ({LEAST_AREA[True]} in coarse sets)"
@@ -78,7 +82,8 @@ def evaluate(
         raise ReadError(
             " ".join([f"{named}: no object of at least two slices and {kinds} on its largest one.", *notes])
         )
-    return write_report(out, results, predictor.name, notes)
+    changed = [f"{name}={value!r}" for name, value in rules.items() if value != Rules._field_defaults[name]]
+    return write_report(out, results, ", ".join([predictor.name, *changed]), notes)
 
 
 def _score(
@@ -87,14 +92,14 @@ def _score(
     prompts: Sequence[Prompt],
     most: int | None,
     corrections: int,
-    memory: str,
+    rules: dict[str, Any],
     results: Results,
     report: Callable[[str], None],
 ) -> None:
     """Add the figures of each object of a set from each prompt to the results."""
     for label, truth in objects_of(case.truth, most, case.least_area):
         for prompt in prompts:
-            tracked = evaluate_object(predictor, case, truth, prompt, corrections, memory)
+            tracked = evaluate_object(predictor, case, truth, prompt, corrections, rules)
             row = results.add(case, label, truth, prompt, tracked)
             after = f", after {corrections} corrections {row.dice_corrected:.3f}" if corrections else ""
             report(f"{case.name} {label} {row.name} {prompt}: Dice {row.dice:.3f}{after}")

@@ -18,6 +18,8 @@ from napari_sam2.evaluation.simulated_user import correct_worst, prompt_object
 from napari_sam2.session import VideoSession
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from napari_sam2.engine.protocols import VideoPredictor
@@ -64,19 +66,21 @@ def evaluate_object(
     truth: NDArray[np.bool_],
     prompt: Prompt,
     corrections: int = 0,
-    memory: str = "meta",
+    rules: Mapping[str, Any] | None = None,
 ) -> Tracked:
     """Prompt the largest slice of one object, track it both ways, three frames past its ends, and correct it.
 
     A correction is one click at the deepest wrong pixel of the worst slice, then propagation of what it changes.
-    ``memory`` is that of the session, see :attr:`napari_sam2.session.VideoSession.memory`.
+    ``rules`` are arguments of the session: memory, click_mask, motion (which counts along time alone).
     """
     areas = truth.sum(axis=(1, 2))
     filled = np.flatnonzero(areas)
     frame = int(areas.argmax())
     frames = range(max(0, int(filled[0]) - _BEYOND), min(len(truth), int(filled[-1]) + 1 + _BEYOND))
     others = [f for f in frames if f != frame]
-    session = VideoSession(predictor, case.volume, case.volume.axes[0], case.window, memory=memory)
+    session = VideoSession(
+        predictor, case.volume, case.volume.axes[0], case.window, **_fitting(rules or {}, case.volume)
+    )
 
     def track() -> NDArray[np.bool_]:
         for _ in session.propagate(frames=frames, stop_when_gone=0):
@@ -101,6 +105,11 @@ def evaluate_object(
     if corrections:
         outcome["dice_corrected"] = dice(found, true)
     return Tracked(outcome, masks, {f: dice(masks[f], truth[f]) for f in others})
+
+
+def _fitting(rules: Mapping[str, Any], volume: ImageVolume) -> dict[str, Any]:
+    """Return the rules as they are for a set: motion is for frames that follow in time."""
+    return {**rules, "motion": rules.get("motion", False) and volume.axes[0] == "t"}
 
 
 def copy_prompted(target: NDArray[np.bool_], true: NDArray[np.bool_]) -> NDArray[np.bool_]:

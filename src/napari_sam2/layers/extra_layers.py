@@ -8,15 +8,14 @@ import numpy as np
 from napari.layers import Labels, Points, Tracks
 from napari.utils import DirectLabelColormap
 
-from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers.geometry import geometry_of, moved_by
 from napari_sam2.layers.image import grid_shape, place_on
-from napari_sam2.layers.prompts import marker_size, rectangle_of
+from napari_sam2.layers.prompts import marker_size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from napari.layers import Image, Shapes
+    from napari.layers import Image
     from numpy.typing import NDArray
 
     from napari_sam2.core.frames import FrameGrid
@@ -55,18 +54,6 @@ def make_plane(image: Image, grid: FrameGrid, frame: int, labels: NDArray[np.uin
     layer.contour = 1
     layer.editable = False
     return layer
-
-
-def draw_window(outline: Shapes, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
-    """Make a layer show one rectangle, as of :meth:`LayerGroup.show_outline`, or none."""
-    if outline.nshapes:
-        outline.remove(list(range(outline.nshapes)))
-    if window is not None:
-        y0, x0, y1, x1 = window
-        height, width = grid.frame_shape
-        box = BoxPrompt(max(y0, 0.5), max(x0, 0.5), min(y1, height - 0.5), min(x1, width - 0.5))
-        outline.add([rectangle_of(box, frame, grid)], shape_type="rectangle")
-        outline.editable = False
 
 
 def ask_about(layer: Labels, number: int) -> None:

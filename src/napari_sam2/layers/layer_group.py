@@ -11,15 +11,16 @@ from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import marker_cleanup
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
-from napari_sam2.layers.extra_layers import draw_window
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
 from napari_sam2.layers.layer_order import add_layer, raise_above, topmost
+from napari_sam2.layers.marker_style import POSITIVE, style_marks, style_next
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
+from napari_sam2.layers.window_outline import draw_window, make_outline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -70,7 +71,8 @@ class LayerGroup:
         self.labels: Labels | None = None
         self.stroke_recorder: StrokeRecorder | None = None
         self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
-        self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
+        self.next_obj_id, self.next_polarity, self.along = 1, POSITIVE, ""
+        self._object_colors: dict[int, tuple[float, float, float]] = {}
         self._callbacks = callbacks
         self._has_contrast, self._quiet, self._fresh_points = False, 0, 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
@@ -168,6 +170,7 @@ class LayerGroup:
         self.next_obj_id, self.next_polarity = obj_id, polarity
         with self.quiet():
             prompts_io.set_next(self.points, self.boxes, obj_id, polarity, self.along)
+            style_next(self._live(self.points), self._live(self.boxes), obj_id, polarity, self._object_colors)
 
     def follow(self, axis: str | None) -> bool:
         """Say along which axis frames are followed now; the marks of other axes wait. Returns whether it changed."""
@@ -195,8 +198,16 @@ class LayerGroup:
         with self.quiet():
             shown = prompts_io.write_prompts(points, boxes, grid, table)
             prompts_io.show_along(points, self.along)
-            prompts_io.set_next(points, boxes, self.next_obj_id, self.next_polarity, self.along)
+        self.set_next(self.next_obj_id, self.next_polarity)
+        self.style()
         return shown
+
+    def style(self, colors: Mapping[int, tuple[float, float, float]] | None = None) -> None:
+        """Let each mark look like one of its object and polarity; ``colors`` are those of the objects, by number."""
+        if colors is not None:
+            self._object_colors = dict(colors)
+        with self.quiet():
+            style_marks(self._live(self.points), self._live(self.boxes), self._object_colors)
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
         """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
@@ -262,24 +273,18 @@ class LayerGroup:
         if points is None or points.mode != "select" or not points.selected_data:
             return False
         prompts_io.flip_polarity(points, sorted(int(i) for i in points.selected_data))
+        self.style()
         return True
 
     def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
-        """Outline the part of a frame that the model sees; None takes the outline away.
-
-        Parameters
-        ----------
-        window
-            ``(y0, x0, y1, x1)`` with edges in pixels from the picture's corner; cut at the centres of the outermost
-            pixels, so that neither the extent of the scene nor the steps of the sliders change.
-        """
+        """Outline the part of a frame that the model sees, see :func:`draw_window`; None takes the outline away."""
         outline = self._live(self.outline)
         if outline is None:
             if window is None:
                 return
-            outline = self.outline = prompts_io.make_outline(self.image)
-            add_layer(self.viewer, outline, above=self.labels if self._live(self.labels) is not None else self.image)
-            outline.editable = False
+            outline = self.outline = make_outline(self.image)
+            add_layer(self.viewer, outline, above=self._live(self.labels) or self.image)
+            self._callbacks.tool()
         draw_window(outline, grid, frame, window)
 
     # ------------------------------------------------------------------ events
@@ -306,6 +311,7 @@ class LayerGroup:
             self._own_new_point(event.source)
             self._fresh_points += event.source is self.points
             self._drawn = self._drawn or event.source is self.boxes
+            self.style()
         self._callbacks.markers()
 
     def _feature_event(self, event: Any = None) -> None:

@@ -14,6 +14,7 @@ from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.study_docks import show_segment
 from napari_sam2.widgets.controllers.batch import BatchController, BatchRequest
 from napari_sam2.widgets.views.batch_results import BatchResults
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2.batch import Job
 
 Source = Literal["a table (CSV)", "a folder"]
-_PLUGIN, _SEGMENT = "napari-sam2", "Segment with SAM 2"
+_PLUGIN = "napari-sam2"
 
 
 def models_here(_: Any = None) -> list[tuple[str, str]]:
@@ -111,7 +112,7 @@ def show_case(viewer: napari.viewer.Viewer, job: "Job", session: Path | None) ->
     session
         Its session file; None where it has none.
     """
-    _, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _SEGMENT)
+    widget = show_segment(viewer)
     if session is None:
         viewer.open(job.image, plugin=_PLUGIN)
     else:

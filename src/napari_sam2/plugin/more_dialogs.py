@@ -8,9 +8,7 @@ import numpy as np
 
 from napari_sam2.layers.channel_layers import layers_of_grid, swatch
 from napari_sam2.layers.image import channel_place, volume_from_layer
-from napari_sam2.plugin.three_planes_dock import open_three_planes
 from napari_sam2.widgets.views.channels_dialog import Channel, ChannelsDialog
-from napari_sam2.widgets.views.more_menu import MoreMenu
 from napari_sam2.widgets.views.place_dialog import PlaceDialog
 from napari_sam2.widgets.views.whole_run_dialog import ConsensusDialog, TimeDialog, WholeRunDialog
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.widgets.controllers.segment import SegmentController
+    from napari_sam2.widgets.views.further_menu import FurtherMenu
 
 
 class MoreDialogs:
@@ -32,15 +31,16 @@ class MoreDialogs:
     ----------
     controller
         Does what is asked for.
+    menu
+        Its entries.
     owner
-        The widget above which dialogs are shown; it owns the menu.
+        The widget above which dialogs are shown.
     """
 
-    def __init__(self, controller: SegmentController, owner: QWidget) -> None:
+    def __init__(self, controller: SegmentController, menu: FurtherMenu, owner: QWidget) -> None:
         self._controller, self._owner = controller, owner
-        self.menu = MoreMenu(owner)
+        self.menu = menu
         self.menu.ask(self._reasons)
-        self.menu.planes_clicked.connect(lambda: open_three_planes(controller.viewer))
         self.menu.axes_clicked.connect(self.ask_axes)
         self.menu.time_clicked.connect(self.ask_time)
         self.menu.channels_clicked.connect(self.ask_channels)
@@ -110,7 +110,6 @@ class MoreDialogs:
         runs, image = self._controller.further.whole_runs, self._controller.selection.image
         no_image = "" if image is not None else "there is no image to work on; open one first."
         return {
-            self.menu.planes_action: no_image,
             self.menu.axes_action: runs.why_not_axes(),
             self.menu.time_action: runs.why_not_time(),
             self.menu.channels_action: no_image or self._why_no_channels(),

@@ -19,7 +19,7 @@ from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
-from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Source, Visit
+from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,10 +124,7 @@ def _encode_mask(record: MaskRecord, keep: Keep) -> dict[str, Any]:
         out["limit"] = keep(mask_to_bytes(record.limit))
     if record.value_range is not None:
         out["range"] = record.value_range.to_list()
-    if record.neighbours != "free":
-        out["neighbours"] = record.neighbours
-    if record.memory != "meta":
-        out["memory"] = record.memory
+    out |= rules_to_json(record.rules)
     if any(follows):
         # Beside "from", which older versions read.
         pairs = [f and [None if s is None else _encode_source(s, keep) for s in f] for f in follows]
@@ -154,8 +151,7 @@ def _decode_mask(data: dict[str, Any], fetch: Fetch) -> MaskRecord:
         data.get("model", ""),
         None if nearest is None else fetch(nearest, mask_from_bytes),
         None if limit is None else fetch(limit, mask_from_bytes),
-        data.get("neighbours", "free"),
-        data.get("memory", "meta"),
+        rules_from_json(data),
         None if value_range is None else IntensityRange.from_list(value_range),
     )
 
@@ -186,6 +182,16 @@ def _decode_source(data: Any, fetch: Fetch) -> Any:
 def _decode_follows(data: list[Any], fetch: Fetch) -> Follows:
     below, above = (None if s is None else _decode_source(s, fetch) for s in data)
     return below, above
+
+
+def rules_to_json(rules: Rules) -> dict[str, Any]:
+    """Return what is not as in files of older versions, which know none of it, as they are kept."""
+    return {name: value for name, value in rules._asdict().items() if value != Rules._field_defaults[name]}
+
+
+def rules_from_json(data: dict[str, Any]) -> Rules:
+    """Take the rules out of ``data``, which may hold more."""
+    return Rules(**{name: data.pop(name) for name in Rules._fields if name in data})
 
 
 def _number(value: float) -> float | None:

@@ -86,8 +86,7 @@ class FileLink:
                 known.settings,
                 mapping=state.mapping,
                 overlap=state.overlap,
-                neighbours=state.neighbours,
-                memory=state.memory,
+                rules=state.rules,
                 log_times=state.log_times,
             )
             self.file.write_header(replace(known, settings=now))
@@ -116,8 +115,7 @@ class FileLink:
                 state.exact,
                 state.mapping,
                 state.overlap,
-                state.neighbours,
-                state.memory,
+                state.rules,
                 state.log_times,
             ),
             self._model(),
@@ -165,7 +163,6 @@ def arguments_of(file: SessionFile, predictor: VideoPredictor | None, volume: Im
         "zoom": settings.zoom,
         "overlap": settings.overlap,
         "exact": settings.exact,
-        "neighbours": settings.neighbours,
-        "memory": settings.memory,
+        **settings.rules._asdict(),
         "log_times": settings.log_times,
     }

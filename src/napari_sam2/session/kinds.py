@@ -55,11 +55,11 @@ class Kind(Generic[T]):
 
 
 def _mask_nbytes(record: MaskRecord) -> int:
-    return record.mask.runs.nbytes
+    return record.mask.nbytes
 
 
 def _prompts_nbytes(prompts: PromptSet) -> int:
-    return 0 if prompts.mask is None else prompts.mask.mask.runs.nbytes
+    return 0 if prompts.mask is None else prompts.mask.mask.nbytes
 
 
 # Of an object on a frame.
@@ -81,7 +81,7 @@ CHECK: Kind[Check] = Kind("check", codec.CHECK)  # of a tracked mask, see VideoS
 REVIEW: Kind[Review] = Kind("review", codec.REVIEW)  # of an object as a whole
 # Of the session, as the object EVERY: where no object may be on a frame.
 EVERY = 0
-FORBIDDEN: Kind[RunLengthMask] = Kind("forbidden", codec.RUNS, lambda mask: mask.runs.nbytes, is_content=False)
+FORBIDDEN: Kind[RunLengthMask] = Kind("forbidden", codec.RUNS, lambda mask: mask.nbytes, is_content=False)
 
 _ALL = (PROMPTS, BASE, MASK, LOCK, OBJECT, CUT_ABOVE, CUT_BELOW, RANGE, PARENT, PASS, VISIT, FORBIDDEN, CHECK, REVIEW)
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in _ALL}

@@ -38,7 +38,7 @@ def _is_concerned(state: SessionState, obj_id: int, frame: int, record: MaskReco
         return asked is not None and matters(record.mask, record.limit, state.limit_of_answer(obj_id, asked))
     if matters(record.mask, record.limit, state.limit_of(obj_id, frame)):
         return True
-    if record.neighbours == state.neighbours:
+    if record.rules.neighbours == state.rules.neighbours:
         return False
     others = (state.mask_record(i, frame) for i in state.object_ids() if i != obj_id)
     return any(touch(record.mask, other.mask) for other in others if other is not None)

@@ -1,4 +1,4 @@
-"""Where an object must not be: in what is locked of the others, and in the "not here" image.
+"""Where an object must not be: in the "not here" image, and in what is locked of the others where these are a limit.
 
 Nothing here changes anything.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.session.history import History
+    from napari_sam2.session.records import Neighbours
 
 
 class Limits:
@@ -33,8 +34,10 @@ class Limits:
         self._by_frame: dict[int, list[tuple[int, RunLengthMask]]] = {}
         self._unions: dict[tuple[int, int], tuple[tuple[RunLengthMask, ...], RunLengthMask | None]] = {}
 
-    def of(self, obj_id: int, frame: int) -> RunLengthMask | None:
+    def of(self, obj_id: int, frame: int, neighbours: Neighbours) -> RunLengthMask | None:
         """Return where an object must not be on a frame; None where it is free."""
+        if neighbours == "free":
+            return self._history.get(FORBIDDEN, EVERY, frame)
         self._look()
         parts = tuple(mask for i, mask in self._by_frame.get(frame, ()) if i != obj_id)
         known = self._unions.get((obj_id, frame))
@@ -83,11 +86,12 @@ def touch(mask: RunLengthMask, other: RunLengthMask) -> bool:
 
 
 def _share_pixels(one: RunLengthMask, other: RunLengthMask) -> bool:
-    if not other.runs.size:
+    runs, others = one.runs, other.runs
+    if not others.size:
         return False
     # Of the runs that begin before a run ends, the last one reaches farthest.
-    last = np.searchsorted(other.runs[:, 0], one.runs[:, 1]) - 1
-    return bool(((last >= 0) & (other.runs[last, 1] > one.runs[:, 0])).any())
+    last = np.searchsorted(others[:, 0], runs[:, 1]) - 1
+    return bool(((last >= 0) & (others[last, 1] > runs[:, 0])).any())
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.core.frame_spacing import frame_gap, pixel_size
 from napari_sam2.core.masks import RunLengthMask
-from napari_sam2.errors import PromptError
+from napari_sam2.errors import LockedError, PromptError
 from napari_sam2.session import checks, objects, step_names
 from napari_sam2.session.kinds import MASK, PROMPTS
 from napari_sam2.session.records import MaskRecord
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.analysis.mask_operations import Operation
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.volume import ImageVolume
     from napari_sam2.session.history import Put
     from napari_sam2.session.state import SessionState
 
@@ -82,8 +84,8 @@ def _outcome(
     checks.check_open(state)
     ids = _objects(state, obj_id)
     chosen = None if frames is None else checks.check_frames(state, frames)
-    given = _given(state, operation, values)
-    results = {i: operation.apply(_stack(state, i), _spacing(state), **given) for i in ids}
+    given, spacing = _given(state, operation, values), stack_spacing(state.volume, state.grid)
+    results = {i: operation.apply(_stack(state, i), spacing, **given) for i in ids}
     parts = {i: [_changes(state, i, k, mask, chosen) for k, mask in enumerate(results[i])] for i in ids}
     _check_locks(state, operation, parts, chosen)
     # Of an object without a voxel there is nothing to split.
@@ -113,7 +115,7 @@ def _given(state: SessionState, operation: Operation, values: Mapping[str, Any])
         if kind == "mask" and given.get(name) is not None:
             given[name] = _stack(state, checks.check_object(state, given[name]))
         elif kind == "image":
-            given[name] = _image(state)
+            given[name] = image_values(state.volume, state.grid)
         elif kind == "frame" and given.get(name) is not None:
             given[name] = checks.check_frame(state, given[name])
     if "dimensions" in kinds and state.grid.frame_axis == "t":
@@ -131,15 +133,16 @@ def _stack(state: SessionState, obj_id: int) -> NDArray[np.bool_]:
     return stack
 
 
-def _image(state: SessionState) -> NDArray[Any]:
-    """Return the values of the image ``(frame, Y, X)``; of several channels the first that is shown."""
-    pictures = (state.grid.read(state.volume.parts, frame) for frame in range(state.grid.frame_count))
+def image_values(volume: ImageVolume, grid: FrameGrid) -> NDArray[Any]:
+    """Return the values of an image ``(frame, Y, X)``; of several channels the first that is shown."""
+    pictures = (grid.read(volume.parts, frame) for frame in range(grid.frame_count))
     return np.stack([picture if picture.ndim == 2 else picture[..., 0] for picture in pictures])
 
 
-def _spacing(state: SessionState) -> tuple[float, float, float]:
-    gap = None if state.grid.frame_axis == "t" else frame_gap(state.volume, state.grid)
-    return (1.0 if gap is None else gap, *pixel_size(state.volume, state.grid))
+def stack_spacing(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float, float]:
+    """Return the spacing of a stack of frames; between time points, and across a single image, it is 1."""
+    gap = None if grid.frame_axis == "t" else frame_gap(volume, grid)
+    return (1.0 if gap is None else gap, *pixel_size(volume, grid))
 
 
 def _changes(
@@ -160,7 +163,7 @@ def _check_locks(
     parts: dict[int, list[dict[int, RunLengthMask]]],
     chosen: list[int] | None,
 ) -> None:
-    """Leave out the locked frames that nobody asked for; PromptError where nothing else would change."""
+    """Leave out the locked frames that nobody asked for; LockedError where nothing else would change."""
     if chosen is not None:
         return
     locked = []
@@ -172,10 +175,12 @@ def _check_locks(
                 del part[frame]
     if locked and not any(part for found in parts.values() for part in found):
         obj_id, frame = locked[0]
-        raise PromptError(
+        raise LockedError(
             f"{operation.name!r} would change locked {checks.word_of(state)}s alone, "
             f"such as {frame} of object {obj_id}: "
-            "name them in frames= to change them all the same, or unlock them."
+            "name them in frames= to change them all the same, or unlock them.",
+            obj_id,
+            frame,
         )
 
 

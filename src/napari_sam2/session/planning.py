@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.session.kinds import BASE, LOCK, MASK, PROMPTS
-from napari_sam2.session.records import ConditioningRecord, Sign, Source
+from napari_sam2.session.records import ConditioningRecord, Rules, Sign, Source
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
@@ -56,6 +56,23 @@ def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
 def is_answer_to(record: MaskRecord, prompts: PromptSet | None) -> bool:
     """Return whether a mask is the answer to the prompts of a frame, if there are any."""
     return prompts is not None and is_answer(record, prompts)
+
+
+def is_by_other_rules(record: MaskRecord, now: Rules) -> bool:
+    """Return whether a mask of the model was made by rules that would give another one now.
+
+    What neighbours have to do with it, see :mod:`~napari_sam2.session.limited_masks`. Which of its masks answers a
+    click matters only to what follows from clicks without a box.
+    """
+    then = record.rules
+    if record.source == "track" and (then.memory, then.motion) != (now.memory, now.motion):
+        return True
+    return then.click_mask != now.click_mask and any(_asks_by_clicks(source) for source in record.computed_from)
+
+
+def _asks_by_clicks(source: PromptSet | Source) -> bool:
+    prompts = source.prompts if isinstance(source, Source) else source
+    return prompts is not None and prompts.mask is None and prompts.box is None
 
 
 def sources_of(accepted: dict[int, ConditioningRecord], frame: int) -> tuple[Source, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.arrays import Parts
+from napari_sam2.core.drawings import line_clicks
 from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, objects, step_names
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from napari_sam2.session.history import Put
     from napari_sam2.session.records import ConditioningRecord
     from napari_sam2.session.state import SessionState
-
-# The ends of a line lie on the edge of the object: so far inwards, as a share of its length, the clicks beside them.
-_INSET = 0.1
 
 
 def add_points(
@@ -56,11 +54,10 @@ def add_line(
     found = make_points(ends, None, state.grid.frame_shape)
     if len(found) != 2:
         raise PromptError(f"A line has two ends (y, x), not {len(found)}.")
-    first, last = (np.array([p.y, p.x]) for p in found)
-    if np.hypot(*(last - first)) < 1:
+    corners = np.array([(p.y, p.x) for p in found])
+    if np.hypot(*(corners[1] - corners[0])) < 1:
         raise PromptError("The line is shorter than a pixel; draw it across the object, from edge to edge.")
-    clicks = [first + part * (last - first) for part in (_INSET, 0.5, 1 - _INSET)]
-    new = make_points([(float(y), float(x)) for y, x in clicks], None, state.grid.frame_shape)
+    new = make_points(line_clicks(corners).tolist(), None, state.grid.frame_shape)
     with telling(state, meta):
         _change(state, step_names.ADD_LINE, obj_id, frame, _present(state, obj_id, frame).with_points(new))
 

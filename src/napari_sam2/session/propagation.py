@@ -22,7 +22,7 @@ from napari_sam2.session.limited_masks import ChangedLimits
 from napari_sam2.session.limits import matters
 from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
-from napari_sam2.session.planning import FrameTask, Freshness, owner_of
+from napari_sam2.session.planning import FrameTask, Freshness, is_by_other_rules, owner_of
 from napari_sam2.session.records import MaskRecord
 from napari_sam2.session.state import ActiveTrack, PendingMask
 from napari_sam2.session.work_list import WorkList
@@ -171,8 +171,9 @@ class Run:
         if self._force or record is None or not is_kept:
             return True
         # A mask that no model computed, such as one between accepted frames, knows no settings.
-        now = (self._state.memory, self._state.range_of(obj_id))
-        return bool(record.model) and (is_limited_anew or (record.memory, record.value_range) != now)
+        value_range, rules = self._state.range_of(obj_id), self._state.rules
+        by_others = record.value_range != value_range or is_by_other_rules(record, rules)
+        return bool(record.model) and (is_limited_anew or by_others)
 
     def due_objects(self) -> list[int]:
         """Return the objects with a frame to compute as things stand, in their order."""
@@ -299,8 +300,7 @@ class Run:
                 computed_from=sources,
                 mapping=state.mapping,
                 model=state.predictor.name,
-                neighbours=state.neighbours,
-                memory=state.memory,
+                rules=state.rules,
                 value_range=value_range,
             )
         return state.to_record("track", prediction, sources, limit, value_range)

@@ -8,19 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import Proposal, Proposes
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, objects, step_names
+from napari_sam2.session.kinds import EVERY, FORBIDDEN
 from napari_sam2.session.prompting import put_prompts, telling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.state import SessionState
 
-_MOST_TAKEN = 0.5  # of the pixels of a proposal, by objects that are there already
+_MOST_TAKEN = 0.5  # of the pixels of a proposal, by objects that are there already and by what is "not here"
 
 
 @dataclass(frozen=True)
@@ -49,20 +54,25 @@ def propose(
             checks.check_open(state)
             frame = checks.check_frame(state, frame)
             taken = state.frame_labels(frame) > 0
+            not_here = state.history.get(FORBIDDEN, EVERY, frame)
+        outside = None if not_here is None else not_here.decode()
+        closed = taken if outside is None else taken | outside
         stream = state.stream()
         if not isinstance(stream, Proposes):
             raise PromptError(
                 f"The model {state.predictor.name!r} finds no objects by itself: click or draw them, or choose another."
             )
         found = stream.propose(
-            frame, spacing_px, forbidden=taken if taken.any() else None, cancelled=cancelled, progress=progress
+            frame, spacing_px, forbidden=closed if closed.any() else None, cancelled=cancelled, progress=progress
         )
-    # Clicks beside an object may be answered with it all the same.
-    return [
-        FrameProposal(p.encoded, p.iou, p.point, frame)
-        for p in found
-        if (taken & p.mask).sum() <= _MOST_TAKEN * p.encoded.area and p.encoded.area
-    ]
+    # Clicks beside an object, or beside what is "not here", may be answered with it all the same.
+    kept = [p for p in found if p.encoded.area and (closed & p.mask).sum() <= _MOST_TAKEN * p.encoded.area]
+    return [FrameProposal(_outside_of(outside, p), p.iou, p.point, frame) for p in kept]
+
+
+def _outside_of(forbidden: NDArray[np.bool_] | None, proposal: Proposal) -> RunLengthMask:
+    """Return the mask of a proposal without what is forbidden."""
+    return proposal.encoded if forbidden is None else RunLengthMask.encode(proposal.mask & ~forbidden)
 
 
 def accept(state: SessionState, meta: MetaPredictor | None, proposals: Iterable[FrameProposal]) -> list[int]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.engine.options import MemoryRule
+    from napari_sam2.engine.options import ClickMask, MemoryRule
     from napari_sam2.engine.protocols import CropWindow
 
     Follows = tuple["Source | None", "Source | None"]
@@ -23,6 +23,19 @@ ReviewState = Literal["accepted", "rejected", "needs edit"]
 Sign = Literal[1, -1]  # up (1) or down (-1) through the frames
 # One and the same NaN, so that records without a figure are equal.
 NO_SCORES = FrameScores(math.nan, math.nan)
+
+
+class Rules(NamedTuple):
+    """The settings of a session by which the model answers and tracks; see :class:`~napari_sam2.VideoSession`."""
+
+    neighbours: Neighbours = "free"
+    memory: MemoryRule = "meta"
+    click_mask: ClickMask = "surest"
+    motion: bool = False
+
+
+META_RULES = Rules()
+"""As Meta's predictor tracks."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,7 @@ class MaskRecord:
     the other end, where there is one. ``model`` is the name of the model that computed it; empty where none did, or
     where that is not known. ``nearest`` is set where prompts stand on a mask without the object: its mask on the
     nearest frame that had it then. ``limit`` is where the model could not go on the frame when it computed the mask,
-    ``neighbours`` and ``memory`` are the settings of the session then,
-    ``value_range`` the values to which it was limited.
+    ``rules`` are the settings of the session then, ``value_range`` the values to which it was limited.
     """
 
     mask: RunLengthMask
@@ -72,8 +84,7 @@ class MaskRecord:
     model: str = ""
     nearest: RunLengthMask | None = None
     limit: RunLengthMask | None = None
-    neighbours: Neighbours = "free"
-    memory: MemoryRule = "meta"
+    rules: Rules = META_RULES
     value_range: IntensityRange | None = None
 
 

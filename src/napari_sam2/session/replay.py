@@ -16,9 +16,8 @@ from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping
-    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.session.history import Change, Step
-    from napari_sam2.session.records import MaskRecord, Neighbours
+    from napari_sam2.session.records import MaskRecord, Rules
 
 
 def replay(state: SessionState) -> int:
@@ -63,8 +62,8 @@ def replay(state: SessionState) -> int:
 def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> None:
     settings = _settings(changes[0])
     if settings is not None:
-        mapping, neighbours, memory = settings
-        again.follow(neighbours, memory)
+        mapping, rules = settings
+        again.follow(rules)
         if mapping is not None:
             again.mapping = mapping
     if step.name == step_names.PROPAGATE:
@@ -107,11 +106,11 @@ def _is_comparison(change: Change[Any]) -> bool:
     return replace(change.before, disagreement=change.after.disagreement) == change.after
 
 
-def _settings(change: Change[Any]) -> tuple[IntensityMapping | None, Neighbours, MemoryRule] | None:
+def _settings(change: Change[Any]) -> tuple[IntensityMapping | None, Rules] | None:
     """Return the settings with which the model computed a mask; None for anything else."""
     if not is_of(change, MASK) or change.after is None:
         return None
     record = change.after
     if not record.model and record.mapping is None:
         return None
-    return record.mapping, record.neighbours, record.memory
+    return record.mapping, record.rules

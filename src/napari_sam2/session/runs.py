@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.core.frame_spacing import frames_in
+from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks
@@ -123,8 +124,11 @@ def _running(state: SessionState, run: Run | ChunkedRun) -> Iterator[FrameResult
     with state.lock:
         checks.check_idle(state)
         state.running = True
+    trim_heap = HeapTrimmer()
     try:
-        yield from run.results()
+        for result in run.results():
+            trim_heap()
+            yield result
     finally:
         with state.lock:
             state.running = False

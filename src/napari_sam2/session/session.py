@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.engine.options import MemoryRule
+    from napari_sam2.engine.options import ClickMask, MemoryRule
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.effort import Effort
     from napari_sam2.session.objects import ObjectInfo, Side
@@ -95,6 +95,10 @@ class VideoSession:
         a limit in volumes, free along time and in exact mode.
     memory
         Which past frames the model remembers: ``"meta"``, ``"selected"`` or ``"distractor"``, see :attr:`memory`.
+    click_mask
+        Which of the model's masks answers clicks: ``"surest"``, ``"single"`` or ``"first"``, see :attr:`click_mask`.
+    motion
+        Whether the motion of an object through time has a say, see :attr:`motion`.
     log_times
         Whether steps keep the time at which they were made, see :attr:`log_times`.
     window
@@ -117,6 +121,8 @@ class VideoSession:
         *,
         neighbours: str | None = None,
         memory: str = "meta",
+        click_mask: str = "surest",
+        motion: bool = False,
         log_times: bool = True,
         window: ContrastLimits | None = None,
         gamma: float = 1.0,
@@ -127,9 +133,9 @@ class VideoSession:
         rule = check_overlap(overlap)
         if neighbours is None:
             neighbours = settings.default_neighbours(grid, exact)
-        rules = settings.check_rules(neighbours, memory, exact)
+        rules = settings.check_rules(grid, exact, neighbours, memory, click_mask, motion)
         mapping = settings.mapping_of(volume, grid, contrast_limits, window, gamma)
-        self._state = SessionState(predictor, volume, grid, mapping, None if exact else zoom, rule, exact, *rules)
+        self._state = SessionState(predictor, volume, grid, mapping, None if exact else zoom, rule, exact, rules)
         self._state.log_times = log_times
         self._lock = self._state.lock
         self._compute = self._state.compute
@@ -246,15 +252,15 @@ class VideoSession:
     def neighbours(self) -> Neighbours:
         """Return whether other objects bound a mask: "limit" or "free".
 
-        With "limit", what is locked of the other objects on a frame and what :meth:`forbid` says are no place for an
-        object: neither the mask nor what the model remembers of it reaches there. Among the objects of one run, each
-        pixel counts as one of them in what is remembered. A mask that the user gave is never cut.
+        With "limit", what is locked of the other objects on a frame is no place for an object: neither the mask nor
+        what the model remembers of it reaches there. Among the objects of one run, each pixel counts as one of them in
+        what is remembered. A mask that the user gave is never cut. What :meth:`forbid` says holds with both.
 
         Locking a neighbour makes a tracked mask stale where it has pixels that are locked now, and with it what was
         tracked from there on; unlocking, where it touches what became free. Changing the setting makes stale what
         another object touches.
         """
-        return self._state.neighbours
+        return self._state.rules.neighbours
 
     @neighbours.setter
     def neighbours(self, rule: str) -> None:
@@ -266,11 +272,37 @@ class VideoSession:
 
         See :class:`napari_sam2.engine.options.TrackingOptions`. Frames that were tracked by another rule are stale.
         """
-        return self._state.memory
+        return self._state.rules.memory
 
     @memory.setter
     def memory(self, rule: str) -> None:
         settings.set_rules(self._state, self._link, memory=rule)
+
+    @property
+    def click_mask(self) -> ClickMask:
+        """Return which of the model's masks answers a click: "surest", "single" or "first".
+
+        See :class:`napari_sam2.engine.options.TrackingOptions`. Answers to clicks without a box that were made by
+        another rule are stale, and so is what was tracked from them.
+        """
+        return self._state.rules.click_mask
+
+    @click_mask.setter
+    def click_mask(self, rule: str) -> None:
+        settings.set_rules(self._state, self._link, click_mask=rule)
+
+    @property
+    def motion(self) -> bool:
+        """Return whether the motion of an object through time has a say in which mask it is.
+
+        See :class:`napari_sam2.engine.options.TrackingOptions`. Only along time; frames that were tracked with another
+        setting are stale.
+        """
+        return self._state.rules.motion
+
+    @motion.setter
+    def motion(self, motion: bool) -> None:
+        settings.set_rules(self._state, self._link, motion=motion)
 
     @property
     def log_times(self) -> bool:
@@ -559,7 +591,9 @@ class VideoSession:
         prompting.add_line(self._state, self._meta, obj_id, frame, ends)
 
     def forbid(self, labels: Any | None) -> None:
-        """Say where no object may be, for :attr:`neighbours` "limit"; it replaces what was said before.
+        """Say where no object may be, whatever :attr:`neighbours` is; it replaces what was said before.
+
+        Neither what the model computes nor what it remembers reaches there; a mask that the user gave is not cut.
 
         Parameters
         ----------
@@ -649,7 +683,8 @@ class VideoSession:
         frame
             Index of the frame.
         spacing_px
-            Pixels from click to click; default: 16 clicks along the shorter side.
+            Pixels from click to click; default: 16 clicks along the shorter side, and half the spacing, up to twice,
+            where the objects that were found are smaller than it.
         cancelled
             Asked now and then; True ends it, and what was found is returned.
         progress
@@ -1373,8 +1408,8 @@ class VideoSession:
     ) -> Iterator[tuple[int, float]]:
         """Judge tracked masks by going back from each to the accepted frame that it comes from; a generator.
 
-        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes. It may be
-        left at any yield; what was found is kept, as one step.
+        No mask changes. The scores stand in the column ``back`` of :meth:`scores`, until the mask changes; below 0.6
+        the frame is doubtful. It may be left at any yield; what was found is kept, as one step.
 
         Parameters
         ----------
@@ -1849,6 +1884,30 @@ class VideoSession:
             session._link.take_up(file)
         return session
 
+    @classmethod
+    def open_copy(cls, path: str | Path, predictor: VideoPredictor, volume: ImageVolume | None = None) -> VideoSession:
+        """Open what a session file holds, in memory alone: the file is only read, and what is done is not kept in it.
+
+        Parameters
+        ----------
+        path
+            The file.
+        predictor
+            The model of the copy.
+        volume
+            The image; default: read from where it was.
+
+        Raises
+        ------
+        SessionFileError
+            As :meth:`open`.
+        """
+        with file_link.opening(path) as file:
+            session = cls(**file_link.arguments_of(file, predictor, volume))
+            file.load(session._state.history)
+        file.abandon()
+        return session
+
     def open_follow_up(
         self, volume_next: ImageVolume, registration: str = "frame", *, predictor: VideoPredictor | None = None
     ) -> VideoSession:
@@ -1890,8 +1949,9 @@ class VideoSession:
             limits,
             zoom=state.zoom,
             overlap=state.overlap,
-            neighbours=state.neighbours,
-            memory=state.memory,
+            neighbours=state.rules.neighbours,
+            memory=state.rules.memory,
+            click_mask=state.rules.click_mask,
             log_times=state.log_times,
         )
         with self._lock:

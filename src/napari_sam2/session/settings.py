@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from napari_sam2.core.arguments import check_window
 from napari_sam2.core.intensity import default_mapping
 from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import check_overlap
-from napari_sam2.engine.options import MemoryRule
+from napari_sam2.engine.options import ClickMask, MemoryRule
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.session import checks
-from napari_sam2.session.records import Neighbours
+from napari_sam2.session.records import META_RULES, Neighbours, Rules
 
 if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
@@ -73,25 +73,36 @@ def default_neighbours(grid: FrameGrid, exact: bool) -> Neighbours:
     return "free" if exact or grid.frame_axis == "t" else "limit"
 
 
-def check_rules(neighbours: str, memory: str, exact: bool) -> tuple[Neighbours, MemoryRule]:
-    """Return the rules by which frames are tracked; NapariSam2Error that lists them where there is no such rule."""
-    rule = _choice("neighbours", neighbours, get_args(Neighbours))
-    kept = _choice("memory", memory, get_args(MemoryRule))
-    if exact and (rule, kept) != ("free", "meta"):
+def check_rules(grid: FrameGrid, exact: bool, neighbours: Any, memory: Any, click_mask: Any, motion: Any) -> Rules:
+    """Return the rules by which frames are tracked; NapariSam2Error that says which one cannot be."""
+    rules = Rules(neighbours, memory, click_mask, motion)
+    _check_choice("neighbours", rules.neighbours, get_args(Neighbours))
+    _check_choice("memory", rules.memory, get_args(MemoryRule))
+    _check_choice("click_mask", rules.click_mask, get_args(ClickMask))
+    if not isinstance(rules.motion, bool):
+        raise NapariSam2Error(f"motion={rules.motion!r} must be True or False.")
+    if exact and rules != META_RULES:
+        only = ", ".join(f"{name}={value!r}" for name, value in META_RULES._asdict().items())
         raise NapariSam2Error(
-            "Exact mode tracks as Meta's predictor does: it takes neighbours='free' and memory='meta' alone.\n"
+            f"Exact mode tracks as Meta's predictor does: it takes {only} alone.\n"
             "Open the session without exact=True to use other rules."
         )
-    return cast("Neighbours", rule), cast("MemoryRule", kept)
+    if rules.motion and grid.frame_axis != "t":
+        along = "of a single image" if grid.frame_axis is None else f"along {grid.frame_axis}"
+        raise NapariSam2Error(
+            f"motion=True is for frames that follow in time, and this session is {along}: a section that changes from "
+            "slice to slice does not move. Leave motion as it is, False."
+        )
+    return rules
 
 
-def set_rules(state: SessionState, link: FileLink, *, neighbours: str | None = None, memory: str | None = None) -> None:
-    """Change the rules by which frames are tracked; None: as it is."""
-    rules = check_rules(neighbours or state.neighbours, memory or state.memory, state.exact)
+def set_rules(state: SessionState, link: FileLink, **changes: Any) -> None:
+    """Change some of the rules by which frames are tracked; see `Rules`."""
+    rules = check_rules(state.grid, state.exact, **{**state.rules._asdict(), **changes})
     with state.compute, state.lock:
         # A run is told again, in a replay, by one set of rules.
         checks.check_idle(state)
-        state.follow(*rules)
+        state.follow(rules)
         link.keep_settings()
 
 
@@ -104,10 +115,9 @@ def set_log_times(state: SessionState, link: FileLink, log_times: bool) -> None:
         link.keep_settings()
 
 
-def _choice(name: str, value: Any, known: tuple[str, ...]) -> str:
+def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
     if value not in known:
         raise NapariSam2Error(f"There is no {name}={value!r}; choose one of {', '.join(known)}.")
-    return str(value)
 
 
 def set_overlap(state: SessionState, link: FileLink, rule: str) -> None:

@@ -17,8 +17,8 @@ from napari_sam2.session.frame_values import FrameValues
 from napari_sam2.session.history import WHOLE, History
 from napari_sam2.session.kinds import LOCK, MASK, OBJECT, RANGE
 from napari_sam2.session.limits import Limits, matters
-from napari_sam2.session.planning import conditioning_records, is_answer
-from napari_sam2.session.records import ConditioningRecord, MaskRecord, ObjectRecord, Source
+from napari_sam2.session.planning import conditioning_records, is_answer, is_by_other_rules
+from napari_sam2.session.records import META_RULES, ConditioningRecord, MaskRecord, ObjectRecord, Rules, Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
-    from napari_sam2.session.records import Neighbours
 
 
 @dataclass
@@ -77,8 +75,7 @@ class SessionState:
         zoom: Zoom,
         overlap: Overlap,
         exact: bool,
-        neighbours: Neighbours = "free",
-        memory: MemoryRule = "meta",
+        rules: Rules = META_RULES,
     ) -> None:
         self.predictor = predictor
         self.volume = volume
@@ -86,8 +83,7 @@ class SessionState:
         self.zoom = zoom
         self.overlap: Overlap = overlap
         self.exact = exact
-        self.neighbours: Neighbours = neighbours
-        self.memory: MemoryRule = memory
+        self.rules = rules
         self.history = History()
         self._limits = Limits(self.history)
         self.lock = threading.RLock()
@@ -173,6 +169,7 @@ class SessionState:
         # A mask that was given is its own answer, also where it was computed within limits and then given back.
         is_held = accepted.prompts.mask_alone == record.mask or (
             record.value_range == self.range_of_answer(obj_id, accepted)
+            and not (record.model and is_by_other_rules(record, self.rules))
             and not matters(record.mask, record.limit, self.limit_of_answer(obj_id, accepted))
         )
         return is_held and is_answer(record, accepted.prompts) and self.is_by_this_model(record)
@@ -193,7 +190,7 @@ class SessionState:
     def limit_of(self, obj_id: int, frame: int) -> RunLengthMask | None:
         """Return where an object must not be on a frame; None where it is free."""
         with self.lock:
-            return self._limits.of(obj_id, frame) if self.neighbours == "limit" else None
+            return self._limits.of(obj_id, frame, self.rules.neighbours)
 
     def limit_of_answer(self, obj_id: int, asked: ConditioningRecord) -> RunLengthMask | None:
         """Return the limit of the answer to prompts; a mask that the user gave has none."""
@@ -240,14 +237,14 @@ class SessionState:
 
     def share_pixels(self) -> None:
         """Let each pixel belong to one object in what is remembered, from now on, where neighbours are a limit."""
-        if self.neighbours == "limit" and not self._exclusive:
+        if self.rules.neighbours == "limit" and not self._exclusive:
             self._exclusive = True
             self.forget_work()
 
-    def follow(self, neighbours: Neighbours, memory: MemoryRule) -> None:
+    def follow(self, rules: Rules) -> None:
         """Track by other rules from now on."""
-        if (neighbours, memory) != (self.neighbours, self.memory):
-            self.neighbours, self.memory = neighbours, memory
+        if rules != self.rules:
+            self.rules = rules
             self._exclusive = False
             self.forget_work()
 
@@ -270,7 +267,8 @@ class SessionState:
         """Return the model at work on this volume."""
         if self._stream is None:
             frames = WindowedFrames(self.volume, self.grid, self._mapping)
-            options = TrackingOptions(memory=self.memory, exclusive_memory=self._exclusive, reports_rivals=True)
+            _, memory, click_mask, motion = self.rules
+            options = TrackingOptions(memory, click_mask, motion, self._exclusive, reports_rivals=True)
             self._stream = self.predictor.open(frames, zoom=self.zoom, options=options)
         return self._stream
 
@@ -343,8 +341,7 @@ class SessionState:
             self._mapping,
             model=self.predictor.name,
             limit=limit,
-            neighbours=self.neighbours,
-            memory=self.memory,
+            rules=self.rules,
             value_range=value_range,
         )
 

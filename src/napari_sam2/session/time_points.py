@@ -204,6 +204,7 @@ def session_like(session: VideoSession, frame_axis: str | None, at: dict[str, in
         session.overlap,
         neighbours=session.neighbours,
         memory=session.memory,
+        click_mask=session.click_mask,
         log_times=session.log_times,
     )
 

@@ -17,6 +17,23 @@ from napari_sam2.engine.remote.predictor import RemotePredictor
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
+class Planes:
+    """Frames with a drifting disc, computed where they are looked at, which counts the pixels."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, shape, factor=1):
+        self.shape, self._factor, self.pixels = shape, factor, 0
+
+    def __getitem__(self, index):
+        frame, rows, columns = index
+        yy, xx = (np.arange(n)[s] * self._factor for n, s in zip(self.shape[1:], (rows, columns), strict=True))
+        part = (np.hypot(yy[:, None] - 3000 - 5 * frame, xx[None] - 4000) < 300) * np.uint8(150)
+        part += ((yy[:, None] // 64 + xx[None] // 64) % 7 * 8).astype(np.uint8)
+        self.pixels += part.size
+        return part
+
+
 def volume():
     """A ball that grows and shrinks in noise of 8 bits."""
     z, y, x = np.indices((12, 64, 64))
@@ -168,3 +185,33 @@ def test_embeddings_can_be_made_ahead_as_here(load) -> None:
     assert stream.count_encoded(range(12)) == 0
     assert stream.encode_ahead(range(3)) == 3
     assert stream.count_encoded(range(12)) == 3
+
+
+def test_of_very_large_planes_only_the_parts_that_the_model_sees_are_sent(load) -> None:
+    found = []
+    for predictor in (ns.load_predictor("starter", device="cpu"), load()):
+        planes = Planes((12, 5000, 6000))
+        session = ns.VideoSession(predictor, ns.ImageVolume(planes, axes="tyx"), window=(0, 255))
+        session.add_box(1, 6, (2720, 3690, 3340, 4310))
+        for _ in session.propagate():
+            pass
+        assert planes.pixels < 12 * 5000 * 6000 / 4
+        found.append([session.mask(1, frame) for frame in (0, 6, 11)])
+    assert all(iou(here, there) > 0.99 for here, there in zip(*found, strict=True))
+    assert found[0][0].sum() > 200_000
+    # At eight bits, compressed; each part once for the parcels of both directions.
+    assert 0 < predictor.bytes_sent < 2 * planes.pixels / 20
+
+
+def test_of_a_multiscale_image_the_level_is_sent_that_the_model_needs(load) -> None:
+    shape, found = (2, 5120, 5120), []
+    for predictor in (ns.load_predictor("starter", device="cpu"), load()):
+        array, levels = Planes(shape), [Planes((2, 5120 // f, 5120 // f), f) for f in (2, 4, 16, 32)]
+        image = ns.ImageVolume(array, axes="tyx", levels=levels)
+        session = ns.VideoSession(predictor, image, window=(0, 255), zoom=None)
+        session.add_box(1, 0, (2700, 3700, 3300, 4300))
+        found.append(session.predict_frame(0)[1])
+        assert array.pixels == 0
+        assert [level.pixels > 0 for level in levels] == [False, False, True, False]
+    assert iou(*found) > 0.99
+    assert found[0].sum() > 100_000

@@ -145,6 +145,7 @@ def test_n_goes_round_the_doubtful_slices(make_driver, volume_data):
     for expected in (8, 6, 8):
         driver.press("N", driver.layer_group.labels)
         assert driver.controller.selection.shown_frame() == expected
+        assert f"Slice {expected}: the area changes 3" in driver.widget.status.text()
 
 
 def test_review_buttons_can_be_pressed_where_they_do_something(make_driver, volume_data):

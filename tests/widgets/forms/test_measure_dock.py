@@ -12,6 +12,8 @@ from qtpy.QtWidgets import QFileDialog
 import napari_sam2 as ns
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.geometry import same_place
+from napari_sam2.layers.volume_layers import layer_data
+from support.pet import HALF, pet_series
 
 
 def headers(table):
@@ -244,3 +246,24 @@ def test_the_window_stays_alive_and_a_run_can_be_cancelled(form_desk, monkeypatc
     assert len(dock.results.objects.table) == 0
     assert dock.form.enabled
     assert "8 objects" in form_desk.press()
+
+
+def test_a_pet_is_measured_in_suv_and_what_is_none_says_so(form_desk, tmp_path) -> None:
+    stored = pet_series(tmp_path / "pet")
+    volume = ns.read_volume(tmp_path / "pet")
+    data, options, _ = layer_data(volume, "pet")
+    form_desk.image = form_desk.viewer.add_image(data, **options)
+    labels = np.zeros(stored.shape, np.uint16)
+    labels[1, 2:4, 3:6] = 1
+    form_desk.labels = form_desk.add(labels, "lesion")
+    dock = form_desk.open("Measure objects")
+    form_desk.press()
+    in_becquerel = dock.results.objects.table["mean_intensity"][0]
+    dock.form.suv.value = True
+    assert "all measured anew" in form_desk.press()
+    assert "mean_intensity [SUVbw g/mL]" in headers(dock.results.objects)
+    assert dock.results.objects.table["mean_intensity"][0] == pytest.approx(in_becquerel * HALF)
+    assert dock.results.frames.table["mean_intensity"][0] == pytest.approx(in_becquerel * HALF)
+    form_desk.show("ct_abdomen")
+    dock.form.image.value, dock.form.labels_layer.value = form_desk.image, form_desk.labels
+    assert form_desk.press() == "There is no SUV of ct_abdomen: it is no PET series."

@@ -101,7 +101,10 @@ def test_locked_slices_alone_are_refused_in_a_sentence(desk):
         driver.session.lock(obj_id=2, frame=frame)
     before = driver.labels.copy()
     choose(dock, "shrink", [2], radius=0.6, dimensions=2)
-    assert "locked" in press(desk, dock.apply_button)
+    text = press(desk, dock.apply_button)
+    assert "” would change locked slices alone, such as slice " in text
+    assert "press Unlock (L)" in text
+    assert "frames=" not in text
     assert np.array_equal(driver.labels, before)
 
 

@@ -16,6 +16,7 @@ SCORES = pd.DataFrame(
         "iou": [0.9, 0.4, np.nan, 0.8],
         "area_px": [50, 100, 25, 0],
         "disagreement": [np.nan, 0.3, np.nan, np.nan],
+        "rival": [0.0, 0.4, np.nan, 0.1],
         "back": [np.nan, 0.6, np.nan, np.nan],
         "doubtful": [False, True, False, False],
         "locked": [False, False, True, False],
@@ -44,6 +45,12 @@ def test_the_area_is_a_line_that_breaks_where_there_is_no_mask(strip):
     assert np.array_equal(area, [np.nan, 0.5, 1, 0.25, np.nan, 0, np.nan], equal_nan=True)
 
 
+def test_the_rival_is_a_line_that_breaks_where_none_was_looked_for(strip):
+    strip.set_scores(SCORES, {3})
+    _, rival = strip.rival.getData()
+    assert np.array_equal(rival, [np.nan, 0, 0.4, np.nan, np.nan, 0.1, np.nan], equal_nan=True)
+
+
 def test_locks_marks_and_disagreement_are_dots(strip):
     strip.set_scores(SCORES, {5, 3})
     assert strip.locked.getData()[0].tolist() == [3]
@@ -57,6 +64,7 @@ def test_without_scores_nothing_is_drawn(strip, nothing):
     strip.set_scores(nothing, [])
     assert len(strip.good.opts["x"]) == len(strip.doubtful.opts["x"]) == len(strip.locked.getData()[0]) == 0
     assert np.isnan(strip.area.getData()[1]).all()
+    assert np.isnan(strip.rival.getData()[1]).all()
 
 
 @pytest.mark.parametrize(("x", "frame"), [(2.4, 2), (2.6, 3), (-9, 0), (99, 6)])

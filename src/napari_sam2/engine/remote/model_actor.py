@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import ConditioningFrame
-from napari_sam2.engine.remote.wire import Answer
+from napari_sam2.engine.remote.wire import Answer, LargePlanes
 from napari_sam2.engine.remote.worker_memory import reuse_freed_memory
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import CropWindow, Prediction
-    from napari_sam2.engine.remote.wire import PackedFrame
+    from napari_sam2.engine.remote.wire import PackedFrame, Place
 
 _FRAME_BYTES = 2 * 2**30
 
@@ -38,11 +38,11 @@ class Load(Protocol):
 
 
 class FramesNeededError(Exception):
-    """Frames have to be sent before the call can be answered; it changed nothing, so that it may be made again."""
+    """Something has to be sent before the call can be answered; it changed nothing, so that it may be made again."""
 
-    def __init__(self, frames: Sequence[int]) -> None:
-        super().__init__(list(frames))
-        self.frames = list(frames)
+    def __init__(self, places: Sequence[Place]) -> None:
+        super().__init__(list(places))
+        self.places = list(places)
 
 
 class FrameStore:
@@ -79,17 +79,45 @@ class _Frames:
 
     def __init__(self, count: int, store: FrameStore) -> None:
         self.count = count
-        self.digests: dict[int, bytes] = {}
+        self.digests: dict[Place, bytes] = {}
         self._store = store
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, frame: int) -> NDArray[np.float32]:
-        packed = self._store.get(self.digests[frame]) if frame in self.digests else None
+        return self._sent(frame)
+
+    def can_tell(self, frame: int) -> bool:
+        """Return whether one may ask for the embedding of a frame, without asking for the frame."""
+        return self.digests.get(frame, b"") in self._store
+
+    def _sent(self, place: Place) -> NDArray[np.float32]:
+        packed = self._store.get(self.digests[place]) if place in self.digests else None
         if packed is None:
-            raise FramesNeededError([frame])
+            raise FramesNeededError([place])
         return packed.unpack()
+
+
+class _LargeFrames(_Frames):
+    """Frames so large that only parts of them are sent, in the size that is looked at."""
+
+    def __init__(self, count: int, store: FrameStore, planes: LargePlanes) -> None:
+        super().__init__(count, store)
+        self.frame_shape = planes.shape
+        self._factors = planes.factors
+
+    def can_tell(self, frame: int) -> bool:
+        return True
+
+    def read_part(self, frame: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        return self._sent((frame, 1, (y0, x0, y1, x1)))
+
+    def level_factor(self, reduction: float) -> int:
+        return max((f for f in self._factors if f <= reduction), default=1)
+
+    def read_reduced(self, frame: int, factor: int, y0: int, x0: int, y1: int, x1: int) -> NDArray[np.float32]:
+        return self._sent((frame, factor, (y0, x0, y1, x1)))
 
 
 @dataclass
@@ -132,26 +160,32 @@ class ModelActor:
 
     # ------------------------------------------------------------------ frames
 
-    def lacking(self, stream: str, digests: Mapping[int, bytes]) -> list[int]:
-        """Say which content some frames have; return those of them that must be sent."""
+    def lacking(self, stream: str, digests: Mapping[Place, bytes]) -> list[Place]:
+        """Say which content some frames, or parts of them, have; return those of them that must be sent."""
         frames = self._streams[stream].frames
         frames.digests.update(digests)
-        return [frame for frame, digest in digests.items() if digest not in self._store]
+        return [place for place, digest in digests.items() if digest not in self._store]
 
     def put(self, packed: Sequence[PackedFrame]) -> None:
-        """Take frames."""
+        """Take frames, or parts of them."""
         for frame in packed:
             self._store.put(frame)
 
     # ------------------------------------------------------------------ streams
 
-    def open(self, stream: str, count: int, first: PackedFrame, options: Mapping[str, Any]) -> bool:
-        """Begin work on a stack of frames; return whether embeddings can be made ahead of need."""
+    def open(self, stream: str, count: int, first: PackedFrame | LargePlanes, options: Mapping[str, Any]) -> bool:
+        """Begin work on a stack of frames; return whether embeddings can be made ahead of need.
+
+        ``first`` is the first frame, or says what there is to know of planes that are too large to be sent.
+        """
         from napari_sam2.engine.protocols import EncodesAhead
 
-        frames = _Frames(count, self._store)
-        self._store.put(first)
-        frames.digests[0] = first.digest
+        if isinstance(first, LargePlanes):
+            frames: _Frames = _LargeFrames(count, self._store, first)
+        else:
+            frames = _Frames(count, self._store)
+            self._store.put(first)
+            frames.digests[0] = first.digest
         opened = self._predictor.open(frames, **options)
         self._streams[stream] = _Stream(frames, opened)
         return isinstance(opened, EncodesAhead)
@@ -181,7 +215,7 @@ class ModelActor:
     def count_encoded(self, stream: str, frames: Sequence[int]) -> int:
         """Return how many of the frames have an embedding; of frames that were not sent, none has."""
         known = self._streams[stream]
-        here = [f for f in frames if known.frames.digests.get(f, b"") in self._store]
+        here = [f for f in frames if known.frames.can_tell(f)]
         count: int = known.stream.count_encoded(here)
         return count
 

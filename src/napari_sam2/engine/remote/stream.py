@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 import weakref
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_sam2.engine.protocols import Prediction
+from napari_sam2.engine.protocols import LARGE_PIXELS, Prediction, ReadsLevels, ReadsParts
 from napari_sam2.engine.remote.held import Moves, RemotePrediction, RemoteState, RemoteTrack, TrackRecipe, encoded
 from napari_sam2.engine.remote.model_actor import FramesNeededError
-from napari_sam2.engine.remote.wire import PackedFrame, WorkerLostError
+from napari_sam2.engine.remote.wire import LargePlanes, PackedFrame, WorkerLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.protocols import ConditioningFrame, CropWindow, FrameSource
     from napari_sam2.engine.remote.caller import Caller
+    from napari_sam2.engine.remote.wire import Place
 
 _AHEAD = 2  # frames encoded in one call, so that other users do not wait for long
 _SENT_AT_ONCE = 8  # frames along a track: each parcel takes two more calls
@@ -48,7 +50,12 @@ class RemoteStream:
         self._options = dict(options)
         self._key = uuid.uuid4().hex
         self._generation = -1
-        self._sent: dict[int, bytes] = {}
+        self._planes: ReadsParts | None = None
+        if isinstance(frames, ReadsParts) and math.prod(frames.frame_shape) > LARGE_PIXELS:
+            self._planes = frames
+        self._sent: dict[Place, bytes] = {}
+        # Of very large planes, the parts of each frame that the worker asked for.
+        self._asked: dict[int, list[Place]] = {}
         self._dropped: deque[int] = deque()
         self._can_encode_ahead = False
         self._whole: bool | None = None
@@ -168,52 +175,75 @@ class RemoteStream:
         if self._generation == self._predictor.generation:
             return
         self._sent.clear()
+        self._asked.clear()
         self._dropped.clear()
-        first = self._packed(0)
+        first = self._packed(0) if self._planes is None else LargePlanes.of(self._planes)
         generation = self._predictor.generation
         self._can_encode_ahead = self._predictor.call(
             lambda actor: actor.open(self._key, len(self._frames), first, self._options)
         )
-        self._sent[0] = first.digest
+        if isinstance(first, PackedFrame):
+            self._sent[0] = first.digest
         self._generation = generation
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the actor for this stream, and send it the frames that it turns out to need.
+        """Call a method of the actor for this stream, and send it what it turns out to need of the frames.
 
         The actor is told in the same call what nobody holds any more.
         """
         gone = [self._dropped.popleft() for _ in range(len(self._dropped))]
-        for _ in range(len(self._frames) + 1):
+        times: Counter[Place] = Counter()
+        while max(times.values(), default=0) < _ATTEMPTS:
             try:
                 return self._predictor.call(lambda actor: actor.ask(self._key, gone, method, arguments))
             except FramesNeededError as needed:
-                for frame in needed.frames:
-                    self._sent.pop(frame, None)
-                self.send(needed.frames)
-        raise RuntimeError("the worker asks for frames without end")
+                times.update(needed.places)
+                for place in needed.places:
+                    self._sent.pop(place, None)
+                    if not isinstance(place, int):
+                        self._asked.setdefault(place[0], []).append(place)
+                self.send(needed.places)
+        raise RuntimeError("the worker asks for the same frame again and again")
 
-    def send(self, frames: Iterable[int]) -> None:
-        """Send frames that the worker does not have yet, each once."""
-        new = {f: self._packed(f) for f in dict.fromkeys(frames) if f not in self._sent and 0 <= f < len(self._frames)}
+    def send(self, places: Iterable[Place]) -> None:
+        """Send what the worker does not have yet, each once; of very large planes no more than parts."""
+        new = {place: self._packed(place) for place in dict.fromkeys(places) if self._is_new(place)}
         if not new:
             return
-        digests = {f: packed.digest for f, packed in new.items()}
+        digests = {place: packed.digest for place, packed in new.items()}
         lacking = self._predictor.call(lambda actor: actor.lacking(self._key, digests))
         if lacking:
-            parcels = [new[f] for f in lacking]
+            parcels = [new[place] for place in lacking]
             self._predictor.bytes_sent += sum(len(p.data) for p in parcels)
             self._predictor.call(lambda actor: actor.put(parcels))
         self._sent.update(digests)
 
     def _send_on_the_way(self, tracks: Sequence[RemoteTrack]) -> None:
-        """Send the next frame of each track, and with one that is new some of those behind it, in one parcel."""
-        for track in tracks:
-            following = track.frame + track.step
-            if following not in self._sent:
-                self.send(following + i * track.step for i in range(_SENT_AT_ONCE))
+        """Send the next frame of each track, and with one that is new some of those behind it, in one parcel.
 
-    def _packed(self, frame: int) -> PackedFrame:
-        return PackedFrame.of(np.asarray(self._frames[frame], dtype=np.float32))
+        Of very large planes, the parts that were asked for on the frame where the track is: it mostly stays there.
+        """
+        for track in tracks:
+            following = range(track.frame + track.step, track.frame + (_SENT_AT_ONCE + 1) * track.step, track.step)
+            if self._planes is not None:
+                parts = [place[1:] for place in self._asked.get(track.frame, ()) if not isinstance(place, int)]
+                self.send((frame, factor, box) for frame in following for factor, box in parts)
+            elif following[0] not in self._sent:
+                self.send(following)
+
+    def _is_new(self, place: Place) -> bool:
+        frame, is_whole = (place, True) if isinstance(place, int) else (place[0], False)
+        is_wanted = not is_whole or self._planes is None
+        return is_wanted and place not in self._sent and 0 <= frame < len(self._frames)
+
+    def _packed(self, place: Place) -> PackedFrame:
+        if isinstance(place, int):
+            return PackedFrame.of(np.asarray(self._frames[place], dtype=np.float32))
+        frame, factor, box = place
+        assert self._planes is not None
+        if factor > 1 and isinstance(self._planes, ReadsLevels):
+            return PackedFrame.of(self._planes.read_reduced(frame, factor, *box))
+        return PackedFrame.of(self._planes.read_part(frame, *box))
 
     def drop(self, generation: int, token: int) -> None:
         """Note that nobody holds a prediction or track any more; the worker is told with the next call."""

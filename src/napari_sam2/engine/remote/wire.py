@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import imagecodecs
 import numpy as np
 
+from napari_sam2.engine.protocols import ReadsLevels
 from napari_sam2.errors import ClusterError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.masks import RunLengthMask
-    from napari_sam2.engine.protocols import CropWindow, FrameScores
+    from napari_sam2.engine.protocols import CropWindow, FrameScores, ReadsParts
 
+Place = int | tuple[int, int, tuple[int, int, int, int]]
+"""What is sent: a frame; or of a frame, reduced by a factor, the box ``(y0, x0, y1, x1)``."""
 _LEVEL = 1  # of zstd: higher ones gain a few per cent and take much longer
 
 
@@ -64,6 +67,27 @@ class PackedFrame:
         values = imagecodecs.delta_decode(delta, axis=1)
         frame: NDArray[np.float32] = values.astype(np.float32) / np.float32(top)
         return frame
+
+
+@dataclass(frozen=True)
+class LargePlanes:
+    """What a worker must know of frames of which it gets parts: ``(Y, X)``, and by how much each level is reduced."""
+
+    shape: tuple[int, int]
+    factors: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, frames: ReadsParts) -> LargePlanes:
+        """Describe the frames of a source."""
+        factors: list[int] = []
+        if isinstance(frames, ReadsLevels):
+            # Each time the next smaller one.
+            factor = frames.level_factor(max(frames.frame_shape))
+            while factor > 1:
+                factors.append(factor)
+                factor = frames.level_factor(factor - 1)
+        height, width = frames.frame_shape
+        return cls((int(height), int(width)), tuple(factors))
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydicom.dataset import Dataset
 
     from napari_sam2.io.dicom.frame import Frame
@@ -20,7 +22,7 @@ def values_of(ds: Frame | Dataset, keyword: str) -> list[Any]:
     return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
 
 
-def text_of(ds: Frame | Dataset, keyword: str) -> str:
+def text_of(ds: Frame | Dataset | Mapping[str, str], keyword: str) -> str:
     """Return an element as text."""
     value = ds.get(keyword)
     return "" if value is None else str(value).strip()

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from napari_sam2.io.dicom.elements import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from pydicom.dataset import Dataset
 
     from napari_sam2.io.dicom.frame import Frame
 
@@ -38,6 +40,36 @@ def acquired(header: Frame) -> Moment | None:
     both = text_of(header, "AcquisitionDateTime")
     found = _moment(both[:8], _ZONE.sub("", both[8:]), both if _ZONE.search(both) else zone) if both else None
     return found or _moment(text_of(header, "AcquisitionDate"), text_of(header, "AcquisitionTime"), zone)
+
+
+def local_moment(
+    header: Frame | Dataset | Mapping[str, str], both: str = "", day: str = "", time: str = "", zone: str = ""
+) -> Moment | None:
+    """Return a moment in the local time of its file, so that moments without a date can be compared with it.
+
+    Parameters
+    ----------
+    header
+        What holds the elements.
+    both
+        Keyword of an element with date and time, which goes first; one that names its own time zone is brought to
+        `zone`.
+    day, time
+        Keywords of elements with a date and a time.
+    zone
+        Time zone of the file (``+0100``); empty where it names none.
+
+    Examples
+    --------
+    >>> noon = local_moment({"at": "20240101120000+0200"}, both="at", zone="+0100")
+    >>> noon.seconds % 86400 / 3600
+    11.0
+    """
+    text = text_of(header, both) if both else ""
+    found = _moment(text[:8], _ZONE.sub("", text[8:]), "") if text else None
+    if found is not None and zone and _ZONE.search(text):
+        return Moment(found.seconds + _offset(zone) - _offset(text), found.is_dated)
+    return found or _moment(text_of(header, day) if day else "", text_of(header, time) if time else "", "")
 
 
 def in_order(moments: Sequence[Moment | None]) -> list[float] | None:

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.errors import VolumeError
-from napari_sam2.session.codec import mapping_to_json
+from napari_sam2.session.codec import mapping_to_json, rules_from_json, rules_to_json
+from napari_sam2.session.records import META_RULES, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from napari_sam2.core.masks import Overlap
-    from napari_sam2.engine.options import MemoryRule
     from napari_sam2.engine.protocols import Zoom
-    from napari_sam2.session.records import Neighbours
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,7 @@ class SettingsHeader:
     exact: bool
     mapping: IntensityMapping
     overlap: Overlap
-    neighbours: Neighbours = "free"
-    memory: MemoryRule = "meta"
+    rules: Rules = META_RULES
     log_times: bool = True
     others: Mapping[str, Any] = field(default_factory=dict)
 
@@ -97,8 +95,7 @@ class SettingsHeader:
             "window": mapping_to_json(self.mapping),
             "overlap": self.overlap,
             # What files of older versions are without, and mean.
-            **({} if self.neighbours == "free" else {"neighbours": self.neighbours}),
-            **({} if self.memory == "meta" else {"memory": self.memory}),
+            **rules_to_json(self.rules),
             **({} if self.log_times else {"log_times": False}),
         }
 
@@ -118,8 +115,7 @@ class SettingsHeader:
             others.pop("exact"),
             mapping,
             others.pop("overlap"),
-            others.pop("neighbours", "free"),
-            others.pop("memory", "meta"),
+            rules_from_json(others),
             others.pop("log_times", True),
             others,
         )

@@ -75,19 +75,25 @@ def find(image: ImageHeader, session_path: Path) -> ImageVolume:
             f"{session_path} belongs to an image that came from no file ({image.name or 'unnamed'}).\n"
             "Open that image and give it as volume=."
         )
+    path = place_of(image, session_path)
+    if path is None:
+        raise SessionFileError(
+            f"{session_path}: its image {Path(image.path)} is not there any more.\nGive it as volume=read_volume(…)."
+        )
+    try:
+        volume = with_axes_of(image, read_volume(path, series=image.series_uid))
+    except ReadError as error:
+        raise SessionFileError(f"{session_path}: its image cannot be read. {error}") from error
+    check(image, volume, session_path)
+    return volume
+
+
+def place_of(image: ImageHeader, session_path: Path) -> Path | None:
+    """Return where the image of a session file lies now: where it was, or beside the file; None where it is gone."""
+    if image.path is None:
+        return None
     there = Path(image.path)
-    beside = session_path.parent / there.name
-    for path in (there, beside):
-        if path.exists():
-            try:
-                volume = with_axes_of(image, read_volume(path, series=image.series_uid))
-            except ReadError as error:
-                raise SessionFileError(f"{session_path}: its image cannot be read. {error}") from error
-            check(image, volume, session_path)
-            return volume
-    raise SessionFileError(
-        f"{session_path}: its image {there} is not there any more.\nGive it as volume=read_volume(…)."
-    )
+    return next((path for path in (there, session_path.parent / there.name) if path.exists()), None)
 
 
 def with_axes_of(image: ImageHeader, volume: ImageVolume) -> ImageVolume:

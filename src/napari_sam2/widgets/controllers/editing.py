@@ -70,8 +70,10 @@ class Editing(QObject):
         return worker.paint(stroke)
 
     def take_drawings(self, layer_group: LayerGroup, worker: SessionWorker) -> None:
-        """Fill outlines for their objects; scribbles become points, which are read as such."""
+        """Fill outlines for their objects; scribbles and lines become points, which are read as such."""
         for drawing in layer_group.take_drawings(worker.grid):
+            if drawing.is_too_short:
+                self._context.show_message("A line of less than a pixel says nothing: draw it from edge to edge.")
             if not drawing.is_outline:
                 continue
             mask, inside = drawing.fill(worker.grid.frame_shape), self._context.positive

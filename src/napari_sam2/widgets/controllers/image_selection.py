@@ -131,8 +131,8 @@ class ImageSelection(QObject):
         current = self.worker
         return [] if self.image is None or current is None else self._work.siblings(self.image, current)
 
-    def open_files(self) -> set[Path]:
-        """Return the files of all sessions of this widget."""
+    def open_files(self) -> dict[Path, Any]:
+        """Return all sessions of this widget that have a file, by its path."""
         return self._work.open_files()
 
     # ------------------------------------------------------------------ choosing

@@ -125,10 +125,10 @@ class ImageWork(QObject):
         gone = [key for key in workers if layer in _layers(key)]
         self.dropped.emit([workers.pop(key) for key in gone])
 
-    def open_files(self) -> set[Path]:
-        """Return the files of all sessions."""
+    def open_files(self) -> dict[Path, VideoSession]:
+        """Return all sessions that have a file, by its path."""
         sessions = [worker.session for workers in self._workers.values() for worker in workers.values()]
-        return {s.path for s in sessions if s is not None and s.path is not None}
+        return {s.path: s for s in sessions if s is not None and s.path is not None}
 
     def put(self, image: Image, key: Key, worker: SessionWorker) -> None:
         """Work on with a session that was opened from its file; the one in its place is dropped."""

@@ -13,7 +13,7 @@ from napari_sam2.interaction.loaded_model import UnloadedModel
 from napari_sam2.interaction.session_prompts import prompt_table
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.interaction.update import Update
-from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
 from napari_sam2.session import VideoSession
 
 if TYPE_CHECKING:

@@ -127,6 +127,10 @@ class Propagating(QObject):
         else:
             self._runs.stop()
 
+    def was_stopped(self, worker: SessionWorker) -> bool:
+        """Return whether the last run of a session was stopped before its end."""
+        return id(worker) in self._stopped
+
     def forget(self, worker: SessionWorker) -> None:
         """End the run of a session that is about to be closed."""
         self._stopped.discard(id(worker))
@@ -149,7 +153,7 @@ class Propagating(QObject):
             no_image or busy or redo_reason,
             no_image or unsaved,
         )
-        self._panel.set_continuing(worker is not None and id(worker) in self._stopped)
+        self._panel.set_continuing(worker is not None and self.was_stopped(worker))
 
     def close(self) -> None:
         """Say nothing more of a run that ends."""

@@ -61,7 +61,7 @@ class Review(QObject):
         self._draw()
         scores = self._scores
         doubtful = [] if scores is None else [int(f) for f in scores.index[scores["doubtful"]]]
-        here = self._selection.shown_frame()
+        here, found = self._selection.shown_frame(), None
         further = next((f for f in doubtful if f > here), None)
         if further is None:
             found = self._doubtful_elsewhere()
@@ -72,6 +72,15 @@ class Review(QObject):
                 self.object_wanted.emit(found[0])
             further = doubtful[0] if found is None else found[1]
         self._selection.show_frame(further)
+        self._tell_reasons(self._obj if found is None else found[0], further)
+
+    def _tell_reasons(self, obj_id: int, frame: int) -> None:
+        """Say why a frame is doubtful."""
+        worker = self._selection.worker
+        scores = None if worker is None else worker.scores(obj_id)
+        if worker is not None and scores is not None and frame in scores.index:
+            word = frame_word(worker.grid.frame_axis).capitalize()
+            self._context.show_message(f"{word} {frame}: {scores['reasons'].to_dict()[frame]}.")
 
     def _doubtful_elsewhere(self) -> tuple[int, int] | None:
         """Return the next object after the current one that is doubtful, and its first doubtful frame."""

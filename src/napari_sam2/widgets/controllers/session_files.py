@@ -79,6 +79,11 @@ class SessionFiles(QObject):
         """Return whether files are being looked for."""
         return self._lookup.busy
 
+    @property
+    def is_asking(self) -> bool:
+        """Return whether the user is asked about an earlier session."""
+        return bool(self._asked)
+
     def look_for_sessions(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
         worker, earlier, in_use = self._selection.worker, self._selection.earlier, self._selection.open_files()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.analysis.mask_operations import find_operation
+from napari_sam2.core.formatting import frame_word
 from napari_sam2.core.length_unit import LengthUnit
-from napari_sam2.errors import SessionBusyError, VolumeError
+from napari_sam2.errors import LockedError, PromptError, SessionBusyError, VolumeError
 from napari_sam2.layers.mask_target import is_solid
 
 if TYPE_CHECKING:
@@ -120,7 +121,14 @@ class SessionTarget:
             yield 0, len(objects)
             time.sleep(_LOOK_S)
         yield 0, len(objects)
-        shown = session.preview(operation, list(objects), **given)
+        try:
+            shown = session.preview(operation, list(objects), **given)
+        except LockedError as error:
+            title, word = find_operation(operation).title, frame_word(session.grid.frame_axis)
+            raise PromptError(
+                f"“{title}” would change locked {word}s alone, such as {word} {error.frame} of object {error.obj_id}.\n"
+                f"Unlock them first: show the {word} in the dock widget Segment with SAM 2, and press Unlock (L)."
+            ) from error
         yield len(objects), len(objects)
         return shown
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,8 +22,10 @@ _TOOLS = {
     "box": ("boxes", "add_rectangle"),
     "lasso": ("boxes", "add_polygon_lasso"),
     "scribble": ("boxes", "add_path"),
+    "line": ("boxes", "add_line"),
     "brush": ("labels", "paint"),
 }
+_PROMPTS = ("point", "box", "lasso", "scribble")
 # The other ways of editing a labels layer by hand; they count as the brush.
 _BRUSHES = ("paint", "erase", "fill", "polygon")
 
@@ -42,6 +44,9 @@ class Tools(QObject):
     ensure_labels
         Makes the labels layer, where it is missing.
     """
+
+    # Another tool is in the user's hand, or another layer.
+    shown = Signal()
 
     def __init__(
         self,
@@ -131,8 +136,12 @@ class Tools(QObject):
         self._set_next()
 
     def show(self) -> None:
-        """Show the active tool on the panel."""
-        self._panel.set_tool(self.active_tool())
+        """Show the active tool on the panel, and the part of the picture that the model sees while it is of use."""
+        tool, layer_group = self.active_tool(), self._selection.layer_group
+        self._panel.set_tool(tool)
+        if layer_group is not None and layer_group.outline is not None:
+            layer_group.outline.visible = tool in _PROMPTS
+        self.shown.emit()
 
     def close(self) -> None:
         """Deactivate the tool and stop listening."""

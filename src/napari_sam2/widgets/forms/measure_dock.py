@@ -13,6 +13,7 @@ from napari_sam2.analysis.measured_labels import MeasuredLabels, MeasurementOpti
 from napari_sam2.core.length_unit import LengthUnit
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import VolumeError
+from napari_sam2.io.dicom.suv import suv_unit
 from napari_sam2.layers.diameter_lines import show_diameters
 from napari_sam2.layers.label_table import label_names, set_label_columns
 from napari_sam2.layers.labels_on_image import labels_on
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What napari shows of an object under the cursor: all of a layer's table, so it gets no boxes and centroids.
-_IN_LAYER = ("voxels", "volume", "area", "surface", "feret", "long_axis", "short_axis", "mean_", "sd_", "median_")
+_IN_LAYER = (
+    "voxels", "volume", "area", "surface", "feret", "long_axis", "short_axis", "mean_", "sd_", "max_", "median_",
+)  # fmt: skip
 
 
 class MeasureDock(TablesDock):
@@ -60,6 +63,13 @@ class MeasureDock(TablesDock):
                 "tooltip": "The longest diameter on a slice and the longest across it (RECIST 1.1), drawn as lines.",
             },
         ] = True,
+        suv: Annotated[
+            bool,
+            {
+                "label": "brightness as SUV",
+                "tooltip": "Of a PET from DICOM: body-weight SUV in g/mL, where its header has all that it takes.",
+            },
+        ] = False,
     ) -> None:
         """Measure the objects of a Labels layer."""
         with self.telling():
@@ -68,19 +78,23 @@ class MeasureDock(TablesDock):
             if labels_layer is None:
                 raise VolumeError("There are no labels to measure. Segment something, or open labels.")
             volume, labels = labels_on(image, labels_layer)
-            measured = self._measured_for(image, labels_layer, volume, MeasurementOptions(intensity, shape, diameters))
             at = shown_index(self.viewer, labels_layer, volume, "t")
             names = label_names(labels_layer)
 
             def steps() -> Steps:
                 anew, start = 0, time.monotonic()
+                yield 0, 1
+                # Reads the headers again.
+                unit = suv_unit(volume) if suv and intensity else None
+                options = MeasurementOptions(intensity, shape, diameters, unit)
+                measured = self._measured_for(image, labels_layer, volume, options)
                 for done, total in measured.update(labels, at):
                     anew = total
                     yield done, total
-                return measured.objects(names), measured.frames(names), anew, time.monotonic() - start
+                return measured, measured.objects(names), measured.frames(names), anew, time.monotonic() - start
 
-            def show(found: tuple["pd.DataFrame", "pd.DataFrame", int, float]) -> None:
-                objects, frames, anew, seconds = found
+            def show(found: tuple[MeasuredLabels, "pd.DataFrame", "pd.DataFrame", int, float]) -> None:
+                measured, objects, frames, anew, seconds = found
                 self._show(labels_layer, measured, objects, frames, at)
                 self.say(_summary(volume, len(objects), anew, seconds))
 

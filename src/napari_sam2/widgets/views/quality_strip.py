@@ -13,18 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     import pandas as pd
+    from numpy.typing import NDArray
 
 # Seen on napari's dark and on its light theme.
 GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
-LOCKED, PROMPTED, BACK = "#2ecc40", "#e6c200", "#e6e6e6"
+LOCKED, PROMPTED, BACK, RIVAL = "#009e73", "#e6c200", "#e6e6e6", "#00ffd0"
 HEIGHT = 92
 # The rows of marks below the bars.
 _LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4
 _TIP = (
     "The current object on every slice; a click goes there.\n"
     "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
-    "Grey line: area, against its largest. Violet: how much the masks from both sides disagree.\n"
-    "Open circles, after a check: how well the way back agrees; a low one is worth a look.\n"
+    "Grey line: area, against its largest. Cyan line: how far something reaches that looks like it, where it rises.\n"
+    "Violet: how much the masks from both sides disagree.\n"
+    "Open circles, after a check: how well the way back agrees; under 0.6 the slice is doubtful.\n"
     "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
 )
 _LEGEND = (
@@ -58,6 +60,7 @@ class QualityStrip(QWidget):
         self.good = pg.BarGraphItem(x=[], height=[], width=1, brush=GOOD, pen=None)
         self.doubtful = pg.BarGraphItem(x=[], height=[], width=1, brush=DOUBTFUL, pen=None)
         self.area = pg.PlotCurveItem(pen=pg.mkPen(AREA, width=1.5), connect="finite")
+        self.rival = pg.PlotCurveItem(pen=pg.mkPen(RIVAL, width=2), connect="finite")
         self.disagreement = pg.ScatterPlotItem(symbol="d", size=6, brush=DISAGREEMENT, pen=None)
         self.back = pg.ScatterPlotItem(symbol="o", size=5, brush=None, pen=pg.mkPen(BACK))
         self.locked = pg.ScatterPlotItem(symbol="o", size=6, brush=LOCKED, pen=None)
@@ -67,6 +70,7 @@ class QualityStrip(QWidget):
             self.good,
             self.doubtful,
             self.area,
+            self.rival,
             self.disagreement,
             self.back,
             self.locked,
@@ -98,22 +102,21 @@ class QualityStrip(QWidget):
         """Show the figures of :meth:`napari_sam2.VideoSession.scores` and the frames with a mark."""
         if scores is None or scores.empty:
             frames = np.zeros(0)
-            iou = area = disagreement = back = frames
+            iou = area = rival = disagreement = back = frames
             doubtful = locked = np.zeros(0, bool)
         else:
             frames = scores.index.to_numpy(float)
             area = scores["area_px"].to_numpy(float)
             # A mask drawn by hand has no estimate of the model; it is what the user says.
             iou = np.nan_to_num(scores["iou"].to_numpy(float), nan=1.0).clip(0, 1) * (area > 0)
+            rival = scores["rival"].to_numpy(float)
             disagreement = scores["disagreement"].to_numpy(float)
             back = scores["back"].to_numpy(float)
             doubtful, locked = scores["doubtful"].to_numpy(bool), scores["locked"].to_numpy(bool)
         self.good.setOpts(x=frames[~doubtful], height=iou[~doubtful])
         self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
-        # Over all frames, so that the line breaks where there is no mask.
-        line = np.full(self._count, np.nan)
-        line[frames.astype(int)] = area / max(area.max(initial=0), 1)
-        self.area.setData(np.arange(self._count), line)
+        self._draw_line(self.area, frames, area / max(area.max(initial=0), 1))
+        self._draw_line(self.rival, frames, rival)
         known = np.isfinite(disagreement)
         self.disagreement.setData(frames[known], disagreement[known])
         known = np.isfinite(back)
@@ -121,6 +124,12 @@ class QualityStrip(QWidget):
         self.locked.setData(frames[locked], np.full(locked.sum(), _LOCK_ROW))
         marked = np.array(sorted(prompted), float)
         self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))
+
+    def _draw_line(self, item: Any, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Draw a value of frames as a line over all of them, so that it breaks where there is none."""
+        line = np.full(self._count, np.nan)
+        line[frames.astype(int)] = values
+        item.setData(np.arange(self._count), line)
 
     def _on_click(self, event: Any) -> None:
         if event.button() != Qt.MouseButton.LeftButton:

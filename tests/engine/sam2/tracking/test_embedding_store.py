@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -76,6 +77,33 @@ def test_disk_that_refuses(tmp_path: Path, caplog: Any) -> None:
         store.put(key(number), features(number))
     assert len(store) == 1
     assert "cannot be kept on the disk" in caplog.text
+
+
+def test_disk_that_goes_away_is_done_without(tmp_path: Path, caplog: Any) -> None:
+    store = EmbeddingStore(CPU, Budget(ram=SIZE, disk=9 * SIZE), tmp_path)
+    for number in range(3):
+        store.put(key(number), features(number))
+    for file in store._tiers["disk"]._pages:  # type: ignore[attr-defined]
+        file.close()
+    assert store.get(key(0)) is None
+    assert store.used() == {"ram": SIZE, "disk": 0}
+    assert "cannot be kept on the disk" in caplog.text
+    store.put(key(5), features(5))
+    assert [key(n) in store for n in (2, 5)] == [False, True]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_what_is_on_the_disk_takes_no_memory(tmp_path: Path) -> None:
+    resident = psutil.Process().memory_info
+    big = features(0, torch.float32)
+    big = type(big)(*(t.repeat_interleave(256, dim=1) for t in vars(big).values()))
+    store = EmbeddingStore(CPU, Budget(ram=0, disk=300 * big.nbytes), tmp_path)
+    store.put(key(0), big)
+    before = resident().rss
+    for number in range(1, 200):
+        store.put(key(number), big)
+    assert store.used()["disk"] == 200 * big.nbytes > 50 * 2**20
+    assert resident().rss - before < 15 * 2**20
 
 
 def test_full_disk_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

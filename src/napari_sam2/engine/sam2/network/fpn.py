@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
 from napari_sam2.engine.sam2.network.hiera import Hiera
+from napari_sam2.engine.sam2.network.layers import PointwiseConv2d
 
 
 class FpnNeck(nn.Module):
@@ -21,7 +22,7 @@ class FpnNeck(nn.Module):
         super().__init__()
         self.top_down = config.fpn_top_down_levels
         self.convs = nn.ModuleList(
-            nn.Sequential(OrderedDict(conv=nn.Conv2d(channels, config.d_model, kernel_size=1)))
+            nn.Sequential(OrderedDict(conv=PointwiseConv2d(channels, config.d_model)))
             for channels in reversed(config.stage_channels)
         )
 

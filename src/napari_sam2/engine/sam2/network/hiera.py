@@ -9,24 +9,29 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from napari_sam2.engine.sam2.network import cpu_kernels
 from napari_sam2.engine.sam2.network.config import Sam2Config
-from napari_sam2.engine.sam2.network.layers import Mlp
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp
+
+_STRIP = 2**20  # numbers of the widest layer of a strip: 4 MiB
 
 
 def max_pool(x: Tensor) -> Tensor:
     """Halve a (B, H, W, C) map, keeping each 2x2 cell's maximum."""
+    if x.device.type == "cpu" and not (x.shape[1] % 2 or x.shape[2] % 2):
+        upper, lower = x[:, ::2], x[:, 1::2]
+        rows = torch.maximum(upper, lower)
+        return torch.maximum(rows[:, :, ::2], rows[:, :, 1::2])
     return F.max_pool2d(x.permute(0, 3, 1, 2), kernel_size=2, stride=2).permute(0, 2, 3, 1)
 
 
 def to_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
-    """Cut a map into square windows, padding it with zeros at the bottom and right.
-
-    The padding is not masked in the attention: the released weights were trained with these extra tokens, whose keys
-    and values are the biases.
+    """Cut a map into square windows.
 
     Parameters
     ----------
     x : Tensor, (B, H, W, C)
+        H and W are multiples of ``side``.
     side : int
         Side of a window.
 
@@ -37,9 +42,7 @@ def to_windows(x: Tensor, side: int) -> tuple[Tensor, tuple[int, int]]:
         Rows and columns of windows.
     """
     batch, height, width, channels = x.shape
-    rows, columns = -(-height // side), -(-width // side)
-    if (rows * side, columns * side) != (height, width):
-        x = F.pad(x, (0, 0, 0, columns * side - width, 0, rows * side - height))
+    rows, columns = height // side, width // side
     x = x.reshape(batch, rows, side, columns, side, channels).transpose(2, 3)
     return x.reshape(-1, side, side, channels), (rows, columns)
 
@@ -81,20 +84,51 @@ class MultiScaleAttention(nn.Module):
     def __init__(self, dim: int, dim_out: int, num_heads: int, pool: bool) -> None:
         super().__init__()
         self.num_heads, self.pool = num_heads, pool
-        self.qkv = nn.Linear(dim, dim_out * 3)
-        self.proj = nn.Linear(dim_out, dim_out)
+        self.qkv = Linear(dim, dim_out * 3)
+        self.proj = Linear(dim_out, dim_out)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W where queries are pooled."""
-        batch, height, width, _ = x.shape
-        query, key, value = self.qkv(x).chunk(3, dim=-1)
+    def forward(self, x: Tensor, window: int = 0) -> Tensor:
+        """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W where queries are pooled.
+
+        Attention is within windows of this side, or global where it is 0.
+        """
+        height, width = x.shape[1:3]
+        qkv = self.qkv(x)
+        if window:
+            qkv, grid = to_windows(self._padded(qkv, window), window)
+        if self.pool:
+            height, width, side = height // 2, width // 2, window // 2
+        else:
+            side = window
+        out = self._attend(qkv)
+        if window:
+            out = from_windows(out.reshape(-1, side, side, out.shape[-1]), grid, (height, width))
+        projected: Tensor = self.proj(out.reshape(x.shape[0], height, width, -1))
+        return projected
+
+    def _padded(self, qkv: Tensor, side: int) -> Tensor:
+        """Pad queries, keys and values to whole windows, as if the map had been padded with zeros before them.
+
+        The padding is not masked in the attention: the released weights were trained with these extra tokens, whose
+        keys and values are the biases. So there is nothing to compute for them.
+        """
+        batch, height, width, channels = qkv.shape
+        rows, columns = -(-height // side) * side, -(-width // side) * side
+        if (rows, columns) == (height, width):
+            return qkv
+        padded = self.qkv.bias.expand(batch, rows, columns, channels).clone()
+        padded[:, :height, :width] = qkv
+        return padded
+
+    def _attend(self, qkv: Tensor) -> Tensor:
+        """Attend within each map: (B, H, W, 3 * dim_out) to (B, tokens, dim_out)."""
+        query, key, value = qkv.chunk(3, dim=-1)
         if self.pool:
             query = max_pool(query)
-            height, width = height // 2, width // 2
         query, key, value = (self._heads(t) for t in (query, key, value))
-        out = F.scaled_dot_product_attention(query, key, value)
-        projected: Tensor = self.proj(out.transpose(1, 2).reshape(batch, height, width, -1))
-        return projected
+        if cpu_kernels.suits(query, key):
+            return cpu_kernels.attention(query, key, value)
+        return F.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
     def _heads(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, heads, H * W, C / heads)."""
@@ -121,22 +155,32 @@ class HieraBlock(nn.Module):
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
         self.attn = MultiScaleAttention(dim, dim_out, num_heads, pool)
         self.norm2 = nn.LayerNorm(dim_out, eps=1e-6)
-        self.mlp = Mlp(dim_out, dim_out * 4, dim_out, activation=F.gelu)
-        self.proj = nn.Linear(dim, dim_out) if dim != dim_out else None
+        self.mlp = Mlp(dim_out, dim_out * 4, dim_out, activation="gelu")
+        self.proj = Linear(dim, dim_out) if dim != dim_out else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, H, W, dim) to (B, H, W, dim_out), or half of H and W where the block pools."""
-        shortcut = x
-        x = self.norm1(x)
+        rows = self._rows_at_once(x)
+        if not self.window or rows >= x.shape[1]:
+            return self._add_mlp(self._add_attention(x))
+        return torch.cat([self._add_mlp(self._add_attention(strip)) for strip in torch.split(x, rows, dim=1)], dim=1)
+
+    def _rows_at_once(self, x: Tensor) -> int:
+        """Return how many rows of windows to compute together: as many as a CPU's cache holds, elsewhere all."""
+        if not cpu_kernels.takes(x) or not self.window:
+            return x.shape[1]
+        widest = x.shape[0] * x.shape[2] * 4 * self.attn.proj.out_features
+        return max(1, _STRIP // (widest * self.window)) * self.window
+
+    def _add_attention(self, x: Tensor) -> Tensor:
+        shortcut, x = x, self.norm1(x)
         if self.proj is not None:
             shortcut = self.proj(x)
             shortcut = max_pool(shortcut) if self.pool else shortcut
-        if self.window:
-            windows, grid = to_windows(x, self.window)
-            x = from_windows(self.attn(windows), grid, (shortcut.shape[1], shortcut.shape[2]))
-        else:
-            x = self.attn(x)
-        x = shortcut + x
+        out: Tensor = shortcut + self.attn(x, self.window)
+        return out
+
+    def _add_mlp(self, x: Tensor) -> Tensor:
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -164,6 +208,7 @@ class Hiera(nn.Module):
         self.pos_embed = nn.Parameter(torch.zeros(1, channels, *config.window_pos_embed_bkg_spatial_size))
         self.pos_embed_window = nn.Parameter(torch.zeros(1, channels, window, window))
         self.blocks = nn.ModuleList(_blocks(config))
+        self._kept_position: tuple[Tensor, tuple[Tensor, ...]] | None = None
         self.stage_ends = [sum(config.stages[: stage + 1]) - 1 for stage in range(len(config.stages))]
 
     def forward(self, pixels: Tensor) -> list[Tensor]:
@@ -190,7 +235,18 @@ class Hiera(nn.Module):
 
     def _position(self, height: int, width: int) -> Tensor:
         """Return the coarse table resized plus the window's table repeated, (1, H, W, C)."""
-        coarse = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
+        if not cpu_kernels.takes(self.pos_embed):
+            return self._new_position(height, width)
+        # Compared as numbers, because a weight may be written to in ways that torch does not count.
+        made_of = (self.pos_embed, self.pos_embed_window)
+        kept = self._kept_position
+        if kept is None or kept[0].shape[1:3] != (height, width) or not all(map(torch.equal, kept[1], made_of)):
+            copies = tuple(t.detach().clone() for t in made_of)
+            kept = self._kept_position = self._new_position(height, width).contiguous(), copies
+        return kept[0]
+
+    def _new_position(self, height: int, width: int) -> Tensor:
+        coarse: Tensor = F.interpolate(self.pos_embed, size=(height, width), mode="bicubic")
         side = self.pos_embed_window.shape[-1]
         return (coarse + self.pos_embed_window.tile(1, 1, height // side, width // side)).permute(0, 2, 3, 1)
 

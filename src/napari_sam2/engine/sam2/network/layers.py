@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Activation = Callable[[Tensor], Tensor]
+from napari_sam2.engine.sam2.network import cpu_kernels
+from napari_sam2.engine.sam2.network.cpu_kernels import ActivationName
+
+
+class Linear(nn.Linear):
+    """A fully connected layer, with the activation that follows it."""
+
+    def forward(self, x: Tensor, activation: ActivationName = "none") -> Tensor:
+        """Map (..., in) to (..., out)."""
+        return cpu_kernels.linear(x, self.weight, self.bias, activation)
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution, which is a fully connected layer in each pixel."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, kernel_size=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, in, H, W) to (B, out, H, W)."""
+        if not cpu_kernels.takes(x):
+            return super().forward(x)
+        # Maps that come from tokens lie in memory as tokens already, so this copies nothing.
+        return cpu_kernels.linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias).permute(0, 3, 1, 2)
 
 
 class Mlp(nn.Module):
@@ -18,20 +40,20 @@ class Mlp(nn.Module):
     ----------
     widths : int
         Channels of the input, of each hidden layer and of the output.
-    activation : callable
+    activation : {"relu", "gelu"}
         Applied after all layers but the last.
     """
 
-    def __init__(self, *widths: int, activation: Activation = F.relu) -> None:
+    def __init__(self, *widths: int, activation: ActivationName = "relu") -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(before, after) for before, after in pairwise(widths))
-        self.activation = activation
+        self.layers = nn.ModuleList(Linear(before, after) for before, after in pairwise(widths))
+        self.activation: ActivationName = activation
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., widths[0]) to (..., widths[-1])."""
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
-            x = layer(x) if index == last else self.activation(layer(x))
+            x = layer(x, "none" if index == last else self.activation)
         return x
 
 

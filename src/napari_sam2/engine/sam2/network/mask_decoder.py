@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
-from napari_sam2.engine.sam2.network.layers import LayerNorm2d, Mlp, to_maps
+from napari_sam2.engine.sam2.network.layers import LayerNorm2d, Mlp, PointwiseConv2d, to_maps
 from napari_sam2.engine.sam2.network.transformer import TwoWayTransformer
 
 NUM_MASKS = 4
@@ -30,8 +30,8 @@ class MaskDecoder(nn.Module):
             nn.ConvTranspose2d(dim // 4, dim // 8, kernel_size=2, stride=2),
             nn.GELU(),
         )
-        self.conv_s0 = nn.Conv2d(dim, dim // 8, kernel_size=1)
-        self.conv_s1 = nn.Conv2d(dim, dim // 4, kernel_size=1)
+        self.conv_s0 = PointwiseConv2d(dim, dim // 8)
+        self.conv_s1 = PointwiseConv2d(dim, dim // 4)
         self.output_hypernetworks_mlps = nn.ModuleList(Mlp(dim, dim, dim, dim // 8) for _ in range(NUM_MASKS))
         hidden = config.iou_head_hidden_dim
         self.iou_prediction_head = Mlp(dim, hidden, hidden, NUM_MASKS)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
-from napari_sam2.engine.sam2.network.layers import LayerNorm2d
+from napari_sam2.engine.sam2.network.layers import LayerNorm2d, Linear, PointwiseConv2d
 
 
 class MaskDownSampler(nn.Module):
@@ -18,7 +17,7 @@ class MaskDownSampler(nn.Module):
         layers: list[nn.Module] = []
         for before, after in ((1, 4), (4, 16), (16, 64), (64, 256)):
             layers += [nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1), LayerNorm2d(after), nn.GELU()]
-        self.encoder = nn.Sequential(*layers, nn.Conv2d(256, dim, kernel_size=1))
+        self.encoder = nn.Sequential(*layers, PointwiseConv2d(256, dim))
 
     def forward(self, mask: Tensor) -> Tensor:
         """Map (B, 1, S, S) to (B, C, S/16, S/16)."""
@@ -33,14 +32,14 @@ class ConvNextBlock(nn.Module):
         super().__init__()
         self.dwconv = nn.Conv2d(dim, dim, kernel_size=7, padding=3, groups=dim)
         self.norm = LayerNorm2d(dim)
-        self.pwconv1 = nn.Linear(dim, 4 * dim)
-        self.pwconv2 = nn.Linear(4 * dim, dim)
+        self.pwconv1 = Linear(dim, 4 * dim)
+        self.pwconv2 = Linear(4 * dim, dim)
         self.gamma = nn.Parameter(torch.full((dim,), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
         """Update a (B, C, H, W) map."""
         update = self.norm(self.dwconv(x)).permute(0, 2, 3, 1)
-        update = self.gamma * self.pwconv2(F.gelu(self.pwconv1(update)))
+        update = self.gamma * self.pwconv2(self.pwconv1(update, "gelu"))
         out: Tensor = x + update.permute(0, 3, 1, 2)
         return out
 
@@ -66,9 +65,9 @@ class MemoryEncoder(nn.Module):
         super().__init__()
         dim = config.d_model
         self.mask_downsampler = MaskDownSampler(dim)
-        self.pix_feat_proj = nn.Conv2d(dim, dim, kernel_size=1)
+        self.pix_feat_proj = PointwiseConv2d(dim, dim)
         self.fuser = Fuser(dim, config.fuser_layers)
-        self.out_proj = nn.Conv2d(dim, config.mem_dim, kernel_size=1)
+        self.out_proj = PointwiseConv2d(dim, config.mem_dim)
 
     def forward(self, features: Tensor, mask: Tensor) -> Tensor:
         """Encode a memory.

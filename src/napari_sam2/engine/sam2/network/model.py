@@ -16,7 +16,7 @@ from napari_sam2.engine.sam2.network.features import ABSENT_LOGIT as ABSENT_LOGI
 from napari_sam2.engine.sam2.network.features import ImageFeatures as ImageFeatures
 from napari_sam2.engine.sam2.network.features import MaskDecoding as MaskDecoding
 from napari_sam2.engine.sam2.network.fpn import ImageEncoder
-from napari_sam2.engine.sam2.network.layers import Mlp, resize_antialiased, to_maps, to_tokens
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens
 from napari_sam2.engine.sam2.network.mask_decoder import (
     MaskDecoder,
     best_alternative,
@@ -66,7 +66,7 @@ class Sam2Model(nn.Module):
         self.no_mem_pos_enc = nn.Parameter(torch.zeros(1, 1, dim))  # unused, but part of every checkpoint
         self.no_obj_ptr = nn.Parameter(torch.zeros(1, dim))
         self.no_obj_embed_spatial = nn.Parameter(torch.zeros(1, mem)) if config.no_obj_embed_spatial else None
-        self.obj_ptr_tpos_proj = nn.Linear(dim, mem) if config.proj_tpos_enc_in_obj_ptrs else None
+        self.obj_ptr_tpos_proj = Linear(dim, mem) if config.proj_tpos_enc_in_obj_ptrs else None
         self._image_pos = TableCache(partial(sine_grid, channels=dim))
         self._memory_pos = TableCache(partial(sine_grid, channels=mem))
 
@@ -107,6 +107,7 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
+            A batch of 1 serves all objects.
         memory : Tensor, (B, N, mem)
             Whole memory maps as tokens, row by row, followed by the tokens of object pointers.
         memory_pos : Tensor, (B, N, mem)
@@ -260,7 +261,7 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
-            Not conditioned on memory.
+            Not conditioned on memory; a batch of 1 serves all objects.
         mask_logits_high_res : Tensor, (B, 1, S, S)
         object_score : Tensor, (B, 1)
         binarise : bool
@@ -302,7 +303,7 @@ class Sam2Model(nn.Module):
         tokens = pointers.reshape(pointers.shape[0], pointers.shape[1] * self.config.d_model // mem, mem)
         if not self.config.add_tpos_enc_to_obj_ptrs or pointers.shape[1] == 0:
             return tokens, torch.zeros_like(tokens)
-        distances = distances.to(pointers.device)
+        distances = distances.to(pointers.device, non_blocking=True)
         if self.obj_ptr_tpos_proj is None:
             pos = sine_1d(distances, mem).to(tokens.dtype)
         else:

@@ -111,6 +111,19 @@ def rotate(tokens: Tensor, table: Tensor) -> Tensor:
     return turned.flatten(-2).to(tokens.dtype)
 
 
+def rotate_in_place(tokens: Tensor, table: Tensor) -> None:
+    """Do what `rotate` does, to float32 tokens themselves and in one pass: complex numbers are quick on a CPU.
+
+    Parameters
+    ----------
+    tokens : Tensor, (..., n, head_dim) float32
+        The channels of a token lie side by side.
+    table : Tensor, (2, n, head_dim // 2) float32
+    """
+    pairs = torch.view_as_complex(tokens.view(*tokens.shape[:-1], -1, 2))
+    pairs.mul_(torch.complex(table[0], table[1]))
+
+
 class RandomFourierEncoding(nn.Module):
     """Position encoding by random spatial frequencies, used for points and for the decoder's image tokens.
 

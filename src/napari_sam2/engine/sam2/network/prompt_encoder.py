@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_sam2.engine.sam2.network.config import Sam2Config
-from napari_sam2.engine.sam2.network.layers import LayerNorm2d
+from napari_sam2.engine.sam2.network.layers import LayerNorm2d, PointwiseConv2d
 from napari_sam2.engine.sam2.network.position_encoding import RandomFourierEncoding, TableCache
 
 PAD_LABEL = -1
@@ -35,7 +35,7 @@ class PromptEncoder(nn.Module):
             nn.Conv2d(MASK_CHANNELS // 4, MASK_CHANNELS, kernel_size=2, stride=2),
             LayerNorm2d(MASK_CHANNELS),
             nn.GELU(),
-            nn.Conv2d(MASK_CHANNELS, dim, kernel_size=1),
+            PointwiseConv2d(MASK_CHANNELS, dim),
         )
         self.no_mask_embed = nn.Embedding(1, dim)
         self._grid = TableCache(self.pe_layer.grid)

@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_sam2.engine.sam2.network.layers import Mlp, to_tokens
-from napari_sam2.engine.sam2.network.position_encoding import rotate
+from napari_sam2.engine.sam2.network import cpu_kernels
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp, to_tokens
+from napari_sam2.engine.sam2.network.position_encoding import rotate, rotate_in_place
 
 
 class Attention(nn.Module):
@@ -28,10 +29,10 @@ class Attention(nn.Module):
         super().__init__()
         inner_dim, kv_dim = inner_dim or dim, kv_dim or dim
         self.num_heads = num_heads
-        self.q_proj = nn.Linear(dim, inner_dim)
-        self.k_proj = nn.Linear(kv_dim, inner_dim)
-        self.v_proj = nn.Linear(kv_dim, inner_dim)
-        self.out_proj = nn.Linear(inner_dim, dim)
+        self.q_proj = Linear(dim, inner_dim)
+        self.k_proj = Linear(kv_dim, inner_dim)
+        self.v_proj = Linear(kv_dim, inner_dim)
+        self.out_proj = Linear(inner_dim, dim)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attend: (B, N, dim), (B, M, kv_dim), (B, M, kv_dim) to (B, N, dim)."""
@@ -45,6 +46,9 @@ class Attention(nn.Module):
         return x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        if cpu_kernels.suits(query, key):
+            attended: Tensor = self.out_proj(cpu_kernels.attention(query, key, value))
+            return attended
         out = F.scaled_dot_product_attention(query, key, value)
         projected: Tensor = self.out_proj(out.transpose(1, 2).flatten(2))
         return projected
@@ -73,6 +77,8 @@ class RopeAttention(Attention):
         -------
         Tensor, (B, N, dim)
         """
+        if cpu_kernels.takes(query):
+            return self._forward_on_cpu(query, key, value, table, unrotated)
         query, key, value = self._project(query, key, value)
         grid_tokens = key.shape[2] - unrotated
         # Every grid is rotated by the same table: give the grids an axis of their own to broadcast over.
@@ -80,6 +86,23 @@ class RopeAttention(Attention):
         rotated = rotate(grids, table).flatten(2, 3)
         key = torch.cat((rotated, key[:, :, grid_tokens:]), dim=2) if unrotated else rotated
         return self._attend(rotate(query, table), key, value)
+
+    def _forward_on_cpu(self, query: Tensor, key: Tensor, value: Tensor, table: Tensor, unrotated: int) -> Tensor:
+        """Do the same with fewer passes over the keys, and with as little as can be multiplied by the scores.
+
+        Weights of an attention add up to 1, so values may be projected after they were averaged. Those of memories are
+        narrower before.
+        """
+        query, key = self._heads(self.q_proj(query)), self._heads(self.k_proj(key))
+        grid_tokens = key.shape[2] - unrotated
+        grids = key[:, :, :grid_tokens].view(*key.shape[:2], -1, table.shape[1], key.shape[-1])
+        rotate_in_place(grids, table)
+        rotate_in_place(query, table)
+        if self.num_heads > 1 or not cpu_kernels.suits(query, key):
+            return self._attend(query, key, self._heads(self.v_proj(value)))
+        averaged = cpu_kernels.attention(query, key, value[:, None])
+        projected: Tensor = self.out_proj(self.v_proj(averaged))
+        return projected
 
 
 class TwoWayBlock(nn.Module):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from napari_sam2.engine.protocols import LARGE_PIXELS as LARGE_PIXELS
 from napari_sam2.engine.protocols import OUTSIDE_LOGIT, CropWindow
 from napari_sam2.engine.sam2.network.layers import resize_antialiased
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-LARGE_PIXELS = 4096**2
-"""Of a plane with more pixels only the part in the window is looked at."""
 # A tracked window is cut anew when its mask spans less, or more, of it than this, or comes this near its edge.
 _SPAN_LOW, _SPAN_HIGH, _EDGE = 0.25, 0.80, 0.06
 

@@ -1,4 +1,4 @@
-"""Keeps image embeddings within byte budgets: on the device, in main memory, in a memory-mapped file.
+"""Keeps image embeddings within byte budgets: on the device, in main memory, in temporary files.
 
 One store belongs to one loaded network, so its weights and precision need no place in the key. What does is what the
 network saw: the content of the frame as it was shown (data, channel and contrast in one checksum) and the zoom window.
@@ -13,19 +13,17 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-import numpy as np
 import platformdirs
 import torch
 
 from napari_sam2.engine.sam2.network.model import ImageFeatures
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_sam2.engine.protocols import CropWindow
 
 logger = logging.getLogger(__name__)
@@ -123,11 +121,14 @@ class _Slot:
 
 
 class _DiskTier:
-    """Embeddings in memory-mapped temporary files, all of the size of the first one."""
+    """Embeddings in temporary files, all of the size of the first one.
+
+    They are read and written, not mapped: what is mapped and was touched counts as memory of the process.
+    """
 
     def __init__(self, budget: int, folder: Path | None = None) -> None:
         self._folder = folder
-        self._pages: list[tuple[IO[bytes], NDArray[np.uint8]]] = []
+        self._pages: list[IO[bytes]] = []
         self._free: list[tuple[int, int]] = []
         self._kept: OrderedDict[Key, _Slot] = OrderedDict()
         self._slot_bytes = 0
@@ -138,10 +139,16 @@ class _DiskTier:
         if slot is None:
             return None
         self._kept.move_to_end(key)
-        return self._read(slot)
+        try:
+            return self._read(slot)
+        except (OSError, ValueError) as error:
+            self._give_up(error)
+            return None  # then it will be computed anew
 
     def _read(self, slot: _Slot) -> ImageFeatures:
-        raw = torch.from_numpy(self._pages[slot.page][1][slot.index].copy())
+        file = self._pages[slot.page]
+        file.seek(slot.index * self._slot_bytes)
+        raw = torch.frombuffer(bytearray(file.read(self._slot_bytes)), dtype=torch.uint8)
         tensors, start = [], 0
         for shape in slot.shapes:
             end = start + shape.numel() * slot.dtype.itemsize
@@ -157,13 +164,20 @@ class _DiskTier:
         page, index = self._free.pop()
         tensors = (features.s16, features.s8, features.s4)
         raw = torch.cat([t.contiguous().reshape(-1).view(torch.uint8).cpu() for t in tensors])
-        self._pages[page][1][index] = raw.numpy()
+        file = self._pages[page]
+        try:
+            file.seek(index * self._slot_bytes)
+            file.write(raw.numpy().data)
+            file.flush()
+        except OSError as error:
+            self._give_up(error)
+            return
         self._kept[key] = _Slot(page, index, tuple(t.shape for t in tensors), features.s16.dtype)
         self.used += features.nbytes
 
     def _add_page(self) -> bool:
         slots = max(1, _PAGE_BYTES // self._slot_bytes)
-        taken = sum(page.nbytes for _, page in self._pages)
+        taken = self.used + len(self._free) * self._slot_bytes
         slots = min(slots, (self.budget - taken) // self._slot_bytes)
         folder = self._folder or Path(platformdirs.user_cache_dir("napari-sam2", appauthor=False))
         try:
@@ -173,14 +187,18 @@ class _DiskTier:
                 return False
             file = tempfile.TemporaryFile(prefix="embeddings-", dir=folder)  # noqa: SIM115 - it lives as long as the map
             _reserve(file, nbytes)
-            page = np.memmap(file, dtype=np.uint8, mode="r+", shape=(slots, self._slot_bytes))
         except OSError as error:
-            logger.warning("embeddings cannot be kept on the disk: %s", error)
-            self.budget = 0
+            self._give_up(error)
             return False
-        self._pages.append((file, page))
+        self._pages.append(file)
         self._free.extend((len(self._pages) - 1, index) for index in reversed(range(slots)))
         return True
+
+    def _give_up(self, error: Exception) -> None:
+        """Do without a disk that refuses."""
+        logger.warning("embeddings cannot be kept on the disk: %s", error)
+        self.budget = 0
+        self.clear()
 
     def pop(self) -> tuple[Key, ImageFeatures]:
         key = next(iter(self._kept))
@@ -197,9 +215,10 @@ class _DiskTier:
         self._kept.clear()
         self._free.clear()
         pages, self._pages = self._pages, []
-        for file, page in pages:
-            del page
-            file.close()
+        for file in pages:
+            # A disk that is gone takes nothing more.
+            with suppress(OSError):
+                file.close()
         self.used = 0
 
     def __contains__(self, key: Key) -> bool:
@@ -210,7 +229,7 @@ class _DiskTier:
 
 
 def _reserve(file: IO[bytes], nbytes: int) -> None:
-    """Give a file its room on the disk now: writing to a map of a file with holes on a full disk ends the process."""
+    """Give a file its room on the disk now, so that a disk that fills up later takes none of it."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, nbytes)
         return

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import CropWindow
     from napari_sam2.engine.sam2.network.model import MaskDecoding
     from napari_sam2.engine.sam2.tracking.memory_bank import MemoryBank
+    from napari_sam2.engine.sam2.tracking.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class Sam2Track:
     """One object followed in one direction.
 
     ``frame`` is the last frame that was answered; ``step`` is 1 or -1, or more where frames are left out;
-    ``goes_on_to`` the farthest accepted frame ahead with the object, None where there is none.
+    ``goes_on_to`` the farthest accepted frame ahead with the object, None where there is none; ``motion`` is None
+    where it counts for nothing.
     """
 
     frame: int
@@ -50,6 +52,7 @@ class Sam2Track:
     bank: MemoryBank
     last_logits: Tensor
     goes_on_to: int | None = None
+    motion: Motion | None = None
 
     @property
     def is_known_ahead(self) -> bool:

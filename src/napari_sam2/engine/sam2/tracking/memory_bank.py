@@ -37,12 +37,16 @@ class Evidence:
         Low-resolution pixels of the mask.
     rival : float or None
         See `FrameScores.rival`; None where it was not looked for.
+    motion : float or None
+        IoU of the mask's box with the one that followed from its motion, 1 where none did; None where motion counts
+        for nothing.
     """
 
     iou: float
     object_score: float
     area: int
     rival: float | None = None
+    motion: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ class Attended:
         ]
         count = 0
         if self.pointers:
-            distance = torch.tensor([float(d) for _, d in self.pointers], device=memories[0].device)
+            distance = torch.tensor([float(d) for _, d in self.pointers])
             tokens, place = model.pointer_tokens(
                 torch.stack([p for p, _ in self.pointers], dim=1), distance / max(self.pointer_span - 1, 1)
             )

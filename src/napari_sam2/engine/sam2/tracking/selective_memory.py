@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.options import MemoryRule
 
 _LEAST_SCORE = 0.01
+_LEAST_IOU_IN_MOTION = 0.5
 _STRIDE = 5
 _LEAST_IOU, _AREA_RATIO, _FRAMES_BETWEEN = 0.8, (0.8, 1.2), 5
 _AREAS_SEEN, _AREAS_COUNTED = 300, 10
@@ -27,6 +28,15 @@ RIVAL = 0.3
 def selection_score(iou: float, object_score: float) -> float:
     """Return how much a tracked frame is worth: predicted IoU times certainty that the object is there, 0…1."""
     return iou * (2 / (1 + exp(-object_score)) - 1) if object_score > 0 else 0.0
+
+
+def _worth(evidence: Evidence | None) -> float:
+    """Return the worth of a frame; where motion counts, SAMURAI's rule: a sure mask where the object was expected."""
+    if evidence is None:
+        return 1.0
+    if evidence.motion is not None and (evidence.motion == 0 or evidence.iou <= _LEAST_IOU_IN_MOTION):
+        return 0.0
+    return selection_score(evidence.iou, evidence.object_score)
 
 
 @dataclass
@@ -47,7 +57,7 @@ class SelectedMemoryBank(MemoryBank):
             del self.pointers[before], self.scores[before]
         self.tracked[frame] = memory
         self.pointers[frame] = memory.pointer
-        self.scores[frame] = 1.0 if evidence is None else selection_score(evidence.iou, evidence.object_score)
+        self.scores[frame] = _worth(evidence)
         while len(self.tracked) > self.recent_frames:
             del self.tracked[next(iter(self.tracked))]
         while len(self.pointers) > self.recent_pointers - 1:

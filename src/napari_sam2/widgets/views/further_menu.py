@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QAction
 
 
-class MoreMenu(QMenu):
+class FurtherMenu(QMenu):
     """Entries that say why they cannot be used now; :meth:`ask` gets that just before the menu is shown.
 
     Parameters
@@ -22,20 +22,14 @@ class MoreMenu(QMenu):
         Owner in Qt.
     """
 
-    planes_clicked = Signal()
     axes_clicked = Signal()
     time_clicked = Signal()
     channels_clicked = Signal()
     place_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("More", parent)
+        super().__init__("Further", parent)
         self.setToolTipsVisible(True)
-        self.planes_action = self._add(
-            "Mark in three planes",
-            "Show the two other planes of the volume, and mark the object there as well.",
-            self.planes_clicked.emit,
-        )
         self.axes_action = self._add(
             "Propagate along all axes…",
             "Follow the objects along all three axes, and keep what these agree on.",

@@ -1,0 +1,40 @@
+"""``review``: write the summary of a review as a table and as one page."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from napari_sam2.core.paths import checked_path
+from napari_sam2.errors import WriteError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from napari_sam2.cli.options import SubParsers
+
+
+def add_parser(commands: SubParsers) -> None:
+    """Add the command and its options."""
+    review = commands.add_parser("review", help="summary of reviewed cases: a table, and a page with pictures")
+    review.add_argument("cases", help="CSV with columns image and session, a folder of images, or results of a batch")
+    review.add_argument("--out", default="review.html", help="NAME.html; the table is NAME.csv (default: %(default)s)")
+    review.add_argument("--no-effort", action="store_true", help="leave out interactions and time at work")
+    review.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Look into the session of each case, and write what they tell."""
+    from tqdm import tqdm
+
+    from napari_sam2.review.case_list import ReviewList
+    from napari_sam2.review.summary import summarise, write_summary
+
+    review = ReviewList(arguments.cases)
+    bar = tqdm(summarise(review, effort=not arguments.no_effort), "reading", len(review.cases), file=sys.stderr)
+    rows = list(bar)
+    for row in rows:
+        if row.problem:
+            print(f"{row.case.name}: {row.problem}", file=sys.stderr)
+    for path in write_summary(checked_path(arguments.out, WriteError), rows, review.source.name):
+        print(f"wrote {path}")

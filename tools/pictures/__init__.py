@@ -1,0 +1,1 @@
+"""Pictures and animations of the docs, made by working real napari windows: ``python -m tools.pictures``."""
