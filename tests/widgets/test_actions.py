@@ -12,7 +12,7 @@ from napari_sam2.widgets.actions import ACTIONS, DEFAULT_KEYS, chosen_keys, clas
 
 ROOT = Path(__file__).parents[2]
 # These have commands of their own, as docks of napari.
-DOCKS = {"show_planes", "measure", "compare", "change_masks"}
+DOCKS = {"show_planes", "measure", "compare", "change_masks", "follow_up", "review_cases"}
 
 
 def test_every_action_has_a_key_of_its_own():

@@ -132,6 +132,7 @@ class SegmentWidget(QWidget):
             self.header,
             self.steps,
             self.tour,
+            self.further_menu,
         )
         self._viewer = unwrapped(napari_viewer)
         self.controller = SegmentController(self._viewer, panels, load, self, loads_early=load is load_predictor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from napari_sam2.widgets.views.labels_dialog import LabelsDialog
 from napari_sam2.widgets.views.range_dialog import RangeDialog
 from napari_sam2.widgets.views.save_dialog import ask_where_to_save
 from napari_sam2.widgets.views.settings_dialog import SettingsDialog
+from napari_sam2.widgets.views.theming import apply_theme
 
 if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.segment import SegmentController
@@ -46,9 +48,9 @@ class PanelDialogs(QObject):
     def __init__(self, controller: SegmentController, panels: Panels, widget: QWidget) -> None:
         super().__init__(widget)
         self._controller, self._panels, self._widget = controller, panels, widget
-        self.settings = SettingsDialog(panels.advanced, widget)
-        self.settings.keys_form.set_keys(controller.shortcuts.keys)
-        self.settings.keys_form.keys_chosen.connect(controller.shortcuts.choose)
+        # Shown in a window of its own once it is asked for, which takes a while to make.
+        panels.advanced.setParent(widget)
+        panels.advanced.hide()
         self.rules = _window("Review and rules", panels.finish, widget)
         panels.source.axes_clicked.connect(self._ask_what_axes)
         panels.run.save_clicked.connect(self._ask_where_to_save)
@@ -64,6 +66,15 @@ class PanelDialogs(QObject):
         panels.steps.sample_clicked.connect(self.open_sample)
         panels.steps.open_clicked.connect(self._ask_what_to_open)
         controller.models.report_ready.connect(self._show_check)
+
+    @cached_property
+    def settings(self) -> SettingsDialog:
+        """Return the window of settings."""
+        made = SettingsDialog(self._panels.advanced, self._widget)
+        made.keys_form.set_keys(self._controller.shortcuts.keys)
+        made.keys_form.keys_chosen.connect(self._controller.shortcuts.choose)
+        apply_theme(made, self._controller.viewer.theme)
+        return made
 
     def open_sample(self) -> None:
         """Open the image to begin with."""

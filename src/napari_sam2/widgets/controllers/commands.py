@@ -27,7 +27,7 @@ def commands(
     """
     run, many, finish, header = panels.run, panels.many, panels.finish, panels.header
     return {
-        **{tool: partial(tools.activate, tool) for tool in ("point", "box", "scribble", "lasso", "brush")},
+        **{tool: partial(tools.activate, tool) for tool in ("point", "box", "scribble", "line", "lasso", "brush")},
         "from_labels": panels.prompt.labels_button.click,
         "flip": tools.flip,
         "no_tool": tools.deactivate,
@@ -64,6 +64,12 @@ def commands(
         "show_planes": panels.review.planes_button.click,
         "measure": partial(finish.dock_clicked.emit, "Measure objects"),
         "compare": partial(finish.dock_clicked.emit, "Compare labels"),
+        "follow_up": partial(finish.dock_clicked.emit, "Follow up an earlier study"),
+        "review_cases": partial(finish.dock_clicked.emit, "Review cases"),
+        "all_axes": panels.further.axes_action.click,
+        "through_time": panels.further.time_action.click,
+        "colours": panels.further.channels_action.click,
+        "labels_place": panels.further.place_action.click,
         "change_masks": partial(finish.dock_clicked.emit, "Change masks"),
         "undo": partial(prompting.step, True),
         "redo": partial(prompting.step, False),

@@ -65,6 +65,7 @@ class Guide(QObject):
         self._folded: dict[str, bool] = folded if isinstance(folded, dict) else {}
         self._stage = -1
         steps.folded.connect(self._on_folded)
+        known.keys.owner_changed.connect(lambda _: self.refresh())
         known.keys.changed.connect(self._on_keys)
         known.tools.shown.connect(self.refresh)
 

@@ -38,6 +38,8 @@ class Keys(QObject):
     """
 
     changed = Signal(object)
+    # The keys are those of another layer now; nothing: they are ours.
+    owner_changed = Signal(str)
 
     def __init__(
         self,
@@ -54,7 +56,7 @@ class Keys(QObject):
             binder,
             preferences,
         )
-        self.actions = actions
+        self.actions, self._owner = actions, ""
         own = preferences.get(_KEYS, {})
         self.keys = chosen_keys(own if isinstance(own, dict) else {})
         self._bind()
@@ -91,7 +93,11 @@ class Keys(QObject):
         self._binder.set_actions({key: self.actions[name] for name, key in self.keys.items() if key})
 
     def _follow(self, event: Any = None) -> None:
-        if self.others_layer():
+        owner = self.others_layer()
+        if owner != self._owner:
+            self._owner = owner
+            self.owner_changed.emit(owner)
+        if owner:
             self._binder.unbind(self._viewer)
         else:
             self._binder.bind([self._viewer])

@@ -71,6 +71,7 @@ _IN_HAND = {
     "point": "Click on {it}{where}.",
     "box": "Draw a box around {it}{where}.",
     "scribble": "Draw a line through {it}{where}.",
+    "line": "Draw the longest diameter of {it}, from edge to edge{where}.",
     "lasso": "Draw around {it}{where}.",
     "brush": "Paint {it}{where}.",
 }

@@ -25,7 +25,7 @@ _TOOLS = {
     "line": ("boxes", "add_line"),
     "brush": ("labels", "paint"),
 }
-_PROMPTS = ("point", "box", "lasso", "scribble")
+_PROMPTS = ("point", "box", "lasso", "scribble", "line")
 # The other ways of editing a labels layer by hand; they count as the brush.
 _BRUSHES = ("paint", "erase", "fill", "polygon")
 
@@ -45,7 +45,7 @@ class Tools(QObject):
         Makes the labels layer, where it is missing.
     """
 
-    # Another tool is in the user's hand, or another layer.
+    # Another tool is in the user's hand.
     shown = Signal()
 
     def __init__(
@@ -60,6 +60,7 @@ class Tools(QObject):
         self._ensure_labels = ensure_labels
         self.obj_id = 1
         self.positive = True
+        self._shown = ""
         self._selection = selection
         self._viewer = selection.viewer
         self._panel = panel
@@ -141,7 +142,9 @@ class Tools(QObject):
         self._panel.set_tool(tool)
         if layer_group is not None and layer_group.outline is not None:
             layer_group.outline.visible = tool in _PROMPTS
-        self.shown.emit()
+        if tool != self._shown:
+            self._shown = tool
+            self.shown.emit()
 
     def close(self) -> None:
         """Deactivate the tool and stop listening."""

@@ -14,6 +14,8 @@ from napari_sam2.widgets.views.common import button, entry, menu, set_reason, se
 _DOCKS = (
     ("Measure objects", "Volumes, diameters, grey values and more of each object.", "measure"),
     ("Compare labels", "Dice, distances and more between two Labels layers.", "compare"),
+    ("Follow up an earlier study", "Carry the objects of an earlier study over to this one.", "follow_up"),
+    ("Review cases", "Step through a list of cases, and say of each what you found.", "review_cases"),
     ("Change masks", "Smooth, fill, grow, split and more, as one step that can be undone.", "change_masks"),
 )
 # A list of magicgui cannot hold None.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QMenu, QWidget
 
+from napari_sam2.widgets.views.common import entry, set_reason
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,25 +32,33 @@ class FurtherMenu(QMenu):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Further", parent)
         self.setToolTipsVisible(True)
-        self.axes_action = self._add(
+        self.axes_action = entry(
+            self,
             "Propagate along all axes…",
             "Follow the objects along all three axes, and keep what these agree on.",
             self.axes_clicked.emit,
+            "all_axes",
         )
-        self.time_action = self._add(
+        self.time_action = entry(
+            self,
             "Propagate through z and t…",
             "Follow the objects through the stack, and from there from time point to time point.",
             self.time_clicked.emit,
+            "through_time",
         )
-        self.channels_action = self._add(
+        self.channels_action = entry(
+            self,
             "Channels as colours…",
             "Let the model see up to three channels in one picture: those of the image, or other layers of its grid.",
             self.channels_clicked.emit,
+            "colours",
         )
-        self.place_action = self._add(
+        self.place_action = entry(
+            self,
             "Where large labels are kept…",
             "Labels of more than 1 GiB are kept on disk: say in which folder.",
             self.place_clicked.emit,
+            "labels_place",
         )
         self._reasons: Callable[[], dict[QAction, str]] | None = None
         self.aboutToShow.connect(self.look)
@@ -60,13 +70,4 @@ class FurtherMenu(QMenu):
     def look(self) -> None:
         """Enable the entries, or say why not."""
         for action, reason in ({} if self._reasons is None else self._reasons()).items():
-            action.setEnabled(not reason)
-            action.setToolTip(f"{action.data()}\n\nNot now: {reason}" if reason else str(action.data()))
-
-    def _add(self, text: str, tip: str, do: Callable[[], object]) -> QAction:
-        action = self.addAction(text)
-        assert action is not None
-        action.setData(tip)
-        action.setToolTip(tip)
-        action.triggered.connect(lambda: do())
-        return action
+            set_reason(action, reason)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
     from napari_sam2.widgets.views.finish_panel import FinishPanel
+    from napari_sam2.widgets.views.further_menu import FurtherMenu
     from napari_sam2.widgets.views.header_panel import HeaderPanel
     from napari_sam2.widgets.views.many_panel import ManyPanel
     from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -38,6 +39,7 @@ class Panels:
     header: HeaderPanel
     steps: StepsPanel
     tour: TourCard
+    further: FurtherMenu
 
     def that_name_frames(self) -> tuple[QWidget, ...]:
         """Return those whose texts speak of slices, or of frames, and that nobody else keeps true."""
