@@ -92,6 +92,7 @@ def test_a_series_that_was_made_later_takes_it_from_its_frames():
         ({"RadiopharmaceuticalStartTime": None}, {}, "time of injection is missing"),
         ({"RadiopharmaceuticalStartTime": "100100"}, {}, "after the start"),
         ({"RadiopharmaceuticalStartDateTime": "20240306082000"}, {}, "after the start"),
+        ({"RadiopharmaceuticalStartDateTime": "20230305082000"}, {}, "half-lives before the scan"),
         # Zr-89 is scanned days later, and the day is not told.
         ({"RadionuclideHalfLife": 282276}, {}, "day of the injection is missing"),
         ({}, {"SeriesTime": "170000"}, "nothing says when the scan began"),
