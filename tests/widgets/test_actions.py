@@ -25,7 +25,7 @@ def test_a_clash_names_both_actions_and_the_key():
     said = clash({**DEFAULT_KEYS, "lasso": "shift+s"})
     assert said.startswith("Shift+S is the key of ")
     assert "Lasso tool" in said
-    assert "Propagate in both directions" in said
+    assert "Propagate both ways" in said
 
 
 @pytest.mark.parametrize("key", ["hello", "Shift-", "Ctrl-Ctrl", "ß"])

@@ -107,7 +107,7 @@ class SegmentWidget(QWidget):
         )
         self.status = self.header.status
         self.tour = TourCard()
-        self.header.column.addWidget(self.tour)
+        self.header.add_tour(self.tour)
         self.further_menu = FurtherMenu(self)
         last_row = end_row(self.run, self.review, self.finish, self.further_menu)
         self.steps = StepsPanel(

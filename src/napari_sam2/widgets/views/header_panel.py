@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.widgets.views.common import entry, icon_button, menu
@@ -63,10 +63,11 @@ class HeaderPanel(QWidget):
             first.addWidget(each)
         # The arrow that Qt adds takes the room of the drawing.
         self.more_button.setStyleSheet("QPushButton::menu-indicator { image: none; width: 0px; }")
+        self._card: QWidget | None = None
         # As wide with a sentence alone as with all that comes later.
         self.setMinimumWidth(_WIDTH)
         self.column = QVBoxLayout(self)
-        self.column.setContentsMargins(6, 0, 6, 0)
+        self.column.setContentsMargins(6, 2, 6, 0)
         self.column.setSpacing(4)
         self.column.addLayout(first)
         if progress_row is not None:
@@ -76,7 +77,22 @@ class HeaderPanel(QWidget):
     def set_hint(self, text: str) -> None:
         """Say what to do next."""
         self.hint_label.setText(text)
-        self.hint_label.setVisible(bool(text))
+        self._show_hint()
+
+    def add_tour(self, card: QWidget) -> None:
+        """Put the card of a tour below; while it is shown, it says what to do next."""
+        self._card = card
+        self.column.addWidget(card)
+        card.installEventFilter(self)
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Give way to the tour, and come back after it."""
+        if watched is self._card and event.type() in (QEvent.Type.ShowToParent, QEvent.Type.HideToParent):
+            self._show_hint()
+        return False
+
+    def _show_hint(self) -> None:
+        self.hint_label.setVisible(bool(self.hint_label.text()) and (self._card is None or self._card.isHidden()))
 
     def _make_menu(self, menus: Sequence[QMenu]) -> QMenu:
         self.menu = menu(self)

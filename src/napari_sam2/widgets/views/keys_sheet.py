@@ -14,6 +14,7 @@ from napari_sam2.widgets.views.common import button
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_COLUMNS = 3
 _NOTE = (
     "While one of your own points, shapes or labels layers is active, the keys are napari's: press a tool of the "
     "panel, or select the image, to have these back."
@@ -21,7 +22,7 @@ _NOTE = (
 
 
 class KeysSheet(QDialog):
-    """All actions with their keys, by matter, in two columns.
+    """All actions with their keys, by matter, in columns.
 
     Parameters
     ----------
@@ -39,9 +40,9 @@ class KeysSheet(QDialog):
         grid = QGridLayout(content)
         grid.setHorizontalSpacing(14)
         grid.setVerticalSpacing(3)
-        heights = [0, 0]
+        heights = [0] * _COLUMNS
         for group, actions in groupby(ACTIONS, key=lambda action: action.group):
-            side = 0 if heights[0] <= heights[1] else 1
+            side = heights.index(min(heights))
             title = QLabel(f"<b>{group}</b>")
             grid.addWidget(title, heights[side], 3 * side, 1, 2)
             heights[side] += 1
@@ -53,7 +54,8 @@ class KeysSheet(QDialog):
                 grid.addWidget(key, heights[side], 3 * side)
                 grid.addWidget(QLabel(action.text), heights[side], 3 * side + 1)
                 heights[side] += 1
-        grid.setColumnMinimumWidth(2, 20)
+        for side in range(1, _COLUMNS):
+            grid.setColumnMinimumWidth(3 * side - 1, 20)
         grid.setRowStretch(max(heights), 1)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -66,4 +68,4 @@ class KeysSheet(QDialog):
         column.addWidget(scroll, 1)
         column.addWidget(note)
         column.addWidget(self.change_button, 0, Qt.AlignmentFlag.AlignLeft)
-        self.resize(min(content.sizeHint().width() + 50, 1000), min(content.sizeHint().height() + 110, 700))
+        self.resize(min(content.sizeHint().width() + 50, 1300), min(content.sizeHint().height() + 110, 700))

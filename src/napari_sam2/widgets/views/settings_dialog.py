@@ -29,7 +29,9 @@ class KeysForm(QWidget):
                 group = action.group
                 rows.append(Label(value=f"<b>{group}</b>", label=" "))
             rows.append(self.fields[action.name])
-        self.form = Container(widgets=rows)
+        self.form = Container(widgets=rows, labels=False)
+        # Put in anew, all labels get the same width.
+        self.form.labels = True
         self.problem_label = QLabel()
         self.problem_label.setWordWrap(True)
         self.apply_button = button("Use these keys", "Bind them from now on, and remember them.", self._apply)
