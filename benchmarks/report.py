@@ -74,9 +74,10 @@ def _name(result: dict[str, Any]) -> str:
 def _machine(result: dict[str, Any]) -> str:
     m, versions = result["machine"], result.get("versions", {})
     torch_version = f", torch {versions['torch']}" if versions.get("torch") else ""
+    threads = "1 thread" if m["threads"] == 1 else f"{m['threads']} threads"
     gpu = f"{m['gpu']} ({m['gpu_memory_gib']} GiB, CUDA {m['cuda']}); " if "gpu" in m else ""
     return (
-        f"{gpu}{m['cpu']}, {m['cores']} cores, {m['threads']} thread{'s' * (m['threads'] > 1)} ({m['instructions']}), {m['memory_gib']} GiB; "
+        f"{gpu}{m['cpu']}, {m['cores']} cores, {threads} ({m['instructions']}), {m['memory_gib']} GiB; "
         f"{m['system']}, Python {m['python']}{torch_version}, napari-sam2 {m['napari_sam2']}. Load of the machine "
         f"when it was measured: {m['load_1min']}.\n"
     )
@@ -141,7 +142,7 @@ def _compared_plot(results: Sequence[dict[str, Any]], path: Path) -> str:
     both = [r for r in results if r["ratio_first"] is not None]
     if not both:
         return ""
-    groups = [_name(r).replace("sam2.1-", "").replace(" px", "") for r in both]
+    groups = [f"{_name(r).replace('sam2.1-', '').replace(' px', '')}, {r['setting']['peer']}" for r in both]
     series = [(title, [r[f"ratio_{task}"] for r in both]) for task, title in _TASKS.items()]
     path.write_text(plots.bars("Times as fast as the peer", "ratio", groups, series), encoding="utf-8")
     return f"![Times as fast as the peer](images/{path.name})\n"
