@@ -54,6 +54,12 @@ class Ours:
         self.session.add_points(1, self._clip.corrected, [self._clip.clicks[0]], [1])
         return self._propagate()
 
+    def preview(self, shift: float) -> None:
+        """Click on the second slice, a few pixels to the right, in place of the click before."""
+        y, x = self._clip.clicks[0]
+        self.session.set_prompts(1, 1, [(y, x + shift)], [1])
+        self.session.predict_frame(1)
+
     def _propagate(self) -> Masks:
         for _ in self.session.propagate("forward", stop_when_gone=self._patience):
             pass

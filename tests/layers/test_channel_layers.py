@@ -30,6 +30,7 @@ def test_layers_that_napari_split_are_channels_of_one_image():
     assert is_layers((first, third))
     assert not is_layers((0, 1))
     assert not is_layers(None)
+    assert not is_layers(first)
 
 
 def test_an_image_with_channels_of_its_own_takes_no_layers():

@@ -21,12 +21,12 @@ def cells() -> None:
     """Show one click for each of ten cells, the run through time, and their curves."""
     stage = Stage("dividing_cells")
     stage.film.add(1000)
-    stage.controller.many.set_each_click(True)
-    for label in np.unique(stage.truth[0])[1:]:
+    for number, label in enumerate(np.unique(stage.truth[0])[1:]):
+        if number:
+            stage.controller.objects.add()
         y, x = np.argwhere(stage.truth[0] == label).mean(axis=0)
         stage.click(0, y, x)
         stage.film.add(260)
-    stage.controller.many.set_each_click(False)
     stage.propagate(16)
     stage.scroll(range(0, 20, 1), 140)
     stage.controller.tools.deactivate()
@@ -120,7 +120,7 @@ def study() -> None:
         form.results.check_button.click()
         stage.settle(lambda: bool(form.controller.busy))
         stage.film.add(1500)
-        form.results.run_button.click()
+        form.call_button.native.click()
         stage.film.watch(lambda: bool(form.controller.busy), stage.turn, 10)
         stage.settle(lambda: bool(form.controller.busy))
         stage.film.add(1500)

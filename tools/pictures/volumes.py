@@ -6,7 +6,6 @@ import logging
 import time
 
 import numpy as np
-from qtpy.QtWidgets import QApplication
 
 from tools.pictures.stage import PATIENCE_S, Stage, dice, largest_frame
 
@@ -120,10 +119,8 @@ def correct() -> None:
 
 
 def dicom() -> None:
-    """Show a DICOM series: contrast for it, an organ, its name as a code, and how it is saved."""
-    from napari_sam2.io.formats import label_formats
+    """Show a DICOM series: contrast for it, an organ, and its name as a code."""
     from napari_sam2.widgets.views.code_picker import CodePicker
-    from napari_sam2.widgets.views.save_dialog import file_filter
 
     stage = Stage("ct_abdomen")
     truth = stage.truth == stage.names["left kidney"]
@@ -135,26 +132,14 @@ def dicom() -> None:
         stage.film.add(900)
     stage.drag_around(truth, frame)
     stage.propagate(12)
-    picker = CodePicker(1, "left kid", stage.widget.window())
+    picker = CodePicker(1, "Kidney", stage.widget.window())
     picker.show()
     stage.settle()
     picker.grab().save(str(stage.out / "dicom_code.png"))
     picker.close()
-    stage.controller.objects.rename(1, "Left kidney")
+    stage.controller.objects.rename(1, "Kidney")
     stage.settle()
     stage.film.add(1200)
-    from qtpy.QtWidgets import QFileDialog
-
-    dialog = QFileDialog(stage.widget.window(), "Save labels", "", "")
-    dialog.setOption(QFileDialog.Option.DontUseNativeDialog, True)
-    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-    dialog.setNameFilters([file_filter(kind) for kind in label_formats("DICOM")])
-    dialog.selectFile("CT abdomen-labels.dcm")
-    dialog.show()
-    stage.settle()
-    QApplication.processEvents()
-    dialog.grab().save(str(stage.out / "dicom_save.png"))
-    dialog.close()
     stage.finish("dicom.webp")
 
 

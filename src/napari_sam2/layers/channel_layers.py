@@ -26,7 +26,7 @@ Limits = tuple[float, float]
 
 def is_layers(key: Any) -> TypeGuard[tuple[Image, ...]]:
     """Return whether channels are named by their layers, not by their indices."""
-    return bool(key) and isinstance(key[0], Image)
+    return isinstance(key, tuple) and bool(key) and isinstance(key[0], Image)
 
 
 def layers_of_grid(viewer: ViewerModel, image: Image) -> list[Image]:

@@ -60,8 +60,7 @@ class LayerGroup:
     """
 
     def __init__(self, viewer: ViewerModel, image: Image, callbacks: LayerCallbacks) -> None:
-        self.viewer = viewer
-        self.image = image
+        self.viewer, self.image = viewer, image
         self.ndim, self.letters = image.ndim, layer_axes(image)
         # The layers that the labels lie above: the image, and those that are channels beside it.
         self.over: tuple[Image, ...] = (image,)
@@ -74,9 +73,8 @@ class LayerGroup:
         self.next_obj_id, self.next_polarity, self.along = 1, POSITIVE, ""
         self._object_colors: dict[int, tuple[float, float, float]] = {}
         self._callbacks = callbacks
-        self._has_contrast, self._quiet, self._fresh_points = False, 0, 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
-        self._drawn = False
+        self._has_contrast, self._quiet, self._fresh_points, self._drawn = False, 0, 0, False
         on_geometry_change(image, self._follow_image)
 
     # ------------------------------------------------------------------ layers
@@ -233,9 +231,7 @@ class LayerGroup:
         """
         points, fresh = self._live(self.points), self._fresh_points
         self._fresh_points = 0
-        if points is None:
-            return False
-        doomed = marker_cleanup.points_to_remove(points, grid, fresh)
+        doomed = [] if points is None else marker_cleanup.points_to_remove(points, grid, fresh)
         if doomed:
             with self.quiet():
                 points.selected_data = doomed
@@ -272,13 +268,12 @@ class LayerGroup:
     def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
         """Outline the part of a frame that the model sees, see :func:`draw_window`; None takes the outline away."""
         outline = self._live(self.outline)
-        if outline is None:
-            if window is None:
-                return
+        if outline is None and window is not None:
             outline = self.outline = make_outline(self.image)
             add_layer(self.viewer, outline, above=self._live(self.labels) or self.image)
             self._callbacks.tool()
-        draw_window(outline, grid, frame, window)
+        if outline is not None:
+            draw_window(outline, grid, frame, window)
 
     # ------------------------------------------------------------------ events
 
@@ -322,11 +317,10 @@ class LayerGroup:
 
     def _own_new_point(self, layer: Layer) -> None:
         points = self.points
-        if layer is not points or points is None or points.mode != "add" or not len(points.data):
-            return
-        with self.quiet():
-            wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
-            marker_cleanup.set_newest_features(points, wanted)
+        if layer is points and points is not None and points.mode == "add" and len(points.data):
+            with self.quiet():
+                wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
+                marker_cleanup.set_newest_features(points, wanted)
 
     def _follow_image(self, event: Any = None) -> None:
         if layer_axes(self.image) != self.letters:

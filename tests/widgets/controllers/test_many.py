@@ -16,6 +16,18 @@ def why(button):
     return "" if button.isEnabled() else button.toolTip().split("Not now: ")[1]
 
 
+def test_each_click_begins_the_next_object_also_after_each_answer(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.widget.many.each_click_box.setChecked(True)
+    driver.controller.tools.activate("point")
+    for y in (5, 12, 19, 26):
+        driver.click(3, y, 10)
+    assert {i: o.prompts for i, o in driver.session.objects.items()} == {1: 1, 2: 1, 3: 1, 4: 1}
+    # A label that is picked on the labels layer is the current object all the same.
+    driver.layer_group.labels.selected_label = 3
+    assert driver.controller.tools.obj_id == 3
+
+
 def test_each_click_begins_the_next_object_even_if_clicks_come_fast(make_driver, volume_data):
     driver = make_driver(volume_data)
     driver.widget.many.each_click_box.setChecked(True)

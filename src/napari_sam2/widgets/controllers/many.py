@@ -69,6 +69,9 @@ class Many(QObject):
             return
         used = {obj_id for obj_id, _ in group.read(worker.grid)} | set(worker.objects) | {self._tools.obj_id}
         self._tools.set_object(max(used) + 1)
+        if group.labels is not None:
+            # Each new object brings another colour table, with which napari tells of the selected label once more.
+            group.labels.selected_label = self._tools.obj_id
 
     # ------------------------------------------------------------------ division
 

@@ -186,7 +186,7 @@ def _fields(
         bool,
         {
             "label": "neighbours are a limit",
-            "tooltip": "Other objects where they are locked, and what is 'not here', are no place for an object.",
+            "tooltip": "Other objects where they are locked are no place for an object.",
         },
     ] = True,
     not_here: Annotated[

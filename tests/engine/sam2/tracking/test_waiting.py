@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from napari_sam2.core.prompts import BoxPrompt, PromptSet
 from napari_sam2.core.volume import ImageVolume
+from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.sam2 import Sam2Config, Sam2Model
 from napari_sam2.engine.sam2.tracking.stream import to_host
@@ -77,7 +78,9 @@ def tracks() -> tuple[Any, list[Any]]:
 
 def test_the_network_part_of_a_step_waits_for_nothing(tracks: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stream, made = tracks
-    step = TrackingStep(stream._model, stream.embeddings, stream._batch_sizer, stream._options, stream._decode_tracked)
+    step = TrackingStep(
+        stream._model, stream.embeddings, stream._batch_sizer, TrackingOptions(), stream._decode_tracked
+    )
     with torch.inference_mode(), Waits(monkeypatch) as waits:
         step.outcomes(made, [None] * len(made))
     assert not waits.found

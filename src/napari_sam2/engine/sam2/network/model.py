@@ -16,7 +16,7 @@ from napari_sam2.engine.sam2.network.features import ABSENT_LOGIT as ABSENT_LOGI
 from napari_sam2.engine.sam2.network.features import ImageFeatures as ImageFeatures
 from napari_sam2.engine.sam2.network.features import MaskDecoding as MaskDecoding
 from napari_sam2.engine.sam2.network.fpn import ImageEncoder
-from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens, without_repeats
 from napari_sam2.engine.sam2.network.mask_decoder import (
     MaskDecoder,
     best_alternative,
@@ -107,7 +107,6 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
-            A batch of 1 serves all objects.
         memory : Tensor, (B, N, mem)
             Whole memory maps as tokens, row by row, followed by the tokens of object pointers.
         memory_pos : Tensor, (B, N, mem)
@@ -120,6 +119,7 @@ class Sam2Model(nn.Module):
         Tensor, (B, C, h, w)
         """
         height, width = s16.shape[-2:]
+        s16 = without_repeats(s16)
         pos = to_tokens(self._image_pos.get(height, width, s16.dtype, s16.device))
         memory, memory_pos = memory.to(s16.dtype), memory_pos.to(s16.dtype)
         out = self.memory_attention(
@@ -261,7 +261,7 @@ class Sam2Model(nn.Module):
         Parameters
         ----------
         s16 : Tensor, (B, C, h, w)
-            Not conditioned on memory; a batch of 1 serves all objects.
+            Not conditioned on memory.
         mask_logits_high_res : Tensor, (B, 1, S, S)
         object_score : Tensor, (B, 1)
         binarise : bool
@@ -275,7 +275,7 @@ class Sam2Model(nn.Module):
         logits = mask_logits_high_res.float()
         mask = (logits > 0).float() if binarise else logits.sigmoid()
         mask = mask * self.config.sigmoid_scale_for_mem_enc + self.config.sigmoid_bias_for_mem_enc
-        memory: Tensor = self.memory_encoder(s16, mask.to(s16.dtype))
+        memory: Tensor = self.memory_encoder(without_repeats(s16), mask.to(s16.dtype))
         if self.no_obj_embed_spatial is not None:
             absent = (object_score <= 0).to(memory.dtype)[:, :, None, None]
             memory = memory + absent * self.no_obj_embed_spatial[:, :, None, None]

@@ -203,8 +203,10 @@ def _agreement(decoding: MaskDecoding, track: Sam2Track) -> float | None:
 
 
 def _joined(features: Sequence[ImageFeatures]) -> ImageFeatures:
-    """Return the features of several objects as one batch; of batch 1 where all are of the same frame and window."""
-    return features[0] if all(f is features[0] for f in features) else ImageFeatures.cat(features)
+    """Return the features of several objects as one batch, without a copy where all see the same frame and window."""
+    if len(features) > 1 and all(f is features[0] for f in features):
+        return features[0].repeated(len(features))
+    return ImageFeatures.cat(features)
 
 
 def _chosen(decoding: MaskDecoding) -> int:
