@@ -75,7 +75,7 @@ class FinishPanel(QWidget):
         self.form.onion_skin.changed.connect(self.onion_skin_changed.emit)
         self._rules = {name: getattr(self.form, name) for name in ("neighbours", "memory", "click_mask", "motion")}
         for name, field in self._rules.items():
-            field.changed.connect(partial(self.rule_chosen.emit, name))
+            field.changed.connect(lambda value, name=name: self.rule_chosen.emit(name, value))
         self.form.review.changed.connect(self._tell_review)
         self.form.comment.native.editingFinished.connect(self._tell_comment)
         self._comment = ""
