@@ -10,9 +10,16 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from benchmarks.gpu import measure_gpu
 from benchmarks.measure import STARTER, TASKS, Setting, measure
 from benchmarks.peers import PEERS
+from benchmarks.report import RESULTS, write_report
+from benchmarks.scale import measure_scale
+from benchmarks.window import measure_window
 from napari_sam2.engine.sam2.network.released_configs import RELEASED_NAMES
 
 _CPU_THREADS = 2
@@ -26,6 +33,18 @@ def say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 0 if all that was asked for was measured."""
     given = _parser().parse_args(arguments)
+    if given.report:
+        write_report(Path(given.results), Path(given.report))
+        return 0
+    if (given.gpu or given.device.startswith("cuda")) and not torch.cuda.is_available():
+        say("There is no CUDA device here, so nothing was measured. On a machine that has one, run the same command.")
+        return 1
+    if given.gpu:
+        return _write(measure_gpu(given.peer, _gpu(given.device), given.seed, say), given.json)
+    if given.scale:
+        return _write(measure_scale(given.threads, say), given.json)
+    if given.window:
+        return _write(measure_window(given.frames, given.size, say), given.json)
     setting = Setting(
         peer=given.peer,
         model=given.model,
@@ -42,17 +61,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         precision=given.precision,
     )
     result = measure(setting, say)
-    text = json.dumps(result, indent=2)
-    if given.json == "-":
-        print(text)
-    elif given.json:
-        Path(given.json).write_text(text + "\n", encoding="utf-8")
+    _write(result, given.json)
     for task in TASKS:
         ratio = result[f"ratio_{task}"]
         say(f"{task:7s} {'no peer' if ratio is None else f'{ratio:.2f} times as fast as {given.peer}'}")
     if result["iou"] is not None:
         say(f"IoU of the masks: {result['iou']:.4f} on average, {result['iou_min']:.4f} at least")
     return 1 if "peer_missing" in result and given.peer != "none" and given.model != STARTER else 0
+
+
+def _gpu(device: str) -> str:
+    return device if device.startswith("cuda") else "cuda"
+
+
+def _write(result: dict[str, Any], where: str | None) -> int:
+    text = json.dumps(result, indent=2)
+    if where == "-":
+        print(text)
+    elif where:
+        Path(where).write_text(text + "\n", encoding="utf-8")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", choices=["auto", "float32", "bfloat16", "float16"], default="auto")
     parser.add_argument("--compiled", action="store_true", help="sam2 alone: its predictor compiled as a whole")
     parser.add_argument("--no-memory", dest="memory", action="store_false", help="leave out the peaks of memory")
+    other = parser.add_argument_group("instead of one comparison")
+    other.add_argument("--gpu", action="store_true", help="all that is measured on a GPU, at most ten minutes")
+    other.add_argument("--scale", action="store_true", help="cost of a slice by slices, objects and size of the plane")
+    other.add_argument("--window", action="store_true", help="how long a napari window is blocked during a run")
+    other.add_argument("--report", metavar="FILE", help="write tables and plots of all results, as Markdown")
+    other.add_argument("--results", metavar="FOLDER", default=str(RESULTS), help="JSON files for the report")
     return parser
 
 

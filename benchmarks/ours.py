@@ -20,18 +20,24 @@ class Ours:
     Parameters
     ----------
     predictor
-        Its embeddings are thrown away.
     clip
     stop_when_gone
         As of `VideoSession.propagate`; 0 makes it compute every slice, as the peers do.
+    fresh
+        Whether the embeddings of the predictor are thrown away.
     """
 
     name = "napari-sam2"
 
-    def __init__(self, predictor: Sam2VideoPredictor, clip: Clip, stop_when_gone: int | None) -> None:
-        predictor.store.clear()
+    def __init__(
+        self, predictor: Sam2VideoPredictor, clip: Clip, stop_when_gone: int | None, fresh: bool = True
+    ) -> None:
+        if fresh:
+            predictor.store.clear()
         self._clip, self._patience = clip, stop_when_gone
-        self.session = VideoSession(predictor, ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0)))
+        volume = ImageVolume(clip.array, axes="zyx", window=(0.0, 1.0))
+        # Objects know nothing of each other, as with the peers; by default those of a volume share no pixel.
+        self.session = VideoSession(predictor, volume, neighbours="free")
 
     def prompt(self) -> None:
         """Prompt every object by a box on the first slice."""
@@ -47,6 +53,12 @@ class Ours:
         """Correct the first object by a click on the middle slice, and propagate again."""
         self.session.add_points(1, self._clip.corrected, [self._clip.clicks[0]], [1])
         return self._propagate()
+
+    def preview(self, shift: float) -> None:
+        """Click on the second slice, a few pixels to the right, in place of the click before."""
+        y, x = self._clip.clicks[0]
+        self.session.set_prompts(1, 1, [(y, x + shift)], [1])
+        self.session.predict_frame(1)
 
     def _propagate(self) -> Masks:
         for _ in self.session.propagate("forward", stop_when_gone=self._patience):

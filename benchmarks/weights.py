@@ -65,11 +65,12 @@ def _teach_presence(model: Sam2Model, name: str, size: int, seed: int) -> None:
     head = model.sam_mask_decoder.pred_obj_score_head.layers[-1]
     head.weight.zero_()
     head.bias.fill_(_MARGIN)
+    predictor = Sam2VideoPredictor(model, name)
     hidden: list[torch.Tensor] = []
     wanted: list[float] = []
     for _ in range(_ROUNDS):
         for clip in clips:
-            vectors, frames = _tracked(model, name, clip, head)
+            vectors, frames = _tracked(predictor, clip, head)
             hidden += vectors
             wanted += [_MARGIN if frame < clip.shown else -_MARGIN for frame in frames]
         inputs, scores = torch.stack(hidden).double().cpu(), torch.tensor(wanted, dtype=torch.float64)
@@ -80,13 +81,13 @@ def _teach_presence(model: Sam2Model, name: str, size: int, seed: int) -> None:
         head.bias.fill_(float(scores.mean() - centre @ weight))
 
 
-def _tracked(model: Sam2Model, name: str, clip: Clip, head: nn.Module) -> tuple[list[torch.Tensor], list[int]]:
+def _tracked(predictor: Sam2VideoPredictor, clip: Clip, head: nn.Module) -> tuple[list[torch.Tensor], list[int]]:
     """Return the inputs of the last layer of the score, and the frames that they belong to."""
     from benchmarks.ours import Ours
 
     hidden: list[torch.Tensor] = []
     handle = head.register_forward_hook(lambda _module, inputs, _output: hidden.append(inputs[0].detach().clone()))
-    ours = Ours(Sam2VideoPredictor(model, name), clip, stop_when_gone=0)
+    ours = Ours(predictor, clip, stop_when_gone=0, fresh=False)
     try:
         ours.prompt()
         for _ in ours.session.propagate("forward", stop_when_gone=0):

@@ -58,7 +58,7 @@ class Sam2Run:
 
         self._module = sam2_video_predictor
         self._peer, self._clip = peer, clip
-        pixels = normalised(peer.source, clip)
+        pixels = normalised(peer.source, clip).to(peer.source.device)
         size = clip.array.shape[1:]
         # It takes files alone: the slices are put where it would have read them.
         with self._quiet(), mock.patch.object(self._module, "load_video_frames", return_value=(pixels, *size)):

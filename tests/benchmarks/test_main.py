@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks import gpu, peers
 from benchmarks import measure as measuring
-from benchmarks import peers
 from benchmarks.__main__ import main
 
 SMALL = ["--size", "128", "--frames", "4", "--frames-vanish", "10", "--repeats", "1", "--threads", "1"]
@@ -58,3 +58,34 @@ def test_json_is_written_where_it_was_asked(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     assert main([*SMALL, "--model", "starter", "--json", str(path)]) == 0
     assert json.loads(path.read_text())["setting"]["model"] == "starter"
+
+
+def test_what_needs_a_gpu_says_so_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for given in (["--gpu"], ["--device", "cuda"]):
+        assert main(given) == 1
+        assert "no CUDA device" in capsys.readouterr().err
+
+
+def test_the_gpu_part_keeps_within_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is no time for, and what fails, is named; the rest is there."""
+    now = iter(range(0, 10_000, 40))
+    done: list[Any] = []
+
+    def measured(setting: Any, _say: Any) -> dict[str, Any]:
+        done.append(setting)
+        if setting.objects == 4:
+            raise RuntimeError("CUDA out of memory")
+        return {"setting": setting.model}
+
+    monkeypatch.setattr(gpu, "measure", measured)
+    monkeypatch.setattr(gpu, "half_against_full", lambda *_: {"iou": 1.0})
+    monkeypatch.setattr(gpu, "waits_of_a_step", lambda *_: {"1_objects": 3.0})
+    monkeypatch.setattr(gpu.time, "perf_counter", lambda: next(now))
+    found = gpu.measure_gpu("transformers", "cpu", 7, lambda _: None, seconds=400)
+    assert len(found["runs"]) + len(found["left_out"]) == len(gpu.plan("transformers", "cpu", 7))
+    assert {"what": "sam2.1-tiny at 1024, 4 objects", "why": "CUDA out of memory"} in found["left_out"]
+    assert any("s were left" in left["why"] for left in found["left_out"])
+    assert done[0].size == 1024

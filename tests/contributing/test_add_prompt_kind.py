@@ -20,9 +20,16 @@ from support.recipe_pages import ROOT, RecipePage
 PACKAGE = ROOT / "src" / "napari_sam2"
 TABLE = RecipePage("add_prompt_kind.md").rows("file in `src/napari_sam2`")
 ROWS = [(file.strip("`"), re.findall(r"`([^`]+)`", names)) for file, names, _ in TABLE]
-# What handles a box as a prompt. These give prompts of their own and need no other kind: the demo, and the self-check.
+# What handles a box as a prompt. These give boxes of their own and need no other kind: the demo, the self-check, the
+# outline of what the model sees, and the tour.
 BOX = re.compile(r"\bBoxPrompt\b|\bmake_box\b|\bmake_boxes\b|\bprompts\.box\b|\badd_box\b|\bp\.box\b")
-OTHERS = {"cli/demo.py", "engine/diagnostics/self_check.py", "engine/diagnostics/calibration.py"}
+OTHERS = {
+    "cli/demo.py",
+    "engine/diagnostics/self_check.py",
+    "engine/diagnostics/calibration.py",
+    "layers/window_outline.py",
+    "widgets/controllers/tour.py",
+}
 
 
 def defined(path: Path) -> set[str]:

@@ -84,3 +84,13 @@ def test_what_was_lost_on_the_disk_is_one_clear_error(pool):
     with pytest.raises(ReadError, match=r"A mask that was put aside in .*aside cannot be read"):
         first.decode()
     assert first.area == _noise(0).sum()
+
+
+def test_a_forked_process_writes_to_a_file_of_its_own(pool):
+    stored = [RunLengthMask.encode(_noise(seed)) for seed in range(8)]
+    size = pool._segment.size
+    pool.part_from_parent()
+    later = [RunLengthMask.encode(_noise(seed)) for seed in range(8, 16)]
+    assert stored[0]._held._segment.size == size
+    for seed, mask in enumerate([*stored, *later]):
+        assert np.array_equal(mask.decode(), _noise(seed))

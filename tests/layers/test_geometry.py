@@ -8,7 +8,8 @@ from napari.layers import Image
 
 from napari_sam2.layers.geometry import copy_geometry, geometry_of, same_place
 from napari_sam2.layers.labels import make_labels
-from napari_sam2.layers.prompts import make_boxes, make_outline, make_points
+from napari_sam2.layers.prompts import make_boxes, make_points
+from napari_sam2.layers.window_outline import make_outline
 
 # napari says so about every layer that is turned out of its slices; ours must lie on it all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")

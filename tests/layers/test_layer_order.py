@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Points
 
-from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.layer_order import add_layer, raise_above, topmost
 
 
 @pytest.fixture
@@ -42,3 +42,13 @@ def test_the_active_layer_stays_active(viewer):
     viewer.layers.selection.active = viewer.layers["low"]
     add_layer(viewer, Points(name="new"), below=viewer.layers["low"])
     assert viewer.layers.selection.active is viewer.layers["low"]
+
+
+def test_a_layer_is_raised_above_others_and_never_lowered(viewer):
+    low, high = viewer.layers
+    assert topmost(viewer, [high, low]) is high
+    assert topmost(viewer, [Points()]) is None
+    raise_above(viewer, low, [high, Points()])
+    assert list(viewer.layers) == [high, low]
+    raise_above(viewer, low, [high])
+    assert list(viewer.layers) == [high, low]

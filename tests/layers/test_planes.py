@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_sam2.layers.planes import CROSS_NAME, Cross, Mirror, other_planes, planes_beside, turn_to
+from napari_sam2.layers.planes import CROSS_NAME, Cross, Mirror, on_a_voxel, other_planes, planes_beside, turn_to
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,14 @@ def test_the_cross_stands_where_the_viewer_stands_and_leaves_the_sliders_alone()
     assert viewer.layers.selection.active is image
     cross.remove()
     assert CROSS_NAME not in viewer.layers
+
+
+def test_just_between_two_voxels_a_viewer_goes_onto_one():
+    viewer = ViewerModel()
+    image = viewer.add_image(np.zeros((4, 8, 9)), scale=(3, 1, 2))
+    viewer.dims.point = (4.5, 3.5, 9)
+    on_a_voxel(viewer.dims, image)
+    assert viewer.dims.point == (6, 4, 8)
+    viewer.dims.point = (4, 3.2, 8)
+    on_a_voxel(viewer.dims, image)
+    assert viewer.dims.point == (4, 3.2, 8)

@@ -71,7 +71,7 @@ def test_flip_changes_colour_too(layers):
     points.add([[5, 1, 1], [5, 2, 2]])
     flip_polarity(points, [1])
     assert points.features["polarity"].tolist() == [POSITIVE, NEGATIVE]
-    assert points.face_color[0, 1] > 0.7 > points.face_color[1, 1]
+    assert points.face_color[0, 2] > 0.7 > points.face_color[1, 2]
 
 
 prompt_tables = st.dictionaries(

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
-from napari_sam2.plugin import dock_widget
+from napari_sam2.plugin import dock_widget, panel_dialogs
 from napari_sam2.plugin.dock_widget import SegmentWidget
 from support.predictors import FakePredictor
 
@@ -52,7 +52,7 @@ def test_a_dropped_checkpoint_is_the_chosen_model(widget, tmp_path):
 
 def test_without_other_labels_there_is_advice(widget, monkeypatch):
     said = []
-    monkeypatch.setattr(dock_widget, "show_info", said.append)
+    monkeypatch.setattr(panel_dialogs, "show_info", said.append)
     widget.prompt.labels_button.click()
     assert len(said) == 1
     assert "no other labels layer" in said[0]
@@ -62,7 +62,7 @@ def test_without_other_labels_there_is_advice(widget, monkeypatch):
 def test_labels_are_saved_where_the_user_says(widget, monkeypatch, tmp_path, chosen):
     saved = []
     monkeypatch.setattr(
-        dock_widget, "ask_where_to_save", lambda parent, name, volume: tmp_path / f"{name}.nii" if chosen else None
+        panel_dialogs, "ask_where_to_save", lambda parent, name, volume: tmp_path / f"{name}.nii" if chosen else None
     )
     monkeypatch.setattr(widget.controller, "save", saved.append)
     widget.run.save_clicked.emit()

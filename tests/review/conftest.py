@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +13,40 @@ from support.predictors import FakePredictor
 
 
 class Study:
-    """A folder with ``a.nii.gz``, ``b.nii.gz``, … ; object 1 covers 2 × 3 × 4 voxels of 2 × 1 × 1 mm."""
+    """A folder with ``a.nii.gz``, ``b.nii.gz``, ``c.nii.gz``, and a session beside each.
+
+    Object 1 has 3 x 4 voxels on slice 2 and 3 x 5 on slice 3, of 2 x 1 x 1 mm.
+    """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        for i, name in enumerate("abc"):
-            array = np.full((6, 20, 30), i, np.int16)
-            ns.write_labels(folder / f"{name}.nii.gz", array, ns.ImageVolume(array, spacing=(2, 1, 1), units="mm"))
-            session = self.begin(name)
-            session.save(folder / f"{name}.sam2")
-            session.close()
 
-    def begin(self, name: str) -> ns.VideoSession:
-        session = ns.VideoSession(FakePredictor(), ns.read_volume(self.folder / f"{name}.nii.gz"))
+    def table(self, *lines: str) -> Path:
+        path = self.folder / "list.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    """The files of a study, made once; sessions find their images beside them."""
+    folder = tmp_path_factory.mktemp("template") / "study"
+    folder.mkdir()
+    for i, name in enumerate("abc"):
+        array = np.full((6, 20, 30), i, np.int16)
+        ns.write_labels(folder / f"{name}.nii.gz", array, ns.ImageVolume(array, spacing=(2, 1, 1), units="mm"))
+        session = ns.VideoSession(FakePredictor(), ns.read_volume(folder / f"{name}.nii.gz"))
         for frame, width in ((2, 4), (3, 5)):
             mask = np.zeros((20, 30), bool)
             mask[5:8, 10 : 10 + width] = True
             session.edit_mask(1, frame, mask)
         session.rename_object(1, "node")
-        return session
-
-    def table(self, *lines: str, name: str = "list.csv") -> Path:
-        path = self.folder / name
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
+        session.save(folder / f"{name}.sam2")
+        session.close()
+    return folder.rename(folder.with_name("kept"))
 
 
 @pytest.fixture
-def study(tmp_path):
-    folder = tmp_path / "study"
-    folder.mkdir()
-    return Study(folder)
+def study(template, tmp_path):
+    shutil.copytree(template, tmp_path / "study")
+    return Study(tmp_path / "study")

@@ -9,6 +9,11 @@ from app_model.types import KeyBinding
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 
 
+def shown_dialog(widget, kind):
+    """The dialog of a kind that a widget shows now; None where there is none."""
+    return next((dialog for dialog in widget.findChildren(kind) if dialog.isVisible()), None)
+
+
 class WidgetDriver:
     """A viewer, its widget, and shorthands for what tests do with them."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
 
 PERCENTILES: Mapping[str, float] = {"p05": 5.0, "p25": 25.0, "median": 50.0, "p75": 75.0, "p95": 95.0}
-STATISTICS = ("mean", "sd", *PERCENTILES)
+STATISTICS = ("mean", "sd", "max", *PERCENTILES)
 
 
 def image_slab(volume: ImageVolume, first: int) -> NDArray[Any]:
@@ -48,16 +48,16 @@ def intensity_columns(values: NDArray[Any], volume: ImageVolume) -> dict[str, fl
     Returns
     -------
     dict
-        ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_…``, ``median_…``, ``p75_…``
-        and ``p95_…`` by linear interpolation, in the image's values. Where there are channels, the names end in the
-        channel's index. NaN where there is no value.
+        ``mean_intensity``, ``sd_intensity`` (of the population), ``max_intensity``, ``p05_intensity``, ``p25_…``,
+        ``median_…``, ``p75_…`` and ``p95_…`` by linear interpolation, in the image's values. Where there are channels,
+        the names end in the channel's index. NaN where there is no value.
     """
     columns: dict[str, float] = {}
     for channel, own in enumerate(values):
         finite = own[np.isfinite(own)].astype(np.float64)
         suffix = f"_{channel}" if "c" in volume.axes else ""
         if finite.size:
-            found = [finite.mean(), finite.std(), *np.percentile(finite, list(PERCENTILES.values()))]
+            found = [finite.mean(), finite.std(), finite.max(), *np.percentile(finite, list(PERCENTILES.values()))]
         else:
             found = [np.nan] * len(STATISTICS)
         columns.update({f"{name}_intensity{suffix}": float(v) for name, v in zip(STATISTICS, found, strict=True)})

@@ -88,9 +88,10 @@ def measure_objects(
           integers; only the axes that exist;
         - ``centroid_lps_x_mm``, ``…_y_mm``, ``…_z_mm``: the same place in patient LPS; only with a physical unit;
         - ``frames``: frames (along the default video axis) that hold the object;
-        - ``mean_intensity``, ``sd_intensity`` (of the population), ``p05_intensity``, ``p25_intensity``,
-          ``median_intensity``, ``p75_intensity``, ``p95_intensity``: in the image's values, NaN and infinities left
-          out; with channels there is one for each, ``…_0`` and so on. Of a CT, ``table.attrs["units"]`` says ``"HU"``.
+        - ``mean_intensity``, ``sd_intensity`` (of the population), ``max_intensity``, ``p05_intensity``,
+          ``p25_intensity``, ``median_intensity``, ``p75_intensity``, ``p95_intensity``: in the image's values, or in
+          `unit`, NaN and infinities left out; with channels there is one for each, ``…_0`` and so on. Of a CT,
+          ``table.attrs["units"]`` says ``"HU"``.
 
     Raises
     ------

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.analysis.label_operations import change_object
 from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.errors import JobError, NapariSam2Error
+from napari_sam2.session.operations import image_values, stack_spacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,25 +99,18 @@ def _apply(
     if session.grid.frame_axis == "t" and any(p.name == "dimensions" for p in operation.parameters):
         values["dimensions"] = 2
     if any(p.kind == "image" for p in operation.parameters):
-        values = _with_image(operation, values, _values_of(session))
-    others = {values[p.name] for p in operation.parameters if p.kind == "mask" and p.name in values}
-    for parameter in operation.parameters:
-        if parameter.kind == "mask" and parameter.name in values:
-            number = values[parameter.name]
-            if number not in names:
-                raise JobError(f"The operation {operation.name!r} names object {number}, which is not there.")
-            values[parameter.name] = stack == number
-    for obj_id in list(names):
-        if obj_id in others:
-            continue
-        mask = stack == obj_id
-        free = (stack == 0) | mask | np.isin(stack, list(others))
-        results = operation.apply(mask, _spacing(session), **values)
-        stack[mask] = 0
-        for number, result in enumerate(results):
-            part = obj_id if number == 0 else max(names) + 1
-            names.setdefault(part, f"{names[obj_id]} {number + 1}")
-            stack[result & free] = part
+        values = _with_image(operation, values, image_values(session.volume, session.grid))
+    others = {p.name: values[p.name] for p in operation.parameters if p.kind == "mask" and p.name in values}
+    for name, number in others.items():
+        if number not in names:
+            raise JobError(f"The operation {operation.name!r} names object {number}, which is not there.")
+        values[name] = stack == number
+    spacing, other = stack_spacing(session.volume, session.grid), next(iter(others.values()), None)
+    free = itertools.count(max(names, default=0) + 1)
+    for obj_id in [i for i in names if i != other]:
+        numbers = [obj_id]
+        change_object(stack, numbers, operation, spacing, values, free.__next__, other)
+        names |= {part: f"{names[obj_id]} {i}" for i, part in enumerate(numbers[1:], start=2)}
 
 
 def _whole_numbers(operation: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,18 +128,3 @@ def _whole_numbers(operation: Operation, given: Mapping[str, Any]) -> dict[str, 
 
 def _with_image(operation: Operation, values: dict[str, Any], image: NDArray[Any]) -> dict[str, Any]:
     return values | {p.name: image for p in operation.parameters if p.kind == "image"}
-
-
-def _values_of(session: VideoSession) -> NDArray[Any]:
-    """Return the image as the session cuts it, ``(frame, y, x)``; of several channels their mean."""
-    planes = [session.grid.read(session.volume.array, f) for f in range(session.frame_count)]
-    return np.stack([p if p.ndim == 2 else p.mean(axis=-1) for p in planes])
-
-
-def _spacing(session: VideoSession) -> tuple[float, float, float]:
-    """Return the spacing of a stack of frames; between time points it is 1, and not used."""
-    grid, volume = session.grid, session.volume
-    axis = grid.frame_axis
-    between = 1.0 if axis in (None, "t") else volume.spacing_of(axis)
-    rows, columns = (volume.spacing_of(a) if a != "t" else 1.0 for a in grid.plane_axes)
-    return between, rows, columns

@@ -52,3 +52,20 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return seconds rounded, in the unit that suits them, written out; at least a second.
+
+    Examples
+    --------
+    >>> duration_in_words(0.2), duration_in_words(48), duration_in_words(200)
+    ('a second', '48 seconds', '3 minutes')
+    """
+    if seconds < 90:
+        count, unit = max(1, round(seconds)), "second"
+    elif seconds < 5400:
+        count, unit = round(seconds / 60), "minute"
+    else:
+        return f"{seconds / 3600:.1f} hours"
+    return f"a {unit}" if count == 1 else f"{count} {unit}s"

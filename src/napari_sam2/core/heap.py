@@ -18,7 +18,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EVERY = 20  # calls
+_EVERY = 5  # calls
 _GROWN = 32 * 2**20  # bytes
 
 

@@ -7,6 +7,7 @@ budget that is what grows with the length of a stack.
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 import weakref
@@ -68,6 +69,9 @@ class _Segment:
 
     def read(self, place: int, length: int) -> bytes:
         try:
+            if hasattr(os, "pread"):
+                # A process that was forked shares the position in the file.
+                return os.pread(self._file.fileno(), length, place)
             with self._lock:
                 self._file.seek(place)
                 return self._file.read(length)
@@ -146,6 +150,11 @@ class RunPool:
                 self._segment = _Segment(folder)
             return SpilledRuns(self._segment, self._segment.write(data), len(data))
 
+    def part_from_parent(self) -> None:
+        """Write to a file of one's own from now on; for a process that was forked."""
+        self._lock = threading.RLock()
+        self._segment = None
+
     def _settle(self) -> None:
         """Count out the masks that are gone, and forget them once they are most of those that are listed."""
         while self._dead:
@@ -176,3 +185,5 @@ def _note(dead: deque[int], size: int, _: weakref.ref[Spillable]) -> None:
 
 POOL = RunPool()
 """That of all masks of the process."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.part_from_parent)

@@ -82,10 +82,11 @@ class Proposes(Protocol):
         frame
             Index of the frame.
         spacing_px
-            Pixels from click to click; None: 16 clicks along the shorter side.
+            Pixels from click to click; None: 16 clicks along the shorter side, and half the spacing, up to twice, where
+            the objects that were found are smaller than it.
         min_iou, min_stability
             Least predicted IoU, and least ratio of the areas above a higher and a lower threshold; None: as the model
-            asks.
+            asks. With None for the ratio, an edge that lies within a pixel of the frame at both is stable, too.
         max_overlap
             Of two proposals of a higher IoU only the better one stays.
         forbidden

@@ -79,7 +79,8 @@ def session_key(grid: FrameGrid) -> SessionKey:
     return grid.frame_axis, tuple(sorted((str(a), int(i)) for a, i in grid.at))
 
 
-def _key_in(known: SessionSummary) -> SessionKey:
+def key_in(known: SessionSummary) -> SessionKey:
+    """Return :func:`session_key` of the grid of an earlier session."""
     settings = known.header.settings
     return settings.frame_axis, tuple(sorted((str(a), int(i)) for a, i in settings.at.items()))
 
@@ -107,7 +108,7 @@ class ImageSessions:
             if self.anew or here in self.decided:
                 return []
             found = earlier_sessions(volume, self.recent.paths(), in_use)
-            same = [known for known in found if _key_in(known) == here]
+            same = [known for known in found if key_in(known) == here]
             self._found[here] = same or ([] if self.decided else found)
             return self._found[here]
 

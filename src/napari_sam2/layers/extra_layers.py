@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Labels, Points, Tracks
 from napari.utils import DirectLabelColormap
 
-from napari_sam2.layers.geometry import geometry_of
+from napari_sam2.layers.geometry import geometry_of, moved_by
 from napari_sam2.layers.image import grid_shape, place_on
 from napari_sam2.layers.prompts import marker_size
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
 
 PROPOSALS_NAME, DAUGHTERS_NAME, TRACKS_NAME = "SAM 2 proposals", "SAM 2 daughters", "SAM 2 tracks"
+PLANE_NAME = "SAM 2 this plane"
 _ASKED, _OTHERS = "#f9c22b", "#3fc1c9"
 
 
@@ -33,6 +34,24 @@ def make_proposals(image: Image, grid: FrameGrid, frame: int, masks: Sequence[ND
     array[grid.label_index(frame)] = plane
     layer = Labels(array, name=PROPOSALS_NAME, opacity=0.9, **place_on(image))
     layer.contour = 2
+    layer.editable = False
+    return layer
+
+
+def make_plane(image: Image, grid: FrameGrid, frame: int, labels: NDArray[np.uint16]) -> Labels:
+    """Make a labels layer of one frame, whatever its plane, which outlines its objects.
+
+    Parameters
+    ----------
+    grid
+        Of the image, along the axis across the plane.
+    labels
+        ``(Y, X)`` of the frame.
+    """
+    shape = [n if a in grid.plane_axes else 1 for a, n in zip(grid.label_axes, grid.label_shape, strict=True)]
+    place = moved_by(place_on(image), grid.from_frame(frame, 0.0, 0.0))
+    layer = Labels(labels.reshape(shape), name=PLANE_NAME, opacity=1.0, **place)
+    layer.contour = 1
     layer.editable = False
     return layer
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -77,6 +77,23 @@ def one_voxel_along(place: dict[str, Any], axis: int, count: int) -> dict[str, A
     scale = np.array(place["scale"], float)
     scale[axis] *= count
     return {**place, "scale": scale, "translate": place["translate"] + step * (count - 1) / 2}
+
+
+def moved_by(place: dict[str, Any], offset: Sequence[float]) -> dict[str, Any]:
+    """Move a place by a way in data coordinates, so that a layer there begins with another voxel.
+
+    Parameters
+    ----------
+    place
+        As :func:`geometry_of` gives it.
+    offset
+        One number for each axis.
+    """
+    from napari.utils.transforms import Affine
+
+    parts = {name: place[name] for name in ("scale", "rotate", "shear")}
+    steps = Affine(**parts).linear_matrix
+    return {**place, "translate": place["translate"] + steps @ np.asarray(offset, float)}
 
 
 def same_place(first: Layer, second: Layer) -> bool:

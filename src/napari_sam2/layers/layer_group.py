@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from napari_sam2.core.prompts import BoxPrompt
 from napari_sam2.layers import labels as labels_io
 from napari_sam2.layers import marker_cleanup
 from napari_sam2.layers import prompts as prompts_io
 from napari_sam2.layers.axis_names import VOLUME_KEY, layer_axes
 from napari_sam2.layers.geometry import move_to, on_geometry_change
 from napari_sam2.layers.image import channel_place, grid_shape, place_on, volume_from_layer
-from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.layer_order import add_layer, raise_above, topmost
+from napari_sam2.layers.marker_style import POSITIVE, style_marks, style_next
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.layers.stroke_recorder import StrokeRecorder
+from napari_sam2.layers.window_outline import draw_window, make_outline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Layer, Points, Shapes
@@ -59,22 +60,21 @@ class LayerGroup:
     """
 
     def __init__(self, viewer: ViewerModel, image: Image, callbacks: LayerCallbacks) -> None:
-        self.viewer = viewer
-        self.image = image
+        self.viewer, self.image = viewer, image
         self.ndim, self.letters = image.ndim, layer_axes(image)
+        # The layers that the labels lie above: the image, and those that are channels beside it.
+        self.over: tuple[Image, ...] = (image,)
         self.points: Points | None = None
         self.boxes: Shapes | None = None
         self.outline: Shapes | None = None
         self.labels: Labels | None = None
         self.stroke_recorder: StrokeRecorder | None = None
         self.colors, self.label_place = labels_io.ObjectColors(), labels_io.LabelPlace()
-        self.next_obj_id, self.next_polarity, self.along = 1, prompts_io.POSITIVE, ""
-        self._has_contrast = False
+        self.next_obj_id, self.next_polarity, self.along = 1, POSITIVE, ""
+        self._object_colors: dict[int, tuple[float, float, float]] = {}
         self._callbacks = callbacks
-        self._quiet = 0
-        self._fresh_points = 0
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
-        self._drawn = False
+        self._has_contrast, self._quiet, self._fresh_points, self._drawn = False, 0, 0, False
         on_geometry_change(image, self._follow_image)
 
     # ------------------------------------------------------------------ layers
@@ -104,8 +104,14 @@ class LayerGroup:
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
             self.colors.forget()
-            add_layer(self.viewer, self.labels, above=self.image)
+            add_layer(self.viewer, self.labels, above=topmost(self.viewer, self.over))
         return self.labels
+
+    def show_over(self, layers: tuple[Image, ...]) -> None:
+        """Show the labels above these layers from now on, and always above the image."""
+        self.over = (self.image, *layers)
+        if (labels := self._live(self.labels)) is not None:
+            raise_above(self.viewer, labels, self.over)
 
     def write_frames(self, frames: Iterable[tuple[tuple[int | slice, ...], NDArray[np.uint16]]]) -> None:
         """Put finished frames into the labels layer, and draw it."""
@@ -162,6 +168,7 @@ class LayerGroup:
         self.next_obj_id, self.next_polarity = obj_id, polarity
         with self.quiet():
             prompts_io.set_next(self.points, self.boxes, obj_id, polarity, self.along)
+            style_next(self._live(self.points), self._live(self.boxes), obj_id, polarity, self._object_colors)
 
     def follow(self, axis: str | None) -> bool:
         """Say along which axis frames are followed now; the marks of other axes wait. Returns whether it changed."""
@@ -189,8 +196,16 @@ class LayerGroup:
         with self.quiet():
             shown = prompts_io.write_prompts(points, boxes, grid, table)
             prompts_io.show_along(points, self.along)
-            prompts_io.set_next(points, boxes, self.next_obj_id, self.next_polarity, self.along)
+        self.set_next(self.next_obj_id, self.next_polarity)
+        self.style()
         return shown
+
+    def style(self, colors: Mapping[int, tuple[float, float, float]] | None = None) -> None:
+        """Let each mark look like one of its object and polarity; ``colors`` are those of the objects, by number."""
+        if colors is not None:
+            self._object_colors = dict(colors)
+        with self.quiet():
+            style_marks(self._live(self.points), self._live(self.boxes), self._object_colors)
 
     def tidy_boxes(self, grid: FrameGrid) -> bool:
         """Remove rectangles that hold no voxel of a frame, and all but the newest of an object on a frame.
@@ -221,9 +236,7 @@ class LayerGroup:
         """
         points, fresh = self._live(self.points), self._fresh_points
         self._fresh_points = 0
-        if points is None:
-            return False
-        doomed = marker_cleanup.points_to_remove(points, grid, fresh)
+        doomed = [] if points is None else marker_cleanup.points_to_remove(points, grid, fresh)
         if doomed:
             with self.quiet():
                 points.selected_data = doomed
@@ -256,32 +269,18 @@ class LayerGroup:
         if points is None or points.mode != "select" or not points.selected_data:
             return False
         prompts_io.flip_polarity(points, sorted(int(i) for i in points.selected_data))
+        self.style()
         return True
 
     def show_outline(self, grid: FrameGrid, frame: int, window: tuple[float, float, float, float] | None) -> None:
-        """Outline the part of a frame that the model sees; None takes the outline away.
-
-        Parameters
-        ----------
-        window
-            ``(y0, x0, y1, x1)`` with edges in pixels from the picture's corner; cut at the picture's border,
-            so that the extent of the scene does not grow.
-        """
+        """Outline the part of a frame that the model sees, see :func:`draw_window`; None takes the outline away."""
         outline = self._live(self.outline)
-        if outline is None:
-            if window is None:
-                return
-            outline = self.outline = prompts_io.make_outline(self.image)
-            add_layer(self.viewer, outline, above=self.labels if self._live(self.labels) is not None else self.image)
-            outline.editable = False
-        if outline.nshapes:
-            outline.remove(list(range(outline.nshapes)))
-        if window is not None:
-            y0, x0, y1, x1 = window
-            height, width = grid.frame_shape
-            box = BoxPrompt(max(y0, 0.0), max(x0, 0.0), min(y1, float(height)), min(x1, float(width)))
-            outline.add([prompts_io.rectangle_of(box, frame, grid)], shape_type="rectangle")
-            outline.editable = False
+        if outline is None and window is not None:
+            outline = self.outline = make_outline(self.image)
+            add_layer(self.viewer, outline, above=self._live(self.labels) or self.image)
+            self._callbacks.tool()
+        if outline is not None:
+            draw_window(outline, grid, frame, window)
 
     # ------------------------------------------------------------------ events
 
@@ -307,6 +306,7 @@ class LayerGroup:
             self._own_new_point(event.source)
             self._fresh_points += event.source is self.points
             self._drawn = self._drawn or event.source is self.boxes
+            self.style()
         self._callbacks.markers()
 
     def _feature_event(self, event: Any = None) -> None:
@@ -324,11 +324,10 @@ class LayerGroup:
 
     def _own_new_point(self, layer: Layer) -> None:
         points = self.points
-        if layer is not points or points is None or points.mode != "add" or not len(points.data):
-            return
-        with self.quiet():
-            wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
-            marker_cleanup.set_newest_features(points, wanted)
+        if layer is points and points is not None and points.mode == "add" and len(points.data):
+            with self.quiet():
+                wanted = {"obj": self.next_obj_id, "polarity": self.next_polarity, "along": self.along}
+                marker_cleanup.set_newest_features(points, wanted)
 
     def _follow_image(self, event: Any = None) -> None:
         if layer_axes(self.image) != self.letters:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
+from napari_sam2.analysis.label_operations import change_object
 from napari_sam2.analysis.mask_operations import Operation, find_operation
 from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.length_unit import LengthUnit
@@ -221,15 +222,8 @@ def _change_object(
     spread = {name: stacks(values[name], volume) for name in arrays}
     spacing, numbers = stack_spacing(volume, stack_axis(volume)), [obj_id]
     for place, stack in enumerate(stacks(grid, volume)):
-        mask = stack == obj_id
         own = values | {name: parts[place] for name, parts in spread.items()}
-        parts = operation.apply(mask, spacing, **own)
-        while len(numbers) < len(parts):
-            numbers.append(_next_number(grid, numbers))
-        stack[mask] = 0
-        for number, part in zip(numbers, parts, strict=False):
-            free = stack == 0 if other is None else (stack == 0) | (stack == other)
-            stack[part & free] = number
+        change_object(stack, numbers, operation, spacing, own, lambda: _next_number(grid, numbers), other)
 
 
 def _next_number(grid: NDArray[Any], taken: list[int]) -> int:

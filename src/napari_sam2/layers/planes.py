@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from napari.components import Dims, ViewerModel
 
 CROSS_NAME = "SAM 2 position"
+# In voxels.
+_NEAR = 1e-3
 _LOOK: dict[type[Layer], tuple[str, ...]] = {
     Image: ("visible", "opacity", "blending", "contrast_limits", "gamma", "colormap", "interpolation2d"),
     Labels: ("visible", "opacity", "blending", "colormap", "contour", "show_selected_label", "selected_label"),
@@ -67,6 +69,19 @@ def turn_to(dims: Dims, plane: tuple[int, int]) -> None:
     dims.order = (*(i for i in range(dims.ndim) if i not in plane), *plane)
 
 
+def on_a_voxel(dims: Dims, image: Layer) -> None:
+    """Move a viewer that stands just between two voxels of an image onto one of them.
+
+    There napari brings it where shapes reach half a voxel farther than the image. It is where one rounds to this slice
+    and another to the next, so that a mark would be of another slice than the one that is shown.
+    """
+    here = np.array(image.world_to_data(dims.point[-image.ndim :]), float)
+    between = np.abs(here - np.floor(here) - 0.5) < _NEAR
+    if between.any():
+        here[between] = np.rint(here[between])
+        dims.point = (*dims.point[: -image.ndim], *image.data_to_world(here))
+
+
 class Mirror:
     """Keeps the images and labels of one viewer in another, which shares their arrays.
 
@@ -107,7 +122,8 @@ class Mirror:
         for layer in wanted:
             if layer not in self._copies:
                 self._copies[layer] = _copy(layer)
-                self._target.add_layer(self._copies[layer])
+                # A tool of the plane stays active.
+                add_layer(self._target, self._copies[layer])
                 self._listen(layer, connect=True)
         for place, layer in enumerate(wanted):
             now = self._target.layers.index(self._copies[layer])

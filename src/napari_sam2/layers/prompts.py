@@ -17,6 +17,14 @@ from napari_sam2.core.drawings import Drawing
 from napari_sam2.core.frames import rectangle_to_box
 from napari_sam2.core.prompts import BoxPrompt, PointPrompt, PromptSet
 from napari_sam2.layers.image import grid_shape, place_on
+from napari_sam2.layers.marker_style import (
+    BORDER_WIDTH,
+    NEGATIVE,
+    POLARITY_COLORS,
+    POLARITY_SYMBOLS,
+    POSITIVE,
+    number_text,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points, Shapes
@@ -27,11 +35,6 @@ if TYPE_CHECKING:
 
 POINTS_NAME = "SAM 2 points"
 BOXES_NAME = "SAM 2 boxes"
-WINDOW_NAME = "SAM 2 window"
-POSITIVE, NEGATIVE = "positive", "negative"
-POLARITY_COLORS = {POSITIVE: "#2ecc40", NEGATIVE: "#ff4136"}
-BOX_COLOR = "#ffdc00"
-
 
 # Shapes that are drawn freely: an outline is filled, a scribble is a row of clicks, a line that of an axis, from edge
 # to edge. Anything else counts as a box.
@@ -62,8 +65,9 @@ def make_points(image: Image, obj_id: int, polarity: str = POSITIVE, along: str 
         feature_defaults={"obj": obj_id, "polarity": polarity, "along": along},
         face_color="polarity",
         face_color_cycle=POLARITY_COLORS,
-        border_color="white",
-        border_width=0.15,
+        symbol=POLARITY_SYMBOLS[polarity],
+        border_width=BORDER_WIDTH,
+        text=number_text("upper_left"),
         size=marker_size(image),
         **place_on(image),
     )
@@ -78,25 +82,10 @@ def make_boxes(image: Image, obj_id: int, along: str = "") -> Shapes:
         name=BOXES_NAME,
         features={"obj": np.zeros(0, int), "along": np.zeros(0, object)},
         feature_defaults={"obj": obj_id, "along": along},
-        edge_color=BOX_COLOR,
+        text=number_text("upper_left"),
         face_color="transparent",
         edge_width=marker_size(image) / 8,
         opacity=0.9,
-        **place_on(image),
-    )
-
-
-def make_outline(image: Image) -> Shapes:
-    """Make the layer that shows faintly which part of a frame the model sees."""
-    from napari.layers import Shapes
-
-    return Shapes(
-        ndim=image.ndim,
-        name=WINDOW_NAME,
-        edge_color="white",
-        face_color="transparent",
-        edge_width=marker_size(image) / 12,
-        opacity=0.35,
         **place_on(image),
     )
 

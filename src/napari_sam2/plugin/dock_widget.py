@@ -2,40 +2,38 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtWidgets import QFileDialog, QGroupBox, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
-from napari_sam2.core.formatting import frame_word
-from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
-from napari_sam2.layers.image import axis_meanings
+from napari_sam2.interaction.gentle_import import gently
 from napari_sam2.layers.proxy import unwrapped
-from napari_sam2.plugin.three_planes_dock import open_three_planes
+from napari_sam2.plugin.more_dialogs import MoreDialogs
+from napari_sam2.plugin.panel_dialogs import PanelDialogs
 from napari_sam2.widgets.closing import ClosingWatch
 from napari_sam2.widgets.controllers.models import dropped_checkpoint
 from napari_sam2.widgets.controllers.segment import SegmentController
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
-from napari_sam2.widgets.views.axes_dialog import AxesDialog
-from napari_sam2.widgets.views.channels_dialog import ChannelsDialog
-from napari_sam2.widgets.views.check_dialog import CheckDialog
+from napari_sam2.widgets.views.common import set_keys
 from napari_sam2.widgets.views.finish_panel import FinishPanel
-from napari_sam2.widgets.views.labels_dialog import LabelsDialog
+from napari_sam2.widgets.views.further_menu import FurtherMenu
+from napari_sam2.widgets.views.header_panel import HeaderPanel
 from napari_sam2.widgets.views.many_panel import ManyPanel
+from napari_sam2.widgets.views.more import end_row, fill_more
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
 from napari_sam2.widgets.views.panels import Panels
 from napari_sam2.widgets.views.prompt_panel import PromptPanel
-from napari_sam2.widgets.views.range_dialog import RangeDialog
 from napari_sam2.widgets.views.review_panel import ReviewPanel
 from napari_sam2.widgets.views.run_panel import RunPanel
-from napari_sam2.widgets.views.save_dialog import ask_where_to_save
 from napari_sam2.widgets.views.session_panel import SessionPanel
 from napari_sam2.widgets.views.source_panel import SourcePanel
+from napari_sam2.widgets.views.steps_panel import StepsPanel
+from napari_sam2.widgets.views.theming import apply_theme
+from napari_sam2.widgets.views.tour_card import TourCard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import napari
 
@@ -44,9 +42,10 @@ if TYPE_CHECKING:
 
 def load_predictor(name: str, device: str) -> VideoPredictor:
     """Load a model by its registry name; imports torch, so it is called in a worker."""
-    from napari_sam2.engine import load_predictor as load
+    with gently():
+        from napari_sam2.engine import load_predictor as load
 
-    return load(name, device)
+        return load(name, device)
 
 
 class _VerticalScroll(QScrollArea):
@@ -76,7 +75,7 @@ class _VerticalScroll(QScrollArea):
 
 
 class SegmentWidget(QWidget):
-    """Three steps: image and model, objects and marks, propagation; and one line of status.
+    """A header with status and advice, and three steps: image and model, objects and prompts, propagation and review.
 
     Parameters
     ----------
@@ -101,9 +100,24 @@ class SegmentWidget(QWidget):
         self.advanced = AdvancedPanel(self.source.model.device_box)
         self.many = ManyPanel()
         self.finish = FinishPanel()
-        self.status = QLabel()
-        self.status.setWordWrap(True)
-        self.status.setToolTip("What is going on now, or what happened last; with model, device and objects.")
+        self.header = HeaderPanel(
+            (self.run.undo_button, self.run.redo_button),
+            self.run.progress_row,
+            (self.session.menu, self.advanced.menu),
+        )
+        self.status = self.header.status
+        self.tour = TourCard()
+        self.header.add_tour(self.tour)
+        self.further_menu = FurtherMenu(self)
+        last_row = end_row(self.run, self.review, self.finish, self.further_menu)
+        self.steps = StepsPanel(
+            (
+                (self.source,),
+                (self.prompt, self.many, self.objects),
+                (self.run, self.review, last_row, self.session),
+            )
+        )
+        fill_more(self.objects, self.prompt, self.many)
         self._lay_out()
         panels = Panels(
             self.source,
@@ -115,34 +129,29 @@ class SegmentWidget(QWidget):
             self.advanced,
             self.many,
             self.finish,
-            self.status,
+            self.header,
+            self.steps,
+            self.tour,
+            self.further_menu,
         )
-        self.controller = SegmentController(unwrapped(napari_viewer), panels, load, self)
-        self.source.axes_clicked.connect(self._ask_what_axes)
-        self.source.colours_clicked.connect(self._ask_which_colours)
-        self.run.save_clicked.connect(self._ask_where_to_save)
-        self.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
-        self.many.track_all_clicked.connect(lambda: self._ask_which_labels(track=True))
-        self.many.save_tracks_clicked.connect(self._ask_where_to_save_tracks)
-        self.many.range_clicked.connect(self._ask_for_a_range)
-        self.review.planes_clicked.connect(lambda: open_three_planes(self.controller.viewer))
-        self.controller.models.report_ready.connect(self._show_check)
+        self._viewer = unwrapped(napari_viewer)
+        self.controller = SegmentController(self._viewer, panels, load, self, loads_early=load is load_predictor)
+        self.dialogs = PanelDialogs(self.controller, panels, self)
+        self.more = MoreDialogs(self.controller, self.further_menu, self)
+        self.source.colours_clicked.connect(self.more.ask_channels)
         self.setAcceptDrops(True)
-        self._watch = ClosingWatch(self, self.controller.close)
+        self._watch = ClosingWatch(self, self._close)
+        self.controller.shortcuts.changed.connect(self._show_keys)
+        self._show_keys(self.controller.shortcuts.keys)
+        self._viewer.events.theme.connect(self._on_theme)
+        self._on_theme()
 
     def _lay_out(self) -> None:
-        middle = QGroupBox("2  Objects and marks")
-        inner = QVBoxLayout(middle)
-        inner.setSpacing(4)
-        inner.addWidget(self.objects)
-        inner.addWidget(self.prompt)
-        inner.addWidget(self.many)
         content = QWidget()
-        self.run.insert(self.review)
-        self.run.insert(self.finish)
         column = QVBoxLayout(content)
+        column.setContentsMargins(6, 2, 6, 4)
         column.setSpacing(4)
-        for panel in (self.session.offer, self.source, middle, self.run, self.session, self.advanced, self.status):
+        for panel in (self.session.offer, self.steps):
             column.addWidget(panel)
         column.addStretch(1)
         scroll = _VerticalScroll()
@@ -152,67 +161,19 @@ class SegmentWidget(QWidget):
         content.installEventFilter(scroll)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(scroll)
+        outer.setSpacing(0)
+        outer.addWidget(self.header)
+        outer.addWidget(scroll, 1)
 
-    def _ask_what_axes(self) -> None:
-        selection = self.controller.selection
-        image = selection.image
-        if image is None:
-            return
-        rows = [
-            (f"axis {i + 1}: {each.count} long{f', {each.step}' if each.step else ''}", each.letter)
-            for i, each in enumerate(axis_meanings(image))
-        ]
-        words = {a: word for a, word in AXIS_WORDS.items() if not (image.rgb and a == "c")}
-        dialog = AxesDialog(rows, words, lambda letters: check_letters(letters, image.ndim, rgb=image.rgb), self)
-        if dialog.exec():
-            selection.choose_axes(dialog.letters())
+    def _show_keys(self, keys: Mapping[str, str]) -> None:
+        set_keys(self, keys)
 
-    def _ask_which_colours(self) -> None:
-        selection = self.controller.selection
-        worker = selection.worker
-        if worker is not None and "c" in worker.volume.axes:
-            dialog = ChannelsDialog(worker.volume.size_of("c"), worker.grid.channels, self)
-            if dialog.exec():
-                selection.choose_channels(dialog.channels())
-        selection.show_window()
+    def _on_theme(self, event: Any = None) -> None:
+        apply_theme(self, self._viewer.theme)
 
-    def _ask_where_to_save(self) -> None:
-        image, worker = self.controller.selection.image, self.controller.selection.worker
-        if image is None or worker is None:
-            return
-        path = ask_where_to_save(self, str(image.name), worker.volume)
-        if path is not None:
-            self.controller.save(path)
-
-    def _ask_where_to_save_tracks(self) -> None:
-        kinds = "Table (*.csv);;Excel (*.xlsx);;Folder of the Cell Tracking Challenge (*)"
-        name, _ = QFileDialog.getSaveFileName(self, "Save tracks", "tracks.csv", kinds)
-        if name:
-            self.controller.many.save_tracks(Path(name))
-
-    def _ask_for_a_range(self) -> None:
-        dialog = RangeDialog(*self.controller.many.ranges(), self)
-        if dialog.exec():
-            self.controller.many.set_range(*dialog.answer())
-
-    def _ask_which_labels(self, track: bool = False) -> None:
-        layers = self.controller.prompting.labels_to_take()
-        if not layers:
-            show_info("There is no other labels layer of the same size as the image. Open or draw one first.")
-            return
-        worker = self.controller.selection.worker
-        called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
-        dialog = LabelsDialog(layers, called, self)
-        if dialog.exec():
-            self.controller.prompting.take_labels(dialog.request())
-            if track:
-                self.controller.propagate("both")
-
-    def _show_check(self, text: str) -> None:
-        dialog = CheckDialog(text, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.show()
+    def _close(self) -> None:
+        self._viewer.events.theme.disconnect(self._on_theme)
+        self.controller.close()
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take checkpoints; anything else is napari's."""

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import napari.viewer
+from qtpy.QtCore import QTimer
 
 from napari_sam2.layers.proxy import unwrapped
 from napari_sam2.widgets.forms.follow_up_dock import FollowUpDock
@@ -27,7 +28,8 @@ def show_segment(viewer: Any, beside: Any = None) -> Any:
     dock, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _SEGMENT, tabify=beside is not None)
     dock.show()
     if beside is not None and beside.parent() is not None:
-        beside.parent().raise_()
+        # Not before Qt has made the tabs.
+        QTimer.singleShot(0, beside.parent().raise_)
     return widget
 
 

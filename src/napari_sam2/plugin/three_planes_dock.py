@@ -14,7 +14,9 @@ from napari_sam2.widgets.controllers.three_planes import ThreePlanes
 from napari_sam2.widgets.views.plane_view import PlaneView
 
 TITLE = "Check in three planes"
-_HINT = "Click in any view: all three go there. Marks are drawn in the main view."
+_HINT = "Click in any view: all three go there. "
+_MARKS = "Point and box mark the object here as well; the outline is what a plane's own marks give in it."
+_NO_MARKS = "Marks are drawn in the main view."
 
 
 class ThreePlanesWidget(QWidget):
@@ -30,7 +32,7 @@ class ThreePlanesWidget(QWidget):
         super().__init__()
         self.controller = ThreePlanes(unwrapped(napari_viewer), self)
         self.views = [PlaneView(model) for model in self.controller.models]
-        self.hint = QLabel(_HINT)
+        self.hint = QLabel(_HINT + _NO_MARKS)
         self.hint.setWordWrap(True)
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
         for view in self.views:
@@ -41,6 +43,7 @@ class ThreePlanesWidget(QWidget):
         layout.addWidget(self.hint)
         self.controller.titled.connect(lambda i, text: self.views[i].set_title(text))
         self.controller.unavailable.connect(self._set_unavailable)
+        self.controller.markable.connect(self._set_markable)
         self.controller.arrange()
         self._fit = QTimer(self)
         self._fit.setSingleShot(True)
@@ -64,7 +67,10 @@ class ThreePlanesWidget(QWidget):
 
     def _set_unavailable(self, reason: str) -> None:
         self.splitter.setVisible(not reason)
-        self.hint.setText(f"Nothing to show: {reason}" if reason else _HINT)
+        self.hint.setText(f"Nothing to show: {reason}" if reason else _HINT + _NO_MARKS)
+
+    def _set_markable(self, markable: bool) -> None:
+        self.hint.setText(_HINT + (_MARKS if markable else _NO_MARKS))
 
     def _close(self) -> None:
         self.controller.close()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.analysis.mask_operations import Operation
+    from napari_sam2.core.frames import FrameGrid
+    from napari_sam2.core.volume import ImageVolume
     from napari_sam2.session.history import Put
     from napari_sam2.session.state import SessionState
 
@@ -82,8 +84,8 @@ def _outcome(
     checks.check_open(state)
     ids = _objects(state, obj_id)
     chosen = None if frames is None else checks.check_frames(state, frames)
-    given = _given(state, operation, values)
-    results = {i: operation.apply(_stack(state, i), _spacing(state), **given) for i in ids}
+    given, spacing = _given(state, operation, values), stack_spacing(state.volume, state.grid)
+    results = {i: operation.apply(_stack(state, i), spacing, **given) for i in ids}
     parts = {i: [_changes(state, i, k, mask, chosen) for k, mask in enumerate(results[i])] for i in ids}
     _check_locks(state, operation, parts, chosen)
     # Of an object without a voxel there is nothing to split.
@@ -113,7 +115,7 @@ def _given(state: SessionState, operation: Operation, values: Mapping[str, Any])
         if kind == "mask" and given.get(name) is not None:
             given[name] = _stack(state, checks.check_object(state, given[name]))
         elif kind == "image":
-            given[name] = _image(state)
+            given[name] = image_values(state.volume, state.grid)
         elif kind == "frame" and given.get(name) is not None:
             given[name] = checks.check_frame(state, given[name])
     if "dimensions" in kinds and state.grid.frame_axis == "t":
@@ -131,15 +133,16 @@ def _stack(state: SessionState, obj_id: int) -> NDArray[np.bool_]:
     return stack
 
 
-def _image(state: SessionState) -> NDArray[Any]:
-    """Return the values of the image ``(frame, Y, X)``; of several channels the first that is shown."""
-    pictures = (state.grid.read(state.volume.parts, frame) for frame in range(state.grid.frame_count))
+def image_values(volume: ImageVolume, grid: FrameGrid) -> NDArray[Any]:
+    """Return the values of an image ``(frame, Y, X)``; of several channels the first that is shown."""
+    pictures = (grid.read(volume.parts, frame) for frame in range(grid.frame_count))
     return np.stack([picture if picture.ndim == 2 else picture[..., 0] for picture in pictures])
 
 
-def _spacing(state: SessionState) -> tuple[float, float, float]:
-    gap = None if state.grid.frame_axis == "t" else frame_gap(state.volume, state.grid)
-    return (1.0 if gap is None else gap, *pixel_size(state.volume, state.grid))
+def stack_spacing(volume: ImageVolume, grid: FrameGrid) -> tuple[float, float, float]:
+    """Return the spacing of a stack of frames; between time points, and across a single image, it is 1."""
+    gap = None if grid.frame_axis == "t" else frame_gap(volume, grid)
+    return (1.0 if gap is None else gap, *pixel_size(volume, grid))
 
 
 def _changes(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.core.frame_axis import default_frame_axis
+from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.core.masks import LazyMasks
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, quality
@@ -131,8 +132,10 @@ def labels(state: SessionState, out: Any | None, overlap: str | None = None) -> 
     largest = max(state.object_ids(), default=0)
     if np.issubdtype(out.dtype, np.integer) and np.iinfo(out.dtype).max < largest:
         raise PromptError(f"out is {out.dtype} and cannot hold object {largest}; use uint16.")
+    trim_heap = HeapTrimmer()
     for frame in range(grid.frame_count):
         out[grid.label_index(frame)] = frame_labels(state, frame)
+        trim_heap()
     return out
 
 

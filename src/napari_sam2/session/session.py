@@ -34,6 +34,7 @@ from napari_sam2.session import (
     reviewing,
     runs,
     settings,
+    tracked_masks,
     value_ranges,
 )
 from napari_sam2.session import objects as object_table
@@ -682,7 +683,8 @@ class VideoSession:
         frame
             Index of the frame.
         spacing_px
-            Pixels from click to click; default: 16 clicks along the shorter side.
+            Pixels from click to click; default: 16 clicks along the shorter side, and half the spacing, up to twice,
+            where the objects that were found are smaller than it.
         cancelled
             Asked now and then; True ends it, and what was found is returned.
         progress
@@ -1145,6 +1147,41 @@ class VideoSession:
         [5, 6]
         """
         return interpolating.interpolate(self._state, obj_id, frames)
+
+    def take_tracked(self, labels: Any) -> list[int]:
+        """Replace the masks that were tracked by those of a label image, as one step.
+
+        The new masks count as tracked from the accepted frames beside them: they are fresh as long as these stand, and
+        a correction lets the next run compute them anew. Prompted, edited and locked frames stay as they are, and
+        beyond the cuts of an object nothing comes. Such labels are those of :func:`napari_sam2.fuse_axes`.
+
+        Parameters
+        ----------
+        labels
+            Whole numbers on the volume's grid without channels; 0 is background, the others are object ids.
+
+        Returns
+        -------
+        list of int
+            The frames on which a mask changed.
+
+        Raises
+        ------
+        PromptError
+            If the grid differs, or in exact mode.
+        SessionBusyError
+            If the session was closed, or if a run is under way.
+
+        Examples
+        --------
+        >>> session.add_box(1, 4, (4, 5, 10, 12))
+        >>> steps = list(session.propagate())
+        >>> labels = session.labels()
+        >>> labels[7, :6] = 0
+        >>> session.take_tracked(labels)
+        [7]
+        """
+        return tracked_masks.take_tracked(self._state, labels)
 
     def apply(
         self,

@@ -37,6 +37,7 @@ REVIEW: Final = "review"
 OPEN_FOLLOW_UP: Final = "open_follow_up"
 FORBID: Final = "forbid"
 REPLAY: Final = "replay"
+TAKE_TRACKED: Final = "take_tracked"
 
 # Steps that set prompts: the answer to them becomes part of the step.
 PROMPTING = (ADD_POINTS, ADD_BOX, ADD_LINE, ADD_MASK, ADD_LABELS, SET_PROMPTS, DIVIDE, ACCEPT)

@@ -169,7 +169,7 @@ def _moved(
     """Return the masks of one slice at another time point, tracked through the time points between."""
     axis = session.grid.frame_axis
     at = {a: i for a, i in session.grid.at if a != "t"}
-    along = _like(session, "t", at if axis is None else {**at, axis: frame})
+    along = session_like(session, "t", at if axis is None else {**at, axis: frame})
     for obj_id, mask in masks.items():
         along.add_mask(obj_id, time, mask)
     for _ in along.propagate("forward" if to > time else "backward", frames=[to]):
@@ -181,7 +181,7 @@ def _moved(
 
 def _seeded(session: VideoSession, time: int, masks: dict[tuple[int, int], NDArray[np.bool_]]) -> VideoSession:
     """Return a new session on another time point, with these masks as prompts."""
-    new = _like(session, session.grid.frame_axis, {**dict(session.grid.at), "t": time})
+    new = session_like(session, session.grid.frame_axis, {**dict(session.grid.at), "t": time})
     for (obj_id, frame), mask in masks.items():
         new.add_mask(obj_id, frame, mask)
     for obj_id, info in session.objects.items():
@@ -191,7 +191,7 @@ def _seeded(session: VideoSession, time: int, masks: dict[tuple[int, int], NDArr
     return new
 
 
-def _like(session: VideoSession, frame_axis: str | None, at: dict[str, int]) -> VideoSession:
+def session_like(session: VideoSession, frame_axis: str | None, at: dict[str, int]) -> VideoSession:
     """Return an empty session on another part of the image, with the model and the rules of this one."""
     return VideoSession(
         session.predictor,

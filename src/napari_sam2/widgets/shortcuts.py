@@ -23,8 +23,16 @@ class KeyBinder:
     """
 
     def __init__(self, actions: Mapping[str, Callable[[], None]], first: Callable[[], None]) -> None:
-        self._actions = {key: _ignoring_owner(first, action) for key, action in actions.items()}
+        self.first = first
         self._bound: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self.set_actions(actions)
+
+    def set_actions(self, actions: Mapping[str, Callable[[], None]]) -> None:
+        """Bind other keys, or other actions, on the owners that have ours."""
+        owners = [owner for owner, _ in self._bound.values()]
+        self.unbind_all()
+        self._actions = {key: _ignoring_owner(self.first, action) for key, action in actions.items()}
+        self.bind(owners)
 
     def bind(self, owners: Iterable[Any]) -> None:
         """Bind the keys on these owners (viewer, layers); owners that have them already are left alone."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +181,11 @@ def test_a_file_that_the_disk_does_not_give_is_not_called_truncated(
     monkeypatch.setattr("napari_sam2.engine.sam2.checkpoint.safe_open", refuse)
     with pytest.raises(CheckpointError, match="cannot be read: Input/output error"):
         read_checkpoint(small_file)
+
+
+def test_loading_a_model_draws_no_weights_and_does_not_import_the_compiler() -> None:
+    code = (
+        "import sys; from napari_sam2.engine import load_predictor; load_predictor('starter', 'cpu');"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"

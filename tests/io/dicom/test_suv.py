@@ -92,6 +92,7 @@ def test_a_series_that_was_made_later_takes_it_from_its_frames():
         ({"RadiopharmaceuticalStartTime": None}, {}, "time of injection is missing"),
         ({"RadiopharmaceuticalStartTime": "100100"}, {}, "after the start"),
         ({"RadiopharmaceuticalStartDateTime": "20240306082000"}, {}, "after the start"),
+        ({"RadiopharmaceuticalStartDateTime": "20230305082000"}, {}, "half-lives before the scan"),
         # Zr-89 is scanned days later, and the day is not told.
         ({"RadionuclideHalfLife": 282276}, {}, "day of the injection is missing"),
         ({}, {"SeriesTime": "170000"}, "nothing says when the scan began"),
@@ -122,6 +123,7 @@ def test_a_series_in_files_is_measured_in_suv(tmp_path):
     expected = stored[1, 2:4, 3:6] * 100 * HALF
     assert table["mean_intensity"][0] == pytest.approx(expected.mean(), rel=1e-6)
     assert table["sd_intensity"][0] == pytest.approx(expected.std(), rel=1e-6)
+    assert table["max_intensity"][0] == pytest.approx(expected.max(), rel=1e-6)
     assert table["p95_intensity"][0] == pytest.approx(np.percentile(expected, 95), rel=1e-6)
     assert table.attrs["units"]["mean_intensity"] == "SUVbw g/mL"
     frames = ns.measure_frames(labels, volume, unit=unit)

@@ -250,7 +250,7 @@ def test_notes_of_a_run_reach_the_user_at_its_end(make_driver, volume_data, monk
 
 
 def test_devices_are_listed_when_somebody_looks(found):
-    found.widget.advanced.expand(animate=False)
+    found.widget.advanced.opened.emit()
     wait(found)
     box = panel(found).device_box
     names = [box.itemData(i) for i in range(box.count())]

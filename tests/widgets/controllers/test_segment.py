@@ -117,7 +117,7 @@ def test_outline_of_the_models_window(make_driver, volume_data):
     outline = driver.layer_group.outline
     corners = outline.data[0]
     assert corners[:, 0].tolist() == [5] * 4
-    assert corners[:, 1:].min(axis=0).tolist() == [-0.5, 0.5]
+    assert corners[:, 1:].min(axis=0).tolist() == [0, 0.5]
     assert corners[:, 1:].max(axis=0).tolist() == [38.5, 47.5]
     assert driver.viewer.layers.selection.active is driver.layer_group.points
     driver.controller.step(back=True)

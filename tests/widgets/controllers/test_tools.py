@@ -15,12 +15,14 @@ def test_t_flips_the_next_point_or_the_selected_ones(make_driver, volume_data):
     assert driver.widget.prompt.outside_button.isChecked()
     driver.click(5, 20, 25)
     assert points.features["polarity"].tolist() == [NEGATIVE]
+    assert [str(symbol) for symbol in points.symbol] == ["hbar"]
     points.mode = "select"
     points.selected_data = {0}
     driver.controller.tools.flip()
     driver.settle()
     assert points.features["polarity"].tolist() == [POSITIVE]
-    assert np.allclose(points.face_color[0, :3], (0x2E / 255, 0xCC / 255, 0x40 / 255), atol=0.01)
+    assert [str(symbol) for symbol in points.symbol] == ["cross"]
+    assert np.allclose(points.face_color[0, :3], (0x3D / 255, 0x9B / 255, 1), atol=0.01)
     assert driver.labels[5, 20, 25] == 1
 
 

@@ -7,6 +7,7 @@ import pytest
 from napari_sam2.widgets.controllers import view_protocols as protocols
 from napari_sam2.widgets.views.advanced_panel import AdvancedPanel
 from napari_sam2.widgets.views.finish_panel import FinishPanel
+from napari_sam2.widgets.views.header_panel import HeaderPanel
 from napari_sam2.widgets.views.many_panel import ManyPanel
 from napari_sam2.widgets.views.model_panel import ModelPanel
 from napari_sam2.widgets.views.objects_panel import ObjectsPanel
@@ -17,8 +18,13 @@ from napari_sam2.widgets.views.review_panel import ReviewPanel
 from napari_sam2.widgets.views.run_panel import RunPanel
 from napari_sam2.widgets.views.session_panel import SessionPanel
 from napari_sam2.widgets.views.source_panel import SourcePanel
+from napari_sam2.widgets.views.steps_panel import StepsPanel
+from napari_sam2.widgets.views.tour_card import TourCard
 
 PAIRS = {
+    protocols.HeaderView: HeaderPanel,
+    protocols.StepsView: StepsPanel,
+    protocols.TourView: TourCard,
     protocols.SourceView: SourcePanel,
     protocols.ModelView: ModelPanel,
     protocols.MaintenanceView: AdvancedPanel,

@@ -181,6 +181,67 @@ def test_the_summary_tells_of_the_open_case_too(desk, folder):
     assert "Wrote" in desk.dock.status.text()
 
 
+def test_what_is_in_memory_only_is_not_lost_by_a_step(desk, folder):
+    desk.open(folder / "list.csv")
+    desk.dock.open_case(3)
+    controller = desk.segment.controller
+    controller.files.set_autosave(False)
+    controller.tools.activate("point")
+    controller.selection.layer_group.points.add(np.array([3.0, 10, 10]))
+    desk.settle()
+    desk.view.previous.click()
+    desk.settle()
+    assert "What was drawn on c is in memory only" in desk.dock.status.text()
+    assert list(desk.session.objects) == [1]
+    controller.files.save(str(folder / "c.sam2"))
+    desk.settle()
+    desk.view.previous.click()
+    desk.settle()
+    assert desk.session.path == folder / "b.sam2"
+    desk.dock.open_case(2)
+    assert "b is open already" in desk.dock.status.text()
+
+
+def test_another_image_that_is_worked_on_is_not_taken_for_the_case(desk, folder):
+    desk.open(folder / "list.csv")
+    desk.view.next.click()
+    desk.settle()
+    case = desk.session
+    other = desk.viewer.add_image(np.zeros((8, 30, 40)), name="other")
+    desk.segment.controller.selection.choose_image(other)
+    desk.segment.controller.tools.activate("point")
+    desk.segment.controller.selection.layer_group.points.add(np.array([3.0, 10, 10]))
+    desk.settle()
+    assert desk.view.objects.rowCount() == 0
+    desk.dock.review_object(1, "rejected", "")
+    desk.settle()
+    assert not desk.session.reviews
+    assert not case.reviews
+    desk.view.next.click()
+    desk.settle()
+    # Those of the case are gone, those of the other image are not.
+    assert {"other", "b"} <= {layer.name for layer in desk.viewer.layers}
+    assert "a" not in desk.viewer.layers
+    assert sum(layer.name.startswith("SAM 2 labels") for layer in desk.viewer.layers) == 2
+
+
+def test_two_quick_steps_open_one_case_and_a_comment_goes_to_its_own(desk, folder):
+    desk.open(folder / "list.csv")
+    desk.view.next.click()
+    desk.view.next.click()
+    assert "wait for it" in desk.dock.status.text()
+    desk.settle()
+    assert desk.session.path == folder / "a.sam2"
+    # Typed, and not ended by Enter or another focus.
+    desk.view.comment.setText("typed")
+    desk.view.comment.setModified(True)
+    desk.dock.step(1)
+    desk.settle()
+    assert desk.listed()[0][2] == "typed"
+    assert desk.view.comment.text() == ""
+    assert desk.session.path == folder / "b.sam2"
+
+
 def test_without_times_sessions_note_none(desk, folder):
     desk.dock._fields.effort.value = False
     desk.open(folder / "list.csv")

@@ -46,5 +46,8 @@ def test_the_same_button_stops_what_it_began(panel):
     assert panel.prepare_button.text() == "Prepare slices"
 
 
-def test_the_section_is_closed_at_first(panel):
-    assert not panel.isExpanded()
+def test_it_says_when_it_is_seen(panel):
+    seen = []
+    panel.opened.connect(lambda: seen.append(True))
+    panel.show()
+    assert seen == [True]

@@ -43,7 +43,7 @@ def test_a_run_that_was_stopped_is_continued(panel):
     panel.set_continuing(True)
     assert "Continue" in panel.both_button.text()
     panel.set_continuing(False)
-    assert "Both" in panel.both_button.text()
+    assert "Propagate" in panel.both_button.text()
 
 
 def test_progress_is_shown_once_the_number_of_frames_is_known(panel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from napari_sam2.core.formatting import duration
+from napari_sam2.core.formatting import duration, duration_in_words
 from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.engine.device import free_memory
 from napari_sam2.engine.diagnostics.calibration import Calibration as Calibration
@@ -70,9 +70,12 @@ class Forecast:
 
     @property
     def short(self) -> str:
-        """Seconds and memory in a few words, and what to do where it does not fit."""
+        """The time in words; memory only where it is short, with what to do where it does not fit."""
+        needed = sum(self.memory.values())
+        is_short = not self.fits or (self.free is not None and needed > self.free / 2)
         advice = f" {self.notes[-1]}" if self.notes and not self.fits else ""
-        return f"Takes about {duration(self.seconds)} and {_size(sum(self.memory.values()))}.{advice}"
+        memory = f" It needs {_size(needed)}." if is_short else ""
+        return f"Takes about {duration_in_words(self.seconds)}.{memory}{advice}"
 
     @property
     def text(self) -> str:

@@ -9,10 +9,12 @@ import pickle
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from napari_sam2.core.paths import checked_path
 from napari_sam2.engine.catalog.model_files import check_checkpoint
@@ -106,6 +108,19 @@ def _read_torch(path: Path) -> dict[str, Tensor]:
     return {str(key): value for key, value in model.items()}
 
 
+class _NothingRandom(TorchFunctionMode):
+    """Draws no random numbers for weights that are about to come from a file.
+
+    On the meta device there is nothing to draw, and torch would import its compiler for it, which takes seconds.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
+
+
 def load_model(
     path: str | os.PathLike[str], image_size: int | None = None, device: torch.device | str = "cpu"
 ) -> Sam2Model:
@@ -138,7 +153,7 @@ def load_model(
         except ValueError as error:
             raise CheckpointError(f"{path} cannot be loaded: {error}.") from error
     # On the meta device no weights are made only to be overwritten.
-    with torch.device("meta"):
+    with torch.device("meta"), _NothingRandom():
         model = Sam2Model(config)
     _check_tensors(path, model.state_dict(), state_dict)
     _check_finite(path, state_dict)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # A dose below this is no clinical one in becquerel; some files give it in megabecquerel, which nothing tells.
 _LEAST_DOSE = 1e4
 _DAY = 86_400.0
+# What is left after more is nothing that could be seen: a date is wrong.
+_MOST_HALF_LIVES = 10
 # Tracers of a longer half-life, in seconds, are scanned days after the injection.
 _SLOW = _DAY / 4
 
@@ -86,12 +88,11 @@ def factor_of(headers: Sequence[Dataset], name: str) -> float:
     ReadError
         If the headers do not allow it.
     """
-    factors = []
-    for header in headers:
-        try:
-            factors.append(_factor(header, headers, name))
-        except damage() as error:
-            _refuse(name, f"an element of its header cannot be understood: {first_line(error)}")
+    try:
+        taken = [moment for header in headers if (moment := _taken(header)) is not None]
+        factors = [_factor(header, taken, name) for header in headers]
+    except damage() as error:
+        _refuse(name, f"an element of its header cannot be understood: {first_line(error)}")
     if max(factors) - min(factors) > 1e-4 * max(factors):
         _refuse(name, "dose, weight or times differ between its slices")
     return factors[0]
@@ -101,7 +102,7 @@ def _refuse(name: str, why: str) -> NoReturn:
     raise ReadError(f"There is no SUV of {name}: {why}.")
 
 
-def _factor(header: Dataset, series: Sequence[Dataset], name: str) -> float:
+def _factor(header: Dataset, taken: Sequence[Moment], name: str) -> float:
     if text_of(header, "Modality") != "PT":
         _refuse(name, "it is no PET series")
     units = text_of(header, "Units")
@@ -116,10 +117,10 @@ def _factor(header: Dataset, series: Sequence[Dataset], name: str) -> float:
     weight = number_of(header, "PatientWeight") or 0.0
     if weight <= 0:
         _refuse(name, "the weight of the patient is missing")
-    return weight * 1000 / _dose(header, series, name)
+    return weight * 1000 / _dose(header, taken, name)
 
 
-def _dose(header: Dataset, series: Sequence[Dataset], name: str) -> float:
+def _dose(header: Dataset, taken: Sequence[Moment], name: str) -> float:
     """Return the dose in Bq that is left at the time to which the image is corrected for decay."""
     items = items_of(header, "RadiopharmaceuticalInformationSequence")
     if len(items) != 1:
@@ -138,20 +139,22 @@ def _dose(header: Dataset, series: Sequence[Dataset], name: str) -> float:
     half_life = number_of(drug, "RadionuclideHalfLife") or 0.0
     if half_life <= 0:
         _refuse(name, "the half-life is missing")
-    elapsed = _seconds_since_injection(header, drug, _scan_start(header, series, half_life, name), half_life, name)
+    elapsed = _seconds_since_injection(header, drug, _scan_start(header, taken, half_life, name), half_life, name)
+    if elapsed > _MOST_HALF_LIVES * half_life:
+        _refuse(name, f"the injection stands {elapsed / half_life:.0f} half-lives before the scan")
     return float(dose * 2 ** (-elapsed / half_life))
 
 
-def _scan_start(header: Dataset, series: Sequence[Dataset], half_life: float, name: str) -> Moment:
+def _scan_start(header: Dataset, taken: Sequence[Moment], half_life: float, name: str) -> Moment:
     """Return when the scan began: the time of the series, unless that is when the series was made of another one."""
     start = local_moment(header, day="SeriesDate", time="SeriesTime")
-    taken = [m for h in series if (m := _taken(h)) is not None]
     if start is not None and taken and all(_is_not_after(start, m) for m in taken):
         return start
     # GE keeps the start of the scan apart.
     with suppress(KeyError):
-        block = header.private_block(0x0009, "GEMS_PETD_01")
-        found = local_moment({"scan": str(block[0x0D].value)}, both="scan")
+        value = header.private_block(0x0009, "GEMS_PETD_01")[0x0D].value
+        text = value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+        found = local_moment({"scan": text.strip("\0 ")}, both="scan")
         if found is not None:
             return found
     here = _taken(header)

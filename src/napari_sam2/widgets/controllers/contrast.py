@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
@@ -9,10 +10,14 @@ from qtpy.QtCore import QObject, QTimer
 from napari_sam2.core.intensity import value_range
 from napari_sam2.core.intensity_presets import preset_limits
 from napari_sam2.errors import VolumeError
+from napari_sam2.interaction.update import Update
+from napari_sam2.layers.channel_layers import channels_limits
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import default_limits, shown_gamma
 
 if TYPE_CHECKING:
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.session import VideoSession
     from napari_sam2.widgets.controllers.context import ControllerContext
 
 # A slider that is being dragged sends many values; only the one where it rests concerns the model.
@@ -86,6 +91,13 @@ class ContrastSync(QObject):
 
         self._context.queue(look, show, "Looking at the image…")
 
+    def choose_each(self, limits: tuple[tuple[float, float], ...]) -> None:
+        """Let the model see each channel with contrast limits of its own."""
+        worker = self._selection.worker
+        if worker is not None:
+            key = ("contrast limits", id(worker))
+            self._context.submit(partial(_set_each, limits), "Setting the window…", key, keep_message=True)
+
     def flush(self) -> None:
         """Tell the session the contrast limits at once, if it was not told yet."""
         if self._timer.isActive():
@@ -101,7 +113,11 @@ class ContrastSync(QObject):
         if limits is None or image is None or worker is None:
             return
         if len(worker.grid.channels) > 1 and not image.rgb:
-            return  # Each channel is shown to the model by its own values, not by those of the layer.
+            # Each channel is shown to the model by its own values, or as its own layer is shown.
+            each = channels_limits(self._selection.channels.layers)
+            if each and each != worker.contrast_limits:
+                self.choose_each(each)
+            return
         gamma = shown_gamma(image)
         if (limits, gamma) != (worker.contrast_limits, worker.gamma):
             low, high = limits
@@ -113,3 +129,14 @@ class ContrastSync(QObject):
                 key,
                 keep_message=True,
             )
+
+
+def _set_each(limits: tuple[tuple[float, float], ...], worker: SessionWorker) -> Update:
+    """Show each channel with its own contrast limits; called in a worker."""
+    worker.contrast_limits = limits
+
+    def change(session: VideoSession) -> None:
+        for channel, (low, high) in zip(session.grid.channels, limits, strict=True):
+            session.set_contrast_limits(low, high, channel=channel)
+
+    return Update() if worker.session is None else worker.change(change, ())

@@ -14,6 +14,8 @@ from napari_sam2.layers.axis_names import layer_axes, name_axes
 from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers import source_display
+from napari_sam2.widgets.controllers.channel_choice import ChannelChoice
+from napari_sam2.widgets.controllers.image_changes import ImageChanges
 from napari_sam2.widgets.controllers.image_work import ImageWork
 from napari_sam2.widgets.controllers.viewer_position import ViewerPosition
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.autosave import Autosave
     from napari_sam2.interaction.loaded_model import ModelCache
+    from napari_sam2.widgets.controllers.image_work import ChannelKey
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
@@ -44,13 +47,8 @@ class ImageSelection(QObject):
 
     about_to_change = Signal()
     changed = Signal()
-    markers_changed = Signal()
-    tool_changed = Signal()
-    stroke_drawn = Signal()
-    label_picked = Signal(int)
     frame_changed = Signal()
     contrast_changed = Signal(float, float)
-    dropped = Signal(object)
     message = Signal(str)
     failed = Signal(object)
 
@@ -66,18 +64,17 @@ class ImageSelection(QObject):
         self.viewer = viewer
         self.image: Image | None = None
         self.axis: str | None = None
-        # Those that the user chose; None: the one that is shown at the first mark.
-        self.channels: tuple[int, ...] | None = None
+        self.channels = ChannelChoice(self)
         self._panel = panel
-        self.model_cache = model_cache
+        self.model_cache, self.autosave = model_cache, autosave
         self._position = ViewerPosition(viewer)
-        self._watch = source_display.ImageWatch(self._on_contrast, self._on_data, self._on_name, self._on_moved)
         self._work = work = ImageWork(viewer, model_cache, autosave, self)
-        work.markers_changed.connect(self.markers_changed)
-        work.tool_changed.connect(self.tool_changed)
-        work.stroke_drawn.connect(self.stroke_drawn)
-        work.label_picked.connect(self.label_picked)
-        work.dropped.connect(self.dropped)
+        self._watch = ImageChanges(self, work)
+        self.channels.limits_changed.connect(self.tell_contrast)
+        self.channels.lost.connect(self.lose_channel)
+        self.markers_changed, self.tool_changed = work.markers_changed, work.tool_changed
+        self.stroke_drawn, self.label_picked = work.stroke_drawn, work.label_picked
+        self.dropped = work.dropped
         panel.image_chosen.connect(self.choose_image)
         panel.axis_chosen.connect(self.choose_axis)
         panel.channels_chosen.connect(self.choose_channels)
@@ -104,7 +101,17 @@ class ImageSelection(QObject):
         """Return the session of the current image, axis and fixed indices; None without a usable image."""
         if self.image is None:
             return None
-        return self._work.worker(self.image, (self.axis, self._at, self.channels), self._position.channel)
+        return self._work.worker(self.image, (self.axis, self._at, self.channels.key), self._position.channel)
+
+    def worker_along(self, axis: str, **at: int) -> SessionWorker | None:
+        """Return the session of the current image along another axis; None where it cannot be followed along it.
+
+        Fixed indices are those that are shown, but for those that are given.
+        """
+        if self.image is None or axis not in [choice.axis for choice in axis_choices(self.image)]:
+            return None
+        fixed = tuple((a, at.get(a, index)) for a, index in self._position.fixed(self.image, axis))
+        return self._work.worker(self.image, (axis, fixed, self.channels.key), self._position.channel)
 
     @property
     def earlier(self) -> ImageSessions | None:
@@ -152,7 +159,8 @@ class ImageSelection(QObject):
         if self.layer_group is not None:
             self.layer_group.set_prompts_visible(False)
         self._watch.follow(None)
-        self.image = self.axis = self.channels = None
+        self.image = self.axis = None
+        self.channels.choose(None)
         self._refused = None
         if image is not None:
             try:
@@ -165,24 +173,26 @@ class ImageSelection(QObject):
                 self._work.adopt(image)
                 self._at = self._position.fixed(image, axis)
                 self._watch.follow(image)
-        self._show_source()
+        self.show_source()
         self._turn_and_tell()
 
     def choose_axes(self, letters: str) -> None:
         """Take the axes of the image for these, one letter each; the image layer keeps them as its axis names."""
         if self.image is not None and letters != layer_axes(self.image):
             name_axes(self.image, letters)
-        self._show_source()
+        self.show_source()
 
-    def choose_channels(self, channels: tuple[int, ...] | None) -> None:
-        """Let the model see these channels, as red, green and blue; None: the one that is shown.
+    def choose_channels(self, channels: ChannelKey) -> None:
+        """Let the model see these channels, or layers of one grid, as red, green and blue; None: the one shown.
 
         What was made with others is kept in a session of its own; the marks count for these too.
         """
-        if self.image is None or channels == self.channels:
+        if self.image is None or channels == self.channels.key:
             return
         self.about_to_change.emit()
-        self.channels = channels
+        self.channels.choose(channels)
+        if self.layer_group is not None:
+            self.layer_group.show_over(self.channels.layers)
         self.show_window()
         self.changed.emit()
 
@@ -195,27 +205,34 @@ class ImageSelection(QObject):
         self._at = self._position.fixed(self.image, self.axis)
         self._turn_and_tell()
 
-    def take_over(self, layer: Image, worker: SessionWorker) -> None:
-        """Work on an image with a session that was opened from its file."""
+    def take_over(self, layer: Image, worker: SessionWorker, channels: tuple[Image, ...] = ()) -> None:
+        """Work on an image with a session that was opened from its file, and on the layers that are its channels."""
         self.choose_image(layer)
         image: Any = self.image
         if image is not layer:
             return
-        source_display.show_as_in(worker, image)
+        source_display.show_as_in(worker, image, channels)
         self.about_to_change.emit()
         try:
             for axis, index in worker.grid.at:
                 self._position.go_to(image, axis, index)
         finally:
-            self._put_in_place(image, worker)
+            self._put_in_place(image, worker, channels)
 
-    def _put_in_place(self, image: Image, worker: SessionWorker) -> None:
+    def put_aside(self, worker: SessionWorker) -> None:
+        """Keep a session of the current image for when its axis and its indices are followed."""
+        if self.image is not None:
+            self._work.put(self.image, (worker.grid.frame_axis, worker.grid.at, self.channels.key), worker)
+
+    def _put_in_place(self, image: Image, worker: SessionWorker, layers: tuple[Image, ...]) -> None:
         self.axis = worker.grid.frame_axis
         self._at = self._position.fixed(self.image, self.axis)
         several = len(worker.grid.channels) > 1 and not image.rgb
-        self.channels = worker.grid.channels if several else None
-        self._work.put(image, (self.axis, self._at, self.channels), worker)
-        self._show_source()
+        self.channels.choose(layers or (worker.grid.channels if several else None))
+        self._work.put(image, (self.axis, self._at, self.channels.key), worker)
+        if self.layer_group is not None:
+            self.layer_group.show_over(layers)
+        self.show_source()
         self._turn_and_tell()
 
     def _turn_and_tell(self) -> None:
@@ -264,10 +281,11 @@ class ImageSelection(QObject):
             self.about_to_change.emit()
             self._watch.follow(None)
             self.image = None
+        self.lose_channel(layer)
         self._work.drop(layer)
         self.refresh_images()
         if self.image is None:
-            self._show_source()
+            self.show_source()
             self.changed.emit()
 
     def _on_step(self, event: Any = None) -> None:
@@ -281,66 +299,47 @@ class ImageSelection(QObject):
             self.frame_changed.emit()
 
     def _shows_other_channel(self) -> bool:
-        return self.channels is None and self._position.shows_other_channel(self.image, self.worker)
+        return self.channels.key is None and self._position.shows_other_channel(self.image, self.worker)
 
     def _follow_channel(self) -> bool:
         """Take the shown channel, where nothing has been done with another one yet; whether that is a change."""
-        if self.image is None or self.worker is None or not self._shows_other_channel():
-            return False
-        if not self._work.forget_unused(self.image, (self.axis, self._at, self.channels)):
+        key = self.axis, self._at, self.channels.key
+        if self.image is None or not self._shows_other_channel() or not self._work.forget_unused(self.image, key):
             return False
         self.show_window()
         return True
 
-    def _on_contrast(self, event: Any = None) -> None:
-        self.show_window()
-        if (limits := self.contrast_limits()) is not None:
-            self.contrast_changed.emit(*limits)
+    # ------------------------------------------------------------------ where something changed
 
-    def _on_data(self, event: Any = None) -> None:
-        image, layer_group = self.image, self.layer_group
-        if image is None or layer_group is None:
-            return
-        # Other values under the same name: nothing that was computed holds any more.
-        self._work.begin_anew(image)
-        old = "" if layer_group.fits() else layer_group.leave_labels()
-        if layer_group.ndim != image.ndim:
-            # Marks of three axes have no place in a picture of two.
-            self._choose_anew(image)
-        else:
-            self._show_source()
-            self._at = self._position.fixed(self.image, self.axis)
-            self.changed.emit()
-        if old:
-            self.message.emit(f"The image has another shape now; the labels made before are kept in the layer {old!r}.")
-
-    def _on_moved(self, event: Any = None) -> None:
-        """Measure, and save, with the spacing and the place that the image has now."""
-        layer_group = self.layer_group
-        if self.image is not None and layer_group is not None and layer_axes(self.image) != layer_group.letters:
-            self._begin_anew(self.image, layer_group)
-        elif self.image is not None:
-            self._show_source()
-            self._work.measure_anew(self.image)
-
-    def _begin_anew(self, image: Image, layer_group: LayerGroup) -> None:
-        """Work on an image whose axes are others now; what was done before has no place on them."""
-        made = layer_group.labels is not None and layer_group.labels in self.viewer.layers
-        old = layer_group.leave_labels() if made else ""
-        self._choose_anew(image)
-        if old:
-            self.message.emit(source_display.new_axes_text(image, old))
-
-    def _choose_anew(self, image: Image) -> None:
+    def choose_anew(self, image: Image) -> None:
+        """Work on an image as on one that nobody worked on."""
         self._watch.follow(None)
         self.image = None
         self._work.drop(image)
         self.choose_image(image)
 
-    def _on_name(self, event: Any = None) -> None:
-        self.refresh_images()
+    def look_anew(self) -> None:
+        """Show the current image as it is now."""
+        self.show_source()
+        self._at = self._position.fixed(self.image, self.axis)
+        self.changed.emit()
 
-    def _show_source(self) -> None:
+    def lose_channel(self, layer: Any) -> None:
+        """See no channel in a layer any more, whose values are gone."""
+        if self.image is None or layer not in self.channels.layers:
+            return
+        self.choose_channels(None)
+        self._work.drop_channel(self.image, layer)
+        self.message.emit(f"The layer {str(layer.name)!r} is no channel any more: its values are others, or gone.")
+
+    def tell_contrast(self) -> None:
+        """Show, and tell, the contrast limits as they are now."""
+        self.show_window()
+        if (limits := self.contrast_limits()) is not None:
+            self.contrast_changed.emit(*limits)
+
+    def show_source(self) -> None:
+        """Show what of the image is chosen."""
         source_display.show_axes(self._panel, self.image, self.axis)
         self.show_window()
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.core.frames import FrameGrid
+from napari_sam2.errors import VolumeError
 from napari_sam2.interaction.earlier_sessions import ImageSessions, undecided_folder
 from napari_sam2.interaction.session_worker import SessionWorker
+from napari_sam2.layers.channel_layers import channels_limits, channels_volume, is_layers
 from napari_sam2.layers.image import grid_for_layers, shown_contrast_limits, shown_gamma, volume_from_layer
 from napari_sam2.layers.layer_group import LayerCallbacks, LayerGroup
 
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image
 
+    from napari_sam2.core.intensity_mapping import ContrastLimits
     from napari_sam2.interaction.autosave import Autosave
     from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.session import VideoSession
 
-    # The axis that is followed, the index of each axis that is fixed, and the channels if the user chose them.
-    Key = tuple[str | None, tuple[tuple[str, int], ...], tuple[int, ...] | None]
+    # The channels that the user chose: their indices, or layers of one grid; None: the one that is shown.
+    ChannelKey = tuple[int, ...] | tuple[Image, ...] | None
+    # The axis that is followed, the index of each axis that is fixed, and the channels.
+    Key = tuple[str | None, tuple[tuple[str, int], ...], ChannelKey]
 
 
 class ImageWork(QObject):
@@ -95,20 +100,30 @@ class ImageWork(QObject):
         """Return the session of an image along an axis; where there is none, begin one of the channel shown."""
         workers = self._workers[id(image)]
         if key not in workers:
-            volume = volume_from_layer(image)
-            grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), key[2] or channel(image)))
-            keep = partial(self._keep, self._earlier[id(image)])
-            limits, gamma = shown_contrast_limits(image), shown_gamma(image)
-            if len(grid.channels) > 1 and not image.rgb:
-                limits = None  # The layer has one pair; each channel is shown by its own values.
+            keep, gamma = partial(self._keep, self._earlier[id(image)]), shown_gamma(image)
+            limits: ContrastLimits | None = shown_contrast_limits(image)
+            if is_layers(key[2]):
+                volume, limits = channels_volume(key[2]), channels_limits(key[2])
+                grid = FrameGrid.of(volume, key[0], dict(key[1]), range(len(key[2])))
+            else:
+                volume = volume_from_layer(image)
+                grid = grid_for_layers(image, FrameGrid.of(volume, key[0], dict(key[1]), key[2] or channel(image)))
+                if len(grid.channels) > 1 and not image.rgb:
+                    limits = None  # The layer has one pair; each channel is shown by its own values.
             workers[key] = SessionWorker(volume, grid, limits, self._model_cache, keep, gamma=gamma)
         return workers[key]
 
     def siblings(self, image: Image, current: SessionWorker) -> list[SessionWorker]:
         """Return the sessions of the current axis and channels, whatever is fixed; the current one last."""
-        same = current.grid.frame_axis, current.grid.channels
-        found = [w for w in self._workers[id(image)].values() if (w.grid.frame_axis, w.grid.channels) == same]
-        return sorted(found, key=lambda worker: worker is current)
+        found = {w: (w.grid.frame_axis, w.grid.channels, _layers(key)) for key, w in self._workers[id(image)].items()}
+        same = found.get(current)
+        return sorted((w for w, what in found.items() if what == same), key=lambda worker: worker is current)
+
+    def drop_channel(self, image: Image, layer: Image) -> None:
+        """Drop the sessions of an image that see a layer as a channel, whose values are gone."""
+        workers = self._workers[id(image)]
+        gone = [key for key in workers if layer in _layers(key)]
+        self.dropped.emit([workers.pop(key) for key in gone])
 
     def open_files(self) -> dict[Path, VideoSession]:
         """Return all sessions that have a file, by its path."""
@@ -132,8 +147,13 @@ class ImageWork(QObject):
 
     def measure_anew(self, image: Image) -> None:
         """Measure, and save, with the spacing and the place that an image has now."""
-        volume = volume_from_layer(image)
-        for worker in self._workers[id(image)].values():
+        for key, worker in self._workers[id(image)].items():
+            volume = volume_from_layer(image)
+            if layers := _layers(key):
+                try:
+                    volume = channels_volume(layers)
+                except VolumeError:
+                    continue  # The layers do not move together; what was seen of them was where they were.
             if worker.volume.shape == volume.shape:
                 worker.set_volume(volume)
 
@@ -157,3 +177,8 @@ class ImageWork(QObject):
         """Give a session its file: apart from the others as long as the user has not chosen; called in a worker."""
         asks = self._autosave.enabled and earlier.asks(session.volume, session.grid)
         self._autosave(session, undecided_folder() if asks else None)
+
+
+def _layers(key: Key) -> tuple[Image, ...]:
+    """Return the layers that are the channels of a session; empty where it has those of the image."""
+    return key[2] if is_layers(key[2]) else ()

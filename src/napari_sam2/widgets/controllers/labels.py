@@ -108,9 +108,11 @@ class LabelsDrawing(QObject):
     def color(self) -> None:
         """Draw the objects in their colours, hidden ones not at all."""
         layer_group, worker = self._selection.layer_group, self._selection.worker
-        if layer_group is not None and worker is not None and layer_group.labels is not None:
+        if layer_group is not None and worker is not None:
             colors = {obj_id: info.color for obj_id, info in worker.objects.items()}
-            layer_group.colors.draw(layer_group.labels, colors)
+            layer_group.style(colors)
+            if layer_group.labels is not None:
+                layer_group.colors.draw(layer_group.labels, colors)
 
     def save(self, path: Path | str) -> None:
         """Write the labels to a file whose suffix says the format."""

@@ -28,3 +28,14 @@ def describe(entry: ModelEntry) -> str:
 def good_for(entry: ModelEntry) -> str:
     """Return a sentence on the purpose of a model; empty where it is not known."""
     return f"Good for: {entry.good_for}." if entry.good_for else ""
+
+
+def short(title: str) -> str:
+    """Return the name in a title, without what stands in brackets behind it.
+
+    Examples
+    --------
+    >>> short("Starter (bundled; small, for a laptop's CPU)")
+    'Starter'
+    """
+    return title.split(" (")[0]

@@ -10,16 +10,19 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.core.formatting import duration
 from napari_sam2.engine.catalog import user_models
-from napari_sam2.engine.catalog.model_files import SUFFIXES, path_of
-from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models
+from napari_sam2.engine.catalog.model_files import SUFFIXES
+from napari_sam2.engine.catalog.registry import MODELS, ModelEntry
 from napari_sam2.engine.remote.connection import is_remote
 from napari_sam2.errors import CheckpointError, DownloadCancelledError, NapariSam2Error
 from napari_sam2.interaction.loaded_model import ModelChoice
-from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for
+from napari_sam2.interaction.preferences import remember_choice, remembered_choice
+from napari_sam2.widgets.controllers.model_lookup import find_devices, find_models
+from napari_sam2.widgets.controllers.model_texts import describe, facts, good_for, short
 from napari_sam2.widgets.workers import JobQueue, memory_in_use
 
 if TYPE_CHECKING:
     from napari_sam2.engine.catalog.download import DownloadProgress
+    from napari_sam2.interaction.preferences import Preferences
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import MaintenanceView, ModelView
 
@@ -35,6 +38,8 @@ class Models(QObject):
         Knows images and sessions, and queues the work.
     panel, advanced
         The views.
+    preferences
+        Remembers model and device.
     """
 
     report_ready = Signal(str)
@@ -43,7 +48,13 @@ class Models(QObject):
     # The model is about to be used otherwise, or to go: work ahead has to stop.
     pause_wanted = Signal()
 
-    def __init__(self, context: ControllerContext, panel: ModelView, advanced: MaintenanceView) -> None:
+    def __init__(
+        self,
+        context: ControllerContext,
+        panel: ModelView,
+        advanced: MaintenanceView,
+        preferences: Preferences,
+    ) -> None:
         super().__init__(context)
         self._context = context
         self._panel = panel
@@ -58,6 +69,7 @@ class Models(QObject):
         self._lookup = JobQueue(self, "looking for models and devices")
         self._downloads = JobQueue(self, "downloading a model")
         self._checks = JobQueue(self, "checking the installation")
+        self._preferences = preferences
         self._lookup.failed.connect(context.report)
         self._downloads.failed.connect(self._on_download_failed)
         self._checks.failed.connect(context.report)
@@ -68,9 +80,10 @@ class Models(QObject):
         panel.device_chosen.connect(self.choose_device)
         panel.file_chosen.connect(self.choose_file)
         panel.action_clicked.connect(self._act)
-        advanced.toggled.connect(lambda *_: self.look_for_devices())
+        advanced.opened.connect(self.look_for_devices)
         advanced.unload_clicked.connect(self.unload)
         advanced.check_clicked.connect(self.self_check)
+        self._model_cache.choose(remembered_choice(preferences, self._model_cache.choice))
         self.show()
         self.look()
 
@@ -90,37 +103,31 @@ class Models(QObject):
         return f"the model {name} is not on this computer; download it, or choose another." if self._is_absent else ""
 
     @property
+    def short_name(self) -> str:
+        """Return the chosen model's name without what is good to know of it."""
+        name = self._model_cache.choice.name
+        entry = self._entries.get(name)
+        return Path(name).name if entry is None else short(entry.title)
+
+    @property
     def _is_absent(self) -> bool:
         return self._model_cache.choice.name in self._absent
 
     def look(self) -> None:
         """Look which models are on this computer; the files are asked for in a worker."""
-
-        def look() -> tuple[dict[str, ModelEntry], set[str]]:
-            entries = known_models()
-            there = {name for name, entry in entries.items() if (path := path_of(entry)) is not None and path.is_file()}
-            return entries, set(entries) - there
-
-        self._lookup.submit(look, self._on_found, "", key="models")
+        self._lookup.submit(find_models, self._on_found, "", key="models")
 
     def look_for_devices(self) -> None:
         """List the devices of this machine; it takes torch, so it waits until somebody wants to see them."""
-
-        def look() -> list[tuple[str, str]]:
-            from napari_sam2.engine.device import list_devices
-
-            found = list_devices()
-            rows = [("auto: " + found[0].title, "auto")]
-            for device in found:
-                memory = "" if device.memory is None else f", {device.memory / 1e9:.0f} GB"
-                rows.append((f"{device.title}{memory}", device.name))
-            return rows
-
-        self._lookup.submit(look, self._on_devices, "", key="devices")
+        self._lookup.submit(find_devices, self._on_devices, "", key="devices")
 
     def _on_found(self, found: tuple[dict[str, ModelEntry], set[str]]) -> None:
         was_absent = self._is_absent
         self._entries, self._absent = found
+        name = self._model_cache.choice.name
+        if name not in self._entries and not Path(name).is_file():
+            # Remembered from another time; it is no more.
+            self._model_cache.choose(self._model_cache.choice._replace(name="starter"))
         self.show()
         if was_absent != self._is_absent:
             self._on_changed()
@@ -153,6 +160,7 @@ class Models(QObject):
     def _set(self, choice: ModelChoice) -> None:
         if choice != self._model_cache.choice:
             self._model_cache.choose(choice)
+            remember_choice(self._preferences, choice)
             self._on_changed()
         self.show()
 
@@ -328,7 +336,8 @@ class Models(QObject):
 
     def _title(self, name: str) -> str:
         entry = self._entries[name]
-        return f"{entry.title} – to download" if name in self._absent and not entry.path else entry.title
+        title = short(entry.title)
+        return f"{title} – to download" if name in self._absent and not entry.path else title
 
 
 def dropped_checkpoint(urls: Any) -> str:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam2.core.colors import object_color
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.image import size_text
 from napari_sam2.widgets.views.objects_panel import ObjectRow
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
+    from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.session.objects import ObjectInfo
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.tools import Tools
     from napari_sam2.widgets.controllers.view_protocols import ObjectsView
@@ -141,14 +144,30 @@ class Objects(QObject):
         rows = []
         for i, o in worker.objects.items() if worker is not None else ():
             size = size_text(o.voxels, worker.volume, worker.grid.frame_axis) if worker is not None else ""
-            rows.append(ObjectRow(i, o.name, o.color, o.state, o.frames, size, i not in hidden))
+            state, hint = self._state(worker, i, o)
+            rows.append(ObjectRow(i, o.name, o.color, state, o.frames, size, i not in hidden, o.voxels, hint))
         # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
         coming = {self._tools.obj_id} | (
             {obj_id for obj_id, _ in worker.pending.shown} if worker is not None else set()
         )
         for obj_id in sorted(coming - {row.obj_id for row in rows}):
-            rows.append(ObjectRow(obj_id, f"object {obj_id}", (0.5, 0.5, 0.5), "empty", 0, "–"))
+            color = object_color(obj_id)
+            rows.append(ObjectRow(obj_id, f"object {obj_id}", color, "no mark", 0, "–", hint="Nothing is marked yet."))
         return rows
+
+    def _state(self, worker: SessionWorker | None, obj_id: int, about: ObjectInfo) -> tuple[str, str]:
+        """Return how far an object is, in a word or two and in a sentence."""
+        if about.review is not None:
+            return about.review.state, about.review.comment or "What was said under Finish ▸ Review and rules."
+        if not about.frames:
+            return ("no mark", "Nothing is marked yet.") if not about.prompts else ("marked", "It has no mask yet.")
+        if about.state == "reviewed":
+            return "locked", "Every mask is locked."
+        if about.frames <= max(about.prompts, 1):
+            return "one mask" if about.frames == 1 else "marked", "It was not propagated yet."
+        scores = None if worker is None else worker.scores(obj_id)
+        doubtful = 0 if scores is None else int(scores["doubtful"].sum())
+        return (f"{doubtful} doubtful", "Look at them.") if doubtful else ("done", "Nothing is doubtful about it.")
 
     def _on_picked(self, obj_id: int) -> None:
         if obj_id != self._tools.obj_id:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari.layers import Labels
 from qtpy.QtCore import QObject, QTimer
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.editing import Editing
     from napari_sam2.widgets.controllers.view_protocols import PreviewView
     from napari_sam2.widgets.views.labels_dialog import LabelsRequest
+
+
+class OtherSteps(Protocol):
+    """Steps of other sessions than that of the main view, among which undo goes by the order of the user."""
+
+    def can(self, back: bool) -> bool:
+        """Return whether the last step to take back, or to do again, is one of these."""
+
+    def step(self, back: bool) -> bool:
+        """Take it back, or do it again; False where it is none of these."""
 
 
 class Prompting(QObject):
@@ -46,6 +56,7 @@ class Prompting(QObject):
         self._editing = editing
         self._panel = panel
         self._unavailable_reason = unavailable_reason
+        self.elsewhere: OtherSteps | None = None
         self._markers = QTimer(self)
         self._markers.setSingleShot(True)
         self._markers.timeout.connect(self._on_markers)
@@ -94,16 +105,16 @@ class Prompting(QObject):
         else:
             self._context.changed.emit()
 
-    def answer_waiting(self) -> None:
-        """Tell the session of marks that it does not know yet, and show their masks."""
-        worker = self._selection.worker
+    def answer_waiting(self, other: SessionWorker | None = None) -> None:
+        """Tell the session, or another one, of marks that it does not know yet, and show their masks."""
+        worker = other or self._selection.worker
         if worker is None or not worker.pending:
             return
         if unavailable_reason := self._unavailable_reason():
             self._context.show_message(f"Marks are kept, but {unavailable_reason}")
             return
         preview, last = self._panel.preview_box.isChecked(), worker.pending.last_number
-        self._context.submit(lambda worker: worker.sync(preview, last), self._computing(), key=("sync", id(worker)))
+        self._context.submit(lambda worker: worker.sync(preview, last), self._computing(), ("sync", id(worker)), worker)
 
     def answer(self) -> None:
         """Show the masks of the objects that are marked on the shown slice."""
@@ -131,6 +142,8 @@ class Prompting(QObject):
             return
         self._context.flush_wanted.emit()
         worker = self._selection.worker
+        if self.elsewhere is not None and self.elsewhere.step(back):
+            return
         if worker is None or (worker.session is None and not self._context.working):
             return
         if back:
@@ -145,8 +158,10 @@ class Prompting(QObject):
         coming = self._markers.isActive() or (
             worker is not None and (worker.pending or (session is None and worker.pending.shown))
         )
+        other = self.elsewhere
+        coming = coming or (other is not None and other.can(back=True))
         undo = coming or (session is not None and session.can_undo)
-        redo = session is not None and session.can_redo
+        redo = (session is not None and session.can_redo) or (other is not None and other.can(back=False))
         return "" if undo else "nothing was done yet.", "" if redo else "nothing was taken back."
 
     # ------------------------------------------------------------------ labels as marks

@@ -9,6 +9,8 @@ from qtpy.QtCore import QObject
 from napari_sam2.core.formatting import frame_word
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
     from napari_sam2.widgets.controllers.run_estimate import RunEstimator
-    from napari_sam2.widgets.controllers.runs import RunController
+    from napari_sam2.widgets.controllers.runs import RunController, Steps
     from napari_sam2.widgets.controllers.view_protocols import RunView
     from napari_sam2.widgets.shortcuts import KeyBinder
 
@@ -67,11 +69,31 @@ class Propagating(QObject):
 
     def propagate(self, direction: str) -> None:
         """Follow all objects from their marks; ``"both"``, ``"forward"`` or ``"backward"``."""
+        self.begin(cast("Direction", direction), self._panel.frames())
+
+    def begin(
+        self,
+        direction: Direction,
+        frames: range,
+        steps: Steps | None = None,
+        also: Sequence[SessionWorker] = (),
+    ) -> None:
+        """Begin a run when all marks are told.
+
+        Parameters
+        ----------
+        direction, frames
+            Of a run of the current session.
+        steps
+            What is done instead.
+        also
+            Further sessions that it needs, with their marks.
+        """
         layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None or self._runs.running:
             return
         self._context.flush_wanted.emit()
-        frames, last = self._panel.frames(), worker.pending.last_number
+        last = worker.pending.last_number
 
         def begin(update: Update) -> None:
             self._labels.apply(layer_group, worker, update)
@@ -80,11 +102,13 @@ class Propagating(QObject):
                 self._labels.ensure(layer_group, worker)
                 self._keys.bind(layer_group.owned())
                 assert layer_group.stroke_recorder is not None
-                self._runs.start(worker, layer_group.stroke_recorder, cast("Direction", direction), frames)
+                self._runs.start(worker, layer_group.stroke_recorder, direction, frames, steps)
                 self._context.changed.emit()
 
         def prepare() -> Update:
             update = worker.sync(preview=False, up_to=last)
+            for other in also:
+                update.warnings += other.sync(preview=False).warnings
             self._run_estimator.apply(worker)
             return update
 
@@ -102,6 +126,10 @@ class Propagating(QObject):
             self._runs.abandon()
         else:
             self._runs.stop()
+
+    def was_stopped(self, worker: SessionWorker) -> bool:
+        """Return whether the last run of a session was stopped before its end."""
+        return id(worker) in self._stopped
 
     def forget(self, worker: SessionWorker) -> None:
         """End the run of a session that is about to be closed."""
@@ -125,7 +153,7 @@ class Propagating(QObject):
             no_image or busy or redo_reason,
             no_image or unsaved,
         )
-        self._panel.set_continuing(worker is not None and id(worker) in self._stopped)
+        self._panel.set_continuing(worker is not None and self.was_stopped(worker))
 
     def close(self) -> None:
         """Say nothing more of a run that ends."""

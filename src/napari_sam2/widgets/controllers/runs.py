@@ -12,11 +12,17 @@ from napari_sam2.core.formatting import duration, frame_word
 from napari_sam2.widgets.workers import FrameRun
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
     from napari.layers import Labels
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.layers.stroke_recorder import StrokeRecorder
     from napari_sam2.session.propagation import Direction
+
+    # Called with what stops the run and what takes its progress; gives the finished frames.
+    Steps = Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]
 
 # Drawing a large labels layer costs more than computing a small frame; the eye needs no more than this.
 REFRESH_MS = 100
@@ -60,9 +66,14 @@ class RunController(QObject):
         return None if self._stroke_recorder is None else self._stroke_recorder.labels
 
     def start(
-        self, worker: SessionWorker, stroke_recorder: StrokeRecorder, direction: Direction, frames: range
+        self,
+        worker: SessionWorker,
+        stroke_recorder: StrokeRecorder,
+        direction: Direction,
+        frames: range,
+        steps: Steps | None = None,
     ) -> None:
-        """Begin a run; one at a time."""
+        """Begin a run, of other steps than those of the session if some are given; one at a time."""
         self._worker, self._stroke_recorder = worker, stroke_recorder
         self._written, self._started, self._end_reason = 0, time.monotonic(), ""
         run = self._run = FrameRun(self)
@@ -71,7 +82,7 @@ class RunController(QObject):
         run.cancelled.connect(self.cancelled)
         self.progressed.emit(0, 0, "")
         self._activity = progress(total=len(frames), desc="SAM 2: propagating")
-        run.start(lambda stop, progress: worker.run(direction, frames, stop, progress))
+        run.start(steps or (lambda stop, progress: worker.run(direction, frames, stop, progress)))
         self._timer.start()
 
     def stop(self) -> None:

@@ -11,12 +11,18 @@ from napari_sam2.core.formatting import frame_word
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.autosave import Autosave
 from napari_sam2.interaction.loaded_model import ModelCache
+from napari_sam2.interaction.preferences import Preferences
 from napari_sam2.session.storage.locations import Recent
+from napari_sam2.widgets.controllers.commands import commands
 from napari_sam2.widgets.controllers.context import ControllerContext
 from napari_sam2.widgets.controllers.contrast import ContrastSync
+from napari_sam2.widgets.controllers.early_loading import EarlyLoading
 from napari_sam2.widgets.controllers.editing import Editing
 from napari_sam2.widgets.controllers.finishing import Finishing
+from napari_sam2.widgets.controllers.further import Further
+from napari_sam2.widgets.controllers.guide import Guide, GuideSources
 from napari_sam2.widgets.controllers.image_selection import ImageSelection
+from napari_sam2.widgets.controllers.keys import Keys
 from napari_sam2.widgets.controllers.labels import LabelsDrawing
 from napari_sam2.widgets.controllers.many import Many
 from napari_sam2.widgets.controllers.models import Models
@@ -31,6 +37,7 @@ from napari_sam2.widgets.controllers.session_files import SessionFiles
 from napari_sam2.widgets.controllers.source_display import doubt_about
 from napari_sam2.widgets.controllers.status import StatusLine
 from napari_sam2.widgets.controllers.tools import Tools
+from napari_sam2.widgets.controllers.tour import Tour
 from napari_sam2.widgets.shortcuts import KeyBinder
 from napari_sam2.widgets.signals import call_first
 from napari_sam2.widgets.views.common import call_frames
@@ -61,6 +68,8 @@ class SegmentController(QObject):
         ``load(name, device)`` gives a predictor; called in a worker thread.
     parent
         Owner in Qt.
+    loads_early
+        Whether the chosen model is loaded as soon as there is an image, before anything is marked.
     """
 
     def __init__(
@@ -69,6 +78,8 @@ class SegmentController(QObject):
         panels: Panels,
         load: Callable[[str, str], VideoPredictor],
         parent: QObject | None = None,
+        *,
+        loads_early: bool = False,
     ) -> None:
         super().__init__(parent)
         self.viewer = viewer
@@ -78,20 +89,20 @@ class SegmentController(QObject):
         call_first([*vars(panels).values(), panels.session.offer], self.flush)
         self.queue = JobQueue(self, first=self.flush)
         self.runs = RunController(self)
-        recent = Recent()
+        self.preferences, recent = Preferences(), Recent()
         self.autosave = Autosave(recent)
         self.selection = ImageSelection(viewer, panels.source, ModelCache(load), self.autosave, self)
         self._closed = False
         self._chosen_for: LayerGroup | None = None
         self._channels: tuple[int, ...] = ()
-        self.keys = KeyBinder(self._shortcuts(), self.flush)
+        self.keys = KeyBinder({}, self.flush)
         self.tools = Tools(self.selection, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.selection, self.tools, self.runs, self.queue, self)
         self.contrast = ContrastSync(self.context)
         self.editing = Editing(self.context)
         self.prompting = Prompting(self.context, self.editing, panels.prompt, lambda: self.models.unavailable_reason)
         self.labels = LabelsDrawing(self.context, self.prompting, self.editing, self.keys)
-        self.status = StatusLine(self.context, self.runs, panels.status)
+        self.status = StatusLine(self.context, self.runs, panels.header.status, lambda: self.models.short_name)
         self.objects = Objects(self.context, self.tools, panels.objects)
         self.many = Many(self.context, self.tools, panels.many)
         self.proposing = Proposing(self.context, panels.many)
@@ -99,34 +110,21 @@ class SegmentController(QObject):
         self.finishing = Finishing(self.context, panels.finish, self.prompting.labels_to_take)
         self.files = SessionFiles(self.context, panels.session, recent, self.autosave)
         self.run_estimator = RunEstimator(self.context, panels.run, panels.advanced)
-        self.models = Models(self.context, panels.source.model, panels.advanced)
+        self.models = Models(self.context, panels.source.model, panels.advanced, self.preferences)
+        self.early_loading = EarlyLoading(self.context, self.models, loads_early)
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
+        actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
+        self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
+        known = GuideSources(self.tools, self.models, self.propagating, self.files, self.shortcuts)
+        self.guide = Guide(self.context, known, panels.header, panels.steps, self.preferences)
+        self.tour = Tour(self.context, self.tools, self.guide, panels, panels.tour)
         self._connect()
+        self.further = Further(self.context, self.tools, self.prompting, self.propagating, self.labels, self.keys)
         self._flushing = False
-        self.keys.bind([viewer])
         self.selection.refresh_images(viewer.layers.selection.active)
         self.refresh()
         if self.selection.image is None:
             self.files.look_for_sessions()
-
-    def _shortcuts(self) -> dict[str, Callable[[], None]]:
-        return {
-            "P": lambda: self.tools.activate("point"),
-            "B": lambda: self.tools.activate("box"),
-            "T": lambda: self.tools.flip(),
-            "M": lambda: self.objects.add(),
-            "R": lambda: self.objects.reset(),
-            "S": lambda: self.prompting.answer(),
-            "Shift-S": lambda: self.propagate("both"),
-            "L": lambda: self.review.toggle_lock(),
-            "N": lambda: self.review.next_doubtful(),
-            "Q": lambda: self.objects.step(-1),
-            "W": lambda: self.objects.step(1),
-            "V": lambda: self.objects.toggle_labels(),
-            "Control-Z": lambda: self.step(back=True),
-            "Control-Shift-Z": lambda: self.step(back=False),
-            "Escape": lambda: self.tools.deactivate(),
-        }
 
     def _connect(self) -> None:
         panels, selection, context = self.panels, self.selection, self.context
@@ -140,6 +138,7 @@ class SegmentController(QObject):
         self.files.opened.connect(self.models.show)
         self.models.pause_wanted.connect(self.run_estimator.pause)
         self.models.model_changed.connect(self.prompting.answer_waiting)
+        self.early_loading.changed.connect(self.status.set_loading)
         selection.about_to_change.connect(self.flush)
         selection.changed.connect(self._on_choice)
         selection.dropped.connect(self._retire)
@@ -311,14 +310,9 @@ class SegmentController(QObject):
         self.run_estimator.refresh()
         self.tools.show()
         self.status.show()
+        self.guide.refresh()
         axis = None if worker is None else worker.grid.frame_axis
-        for panel in (
-            self.panels.source.axis_box,
-            self.panels.prompt,
-            self.panels.run,
-            self.panels.advanced,
-            self.panels.many,
-        ):
+        for panel in self.panels.that_name_frames():
             call_frames(panel, axis)
 
     def close(self) -> None:
@@ -336,11 +330,14 @@ class SegmentController(QObject):
         self.finishing.close()
         self.many.close()
         self.proposing.close()
+        self.further.close()
         self.models.close()
+        self.early_loading.close()
         self.tools.close()
         self.viewer.layers.events.removing.disconnect(self._on_layer_removing)
         self.viewer.layers.events.removed.disconnect(self._on_layer_removed)
-        self.keys.unbind_all()
+        self.shortcuts.close()
+        self.tour.close()
         self.selection.close()
         self.runs.abandon()
         self.run_estimator.close()

@@ -17,9 +17,10 @@ from napari_sam2.interaction.earlier_sessions import undecided_folder
 from napari_sam2.interaction.open_session import open_session
 from napari_sam2.interaction.update import Update
 from napari_sam2.layers.axis_names import layer_axes, letters_of, name_axes
+from napari_sam2.layers.channel_layers import is_layers, stacks_named
 from napari_sam2.layers.contrast import give_range
 from napari_sam2.layers.image import grid_for_layers, volume_from_layer
-from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place
+from napari_sam2.session.storage.locations import Recent, SessionSummary, new_place, peek
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
@@ -77,6 +78,11 @@ class SessionFiles(QObject):
     def busy(self) -> bool:
         """Return whether files are being looked for."""
         return self._lookup.busy
+
+    @property
+    def is_asking(self) -> bool:
+        """Return whether the user is asked about an earlier session."""
+        return bool(self._asked)
 
     def look_for_sessions(self) -> None:
         """Look for recent sessions, for one of the current image, and for some that were not closed."""
@@ -154,11 +160,14 @@ class SessionFiles(QObject):
                 candidates.append((layer, volume_from_layer(layer)))
             except NapariSam2Error:
                 continue  # An image that cannot be segmented is not the one.
-        self._context.queue(
-            lambda: open_session(source, candidates, self._selection.model_cache, self._autosave, self._recent),
-            self._take,
-            f"Opening {source.name}…",
-        )
+
+        def find() -> OpenedSession:
+            # Of several layers as the channels of one image, too.
+            stacks = stacks_named([layer for layer, _ in candidates], peek(source).header.image.name)
+            every = [*candidates, *stacks]
+            return open_session(source, every, self._selection.model_cache, self._autosave, self._recent)
+
+        self._context.queue(find, self._take, f"Opening {source.name}…")
 
     def refresh(self) -> None:
         """Show where the session is kept."""
@@ -220,15 +229,19 @@ class SessionFiles(QObject):
             added = self._selection.viewer.add_image(data, **options)
             layer = added[0] if isinstance(added, list) else added
             give_range(layer)
-        letters = letters_of(layer, opened.worker.volume)
-        if letters != layer_axes(layer):
-            name_axes(layer, letters)  # As the user had named them in that session.
-        opened.worker.set_grid(grid_for_layers(layer, opened.worker.grid))
+        channels = layer if is_layers(layer) else ()
+        if channels:
+            layer = channels[0]
+        else:
+            letters = letters_of(layer, opened.worker.volume)
+            if letters != layer_axes(layer):
+                name_axes(layer, letters)  # As the user had named them in that session.
+            opened.worker.set_grid(grid_for_layers(layer, opened.worker.grid))
         before = self._selection.worker
         left = before.session.path if before is not None and before.session is not None else None
         if opened.worker.session is not None and opened.worker.session.path is not None:
             self._announced[opened.worker] = opened.worker.session.path
-        self._selection.take_over(layer, opened.worker)
+        self._selection.take_over(layer, opened.worker, channels)
         if before is not None and before.closed and left is not None:
             self._context.show_message(f"What was drawn before is kept in {left}; see Session ▸ Recent.")
         self.opened.emit()

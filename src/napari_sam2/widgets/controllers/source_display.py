@@ -19,12 +19,13 @@ from napari_sam2.layers.image import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Image
 
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.widgets.controllers.channel_choice import ChannelChoice
     from napari_sam2.widgets.controllers.view_protocols import SourceView
 
 
@@ -44,14 +45,18 @@ def show_contrast_limits(
     panel: SourceView,
     image: Image | None,
     window: tuple[float, float] | None,
-    channels: tuple[int, ...] | None,
+    channels: ChannelChoice,
     grid: FrameGrid | None,
 ) -> None:
     """Show the channels that the model sees, and the values that are black and white."""
     count = 0
     if image is not None and channel_place(image) is not None:
         count = volume_from_layer(image).size_of("c")
-    panel.set_channels(count, channels)
+    panel.set_channels(count, channels.own)
+    if channels.layers:
+        names = zip(channels.layers, ("red", "green", "blue"), strict=False)
+        panel.set_window(", ".join(f"{layer.name} {name}" for layer, name in names) + "; as displayed each")
+        return
     if isinstance(grid, LayerGrid) and len(grid.channels) > 1:
         colours = ", ".join(f"{c} {name}" for c, name in zip(grid.channels, ("red", "green", "blue"), strict=False))
         panel.set_window(f"{colours}; own limits each")
@@ -66,14 +71,16 @@ def show_contrast_limits(
     panel.set_window(f"{channel}as displayed, {window[0]:g} … {window[1]:g}{bent}")
 
 
-def show_as_in(worker: SessionWorker, image: Image) -> None:
-    """Show an image with the contrast limits and the gamma of a session."""
+def show_as_in(worker: SessionWorker, image: Image, channels: Sequence[Image] = ()) -> None:
+    """Show an image, or the layers that are its channels, with the contrast limits and the gamma of a session."""
     if image.rgb:
         return
-    limits = worker.contrast_limits
-    # A layer has one pair; of a session with one for each channel there is no layer to set.
-    if limits is not None and np.ndim(limits) == 1:
-        image.contrast_limits = limits
+    limits: Any = worker.contrast_limits
+    # A layer has one pair; of a session with one for each of the image's own channels there is no layer to set.
+    if limits is not None and (channels or np.ndim(limits) == 1):
+        each = limits if np.ndim(limits) > 1 else [limits] * max(1, len(channels))
+        for layer, pair in zip(channels or (image,), each, strict=True):
+            layer.contrast_limits = pair
     image.gamma = worker.gamma
 
 

@@ -12,7 +12,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.planes import Cross, Mirror, place_of_axes, planes_beside, turn_to
+from napari_sam2.layers.planes import Cross, Mirror, on_a_voxel, place_of_axes, planes_beside, turn_to
+from napari_sam2.widgets.controllers.plane_marks import marks_of
+from napari_sam2.widgets.controllers.side_plane import SidePlane
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +41,8 @@ class ThreePlanes(QObject):
     # (place of the view, text)
     titled = Signal(int, str)
     unavailable = Signal(str)
+    # Whether marks can be drawn in the two planes.
+    markable = Signal(bool)
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,6 +60,7 @@ class ThreePlanes(QObject):
         self._soon.timeout.connect(self.arrange)
         self._moving = self._closed = False
         self._shown: tuple[Any, ...] = ()
+        self._sides: list[SidePlane | None] = [None, None]
         self._mirrors = [Mirror(viewer, model, self._redraw_soon) for model in self.models]
         self._crosses = [Cross(model) for model in (viewer, *self.models)]
         for each in (viewer, *self.models):
@@ -65,6 +70,8 @@ class ThreePlanes(QObject):
         viewer.dims.events.ndim.connect(self.arrange)
         for event in (viewer.layers.events.inserted, viewer.layers.events.removed):
             event.connect(self._on_layers)
+        # The dock widget that segments may come later; its first tool makes a layer of its own the active one.
+        viewer.layers.selection.events.active.connect(self._mark_here)
         self.arrange()
 
     def close(self) -> None:
@@ -74,6 +81,8 @@ class ThreePlanes(QObject):
         self._closed = True
         self._timer.stop()
         self._soon.stop()
+        self.main.layers.selection.events.active.disconnect(self._mark_here)
+        self._let_go()
         self.main.dims.events.order.disconnect(self.arrange)
         self.main.dims.events.ndim.disconnect(self.arrange)
         for event in (self.main.layers.events.inserted, self.main.layers.events.removed):
@@ -109,6 +118,7 @@ class ThreePlanes(QObject):
         self.unavailable.emit(reason)
         if image is None or len(planes) != 2:
             self._shown = ()
+            self._let_go()
             for cross in self._crosses:
                 cross.remove()
             return
@@ -126,6 +136,33 @@ class ThreePlanes(QObject):
             self.titled.emit(i, f"{vertical} – {horizontal}")
         self._shown = (image, tuple(planes))
         self._follow(self.main)
+        self._mark_here()
+
+    # ------------------------------------------------------------------ marks
+
+    def _mark_here(self, event: Any = None) -> None:
+        """Let the tools of the dock widget that segments the image serve in the two planes, where there is one."""
+        if not self._shown:
+            return
+        image, planes = self._shown
+        marks, letters, offset = marks_of(image), layer_axes(image), place_of_axes(self.main.dims, image)
+        for i, plane in enumerate(planes):
+            shown = {letters[axis - offset] for axis in plane}
+            across = next(a for a in ("zyx" if "z" in letters else "tyx") if a not in shown)
+            side = self._sides[i]
+            if side is not None and (side.image, side.axis, side.marks) == (image, across, marks):
+                continue
+            if side is not None:
+                side.close()
+            able = marks is not None and marks.worker(across) is not None
+            self._sides[i] = SidePlane(self.models[i], image, across, marks, self) if marks and able else None
+        self.markable.emit(any(self._sides))
+
+    def _let_go(self) -> None:
+        for side in self._sides:
+            if side is not None:
+                side.close()
+        self._sides = [None, None]
 
     def _on_layers(self, event: Any) -> None:
         if type(event.value) in (Image, Labels):
@@ -143,19 +180,26 @@ class ThreePlanes(QObject):
             return
         self._moving = True
         try:
+            image = self._shown[0]
+            on_a_voxel(leader.dims, image)
             for each in (self.main, *self.models):
                 if each is not leader and each.dims.ndim == leader.dims.ndim:
                     each.dims.point = leader.dims.point
-            image = self._shown[0]
             for cross, each in zip(self._crosses, (self.main, *self.models), strict=True):
                 if each.dims.ndim == self.main.dims.ndim and each.dims.ndisplay == 2:
                     cross.draw(image)
         finally:
             self._moving = False
+        for side in self._sides:
+            if side is not None:
+                side.draw()
 
     def _go_to_click(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Go where the user clicked, in all views; a drag moves the picture as always."""
         begun, place = np.array(event.pos, float), tuple(event.position)
+        for side in self._sides:
+            if side is not None:
+                side.prepare()
         yield
         while event.type == "mouse_move":
             if np.abs(np.array(event.pos, float) - begun).max() > _STILL:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, Signal
 
-from napari_sam2.layers.prompts import NEGATIVE, POSITIVE
+from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ _TOOLS = {
     "line": ("boxes", "add_line"),
     "brush": ("labels", "paint"),
 }
+_PROMPTS = ("point", "box", "lasso", "scribble", "line")
 # The other ways of editing a labels layer by hand; they count as the brush.
 _BRUSHES = ("paint", "erase", "fill", "polygon")
 
@@ -44,6 +45,9 @@ class Tools(QObject):
         Makes the labels layer, where it is missing.
     """
 
+    # Another tool is in the user's hand.
+    shown = Signal()
+
     def __init__(
         self,
         selection: ImageSelection,
@@ -56,6 +60,7 @@ class Tools(QObject):
         self._ensure_labels = ensure_labels
         self.obj_id = 1
         self.positive = True
+        self._shown = ""
         self._selection = selection
         self._viewer = selection.viewer
         self._panel = panel
@@ -132,8 +137,14 @@ class Tools(QObject):
         self._set_next()
 
     def show(self) -> None:
-        """Show the active tool on the panel."""
-        self._panel.set_tool(self.active_tool())
+        """Show the active tool on the panel, and the part of the picture that the model sees while it is of use."""
+        tool, layer_group = self.active_tool(), self._selection.layer_group
+        self._panel.set_tool(tool)
+        if layer_group is not None and layer_group.outline is not None:
+            layer_group.outline.visible = tool in _PROMPTS
+        if tool != self._shown:
+            self._shown = tool
+            self.shown.emit()
 
     def close(self) -> None:
         """Deactivate the tool and stop listening."""

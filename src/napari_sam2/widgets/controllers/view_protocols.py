@@ -13,6 +13,47 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.views.objects_panel import ObjectRow
 
 
+class HeaderView(Protocol):
+    """Says what to do next (`guide`)."""
+
+    def set_hint(self, text: str) -> None:
+        """Say what to do next."""
+
+
+class StepsView(Protocol):
+    """Shows the steps that can be used (`guide`)."""
+
+    folded: Any
+
+    def set_stage(self, stage: int) -> None:
+        """Show so many steps."""
+
+    def set_next(self, action: str) -> None:
+        """Let the button of an action stand out; an empty text: none."""
+
+    def set_summaries(self, texts: Sequence[str]) -> None:
+        """Say of each step what was chosen there."""
+
+    def set_folded(self, number: int, folded: bool) -> None:
+        """Fold or open a step."""
+
+
+class TourView(Protocol):
+    """Leads through the panel (`tour`)."""
+
+    next_clicked: Any
+    close_clicked: Any
+
+    def set_step(self, number: int, count: int, text: str, last: bool) -> None:
+        """Show a step, counted from 1."""
+
+    def point_at(self, target: Any, theme: str) -> None:
+        """Draw a border around a widget; None: around nothing."""
+
+    def end(self) -> None:
+        """Show no tour."""
+
+
 class SourceView(Protocol):
     """Shows the choice of an image and its axes (`image_selection`)."""
 
@@ -69,7 +110,7 @@ class ModelView(Protocol):
 class MaintenanceView(Protocol):
     """Asks for the devices, for unloading and for the self-check (`models`)."""
 
-    toggled: Any
+    opened: Any
     unload_clicked: Any
     check_clicked: Any
 

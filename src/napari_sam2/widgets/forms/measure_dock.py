@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What napari shows of an object under the cursor: all of a layer's table, so it gets no boxes and centroids.
-_IN_LAYER = ("voxels", "volume", "area", "surface", "feret", "long_axis", "short_axis", "mean_", "sd_", "median_")
+_IN_LAYER = (
+    "voxels", "volume", "area", "surface", "feret", "long_axis", "short_axis", "mean_", "sd_", "max_", "median_",
+)  # fmt: skip
 
 
 class MeasureDock(TablesDock):

@@ -45,7 +45,9 @@ class ReviewDock(FormDock):
         self._show_segment = show_segment
         # The controller of the dock widget.
         self._segment: Any = None
+        # Of the open case.
         self._image: Image | None = None
+        self._group: Any = None
         self._opening = False
         self.view = view = ReviewCases()
         self._fields: Any = magicgui(self.open_list, call_button="Open list")
@@ -82,6 +84,7 @@ class ReviewDock(FormDock):
         ] = True,
     ) -> None:
         """Open a list of cases, and go on where it was left."""
+        self.view.take_comment()
         with self.telling():
             if cases == Path():
                 raise ReadError("Choose the cases first: a CSV file, or a folder of images with their sessions.")
@@ -109,13 +112,14 @@ class ReviewDock(FormDock):
     def open_case(self, index: int) -> None:
         """Show a case with its image and its masks, in place of the one before."""
         assert self.review is not None
+        self.view.take_comment()
         case = self.review.cases[index]
         if case.problem:
             self.say(case.problem)
             return
         self._follow(self._show_segment().controller)
-        if self._segment.runs.running:
-            self.say("A run is under way; stop it before you open another case.")
+        if why := self._why_stay(index):
+            self.say(why)
             return
         with self.telling():
             self.review.note_opened(case)
@@ -128,15 +132,43 @@ class ReviewDock(FormDock):
         except NapariSam2Error as error:
             self._fail(error)
 
+    def _why_stay(self, index: int) -> str:
+        """Return why no other case can be opened now; empty where nothing would be lost."""
+        if self._segment.runs.running:
+            return "A run is under way; stop it before you open another case."
+        if self._opening and self._segment.queue.busy:
+            return "The case before is still being opened; wait for it."
+        self._segment.flush()
+        worker = self._worker
+        if worker is None or self.review is None or self.index is None:
+            return ""
+        session, name = worker.session, self.review.cases[self.index].name
+        if index == self.index:
+            return f"{name} is open already."
+        if session is not None and session.path is None and session.objects:
+            return f"What was drawn on {name} is in memory only: save its session first (Session ▸ Save session as…)."
+        return ""
+
+    @property
+    def _worker(self) -> Any:
+        """The worker of the open case; None where another image is worked on."""
+        selection = None if self._segment is None else self._segment.selection
+        ours = selection is not None and self._image is not None and selection.image is self._image
+        return selection.worker if selection is not None and ours else None
+
     def _open(self, case: "ReviewCase") -> None:
         # One that was begun at an earlier visit is no line of the table.
         session = case.session or (None if case.image is None else session_beside(case.image))
+        self._opening = True
         if session is None or (case.image is not None and place_of(peek(session).header.image, session) is None):
-            self.viewer.open(str(case.image), plugin=_PLUGIN)
+            layers = [la for la in self.viewer.open(str(case.image), plugin=_PLUGIN) if isinstance(la, Image)]
+            if not layers:
+                raise ReadError(f"No image of {case.image} was opened.")
+            self._image = layers[0]
         if session is None:
+            self._segment.selection.choose_image(self._image)
             self._on_opened()
         else:
-            self._opening = True
             self._segment.files.open(str(session))
 
     def _follow(self, segment: Any) -> None:
@@ -149,18 +181,17 @@ class ReviewDock(FormDock):
 
     def _take_away(self) -> None:
         """Remove the image of the case before with its labels; its session is closed by that, and complete."""
-        image, group = self._image, self._segment.selection.layer_group
-        labels = group.labels if group is not None and self._segment.selection.image is image else None
-        self._image = None
+        image, labels = self._image, None if self._group is None else self._group.labels
+        self._image = self._group = None
         for layer in (image, labels):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
 
     def _on_opened(self) -> None:
-        if self.review is None or self.index is None:
+        if self.review is None or self.index is None or not self._opening:
             return
         self._opening = False
-        self._image = self._segment.selection.image
+        self._image, self._group = self._segment.selection.image, self._segment.selection.layer_group
         if not self._fields.effort.value:
             self._change(lambda session: setattr(session, "log_times", False))
         case = self.review.cases[self.index]
@@ -168,9 +199,9 @@ class ReviewDock(FormDock):
         self._show_objects()
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, NapariSam2Error) and (self._opening or self.status.text().endswith("…")):
+        if self._opening:
             self._opening = False
-            self.say(error.headline)
+            self.say(error.headline if isinstance(error, NapariSam2Error) else f"It failed: {error}")
 
     def _next_doubtful(self) -> None:
         self._segment.review.next_doubtful()
@@ -193,7 +224,7 @@ class ReviewDock(FormDock):
         self._change(lambda session: session.review(obj_id, state or None, comment if state else ""))
 
     def _change(self, call: "Callable[[Any], None]") -> None:
-        if self._segment.selection.worker is not None and self._segment.selection.worker.session is not None:
+        if self._worker is not None and self._worker.session is not None:
             self._segment.context.submit(lambda worker: worker.change(call, ()), "Reviewing…")
 
     def _show(self) -> None:
@@ -213,7 +244,7 @@ class ReviewDock(FormDock):
             self.view.set_case(review.cases[index].name, found[index].state or "", found[index].comment)
 
     def _show_objects(self) -> None:
-        worker = None if self._segment is None or self.index is None else self._segment.selection.worker
+        worker = self._worker
         lines = []
         for obj_id, info in worker.objects.items() if worker is not None else ():
             state, comment = ("", "") if info.review is None else info.review

@@ -1,13 +1,40 @@
-"""Asks which channels the model sees as red, green and blue."""
+"""Asks which channels, or which layers of one grid, the model sees as red, green and blue."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import ComboBox, Container
+from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 COLOURS = ("red", "green", "blue")
+_SWATCHES = ("#e8453c", "#3aa655", "#3f72e8")
+_FAR = 1e12
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One that may be chosen.
+
+    Parameters
+    ----------
+    text
+        What it is called.
+    value
+        What stands for it in the answer.
+    color
+        In which the window shows it, ``(r, g, b)`` in 0…1; None: in none of its own.
+    """
+
+    text: str
+    value: Any
+    color: tuple[float, float, float] | None = None
 
 
 class ChannelsDialog(QDialog):
@@ -15,23 +42,40 @@ class ChannelsDialog(QDialog):
 
     Parameters
     ----------
-    count
-        Number of channels.
+    channels
+        Those to choose from.
     current
-        The channels that are chosen now.
+        The values of those that are chosen now.
+    limits
+        ``(low, high)`` for each colour that are black and white now, where the user may say others here; None: the
+        sliders of the layers say them.
     parent
         Owner in Qt.
     """
 
-    def __init__(self, count: int, current: tuple[int, ...], parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        current: Sequence[Any],
+        limits: Sequence[tuple[float, float]] | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Channels as colours")
-        choices = [("none", -1), *((f"channel {i}", i) for i in range(count))]
-        start = current if len(current) > 1 else tuple(range(min(count, 3)))
-        values = (*start, -1, -1, -1)[:3]
-        self.boxes = [ComboBox(label=c, choices=choices, value=v) for c, v in zip(COLOURS, values, strict=True)]
+        self.setMinimumWidth(420)
+        self._channels = list(channels)
+        self.boxes = self._boxes(current)
+        self.own = CheckBox(text="limits of my own, black and white:", value=False, visible=limits is not None)
+        self.limits_boxes = [self._pair(c, pair) for c, pair in zip(COLOURS, limits or (), strict=False)]
         self.form = Container(widgets=self.boxes)
-        hint = QLabel("The model sees these channels in one picture. Each is shown to it by its own range of values.")
+        hint = QLabel(
+            "The model sees these channels in one picture. "
+            + (
+                "Each is shown to it as its layer is to you: move the contrast slider of the layer."
+                if limits is None
+                else "Each is shown to it by its own range of values, or by the limits that you give."
+            )
+        )
         hint.setWordWrap(True)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.buttons.accepted.connect(self.accept)
@@ -39,20 +83,64 @@ class ChannelsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(hint)
         layout.addWidget(self.form.native)
+        if limits is not None:
+            layout.addWidget(self.own.native)
+            self.limits_form = Container(widgets=self.limits_boxes)
+            layout.addWidget(self.limits_form.native)
         layout.addWidget(self.buttons)
         for box in self.boxes:
             box.changed.connect(lambda _: self._check())
         self._check()
 
-    def channels(self) -> tuple[int, ...]:
-        """Return the channels in the order of their colours."""
-        return tuple(int(box.value) for box in self.boxes if box.value >= 0)
+    def channels(self) -> tuple[Any, ...]:
+        """Return the values of the channels in the order of their colours."""
+        return tuple(self._channels[box.value].value for box in self.boxes if box.value >= 0)
+
+    def limits(self) -> tuple[tuple[float, float], ...] | None:
+        """Return the limits of each channel that the user gave; None where he gave none."""
+        if not self.own.value or not self.limits_boxes:
+            return None
+        pairs = [(float(pair[0].value), float(pair[1].value)) for pair in self.limits_boxes]
+        return tuple(pairs[i] for i, box in enumerate(self.boxes) if box.value >= 0)
+
+    def _boxes(self, current: Sequence[Any]) -> list[ComboBox]:
+        choices = [("none", -1), *((channel.text, i) for i, channel in enumerate(self._channels))]
+        # By identity for layers: comparing layers compares nothing useful.
+        places = [i for value in current for i, c in enumerate(self._channels) if c.value is value or c.value == value]
+        start = places if len(places) > 1 else list(range(min(len(self._channels), 3)))
+        boxes = []
+        for colour, swatch, value in zip(COLOURS, _SWATCHES, (*start, -1, -1, -1)[:3], strict=True):
+            label = f"<span style='background-color:{swatch}'>&nbsp;&nbsp;&nbsp;</span> {colour}"
+            box = ComboBox(label=label, choices=choices, value=value)
+            for i, channel in enumerate(self._channels, start=1):
+                if channel.color is not None:
+                    box.native.setItemIcon(i, _icon(channel.color))
+            boxes.append(box)
+        return boxes
+
+    def _pair(self, colour: str, limits: tuple[float, float]) -> Container:
+        low, high = (FloatSpinBox(value=v, min=-_FAR, max=_FAR, step=1.0) for v in limits)
+        for box in (low, high):
+            box.changed.connect(lambda _: self._on_limit())
+        return Container(label=colour, widgets=[low, high], layout="horizontal", labels=False)
+
+    def _on_limit(self) -> None:
+        self.own.value = True
+        self._check()
 
     def _check(self) -> None:
         # The model takes the first for red, the second for green: no colour before another may be empty.
         values = [int(box.value) for box in self.boxes]
         gap = any(a < 0 <= b for a, b in pairwise(values)) or not self.channels()
+        empty = any(low >= high for low, high in self.limits() or ())
         ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
         assert ok is not None
-        ok.setEnabled(not gap)
-        ok.setToolTip("Choose red first, then green, then blue." if gap else "")
+        ok.setEnabled(not gap and not empty)
+        gap_text = "Choose red first, then green, then blue." if gap else ""
+        ok.setToolTip(gap_text or ("Black has to lie below white." if empty else ""))
+
+
+def _icon(color: tuple[float, float, float]) -> QIcon:
+    picture = QPixmap(12, 12)
+    picture.fill(QColor.fromRgbF(*color))
+    return QIcon(picture)

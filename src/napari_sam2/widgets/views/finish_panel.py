@@ -1,16 +1,23 @@
-"""Finishing an object: fill gaps, check, compare with accepted slices, limits, memory and review; folded at first."""
+"""Finishing an object: a menu to fill gaps, check, measure and compare; a form of limits, memory and review."""
 
 # Annotations are not postponed here: magicgui reads them.
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from magicgui import magicgui
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QProgressBar, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
-from napari_sam2.widgets.views.common import button, row, set_reason
+from napari_sam2.widgets.views.common import button, entry, menu, set_reason, set_text, set_tip
 
+_DOCKS = (
+    ("Measure objects", "Volumes, diameters, grey values and more of each object.", "measure"),
+    ("Compare labels", "Dice, distances and more between two Labels layers.", "compare"),
+    ("Follow up an earlier study", "Carry the objects of an earlier study over to this one.", "follow_up"),
+    ("Review cases", "Step through a list of cases, and say of each what you found.", "review_cases"),
+    ("Change masks", "Smooth, fill, grow, split and more, as one step that can be undone.", "change_masks"),
+)
 # A list of magicgui cannot hold None.
 _NOTHING: tuple[str, Any] = ("nothing", "")
 _MEMORY_TIP = (
@@ -23,8 +30,16 @@ _MEMORY_TIP = (
 )
 
 
-class FinishPanel(QCollapsible):
-    """Buttons for the current object, and a form of what runs go by."""
+class FinishPanel(QWidget):
+    """A form of what runs go by and of what was found of the current object, for a window of its own.
+
+    Attributes
+    ----------
+    menu : QMenu
+        What can be done with finished masks, for a button *Finish*.
+    progress : QProgressBar
+        How far a check is; for a place beside the button.
+    """
 
     interpolate_clicked = Signal()
     check_clicked = Signal()
@@ -33,18 +48,16 @@ class FinishPanel(QCollapsible):
     forbid_clicked = Signal(object)
     memory_chosen = Signal(str)
     reviewed = Signal(str, str)
+    form_clicked = Signal()
+    # The name of one of our docks.
+    dock_clicked = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Finish", parent, expandedIcon="▼", collapsedIcon="▶")
-        self.interpolate_button = button(
-            "Interpolate",
-            "Set the masks between the accepted slices of the current object (marked, drawn or locked) from their "
-            "outlines, without the model. One undo takes it back.",
-            self.interpolate_clicked.emit,
-        )
-        self.check_button = button("", "", self.check_clicked.emit)
-        self.progress = QProgressBar()
+        super().__init__(parent)
+        self._make_menu()
+        self.progress = QProgressBar(self)
         self.progress.setToolTip("How many slices are checked.")
+        self.progress.setAccessibleName("Progress of the check")
         self.progress.setVisible(False)
         self.form = magicgui(_fields, call_button=False)
         self.form.margins = (0, 0, 0, 0)
@@ -53,15 +66,11 @@ class FinishPanel(QCollapsible):
             "No object may be where this Labels layer has anything; 'nothing' lifts that. The next run goes by it.",
             lambda: self.forbid_clicked.emit(self.form.not_here.value or None),
         )
-        content = QWidget()
-        column = QVBoxLayout(content)
+        column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addLayout(row(self.interpolate_button, self.check_button, self.forbid_button))
-        column.addWidget(self.progress)
         column.addWidget(self.form.native)
-        self.setContent(content)
-        self.collapse(animate=False)
+        column.addWidget(self.forbid_button)
         self.set_checking(False)
         self.form.onion_skin.changed.connect(self.onion_skin_changed.emit)
         self.form.neighbours.changed.connect(self.neighbours_changed.emit)
@@ -70,6 +79,31 @@ class FinishPanel(QCollapsible):
         self.form.comment.native.editingFinished.connect(self._tell_comment)
         self._comment = ""
         self._offered: list[tuple[str, Any]] = [_NOTHING]
+
+    def _make_menu(self) -> None:
+        self.menu = menu(self)
+        self.interpolate_button = entry(
+            self.menu,
+            "Interpolate",
+            "Set the masks between the accepted slices of the current object (marked, drawn or locked) from their "
+            "outlines, without the model. One undo takes it back.",
+            self.interpolate_clicked.emit,
+            "interpolate",
+        )
+        self.check_button = entry(self.menu, "", "", self.check_clicked.emit, "check_back")
+        self.form_entry = entry(
+            self.menu,
+            "Review and rules…",
+            "Accept or reject the object, with a comment; the onion skin; what limits a run, and what it remembers.",
+            self.form_clicked.emit,
+            "run_rules",
+        )
+        self.menu.addSeparator()
+        self.dock_entries = [
+            entry(self.menu, f"{title}…", tip, partial(self.dock_clicked.emit, title), action)
+            for title, tip, action in _DOCKS
+        ]
+        self.menu.addSeparator()
 
     def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, review: str) -> None:
         """Enable buttons and fields, or disable them with the reason as their tooltip."""
@@ -84,9 +118,9 @@ class FinishPanel(QCollapsible):
 
     def set_checking(self, checking: bool) -> None:
         """Say whether a check is under way, which the button ends then."""
-        self.check_button.setText("Stop checking" if checking else "Check")
-        self.check_button.setProperty(
-            "napari_sam2_tip",
+        set_text(self.check_button, "Stop checking" if checking else "Check")
+        set_tip(
+            self.check_button,
             "End the check; what was found stays."
             if checking
             else "Go back from each tracked slice of the current object to the accepted slice that it comes from, and "
@@ -152,7 +186,7 @@ def _fields(
         bool,
         {
             "label": "neighbours are a limit",
-            "tooltip": "Other objects where they are locked, and what is 'not here', are no place for an object.",
+            "tooltip": "Other objects where they are locked are no place for an object.",
         },
     ] = True,
     not_here: Annotated[

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Seen on napari's dark and on its light theme.
 GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
-LOCKED, PROMPTED, BACK, RIVAL = "#2ecc40", "#e6c200", "#e6e6e6", "#00ffd0"
+LOCKED, PROMPTED, BACK, RIVAL = "#009e73", "#e6c200", "#e6e6e6", "#00ffd0"
 HEIGHT = 92
 # The rows of marks below the bars.
 _LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4

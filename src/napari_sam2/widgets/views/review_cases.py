@@ -88,7 +88,7 @@ class ReviewCases(QWidget):
         self._shown: list[ObjectLine] | None = None
         self._lay_out()
         self.state.activated.connect(lambda _: self._tell_case())
-        self.comment.editingFinished.connect(self._tell_comment)
+        self.comment.editingFinished.connect(self.take_comment)
         self.objects.cellClicked.connect(self._choose_object)
         self.objects.itemChanged.connect(lambda item: self._tell_object(item.row()))
         self._said = ""
@@ -172,7 +172,8 @@ class ReviewCases(QWidget):
     def _tell_case(self) -> None:
         self.case_reviewed.emit(self.state.currentData(), self.comment.text())
 
-    def _tell_comment(self) -> None:
+    def take_comment(self) -> None:
+        """Tell a comment that was typed: not every system ends typing where a button is pressed."""
         self.comment.setModified(False)
         if self.comment.text() != self._said:
             self._tell_case()

@@ -1,4 +1,4 @@
-"""The session's row: which file it is kept in, and a menu to save, open, and recover."""
+"""The session: which file it is kept in, and a menu to save, open, and recover."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_sam2.session.storage.session_file import SUFFIX
-from napari_sam2.widgets.views.common import button
+from napari_sam2.widgets.views.common import button, entry
 from napari_sam2.widgets.views.offer_panel import OfferPanel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qtpy.QtGui import QAction
-
 FILE_TYPES = f"Session (*{SUFFIX})"
 
 
 class SessionPanel(QWidget):
-    """A menu button, the name of the file, and offers to go on with earlier sessions.
+    """The name of the file, and offers to go on with earlier sessions.
 
-    ``offer``, the question about the image that is shown, has its place at the top of the dock widget.
+    ``offer``, the question about the image that is shown, has its place at the top of the dock widget; ``menu``, to
+    save, open and recover, behind *More*.
     """
 
     save_chosen = Signal(str)
@@ -32,16 +31,26 @@ class SessionPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.menu = QMenu(self)
-        self.save_action = self._action("Save session as…", self._ask_where_to_save)
-        self.open_action = self._action("Open session…", self._ask_what_to_open)
+        self.menu = QMenu("Session", self)
+        self.save_action = entry(
+            self.menu,
+            "Save session as…",
+            "Keep marks, masks, locks, and every step in a file of your choice.",
+            self._ask_where_to_save,
+            "save_session",
+        )
+        self.open_action = entry(
+            self.menu,
+            "Open session…",
+            "Go on with marks, masks and locks of a session file.",
+            self._ask_what_to_open,
+            "open_session",
+        )
         self.recent_menu = QMenu("Recent", self)
         self.recover_menu = QMenu("Recover", self)
         self.recover_menu.setToolTip("Sessions that were not closed in good order, for instance by a crash.")
         for menu in (self.recent_menu, self.recover_menu):
             self.menu.addMenu(menu)
-        self.menu_button = button("Session", "Save, open or recover a session: marks, masks, locks, and every step.")
-        self.menu_button.setMenu(self.menu)
         self.file_label = QLabel()
         # A long name is cut off; it must not widen the dock.
         self.file_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -50,13 +59,10 @@ class SessionPanel(QWidget):
         self.offer_button.hide()
         self._offered = ""
         self._folder = Path.cwd()
-        line = QHBoxLayout()
-        line.addWidget(self.menu_button)
-        line.addWidget(self.file_label, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(line)
+        layout.addWidget(self.file_label)
         layout.addWidget(self.offer_button)
         self.offer_button.clicked.connect(lambda: self.open_chosen.emit(self._offered))
         self.set_lists([], [])
@@ -67,6 +73,7 @@ class SessionPanel(QWidget):
         if path is not None:
             self._folder = path.parent
         self.file_label.setText(text if path is None else path.name)
+        self.file_label.setVisible(path is not None)
         self.file_label.setToolTip(text if path is None else f"Every step is kept in {path}")
 
     def set_savable(self, savable: bool) -> None:
@@ -89,12 +96,6 @@ class SessionPanel(QWidget):
         self.offer_button.setText(text)
         self.offer_button.setToolTip("" if path is None else f"Opens {path}")
         self.offer_button.setVisible(path is not None)
-
-    def _action(self, text: str, then: object) -> QAction:
-        action = self.menu.addAction(text)
-        assert action is not None
-        action.triggered.connect(then)
-        return action
 
     def _emit_open(self, path: Path, checked: bool = False) -> None:
         self.open_chosen.emit(str(path))

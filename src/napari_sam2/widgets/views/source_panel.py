@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFormLayout, QGroupBox, QLabel, QMenu, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QMenu, QWidget
 
 from napari_sam2.core.intensity_presets import PRESETS, HounsfieldWindow, PercentileWindow
 from napari_sam2.widgets.views.channels_dialog import COLOURS
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PRESET_NAMES = {"mr": "MR"}
 
 
-class SourcePanel(QGroupBox):
+class SourcePanel(QWidget):
     """The choice of an image, with the panel of the model inside. Emits choices; shows what it is given."""
 
     image_chosen = Signal(object)
@@ -30,7 +30,7 @@ class SourcePanel(QGroupBox):
     colours_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("1  Image and model", parent)
+        super().__init__(parent)
         self.image_box = combo("The image layer to segment: a volume, a time-lapse, or a single picture.")
         self.axis_box = combo("The axis along which the image is followed like a video, from slice to slice.")
         self.axes_label = QLabel()
@@ -50,6 +50,8 @@ class SourcePanel(QGroupBox):
         self.window_label = QLabel("–")
         self.window_label.setToolTip("The contrast limits of the image layer: what you see is what the model gets.")
         form = self._form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Image", self.image_box)
         form.addRow("Axes", self.axes_label)

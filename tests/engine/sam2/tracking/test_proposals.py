@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from napari_sam2.analysis.metrics import iou
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.protocols import Proposes
-from napari_sam2.engine.sam2.tracking.proposals import grid_of_clicks
+from napari_sam2.engine.sam2.tracking import proposals
+from napari_sam2.engine.sam2.tracking.proposals import MIN_STABILITY, checked_spacing, grid_of_clicks
 from napari_sam2.errors import NapariSam2Error
 from support.random_networks import random_predictor
 
@@ -42,6 +45,19 @@ def test_each_cell_is_proposed_once(cells):
         assert p.mask.shape == SHAPE
         assert 0 <= p.point[0] < SHAPE[0]
         assert 0 <= p.point[1] < SHAPE[1]
+
+
+def test_nuclei_of_ten_pixels_are_found():
+    rng = np.random.default_rng(1)
+    yy, xx = np.mgrid[:60, :60]
+    places = [(y + rng.uniform(-2, 2), x + rng.uniform(-2, 2)) for y in (10, 30, 50) for x in (10, 30, 50)]
+    truth = [np.hypot(yy - y, xx - x) < 5.5 for y, x in places]
+    picture = gaussian_filter(np.where(np.logical_or.reduce(truth), 0.8, 0.1), 1.2) + rng.normal(0, 0.02, (60, 60))
+    stream = load_predictor("starter", device="cpu").open([picture.clip(0, 1).astype(np.float32)[..., None]])
+    found = stream.propose(0, spacing_px=20)
+    assert sum(iou(p.mask, nucleus) > 0.5 for p in found for nucleus in truth) == len(found) >= 7
+    # By the ratio of areas alone, hardly any of them is stable.
+    assert len(stream.propose(0, spacing_px=20, min_stability=MIN_STABILITY)) <= 3
 
 
 class _Discs:
@@ -86,6 +102,22 @@ def test_whole_frame_models_answer_all_clicks_on_one_embedding(discs):
         assert np.hypot(proposal.point[0] + 0.5 - y, proposal.point[1] + 0.5 - x) < radius
 
 
+def test_a_finer_grid_follows_where_objects_are_smaller_than_the_spacing(discs, monkeypatch):
+    stream, decoder = discs
+    # Of clicks in the rows 18 and 54 and the columns 30 and 66, one hits the first disc and none the second.
+    monkeypatch.setattr(sys.modules[__name__], "DISCS", ((18, 30, 9), (36, 48, 10)))
+    monkeypatch.setattr(proposals, "_CLICKS_ALONG", 2)
+    assert len(stream.propose(0, spacing_px=36)) == 1
+    assert sum(decoder.batches) == 4
+    decoder.batches.clear()
+    seen = []
+    assert len(stream.propose(0, progress=lambda done, total: seen.append((done, total)))) == 2
+    # Then every 18 pixels, and every 9, but for the clicks on what was found.
+    assert 4 + 20 + 80 > sum(decoder.batches) > 4 + 20
+    assert seen[0] == (4, 4)
+    assert seen[-1] == (sum(decoder.batches),) * 2
+
+
 @pytest.mark.parametrize(("limit", "left"), [({"min_iou": 0.95}, 0), ({"min_stability": 1.01}, 0), ({}, 2)])
 def test_what_is_not_sure_or_not_stable_is_left_out(discs, limit, left):
     assert len(discs[0].propose(0, spacing_px=8, **limit)) == left
@@ -104,8 +136,8 @@ def test_nothing_is_looked_for_where_it_is_forbidden_and_cancel_keeps_what_was_f
 
 def test_clicks_lie_in_the_middles_of_cells():
     assert grid_of_clicks((4, 6), 2, None) == [(y, x) for y in (1.0, 3.0) for x in (1.0, 3.0, 5.0)]
-    assert len(grid_of_clicks((160, 320), None, None)) == 16 * 32
+    assert len(grid_of_clicks((160, 320), checked_spacing((160, 320), None), None)) == 16 * 32
     assert grid_of_clicks((3, 3), 50, None) == [(1.5, 1.5)]
     for wrong in (0, -1, float("nan")):
         with pytest.raises(NapariSam2Error, match="spacing_px"):
-            grid_of_clicks((10, 10), wrong, None)
+            checked_spacing((10, 10), wrong)

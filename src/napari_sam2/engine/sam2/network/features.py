@@ -53,6 +53,14 @@ class ImageFeatures:
         index = index.to(self.s16.device)
         return ImageFeatures(*(t.index_select(0, index) for t in (self.s16, self.s8, self.s4)))
 
+    def repeated(self, count: int) -> ImageFeatures:
+        """Return a batch of this one image, which takes no more memory."""
+        return ImageFeatures(*(t.expand(count, -1, -1, -1) for t in (self.s16, self.s8, self.s4)))
+
+    def copy_of(self, index: int) -> ImageFeatures:
+        """Return a copy of one image of the batch."""
+        return ImageFeatures(*(t[index : index + 1].clone() for t in (self.s16, self.s8, self.s4)))
+
     @staticmethod
     def cat(features: Sequence[ImageFeatures]) -> ImageFeatures:
         """Join the batches of several features."""

@@ -77,6 +77,11 @@ def resize_antialiased(maps: Tensor, size: tuple[int, int], mode: str = "bilinea
     return F.interpolate(source, size=size, mode=mode, align_corners=False, antialias=True).to(maps.device)
 
 
+def without_repeats(maps: Tensor) -> Tensor:
+    """Return the first of a batch of maps where all are the same memory, so that it is computed with once."""
+    return maps[:1] if maps.shape[0] > 1 and maps.stride(0) == 0 else maps
+
+
 def to_tokens(maps: Tensor) -> Tensor:
     """Turn (B, C, H, W) maps into (B, H * W, C) tokens, row by row."""
     return maps.flatten(2).transpose(1, 2)

@@ -26,9 +26,9 @@ class MemoryAttentionLayer(nn.Module):
         self.norm1, self.norm2, self.norm3 = nn.LayerNorm(dim), nn.LayerNorm(dim), nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, keys: Tensor, memory: Tensor, table: Tensor, pointer_tokens: int) -> Tensor:
-        """Update tokens (B, N, C) from ``memory`` (B, M, mem), whose keys have positions added."""
+        """Update tokens (B, N, C), or (1, N, C) for all, from ``memory (B, M, mem)``; ``keys`` have positions added."""
         normed = self.norm1(x)
-        x = x + self.self_attn(normed, normed, normed, table)
+        x = (x + self.self_attn(normed, normed, normed, table)).expand(memory.shape[0], -1, -1)
         x = x + self.cross_attn_image(self.norm2(x), keys, memory, table, pointer_tokens)
         out: Tensor = x + self.linear2(self.linear1(self.norm3(x), "relu"))
         return out
@@ -52,7 +52,7 @@ class MemoryAttention(nn.Module):
         Parameters
         ----------
         x, pos : Tensor, (B, h * w, C)
-            The frame's features and their positions.
+            The frame's features and their positions. A batch of 1 serves all objects: what they share is computed once.
         memory, memory_pos : Tensor, (B, k * h * w + pointer_tokens, mem)
             ``k`` memory maps, then the tokens of object pointers.
         size : (int, int)

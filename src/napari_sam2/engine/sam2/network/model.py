@@ -16,7 +16,7 @@ from napari_sam2.engine.sam2.network.features import ABSENT_LOGIT as ABSENT_LOGI
 from napari_sam2.engine.sam2.network.features import ImageFeatures as ImageFeatures
 from napari_sam2.engine.sam2.network.features import MaskDecoding as MaskDecoding
 from napari_sam2.engine.sam2.network.fpn import ImageEncoder
-from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens
+from napari_sam2.engine.sam2.network.layers import Linear, Mlp, resize_antialiased, to_maps, to_tokens, without_repeats
 from napari_sam2.engine.sam2.network.mask_decoder import (
     MaskDecoder,
     best_alternative,
@@ -119,6 +119,7 @@ class Sam2Model(nn.Module):
         Tensor, (B, C, h, w)
         """
         height, width = s16.shape[-2:]
+        s16 = without_repeats(s16)
         pos = to_tokens(self._image_pos.get(height, width, s16.dtype, s16.device))
         memory, memory_pos = memory.to(s16.dtype), memory_pos.to(s16.dtype)
         out = self.memory_attention(
@@ -274,7 +275,7 @@ class Sam2Model(nn.Module):
         logits = mask_logits_high_res.float()
         mask = (logits > 0).float() if binarise else logits.sigmoid()
         mask = mask * self.config.sigmoid_scale_for_mem_enc + self.config.sigmoid_bias_for_mem_enc
-        memory: Tensor = self.memory_encoder(s16, mask.to(s16.dtype))
+        memory: Tensor = self.memory_encoder(without_repeats(s16), mask.to(s16.dtype))
         if self.no_obj_embed_spatial is not None:
             absent = (object_score <= 0).to(memory.dtype)[:, :, None, None]
             memory = memory + absent * self.no_obj_embed_spatial[:, :, None, None]
@@ -302,7 +303,7 @@ class Sam2Model(nn.Module):
         tokens = pointers.reshape(pointers.shape[0], pointers.shape[1] * self.config.d_model // mem, mem)
         if not self.config.add_tpos_enc_to_obj_ptrs or pointers.shape[1] == 0:
             return tokens, torch.zeros_like(tokens)
-        distances = distances.to(pointers.device)
+        distances = distances.to(pointers.device, non_blocking=True)
         if self.obj_ptr_tpos_proj is None:
             pos = sine_1d(distances, mem).to(tokens.dtype)
         else:

@@ -99,7 +99,8 @@ class EmbeddingCache:
     def _compute(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
         batch = self._model.encode_image(torch.cat([self._pixels(*request) for request in requests]))
         self.encoder_passes += len(requests)
-        return [batch.select([i]) for i in range(len(requests))]
+        # Copies, because a slice would keep the whole batch in memory.
+        return [batch] if len(requests) == 1 else [batch.copy_of(i) for i in range(len(requests))]
 
     @torch.inference_mode()
     def encode_ahead(
@@ -183,7 +184,7 @@ class EmbeddingCache:
         """Return the network's input for a crop, ``(1, 3, S, S)``, normalised."""
         config, device = self._model.config, self._model.device
         place = self._place(frame, window)
-        picture = torch.from_numpy(self._read(place)).to(device).permute(2, 0, 1)
+        picture = torch.from_numpy(self._read(place)).to(device, non_blocking=True).permute(2, 0, 1)
         shape = (picture.shape[1], picture.shape[2]) if self._parts is None else self._parts.frame_shape
         is_whole = window == crop_window.whole_frame(shape)
         if place[1] is not None:
@@ -197,8 +198,8 @@ class EmbeddingCache:
                 image = resize_antialiased(picture[None], (size, size), "bicubic").clamp(0, 1)
         else:
             image = crop_window.crop(picture, window, size)
-        mean = image.new_tensor(config.pixel_mean).view(1, 3, 1, 1)
-        std = image.new_tensor(config.pixel_std).view(1, 3, 1, 1)
+        normal = torch.tensor((config.pixel_mean, config.pixel_std)).to(device, non_blocking=True)
+        mean, std = normal.view(2, 1, 3, 1, 1).unbind()
         return (image.expand(-1, 3, -1, -1) - mean) / std
 
 

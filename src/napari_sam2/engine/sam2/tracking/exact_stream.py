@@ -16,7 +16,7 @@ from napari_sam2.engine.sam2.network.layers import resize_antialiased
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.memory_bank import Memory, MemoryBank
 from napari_sam2.engine.sam2.tracking.prompt_decoding import decode_prompts
-from napari_sam2.engine.sam2.tracking.stream import Stream
+from napari_sam2.engine.sam2.tracking.stream import Answer, Stream
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -244,4 +244,4 @@ class Sam2ExactStream(Stream):
     def _prediction(self, output: _Output) -> Prediction:
         decoding = output.decoding
         window = crop_window.whole_frame(self._shape)
-        return self._shown(decoding.low_res_logits, decoding.iou, decoding.object_score, window)
+        return self._shown([Answer(decoding.low_res_logits, decoding.iou, decoding.object_score, window)])[0]

@@ -18,21 +18,22 @@ _FAIR_SHARE = 0.25  # of the largest part's area; no other value was tried
 
 
 def fill_holes(logits: Tensor, max_area: int) -> Tensor:
-    """Fill background specks of at most ``max_area`` pixels in logits ``(1, 1, n, n)``: they are set just above 0.
+    """Fill background specks of at most ``max_area`` pixels in logits ``(N, 1, n, n)``: they are set just above 0.
 
     Meta fills them with a CUDA extension and skips it elsewhere; here every device gives the same.
     """
-    outside = (logits[0, 0] <= 0).cpu().numpy()
-    labels, count = ndimage.label(outside, structure=_EIGHT)
-    if count == 0:
+    small = np.stack([_small_holes(~mask, max_area) for mask in _masks(logits)])
+    if not small.any():
         return logits
+    return torch.where(torch.from_numpy(small)[:, None].to(logits.device, non_blocking=True), 0.1, logits)
+
+
+def _small_holes(outside: NDArray[np.bool_], max_area: int) -> NDArray[np.bool_]:
+    """Return the parts of ``(n, n)`` that are small; none where all of it is one."""
+    labels, _ = ndimage.label(outside, structure=_EIGHT)
     areas = np.bincount(labels.ravel())
-    small = (areas <= max_area)[labels] & outside
-    if not small.any() or small.all():
-        return logits
-    filled = logits.clone()
-    filled[0, 0][torch.from_numpy(small).to(logits.device)] = 0.1
-    return filled
+    small: NDArray[np.bool_] = (areas <= max_area)[labels] & outside
+    return np.zeros_like(small) if small.all() else small
 
 
 def drop_disconnected(logits: Tensor, previous: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class Attended:
         ]
         count = 0
         if self.pointers:
-            distance = torch.tensor([float(d) for _, d in self.pointers], device=memories[0].device)
+            distance = torch.tensor([float(d) for _, d in self.pointers])
             tokens, place = model.pointer_tokens(
                 torch.stack([p for p, _ in self.pointers], dim=1), distance / max(self.pointer_span - 1, 1)
             )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 
 from napari_sam2.engine.options import TrackingOptions
@@ -17,7 +18,7 @@ from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -138,24 +139,48 @@ class Stream:
             return decoding
         return replace(decoding, low_res_logits=drop_disconnected(decoding.low_res_logits, last))
 
-    def _shown(
-        self,
-        logits: Tensor,
-        iou: Tensor,
-        object_score: Tensor,
-        window: CropWindow,
-        state: object = None,
-        forbidden: NDArray[np.bool_] | None = None,
-        rival: float | None = None,
-    ) -> Prediction:
-        """Turn low-resolution logits of a window into the mask of a frame."""
-        found, (y, x) = crop_window.logits_in_frame(logits.float(), window, self._shape)
-        part = found.cpu().numpy()
-        if forbidden is not None:
-            held = forbidden[y : y + part.shape[0], x : x + part.shape[1]]
-            part = np.where(held, np.minimum(part, np.float32(limits.LIMIT_LOGIT)), part)
-        scores = FrameScores(float(iou.flatten()[0]), float(object_score.flatten()[0]), rival)
-        return Prediction(part, scores, window, state, (y, x), None if part.shape == self._shape else self._shape)
+    def _shown(self, answers: Sequence[Answer]) -> list[Prediction]:
+        """Turn low-resolution logits of windows into masks of frames; they come to the host all at once."""
+        found = [crop_window.logits_in_frame(a.logits.float(), a.window, self._shape) for a in answers]
+        numbers = [torch.stack([a.iou.flatten()[0], a.object_score.flatten()[0]]).float() for a in answers]
+        on_host = to_host([*(part for part, _ in found), *numbers])
+        predictions = []
+        for answer, (_, (y, x)), part, scores in zip(
+            answers, found, on_host[: len(answers)], on_host[len(answers) :], strict=True
+        ):
+            if answer.forbidden is not None:
+                held = answer.forbidden[y : y + part.shape[0], x : x + part.shape[1]]
+                part = np.where(held, np.minimum(part, np.float32(limits.LIMIT_LOGIT)), part)
+            told = FrameScores(float(scores[0]), float(scores[1]), answer.rival)
+            whole = None if part.shape == self._shape else self._shape
+            predictions.append(Prediction(part, told, answer.window, answer.state, (y, x), whole))
+        return predictions
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is to be shown of one object on one frame.
+
+    ``logits (1, 1, n, n)`` lie in ``window``; ``iou`` and ``object_score`` have one value; ``forbidden (Y, X) bool``
+    is where the object must not be; the rest goes into the `Prediction` as it is.
+    """
+
+    logits: Tensor
+    iou: Tensor
+    object_score: Tensor
+    window: CropWindow
+    state: object = None
+    forbidden: NDArray[np.bool_] | None = None
+    rival: float | None = None
+
+
+def to_host(tensors: Sequence[Tensor]) -> list[NDArray[np.float32]]:
+    """Return float32 tensors of one device as arrays; the host waits for the device once."""
+    if all(t.device.type == "cpu" for t in tensors):
+        return [t.numpy() for t in tensors]
+    flat = torch.cat([t.reshape(-1) for t in tensors]).cpu()
+    parts = flat.split([t.numel() for t in tensors])  # type: ignore[no-untyped-call]
+    return [part.reshape(t.shape).numpy() for part, t in zip(parts, tensors, strict=True)]
 
 
 def encode_low_res(

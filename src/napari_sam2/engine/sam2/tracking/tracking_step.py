@@ -38,7 +38,7 @@ class Outcome:
 
     decoding: MaskDecoding
     memory: Memory
-    evidence: Evidence
+    evidence: Evidence | None
 
 
 class TrackingStep:
@@ -94,9 +94,10 @@ class TrackingStep:
             held = [limits.merged(own, lost) for own, lost in zip(held, limits.beaten(claims, size), strict=True)]
             for chunk in self._chunks(len(tracks)):
                 memories.update(self._memories(chunk, self._features(tracks, chunk), decodings, held))
+        evidence = self._evidence([decodings[i] for i in range(len(tracks))], tracks)
         return [
-            Outcome(decodings[i], Memory(memories[i], decodings[i].object_pointer), self._evidence(decodings[i], track))
-            for i, track in enumerate(tracks)
+            Outcome(decodings[i], Memory(memories[i], decodings[i].object_pointer), known)
+            for i, known in enumerate(evidence)
         ]
 
     def _chunks(self, count: int) -> list[range]:
@@ -124,12 +125,13 @@ class TrackingStep:
         """Return the masks of some of the tracks on their next frames, by the place of the track."""
 
         def follow(members: Sequence[int]) -> list[MaskDecoding]:
-            batch = ImageFeatures.cat([features[i] for i in members])
+            batch = _joined([features[i] for i in members])
             tokens = [attended[i].tokens(self._model) for i in members]
             memory, position = torch.cat([t[0] for t in tokens]), torch.cat([t[1] for t in tokens])
             conditioned = self._model.condition_on_memory(batch.s16, memory, position, tokens[0][2])
             last = torch.cat([tracks[i].last_logits for i in members])
-            known = torch.tensor([[tracks[i].is_known_ahead] for i in members], device=last.device)
+            ahead = torch.tensor([[tracks[i].is_known_ahead] for i in members])
+            known = ahead.to(last.device, non_blocking=True)
             decoding = self._decode_with(batch, conditioned, last, known, None)
             rows = [row_of(decoding, k) for k in range(len(members))]
             for k, i in enumerate(members):
@@ -151,7 +153,7 @@ class TrackingStep:
         """Return what is remembered of these masks, by the place of the track."""
 
         def encode(members: Sequence[int]) -> list[Tensor]:
-            s16 = torch.cat([features[i].s16 for i in members])
+            s16 = _joined([features[i] for i in members]).s16
             logits = torch.cat([decodings[i].low_res_logits for i in members])
             score = torch.cat([decodings[i].object_score for i in members])
             here = [held[i] for i in members]
@@ -165,21 +167,46 @@ class TrackingStep:
 
         return dict(zip(group, self._batch_sizer.track(encode, group), strict=True))
 
-    def _evidence(self, decoding: MaskDecoding, track: Sam2Track) -> Evidence:
-        """Say what is known of a mask; how far other answers reach beyond it only where somebody wants to know."""
-        rival = None
-        if self._options.compares_alternatives:
-            masks = (decoding.all_logits[0] > 0).cpu().numpy()
-            best = _chosen(decoding)
-            chosen = (decoding.low_res_logits[0, 0] > 0).cpu().numpy()
-            rival = rival_score(chosen, [masks[j] for j in (1, 2, 3) if j != best])
-        area = 0 if self._options.memory == "meta" else int((decoding.low_res_logits > 0).sum())
-        agreement = None
-        if track.motion is not None:
-            expected = track.motion.expected()
-            box = box_of(decoding.low_res_logits[0, 0], track.window)
-            agreement = 1.0 if expected is None else box_iou(expected, box)
-        return Evidence(float(decoding.iou[0]), float(decoding.object_score[0, 0]), area, rival, agreement)
+    def _evidence(self, decodings: Sequence[MaskDecoding], tracks: Sequence[Sam2Track]) -> list[Evidence | None]:
+        """Say what is known of masks, where somebody wants to know.
+
+        It comes to the host in two copies for all: there each number that is asked for alone would wait for the device.
+        """
+        options = self._options
+        if options.memory == "meta" and not options.compares_alternatives and all(t.motion is None for t in tracks):
+            return [None] * len(tracks)
+        chosen = torch.cat([d.low_res_logits for d in decodings]) > 0
+        rivals: list[float | None] = [None] * len(tracks)
+        if options.compares_alternatives:
+            alternatives = torch.cat([d.all_logits for d in decodings]) > 0
+            masks = torch.cat((alternatives, chosen), dim=1).cpu().numpy()
+        ious = torch.cat([d.all_iou for d in decodings])
+        iou, score = torch.cat([d.iou for d in decodings]), torch.cat([d.object_score for d in decodings])[:, 0]
+        best = (ious[:, 1:] == iou[:, None]).int().argmax(1) + 1
+        facts = torch.stack((iou, score, chosen.flatten(1).sum(1), best), dim=1).double().cpu().tolist()
+        if options.compares_alternatives:
+            for k, (*_, choice) in enumerate(facts):
+                rivals[k] = rival_score(masks[k, -1], [masks[k, j] for j in (1, 2, 3) if j != int(choice)])
+        return [
+            Evidence(iou, score, int(area), rivals[k], _agreement(decodings[k], tracks[k]))
+            for k, (iou, score, area, _) in enumerate(facts)
+        ]
+
+
+def _agreement(decoding: MaskDecoding, track: Sam2Track) -> float | None:
+    """Return how far the mask lies where the motion of a track led one to expect it; None: motion has no say."""
+    if track.motion is None:
+        return None
+    expected = track.motion.expected()
+    box = box_of(decoding.low_res_logits[0, 0], track.window)
+    return 1.0 if expected is None else box_iou(expected, box)
+
+
+def _joined(features: Sequence[ImageFeatures]) -> ImageFeatures:
+    """Return the features of several objects as one batch, without a copy where all see the same frame and window."""
+    if len(features) > 1 and all(f is features[0] for f in features):
+        return features[0].repeated(len(features))
+    return ImageFeatures.cat(features)
 
 
 def _chosen(decoding: MaskDecoding) -> int:

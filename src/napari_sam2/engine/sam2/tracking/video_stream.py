@@ -28,17 +28,17 @@ from napari_sam2.engine.sam2.tracking.negative_click import apply_negative_click
 from napari_sam2.engine.sam2.tracking.object_budget import objects_that_fit
 from napari_sam2.engine.sam2.tracking.prompt_decoding import BASE_LOGIT, Prompting
 from napari_sam2.engine.sam2.tracking.proposals import (
+    MAX_BLUR_PX,
     MIN_IOU,
     MIN_STABILITY,
     SMALL_MIN_IOU,
     Criteria,
     Proposer,
-    grid_of_clicks,
 )
 from napari_sam2.engine.sam2.tracking.relocate import move_mask_to_click
 from napari_sam2.engine.sam2.tracking.selective_memory import new_bank
-from napari_sam2.engine.sam2.tracking.stream import Stream
-from napari_sam2.engine.sam2.tracking.tracking_step import TrackingStep
+from napari_sam2.engine.sam2.tracking.stream import Answer, Stream
+from napari_sam2.engine.sam2.tracking.tracking_step import Outcome, TrackingStep
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
@@ -199,12 +199,12 @@ class Sam2VideoStream(Stream):
             (SMALL_MIN_IOU if self._model.config.prompt_hint else MIN_IOU) if min_iou is None else min_iou,
             MIN_STABILITY if min_stability is None else min_stability,
             max_overlap,
+            MAX_BLUR_PX if min_stability is None else 0.0,
         )
-        clicks = grid_of_clicks(self._shape, spacing_px, forbidden)
         proposer = Proposer(
             self._model, self.embeddings, self._batch_sizer, self._shape, self._zoom, self._whole, criteria
         )
-        return proposer.propose(frame, clicks, cancelled, progress)
+        return proposer.propose(frame, spacing_px, forbidden, cancelled, progress)
 
     # ------------------------------------------------------------------ tracking
 
@@ -241,18 +241,13 @@ class Sam2VideoStream(Stream):
         ]
         step = TrackingStep(self._model, self.embeddings, self._batch_sizer, self._options, self._decode_tracked)
         steps = step.outcomes(tracks, held)
-        results = [
-            self._prediction(
-                to.decoding, track.window, from_prompts=False, forbidden=banned[i], rival=to.evidence.rival
-            )
-            for i, (track, to) in enumerate(zip(tracks, steps, strict=True))
-        ]
+        results = self._tracked(tracks, steps, banned)
         # All are moved, or none: an error above leaves every track where it was, to be asked again.
         for track, to in zip(tracks, steps, strict=True):
             track.frame += track.step
             track.last_logits = to.decoding.low_res_logits
             track.bank.remember(track.frame, to.memory, track.step, to.evidence)
-            if track.motion is not None:
+            if track.motion is not None and to.evidence is not None:
                 track.motion.see(box_of(track.last_logits[0, 0], track.window), to.evidence.iou)
         return results
 
@@ -310,12 +305,10 @@ class Sam2VideoStream(Stream):
         *,
         from_prompts: bool,
         mask_logits: Tensor | None = None,
-        forbidden: NDArray[np.bool_] | None = None,
-        rival: float | None = None,
     ) -> Prediction:
         logits = decoding.low_res_logits
-        if self._policy.fills_holes and mask_logits is None:
-            logits = fill_holes(logits, _MAX_HOLE_AREA)
+        if mask_logits is None:
+            logits = self._filled([logits])[0]
         keep_high = mask_logits is not None and not self._model.config.binarize_mask_from_pts_for_mem_enc
         state = FrameState(
             window,
@@ -325,4 +318,24 @@ class Sam2VideoStream(Stream):
             mask_logits if keep_high else None,
             from_prompts,
         )
-        return self._shown(logits, decoding.iou, decoding.object_score, window, state, forbidden, rival)
+        return self._shown([Answer(logits, decoding.iou, decoding.object_score, window, state)])[0]
+
+    def _filled(self, logits: Sequence[Tensor]) -> list[Tensor]:
+        """Return logits ``(1, 1, n, n)`` without specks of background inside masks."""
+        if not self._policy.fills_holes:
+            return list(logits)
+        filled = fill_holes(torch.cat(list(logits)), _MAX_HOLE_AREA)
+        return [filled[k : k + 1] for k in range(len(logits))]
+
+    def _tracked(
+        self, tracks: Sequence[Sam2Track], steps: Sequence[Outcome], banned: Sequence[NDArray[np.bool_] | None]
+    ) -> list[Prediction]:
+        """Return the masks of one step of tracks."""
+        answers = []
+        filled = self._filled([to.decoding.low_res_logits for to in steps])
+        for track, to, logits, forbidden in zip(tracks, steps, filled, banned, strict=True):
+            decoding = to.decoding
+            state = FrameState(track.window, logits, decoding.object_pointer, decoding.object_score, None, False)
+            rival = None if to.evidence is None else to.evidence.rival
+            answers.append(Answer(logits, decoding.iou, decoding.object_score, track.window, state, forbidden, rival))
+        return self._shown(answers)

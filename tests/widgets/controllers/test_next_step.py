@@ -1,0 +1,84 @@
+"""The sentence on what to do next, and what stands out."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_sam2.widgets.actions import DEFAULT_KEYS, shown_key
+from napari_sam2.widgets.controllers.next_step import PanelState, next_action, next_step, stage
+
+KEYS = {name: shown_key(key) for name, key in DEFAULT_KEYS.items()}
+CT = {"has_image": True, "frame_count": 48}
+MASK = {**CT, "marked": 1, "masked": 1, "any_mask": True, "name": "liver"}
+DONE = {**MASK, "masked": 24}
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "stands_out", "said"),
+    [
+        ({}, 0, "", "Open an image, or begin with the CT sample."),
+        ({"refused": True}, 1, "", "This image cannot be segmented; choose another one."),
+        (
+            CT,
+            2,
+            "",
+            "Draw a box (B) around the object on the slice where it is largest, or click on it (P).",
+        ),
+        ({**CT, "tool": "box"}, 2, "", "Draw a box around the object on the slice where it is largest."),
+        ({**CT, "frame_axis": "t", "tool": "point"}, 2, "", "Click on the object on a frame where it is clear."),
+        ({**CT, "frame_count": 1, "tool": "lasso"}, 2, "", "Draw around the object."),
+        ({**CT, "is_asked": True}, 2, "", "Go on with your earlier work on this image, or start anew?"),
+        ({**CT, "model_missing": True}, 2, "", "Download the model in step 1, or choose another one."),
+        (
+            {**CT, "others_layer": "mine"},
+            2,
+            "",
+            "The keys are those of the layer 'mine' now; press a tool to go on here.",
+        ),
+        ({**CT, "marked": 1, "is_computing": True}, 3, "", "The mask is on its way."),
+        ({**CT, "marked": 1}, 3, "", "Show its mask (S), or propagate (Shift+S)."),
+        (
+            MASK,
+            3,
+            "propagate",
+            "Looks right? Propagate through all slices (Shift+S); if not, click what is wrong.",
+        ),
+        (
+            {**MASK, "is_running": True},
+            3,
+            "",
+            "Watch the masks come; stop (X) where they go wrong, and correct them there.",
+        ),
+        ({**DONE, "is_stopped": True}, 3, "propagate", "Correct what went wrong, then continue (Shift+S)."),
+        ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next one (N)."),
+        ({**DONE, "doubtful": 1}, 3, "next_doubtful", "1 slice is doubtful: look at it (N)."),
+        (
+            {**DONE, "doubtful": 5, "reviewed": True},
+            3,
+            "save_labels",
+            "Nothing is doubtful. Save the labels (Shift+E), or begin the next object (M).",
+        ),
+        ({**DONE, "is_saved": True}, 3, "", "Saved. Begin the next object (M), or measure under Finish."),
+        (
+            {**MASK, "frame_count": 1},
+            3,
+            "save_labels",
+            "Looks right? Save the labels (Shift+E), or begin the next object (M).",
+        ),
+        (
+            {**DONE, "marked": 0, "masked": 0, "name": "object 2"},
+            3,
+            "",
+            "Draw a box (B) around object 2 on the slice where it is largest, or click on it (P).",
+        ),
+    ],
+)
+def test_each_state_has_its_sentence_its_steps_and_its_button(state, shown, stands_out, said):
+    found = PanelState(**state)
+    assert next_step(found, KEYS) == said
+    assert stage(found) == shown
+    assert next_action(found) == stands_out
+
+
+def test_an_action_without_a_key_is_named_without_one():
+    assert next_step(PanelState(**MASK), {}).startswith("Looks right? Propagate through all slices; if not")
