@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import QMimeData, QPoint, Qt, QUrl
 from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
+from napari_sam2.interaction.preferences import Preferences
 from napari_sam2.plugin import dock_widget, panel_dialogs
 from napari_sam2.plugin.dock_widget import SegmentWidget
 from support.predictors import FakePredictor
@@ -73,3 +74,12 @@ def test_it_is_as_wide_as_its_content(widget):
     scroll = widget.findChild(dock_widget._VerticalScroll)
     assert scroll.minimumSizeHint().width() >= scroll.widget().minimumSizeHint().width()
     assert scroll.sizeHint().width() == scroll.minimumSizeHint().width()
+
+
+def test_the_window_that_was_chosen_last_is_offered_first(widget):
+    actions = widget.source.preset_menu.actions()
+    chosen = actions[2].text()
+    actions[2].trigger()
+    assert widget.source.preset_menu.actions()[0].text() == chosen
+    assert len(widget.source.preset_menu.actions()) == len(actions)
+    assert Preferences().get("window preset")

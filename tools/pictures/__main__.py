@@ -40,7 +40,7 @@ def main() -> int:
     only = arguments.only or list(SCENES)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    Stage.out = arguments.out
+    Stage.out = arguments.out.resolve()
     failed = []
     for name in only:
         with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import logging
 import tempfile
@@ -103,8 +104,9 @@ def four_d() -> None:
 
 def study() -> None:
     """Show a batch of three images: checked, run, with those to look at first on top."""
-    with tempfile.TemporaryDirectory() as folder:
-        table = Path(folder) / "jobs.csv"
+    # Inside the folder, so that the window shows short paths.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        table = Path("jobs.csv")
         with table.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["image", "name", "boxes"])
@@ -114,7 +116,8 @@ def study() -> None:
         stage = Stage()
         form = stage.open_dock("Run over many images")
         form = getattr(form, "_magic_widget", form)
-        form.jobs.value, form.out.value = table, Path(folder) / "results"
+        # As somebody types them: magicgui writes whole paths for those that are set.
+        form.jobs.line_edit.value, form.out.line_edit.value = "jobs.csv", "results"
         stage.settle()
         stage.film.add(1200)
         form.results.check_button.click()

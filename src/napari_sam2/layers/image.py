@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,9 @@ def axis_meanings(layer: Image) -> list[AxisMeaning]:
 def default_axis_reason(layer: Image) -> str:
     """Return along which axis an image is followed by default, and why, as a sentence; empty for a single image."""
     found = default_frame_axis(volume_from_layer(layer))
-    return "" if found.axis is None else f"By default along {found.axis}: {found.reason}."
+    # The spacing itself stands with the axes.
+    reason = re.sub(r"(coarsest spacing), [^;]*", r"\1", found.reason)
+    return "" if found.axis is None else f"By default along {found.axis}: {reason}."
 
 
 def _source_of(layer: Image) -> VolumeSource | None:

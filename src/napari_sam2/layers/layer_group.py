@@ -225,14 +225,9 @@ class LayerGroup:
         return is_bad
 
     def tidy_points(self, grid: FrameGrid) -> bool:
-        """Remove points beside the picture, and one that was just placed anywhere outside the image.
+        """Remove points beside the picture, and one just placed outside the image; return whether one was removed.
 
         Older points on frames that the image has no more stay: it may have them again.
-
-        Returns
-        -------
-        bool
-            Whether a point was removed.
         """
         points, fresh = self._live(self.points), self._fresh_points
         self._fresh_points = 0
@@ -250,17 +245,15 @@ class LayerGroup:
             return []
         self._drawn = False
         found = prompts_io.drawings(boxes, grid)
-        if not found:
-            return []
-        with self.quiet():
-            boxes.remove([d.place for d in found])
         spacing = 2 * prompts_io.marker_size(self.image)
-        for drawing in found:
-            if not drawing.is_outline:
-                points = self.ensure_prompt_layers()[0]
+        with self.quiet():
+            if found:
+                boxes.remove([d.place for d in found])
+            for drawing in (each for each in found if not each.is_outline):
                 clicks = [grid.from_frame(drawing.frame, y, x) for y, x in drawing.clicks(spacing)]
-                with self.quiet():
-                    prompts_io.add_points(points, clicks, drawing.obj_id, self.next_polarity, self.along)
+                points = self.ensure_prompt_layers()[0]
+                prompts_io.add_points(points, clicks, drawing.obj_id, self.next_polarity, self.along)
+        self.style()
         return found
 
     def flip(self) -> bool:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 PLUGIN = "napari-sam2"
 SAMPLE = "ct_abdomen"
-_FOLDER = "folder of images"
+_FOLDER, _PRESET = "folder of images", "window preset"
 
 
 class PanelDialogs(QObject):
@@ -52,6 +52,8 @@ class PanelDialogs(QObject):
         panels.advanced.setParent(widget)
         panels.advanced.hide()
         self.rules = _window("Review and rules", panels.finish, widget)
+        panels.source.set_last_preset(str(controller.preferences.get(_PRESET, "")))
+        panels.source.preset_chosen.connect(self._remember_preset)
         panels.source.axes_clicked.connect(self._ask_what_axes)
         panels.run.save_clicked.connect(self._ask_where_to_save)
         panels.prompt.labels_clicked.connect(lambda: self._ask_which_labels())
@@ -98,6 +100,10 @@ class PanelDialogs(QObject):
         if paths:
             preferences.set(_FOLDER, str(Path(paths[0]).parent))
             self._controller.viewer.open(paths, plugin=None)
+
+    def _remember_preset(self, name: str) -> None:
+        self._controller.preferences.set(_PRESET, name)
+        self._panels.source.set_last_preset(name)
 
     def _open_dock(self, title: str) -> None:
         self._controller.viewer.window.add_plugin_dock_widget(PLUGIN, title)

@@ -161,14 +161,18 @@ def test_closing_takes_the_onion_skin_away(driver, qtbot):
 
 def test_limits_and_memory_are_those_of_the_session(driver):
     form = driver.widget.finish.form
-    assert (form.neighbours.value, form.memory.value) == (True, "meta")
-    form.neighbours.value = False
+    assert (form.neighbours.value, form.memory.value) == ("limit", "meta")
+    form.neighbours.value = "free"
     form.memory.value = "selected"
+    form.click_mask.value = "single"
     driver.settle()
-    assert (driver.session.neighbours, driver.session.memory) == ("free", "selected")
+    rules = driver.session.neighbours, driver.session.memory, driver.session.click_mask
+    assert rules == ("free", "selected", "single")
+    assert not form.motion.enabled
+    assert "not followed through time" in form.motion.native.toolTip()
     driver.session.memory = "distractor"
     driver.controller.refresh()
-    assert (form.neighbours.value, form.memory.value) == (False, "distractor")
+    assert (form.neighbours.value, form.memory.value) == ("free", "distractor")
 
 
 def test_no_object_is_where_a_layer_says_not_here(driver):

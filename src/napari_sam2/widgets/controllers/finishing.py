@@ -66,9 +66,8 @@ class Finishing(QObject):
         panel.interpolate_clicked.connect(self.interpolate)
         panel.check_clicked.connect(self.check)
         panel.onion_skin_changed.connect(self.set_onion_skin)
-        panel.neighbours_changed.connect(self.set_neighbours)
         panel.forbid_clicked.connect(self.forbid)
-        panel.memory_chosen.connect(self.set_memory)
+        panel.rule_chosen.connect(self.set_rule)
         panel.reviewed.connect(self.review)
 
     # ------------------------------------------------------------------ what the panel asks for
@@ -117,13 +116,9 @@ class Finishing(QObject):
         self._wants_skin = on
         self._skin_timer.start(0)
 
-    def set_neighbours(self, limit: bool) -> None:
-        """Say whether other objects bound a mask."""
-        self._change(lambda session: setattr(session, "neighbours", "limit" if limit else "free"), "Setting limits…")
-
-    def set_memory(self, rule: str) -> None:
-        """Say which past frames the model remembers."""
-        self._change(lambda session: setattr(session, "memory", rule), "Setting the memory…")
+    def set_rule(self, name: str, value: Any) -> None:
+        """Change a rule by which objects are tracked: an attribute of the session."""
+        self._change(lambda session: setattr(session, name, value), "Setting the rule…")
 
     def forbid(self, layer: Labels | None) -> None:
         """Let no object be where a layer has anything; None: let them be anywhere."""
@@ -157,7 +152,12 @@ class Finishing(QObject):
         alone = "" if worker is None or axis is not None else "the image is a single one."
         self._panel.set_layers(self._labels_to_take())
         if session is not None:
-            self._panel.set_rules(session.neighbours == "limit", session.memory)
+            self._panel.set_rules(
+                neighbours=session.neighbours,
+                memory=session.memory,
+                click_mask=session.click_mask,
+                motion=session.motion,
+            )
         found = session.reviews.get(obj_id) if session is not None else None
         self._panel.set_review("" if found is None else found.state, "" if found is None else found.comment)
         self._panel.set_enabled(
@@ -165,6 +165,7 @@ class Finishing(QObject):
             "" if self._stop is not None else missing or busy or self._why_not_check(session, obj_id, word),
             no_image or alone,
             fresh or busy,
+            fresh or busy or ("" if axis == "t" else "the objects are not followed through time."),
             missing,
         )
         self._skin_timer.start(0)

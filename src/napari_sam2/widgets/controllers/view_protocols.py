@@ -199,12 +199,11 @@ class FinishView(Protocol):
     interpolate_clicked: Any
     check_clicked: Any
     onion_skin_changed: Any
-    neighbours_changed: Any
     forbid_clicked: Any
-    memory_chosen: Any
+    rule_chosen: Any
     reviewed: Any
 
-    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, review: str) -> None:
+    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, motion: str, review: str) -> None:
         """Enable buttons and fields, or say why not."""
 
     def set_checking(self, checking: bool) -> None:
@@ -213,8 +212,8 @@ class FinishView(Protocol):
     def set_progress(self, done: int, total: int) -> None:
         """Show how far a check is."""
 
-    def set_rules(self, neighbours_limit: bool, memory: str) -> None:
-        """Show the rules of the session."""
+    def set_rules(self, **rules: str | bool) -> None:
+        """Show the rules of the session, by name."""
 
     def set_layers(self, layers: Sequence[tuple[str, Any]]) -> None:
         """Offer layers that say where no object may be."""

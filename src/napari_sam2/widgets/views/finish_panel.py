@@ -44,9 +44,9 @@ class FinishPanel(QWidget):
     interpolate_clicked = Signal()
     check_clicked = Signal()
     onion_skin_changed = Signal(bool)
-    neighbours_changed = Signal(bool)
     forbid_clicked = Signal(object)
-    memory_chosen = Signal(str)
+    # A rule of the session and its value, e.g. "memory" and "selected".
+    rule_chosen = Signal(str, object)
     reviewed = Signal(str, str)
     form_clicked = Signal()
     # The name of one of our docks.
@@ -73,8 +73,9 @@ class FinishPanel(QWidget):
         column.addWidget(self.forbid_button)
         self.set_checking(False)
         self.form.onion_skin.changed.connect(self.onion_skin_changed.emit)
-        self.form.neighbours.changed.connect(self.neighbours_changed.emit)
-        self.form.memory.changed.connect(self.memory_chosen.emit)
+        self._rules = {name: getattr(self.form, name) for name in ("neighbours", "memory", "click_mask", "motion")}
+        for name, field in self._rules.items():
+            field.changed.connect(lambda value, name=name: self.rule_chosen.emit(name, value))
         self.form.review.changed.connect(self._tell_review)
         self.form.comment.native.editingFinished.connect(self._tell_comment)
         self._comment = ""
@@ -105,13 +106,14 @@ class FinishPanel(QWidget):
         ]
         self.menu.addSeparator()
 
-    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, review: str) -> None:
+    def set_enabled(self, interpolate: str, check: str, onion_skin: str, rules: str, motion: str, review: str) -> None:
         """Enable buttons and fields, or disable them with the reason as their tooltip."""
         set_reason(self.interpolate_button, interpolate)
         set_reason(self.check_button, check)
         set_reason(self.form.onion_skin.native, onion_skin)
-        for field in (self.form.neighbours, self.form.not_here, self.form.memory):
+        for field in (self.form.neighbours, self.form.not_here, self.form.memory, self.form.click_mask):
             set_reason(field.native, rules)
+        set_reason(self.form.motion.native, motion)
         set_reason(self.forbid_button, rules)
         for field in (self.form.review, self.form.comment):
             set_reason(field.native, review)
@@ -136,11 +138,12 @@ class FinishPanel(QWidget):
         self.progress.setValue(done)
         self.progress.setVisible(True)
 
-    def set_rules(self, neighbours_limit: bool, memory: str) -> None:
-        """Show the rules of the session."""
-        with self.form.neighbours.changed.blocked(), self.form.memory.changed.blocked():
-            self.form.neighbours.value = neighbours_limit
-            self.form.memory.value = memory
+    def set_rules(self, **rules: str | bool) -> None:
+        """Show the rules of the session, by name."""
+        for name, value in rules.items():
+            field = self._rules[name]
+            with field.changed.blocked():
+                field.value = value
 
     def set_layers(self, layers: Sequence[tuple[str, Any]]) -> None:
         """Offer Labels layers that say where no object may be; what was chosen stays."""
@@ -183,12 +186,14 @@ def _fields(
         },
     ] = False,
     neighbours: Annotated[
-        bool,
+        str,
         {
-            "label": "neighbours are a limit",
-            "tooltip": "Other objects where they are locked are no place for an object.",
+            "widget_type": "ComboBox",
+            "choices": [("a limit where they are locked", "limit"), ("no limit", "free")],
+            "label": "neighbours are",
+            "tooltip": "Whether other objects, where they are locked, are no place for an object.",
         },
-    ] = True,
+    ] = "limit",
     not_here: Annotated[
         Any,
         {
@@ -211,6 +216,28 @@ def _fields(
             "tooltip": _MEMORY_TIP,
         },
     ] = "meta",
+    click_mask: Annotated[
+        str,
+        {
+            "widget_type": "ComboBox",
+            "choices": [
+                ("the surest of three masks", "surest"),
+                ("its single mask", "single"),
+                ("the first of three masks", "first"),
+            ],
+            "label": "answer clicks with",
+            "tooltip": "Which mask of the model answers clicks on a slice without a box.\nA change makes such answers "
+            "stale: mark again or propagate to have them anew.",
+        },
+    ] = "surest",
+    motion: Annotated[
+        bool,
+        {
+            "label": "motion counts",
+            "tooltip": "In a time-lapse, let the way an object has moved have a say in which mask it is.\nA change "
+            "makes tracked masks stale: the next run computes them anew.",
+        },
+    ] = False,
     review: Annotated[
         str,
         {

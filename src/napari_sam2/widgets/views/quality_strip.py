@@ -84,8 +84,9 @@ class QualityStrip(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.plot)
-        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in _LEGEND]
-        layout.addWidget(QLabel("&nbsp;&nbsp; ".join(parts)))
+        self.legend = QLabel()
+        layout.addWidget(self.legend)
+        self._explain(False)
         self.set_frames(1)
 
     def set_frames(self, count: int) -> None:
@@ -117,6 +118,7 @@ class QualityStrip(QWidget):
         self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
         self._draw_line(self.area, frames, area / max(area.max(initial=0), 1))
         self._draw_line(self.rival, frames, rival)
+        self._explain(bool(np.isfinite(rival).any()))
         known = np.isfinite(disagreement)
         self.disagreement.setData(frames[known], disagreement[known])
         known = np.isfinite(back)
@@ -124,6 +126,12 @@ class QualityStrip(QWidget):
         self.locked.setData(frames[locked], np.full(locked.sum(), _LOCK_ROW))
         marked = np.array(sorted(prompted), float)
         self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))
+
+    def _explain(self, rivals: bool) -> None:
+        """Say what the signs mean; of lines that there are."""
+        signs = (*_LEGEND, (RIVAL, "━", "rival")) if rivals else _LEGEND
+        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in signs]
+        self.legend.setText("&nbsp; ".join(parts))
 
     def _draw_line(self, item: Any, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Draw a value of frames as a line over all of them, so that it breaks where there is none."""

@@ -67,10 +67,12 @@ class SourcePanel(QWidget):
         self.preset_button = button("Presets", "Show the image, to you and to the model, with usual contrast limits.")
         self.preset_menu = QMenu(self)
         self.preset_button.setMenu(self.preset_menu)
+        self._preset_actions = {}
         for name, preset in PRESETS.items():
             action = self.preset_menu.addAction(f"{_PRESET_NAMES.get(name, name.capitalize())}  ({_says(preset)})")
             assert action is not None
             action.triggered.connect(lambda _=False, name=name: self.preset_chosen.emit(name))
+            self._preset_actions[name] = action
         window = row(self.window_label, self.preset_button)
         window.setStretch(0, 1)
         window.setStretch(1, 0)
@@ -116,6 +118,13 @@ class SourcePanel(QWidget):
     def set_window(self, text: str) -> None:
         """Say which values the model sees as black and white."""
         self.window_label.setText(text)
+
+    def set_last_preset(self, name: str) -> None:
+        """Offer the one that was chosen last before the others; an unknown name changes nothing."""
+        action, first = self._preset_actions.get(name), self.preset_menu.actions()[0]
+        if action is not None and action is not first:
+            self.preset_menu.removeAction(action)
+            self.preset_menu.insertAction(first, action)
 
     def set_presets_enabled(self, reason: str) -> None:
         """Enable the menu of contrast limits, or say why it cannot be used."""
