@@ -16,7 +16,7 @@ _AXES = {"slices": "slices", "objects": "objects", "side": "side of the plane, p
 _HEAD = """# Performance
 
 Made by `python -m benchmarks --report docs/performance.md` from the results in `benchmarks/results`; what was tried,
-with prediction and outcome, is in [benchmarks/NOTES.md](../benchmarks/NOTES.md).
+with prediction and outcome, is in `benchmarks/NOTES.md`.
 
 Both sides work in one process and in turn, with the same seeded random weights, on the same slices, at the same input
 size and in the same precision. Seconds are from the first prompt to the last mask on the host at the size of the
