@@ -65,34 +65,35 @@ def measure_window(slices: int, side: int, say: Callable[[str], None]) -> dict[s
     from napari_sam2.plugin.dock_widget import SegmentWidget
 
     predictor = ns.load_predictor("starter", device="cpu")
-    volume, middle, radius = _volume(slices, side)
+    volume, middle, radius = example_volume(slices, side)
     viewer = napari.Viewer(show=True)
     viewer.add_image(volume, name="picture", contrast_limits=(0, 120))
     widget = SegmentWidget(viewer, load=lambda name, device: predictor)
     viewer.window.add_dock_widget(widget, name="Segment with SAM 2")
     controller = widget.controller
-    _wait(lambda: not controller.busy)
+    wait_until(lambda: not controller.busy)
     controller.tools.activate("box")
     low, high = middle - radius - 1, middle + radius + 1
     corners = [(0, low, low), (0, low, high), (0, high, high), (0, high, low)]
     controller.selection.layer_group.boxes.add_rectangles(np.array(corners, float))
-    _wait(lambda: not controller.busy)
+    wait_until(lambda: not controller.busy)
     at_rest = _beats(lambda began: time.perf_counter() - began > _REST_S)
     say(f"at rest: {at_rest}")
     controller.propagate("both")
-    _wait(lambda: controller.runs.running)
+    wait_until(lambda: controller.runs.running)
     began = time.perf_counter()
     during = _beats(lambda _: not controller.runs.running)
     seconds = time.perf_counter() - began
     say(f"during a run of {slices} slices of {side}²: {during}")
     controller.close()
-    _wait(lambda: not controller.busy)
+    wait_until(lambda: not controller.busy)
     viewer.close()
     given = {"slices": slices, "side": side, "seconds": seconds}
     return {"window": {"at_rest": at_rest, "during_run": during, **given}, "machine": describe("cpu")}
 
 
-def _volume(slices: int, side: int) -> tuple[np.ndarray, int, int]:
+def example_volume(slices: int, side: int) -> tuple[np.ndarray, int, int]:
+    """Return noise with a bright cylinder, ``(slice, row, column)``, the middle of its discs and their radius."""
     rows, columns = np.mgrid[:side, :side]
     rng = np.random.default_rng(0)
     radius, middle = side // 8, side // 2
@@ -103,7 +104,7 @@ def _volume(slices: int, side: int) -> tuple[np.ndarray, int, int]:
 def _beats(done: Callable[[float], bool]) -> dict[str, Any]:
     """Let the window work until ``done``, and tell how evenly the timer beat."""
     heart, began = Heartbeat(), time.perf_counter()
-    _wait(lambda: done(began))
+    wait_until(lambda: done(began))
     heart.stop()
     gaps = np.array(heart.gaps_ms[1:] or [0.0])
     return {
@@ -115,7 +116,7 @@ def _beats(done: Callable[[float], bool]) -> dict[str, Any]:
     }
 
 
-def _wait(until: Callable[[], bool], most_s: float = 300.0) -> None:
+def wait_until(until: Callable[[], bool], most_s: float = 300.0) -> None:
     """Let Qt work as its own loop does, until something holds."""
     from qtpy.QtCore import QEventLoop, QTimer
 
