@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_sam2.layers.first_layers import import_what_layers_need
 from napari_sam2.widgets.workers import JobQueue
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class EarlyLoading(QObject):
             return
 
         def load() -> None:
+            # The tool comes first, so that what it needs does, too.
+            import_what_layers_need()
             # A mark that comes meanwhile waits for the same model.
             cache.get()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.errors import WriteError
 from napari_sam2.interaction.update import draw_frames, masked_frames
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari.layers import Labels
 
     from napari_sam2.interaction.session_worker import SessionWorker
-    from napari_sam2.interaction.update import Update
+    from napari_sam2.interaction.update import Outline, Update
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
@@ -48,6 +48,16 @@ class LabelsDrawing(QObject):
         self._prompting = prompting
         self._editing = editing
         self._keys = keys
+        self._outline: tuple[LayerGroup, SessionWorker, Outline] | None = None
+        # The layer of the outline takes napari as long as that of the labels: the window answers in between.
+        self._first_outline = QTimer(self)
+        self._first_outline.setSingleShot(True)
+        self._first_outline.timeout.connect(self._draw_first_outline)
+
+    @property
+    def busy(self) -> bool:
+        """Return whether something is about to be drawn."""
+        return self._first_outline.isActive()
 
     def apply(self, layer_group: LayerGroup, worker: SessionWorker, update: Update) -> None:
         """Draw what came of a piece of work."""
@@ -62,7 +72,12 @@ class LabelsDrawing(QObject):
         if update.frames and seen:
             self.ensure(layer_group, worker)
             layer_group.write_frames(update.frames)
-        if update.outline is not None and seen:
+        if update.outline is not None or update.prompts is not None:
+            self._outline = None  # What waits is old.
+        if update.outline is not None and seen and layer_group.outline is None:
+            self._outline = layer_group, worker, update.outline
+            self._first_outline.start()
+        elif update.outline is not None and seen:
             layer_group.show_outline(worker.grid, update.outline.frame, update.outline.window)
         elif update.prompts is not None and seen:
             layer_group.show_outline(worker.grid, 0, None)
@@ -73,6 +88,16 @@ class LabelsDrawing(QObject):
             # The session keeps the names of the objects: a list of them elsewhere is to be read anew.
             layer_group.labels.events.features()
         self._context.changed.emit()
+
+    def _draw_first_outline(self) -> None:
+        waiting, self._outline = self._outline, None
+        if waiting is None:
+            return
+        layer_group, worker, outline = waiting
+        # Another image or axis may have been chosen in the meantime.
+        if worker is self._selection.worker and layer_group.image in self._selection.viewer.layers:
+            layer_group.show_outline(worker.grid, outline.frame, outline.window)
+            self._keys.bind(layer_group.owned())
 
     def ensure(self, layer_group: LayerGroup, worker: SessionWorker) -> Labels:
         """Return the labels layer, made and drawn anew where it is missing."""

@@ -164,7 +164,7 @@ class SegmentController(QObject):
             self.objectName()
         except RuntimeError:
             return False  # Gone with its window; no worker can report any more.
-        waits = self.prompting.busy or self.contrast.busy
+        waits = self.prompting.busy or self.contrast.busy or self.labels.busy
         waits = waits or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 

@@ -91,6 +91,8 @@ class EmbeddingCache:
         return made
 
     def _encode(self, requests: Sequence[tuple[int, CropWindow]]) -> list[ImageFeatures]:
+        for place in {self._place(*request) for request in requests}:
+            self._pictures[place] = self._read(place)
         made = self._compute(requests)
         for (frame, window), features in zip(requests, made, strict=True):
             self._store.put((self._digest(frame, window), window), features)
