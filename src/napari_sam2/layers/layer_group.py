@@ -84,17 +84,22 @@ class LayerGroup:
         layers = (self.labels, self.outline, self.boxes, self.points)
         return [layer for layer in layers if layer is not None and layer in self.viewer.layers]
 
-    def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
-        """Return the two prompt layers, made (again) where they are missing."""
+    def ensure_points(self) -> Points:
+        """Return the layer of points, made (again) where it is missing."""
         if self.points is None or self.points not in self.viewer.layers:
             self.points = prompts_io.make_points(self.image, self.next_obj_id, self.next_polarity, self.along)
             self._listen(self.points)
             add_layer(self.viewer, self.points)
+        return self.points
+
+    def ensure_prompt_layers(self) -> tuple[Points, Shapes]:
+        """Return the two prompt layers, made (again) where they are missing."""
+        points = self.ensure_points()
         if self.boxes is None or self.boxes not in self.viewer.layers:
             self.boxes = prompts_io.make_boxes(self.image, self.next_obj_id, self.along)
             self._listen(self.boxes)
-            add_layer(self.viewer, self.boxes, below=self.points)
-        return self.points, self.boxes
+            add_layer(self.viewer, self.boxes, below=points)
+        return points, self.boxes
 
     def ensure_labels(self) -> Labels:
         """Return the labels layer, made (again) where it is missing, just above the image."""

@@ -38,3 +38,22 @@ def test_selecting_an_old_point_does_not_change_what_the_next_click_means(make_d
     driver.click(5, 30, 30)
     assert points.features["obj"].tolist() == [1, 2]
     assert points.features["polarity"].tolist() == [NEGATIVE, POSITIVE]
+
+
+def test_points_are_at_hand_at_once_and_boxes_a_moment_later(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.controller.tools.activate("point")
+    assert driver.layer_group.boxes is None
+    assert driver.controller.tools.active_tool() == "point"
+    assert driver.controller.busy
+    driver.settle()
+    assert driver.layer_group.owned() == [driver.layer_group.boxes, driver.layer_group.points]
+    assert driver.controller.tools.active_tool() == "point"
+
+
+def test_no_layer_of_boxes_comes_after_its_image_has_gone(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.controller.tools.activate("point")
+    driver.viewer.layers.remove(driver.image)
+    driver.settle()
+    assert not driver.viewer.layers

@@ -165,7 +165,7 @@ class SegmentController(QObject):
         except RuntimeError:
             return False  # Gone with its window; no worker can report any more.
         waits = self.prompting.busy or self.contrast.busy or self.labels.busy
-        waits = waits or self.editing.busy or self.files.busy
+        waits = waits or self.tools.busy or self.editing.busy or self.files.busy
         return waits or self.queue.busy or self.runs.running
 
     def flush(self) -> None:

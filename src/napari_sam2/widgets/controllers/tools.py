@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.image_selection import ImageSelection
     from napari_sam2.widgets.controllers.view_protocols import ToolsView
     from napari_sam2.widgets.shortcuts import KeyBinder
@@ -65,10 +66,20 @@ class Tools(QObject):
         self._viewer = selection.viewer
         self._panel = panel
         self._keys = keys
+        # Points are at hand a moment before the layer of boxes: napari takes long for the first of each.
+        self._started: LayerGroup | None = None
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.timeout.connect(self._make_rest)
         panel.tool_clicked.connect(self.activate)
         panel.polarity_clicked.connect(self.set_positive)
         selection.tool_changed.connect(self.show)
         self._viewer.layers.selection.events.active.connect(self._on_active)
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a layer is about to be made."""
+        return self._rest.isActive()
 
     def activate(self, tool: str) -> None:
         """Activate a tool by its name; the active one is deactivated."""
@@ -79,7 +90,12 @@ class Tools(QObject):
         if self.active_tool() == tool:
             self.deactivate()
             return
-        layer_group.ensure_prompt_layers()
+        if tool == "point" and layer_group.boxes is None:
+            layer_group.ensure_points()
+            self._started = layer_group
+            self._rest.start()
+        else:
+            layer_group.ensure_prompt_layers()
         if tool == "brush":
             self._ensure_labels()
         self._keys.bind(layer_group.owned())
@@ -148,11 +164,22 @@ class Tools(QObject):
 
     def close(self) -> None:
         """Deactivate the tool and stop listening."""
+        self._rest.stop()
         self.deactivate()
         self._viewer.layers.selection.events.active.disconnect(self._on_active)
 
     def _on_active(self, event: Any = None) -> None:
         self.show()
+
+    def _make_rest(self) -> None:
+        layer_group, self._started = self._started, None
+        # Another image may have been chosen in the meantime, or this one removed.
+        if layer_group is None or layer_group is not self._selection.layer_group:
+            return
+        if layer_group.image in self._viewer.layers:
+            layer_group.ensure_prompt_layers()
+            self._keys.bind(layer_group.owned())
+            self._set_next()
 
     def _set_next(self) -> None:
         layer_group = self._selection.layer_group
