@@ -92,17 +92,45 @@ class MultiScaleAttention(nn.Module):
         """
         height, width = x.shape[1:3]
         qkv = self.qkv(x)
-        if window:
-            qkv, grid = to_windows(self._padded(qkv, window), window)
-        if self.pool:
-            height, width, side = height // 2, width // 2, window // 2
+        if window and self._wastes_queries(x, window):
+            out = self._attend_real(qkv, window)
+        elif window:
+            windows, grid = to_windows(self._padded(qkv, window), window)
+            step = 2 if self.pool else 1
+            side = window // step
+            found = self._attend(windows)
+            out = from_windows(found.reshape(-1, side, side, found.shape[-1]), grid, (height // step, width // step))
         else:
-            side = window
-        out = self._attend(qkv)
-        if window:
-            out = from_windows(out.reshape(-1, side, side, out.shape[-1]), grid, (height, width))
+            out = self._attend(qkv)
+        if self.pool:
+            height, width = height // 2, width // 2
         projected: Tensor = self.proj(out.reshape(x.shape[0], height, width, -1))
         return projected
+
+    def _wastes_queries(self, x: Tensor, side: int) -> bool:
+        """Return whether answers at the padding would cost a CPU time; another device waits for one call, not four."""
+        height, width = x.shape[1:3]
+        is_padded = height % side or width % side
+        return bool(is_padded) and cpu_kernels.takes(x) and not (self.pool and (height % 2 or width % 2 or side % 2))
+
+    def _attend_real(self, qkv: Tensor, side: int) -> Tensor:
+        """Attend within windows, with queries of the map alone: (B, H, W, 3 * dim_out) to (B, H, W, dim_out)."""
+        batch, height, width, channels = qkv.shape
+        padded = self._padded(qkv, side)
+        step = 2 if self.pool else 1
+        out = qkv.new_empty(batch, height // step, width // step, channels // 3)
+        for y0, y1, rows in _whole_and_rest(height, side):
+            for x0, x1, columns in _whole_and_rest(width, side):
+                windows, grid = to_windows(padded[:, y0:y1, x0:x1], side)
+                query, key, value = windows.chunk(3, dim=-1)
+                query = query[:, :rows, :columns]
+                query = max_pool(query) if self.pool else query
+                h, w = query.shape[1:3]
+                found = self._answer(query, key, value).reshape(batch, *grid, h, w, -1).transpose(2, 3)
+                y, x = y0 // step, x0 // step
+                to = out[:, y : y + grid[0] * h, x : x + grid[1] * w]
+                to.copy_(found.reshape(to.shape))
+        return out
 
     def _padded(self, qkv: Tensor, side: int) -> Tensor:
         """Pad queries, keys and values to whole windows, as if the map had been padded with zeros before them.
@@ -123,6 +151,10 @@ class MultiScaleAttention(nn.Module):
         query, key, value = qkv.chunk(3, dim=-1)
         if self.pool:
             query = max_pool(query)
+        return self._answer(query, key, value)
+
+    def _answer(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        """Attend with maps of queries (B, h, w, C) to maps of keys and values (B, H, W, C): (B, h * w, C)."""
         query, key, value = (self._heads(t) for t in (query, key, value))
         if cpu_kernels.suits(query, key):
             return cpu_kernels.attention(query, key, value)
@@ -131,6 +163,13 @@ class MultiScaleAttention(nn.Module):
     def _heads(self, x: Tensor) -> Tensor:
         """(B, H, W, C) to (B, heads, H * W, C / heads)."""
         return x.reshape(x.shape[0], x.shape[1] * x.shape[2], self.num_heads, -1).transpose(1, 2)
+
+
+def _whole_and_rest(length: int, side: int) -> list[tuple[int, int, int]]:
+    """Return ``(start, stop, real)`` of the whole windows along an axis and of the last: its real rows come first."""
+    whole = length // side * side
+    parts = [(0, whole, side), (whole, whole + side, length - whole)]
+    return [(start, stop, real) for start, stop, real in parts if stop > start and real]
 
 
 class HieraBlock(nn.Module):
