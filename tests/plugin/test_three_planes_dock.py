@@ -42,7 +42,9 @@ def test_the_two_other_planes_are_shown_with_the_lowest_slice_below(docked):
     _, _, widget = docked(6, 30, 32, scale=(3, 1, 1))
     assert [model.dims.order for model in widget.controller.models] == [(2, 0, 1), (1, 0, 2)]
     assert [view.title.text() for view in widget.views] == ["z – y", "z – x"]
-    assert widget.controller.models[0].scene.camera.orientation2d[0] == "up"
+    model = widget.controller.models[0]
+    camera = getattr(model, "scene", model).camera  # Before napari 0.9 the viewer had it.
+    assert camera.orientation2d[0] == "up"
     assert not widget.splitter.isHidden()
 
 

@@ -30,6 +30,8 @@ _STILL = 4
 class ThreePlanes(QObject):
     """Shows the layers of a viewer in two further planes, links the positions, and draws a cross there.
 
+    It begins with :meth:`start`.
+
     Parameters
     ----------
     viewer
@@ -61,8 +63,17 @@ class ThreePlanes(QObject):
         self._moving = self._closed = False
         self._shown: tuple[Any, ...] = ()
         self._sides: list[SidePlane | None] = [None, None]
-        self._mirrors = [Mirror(viewer, model, self._redraw_soon) for model in self.models]
+        self._mirrors: list[Mirror] = []
         self._crosses = [Cross(model) for model in (viewer, *self.models)]
+
+    def start(self) -> None:
+        """Fill the two planes and follow the main viewer from now on.
+
+        To be called once, after the canvases were made: before 0.9.2 napari can make none for a viewer that has several
+        layers already.
+        """
+        viewer = self.main
+        self._mirrors = [Mirror(viewer, model, self._redraw_soon) for model in self.models]
         for each in (viewer, *self.models):
             each.dims.events.point.connect(self._on_point)
             each.mouse_drag_callbacks.append(self._go_to_click)
