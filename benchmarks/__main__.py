@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.gpu:
         return _write(measure_gpu(given.peer, _gpu(given.device), given.seed, say), given.json)
     if given.scale:
-        return _write(measure_scale(given.threads, say), given.json)
+        return _write(measure_scale(given.threads, say, _keeper(given.json)), given.json)
     if given.window:
         return _write(measure_window(given.frames, given.size, say), given.json)
     setting = Setting(
@@ -81,6 +81,11 @@ def _write(result: dict[str, Any], where: str | None) -> int:
     elif where:
         Path(where).write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _keeper(where: str | None) -> Callable[[dict[str, Any]], Any]:
+    """Return what writes a result while it grows; not to the standard output, which gets it once."""
+    return lambda result: _write(result, None if where == "-" else where)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -176,7 +176,8 @@ def _times(
             for side, run in zip(names, runs, strict=False):
                 timed(side, task, run.first if task == "first" else run.again)
         del runs, run
-        for side, start in zip(names, _starts(sides, part, None), strict=False):
+        # Once: it is the longest task by far, and its ratio the least likely to be a matter of luck.
+        for side, start in zip(names, _starts(sides, part, None) if repeat == 0 else [], strict=False):
             timed(side, "vanish", start().first)
     if not presence_is_as_drawn(masks["vanish"]["ours"], part):
         say("note: with these weights the object is not on exactly the slices on which it was drawn")

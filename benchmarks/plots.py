@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 300, 64, 16, 40, 48
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 300, 64, 16, 40, 48
 _COLOURS = ("#0b6e99", "#c2571a", "#4a7a2a", "#7a4a8c")
 _TEXT = 'font-family="sans-serif" font-size="12" fill="#333"'
 Series = tuple[str, Sequence[float], Sequence[float]]
@@ -75,7 +75,7 @@ def _frame(title: str, x_title: str, y_title: str, top: float) -> list[str]:
 
 
 def _legend(index: int, name: str, colour: str) -> str:
-    x = LEFT + 150 * index
+    x = LEFT + 170 * index
     return (
         f'<rect x="{x}" y="25" width="10" height="10" fill="{colour}"/>'
         f'<text x="{x + 15}" y="34" {_TEXT}>{escape(name)}</text>'

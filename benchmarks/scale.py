@@ -83,10 +83,14 @@ def measure_point(slices: int, objects: int, side: int, threads: int) -> dict[st
     }
 
 
-def measure_scale(threads: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Measure all points."""
-    axes = {"slices": SLICES, "objects": OBJECTS, "side": SIDES}
+def measure_scale(
+    threads: int, say: Callable[[str], None], keep: Callable[[dict[str, Any]], Any] = lambda _: None
+) -> dict[str, Any]:
+    """Measure all points; ``keep`` is called with what is known after each."""
+    axes = {"objects": OBJECTS, "side": SIDES, "slices": SLICES}
     found: dict[str, list[dict[str, Any]]] = {}
+    result = {"scale": found, "usual": USUAL, "embeddings_budget_mib": EMBEDDINGS // _MIB, "machine": describe("cpu")}
+    result["machine"]["threads"] = threads
     for axis, values in axes.items():
         for value in values:
             given = {**USUAL, axis: value, "threads": threads}
@@ -98,7 +102,8 @@ def measure_scale(threads: int, say: Callable[[str], None]) -> dict[str, Any]:
             point = json.loads(done.stdout.splitlines()[-1])
             found.setdefault(axis, []).append(point)
             say(f"{axis} {value}: {point['ms_a_slice']:.0f} ms a slice, {point['peak_mib']} MiB")
-    return {"scale": found, "usual": USUAL, "embeddings_budget_mib": EMBEDDINGS // _MIB, "machine": describe("cpu")}
+            keep(result)
+    return result
 
 
 if __name__ == "__main__":

@@ -209,4 +209,4 @@ def test_the_mouse_draws_a_line_across_an_object(window, qtbot, tmp_path):
     mouse(layer_group.boxes, *[image.data_to_world((5, 30, 30))] * 2)
     settle(qtbot, controller)
     assert len(layer_group.points.data) == 3
-    assert "less than a pixel" in controller.panels.status.text()
+    assert "less than a pixel" in controller.panels.header.status.text()

@@ -54,6 +54,13 @@ def test_the_parent_ends_and_the_daughters_begin_as_one_step(cell):
     assert cell.lineage == {}
 
 
+def test_no_daughter_is_there_before_the_division(cell):
+    cell.divide(obj_id=3, frame=6, marks=MARKS)
+    list(cell.propagate("both"))
+    assert filled(cell, 4) == filled(cell, 5) == list(range(6, 12))
+    assert filled(cell, 3) == list(range(6))
+
+
 def test_daughters_of_daughters_and_three_at_once(cell):
     assert cell.divide(3, 4, [*MARKS, (10, 28)]) == [4, 5, 6]
     list(cell.propagate("forward"))

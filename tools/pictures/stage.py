@@ -148,8 +148,10 @@ class Stage:
         self.settle()
 
     def open_dock(self, name: str) -> Any:
-        """Open another dock of the plugin and return it."""
-        _, dock = self.viewer.window.add_plugin_dock_widget("napari-sam2", name)
+        """Open another dock of the plugin, a tab beside the panel as from its menu *Finish*, and return it."""
+        place, dock = self.viewer.window.add_plugin_dock_widget("napari-sam2", name, tabify=True)
+        self.settle()
+        place.raise_()
         self.settle()
         return dock
 

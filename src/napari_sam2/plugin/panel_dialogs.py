@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject, Qt
+from qtpy.QtCore import QObject, Qt, QTimer
 from qtpy.QtWidgets import QDialog, QFileDialog, QVBoxLayout, QWidget
 
 from napari_sam2.core.formatting import frame_word
@@ -106,7 +106,10 @@ class PanelDialogs(QObject):
         self._panels.source.set_last_preset(name)
 
     def _open_dock(self, title: str) -> None:
-        self._controller.viewer.window.add_plugin_dock_widget(PLUGIN, title)
+        # A tab of its own: below the panel, both would be too low to work in.
+        dock, _ = self._controller.viewer.window.add_plugin_dock_widget(PLUGIN, title, tabify=True)
+        # Not before Qt has made the tabs.
+        QTimer.singleShot(0, dock.raise_)
 
     def _ask_what_axes(self) -> None:
         selection = self._controller.selection

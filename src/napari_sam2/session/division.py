@@ -47,4 +47,6 @@ def divide(
                 put_prompts(state, put, daughter, frame, PromptSet((point,), calls=(1,)))
                 put(OBJECT, daughter, WHOLE, replace(state.object_record(daughter), name=f"{name}.{number}"))
                 put(PARENT, daughter, WHOLE, int(obj_id))
+                # Before the division there is the parent alone.
+                objects.cut(history, put, daughter, frame, "below", state.grid.frame_count, word)
         return daughters

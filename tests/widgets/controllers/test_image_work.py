@@ -101,10 +101,10 @@ def test_marks_are_shown_again_when_an_image_is_worked_on_again(work, image):
 
 
 def test_the_files_of_all_sessions_are_open(work, image):
-    assert work.open_files() == set()
+    assert work.open_files() == {}
     worker = work.worker(image, ALONG_Z, no_channel)
     session = worker.open()
     session.add_points(1, 3, [(5, 5)])
     work._autosave(session)
-    assert work.open_files() == {session.path}
+    assert work.open_files() == {session.path: session}
     worker.close()

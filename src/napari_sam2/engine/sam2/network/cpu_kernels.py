@@ -17,7 +17,7 @@ from torch import Tensor
 
 ActivationName = Literal["none", "relu", "gelu"]
 
-_SCORES_AT_ONCE = 2**20  # numbers of an attention matrix: 4 MiB, about what stays in a core's cache
+_AT_ONCE = 2**20  # numbers for each thread: 4 MiB, about what stays in a core's cache
 _LEAST_SCORES = 2**17  # of one head: below this, torch's fused attention over the whole batch is quicker
 
 
@@ -56,6 +56,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Ac
     return F.relu(out) if activation == "relu" else F.gelu(out)
 
 
+def numbers_at_once() -> int:
+    """Return how many numbers to compute in one go. All threads meet after each, so it grows with them."""
+    return _AT_ONCE * torch.get_num_threads()
+
+
 def suits(query: Tensor, key: Tensor) -> bool:
     """Return whether `attention` is the quicker way for these (B, heads, n, d) and (B, heads, m, d)."""
     return takes(query) and query.shape[2] * key.shape[2] >= _LEAST_SCORES
@@ -77,7 +82,7 @@ def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """
     batch, heads, count, width = query.shape
     out = query.new_empty(batch, count, heads, value.shape[-1])
-    at_once = max(32, _SCORES_AT_ONCE // key.shape[2])
+    at_once = max(32, numbers_at_once() // key.shape[2])
     scaled = query * width**-0.5
     for b in range(batch):
         for h in range(heads):

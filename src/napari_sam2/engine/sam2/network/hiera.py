@@ -13,8 +13,6 @@ from napari_sam2.engine.sam2.network import cpu_kernels
 from napari_sam2.engine.sam2.network.config import Sam2Config
 from napari_sam2.engine.sam2.network.layers import Linear, Mlp
 
-_STRIP = 2**20  # numbers of the widest layer of a strip: 4 MiB
-
 
 def max_pool(x: Tensor) -> Tensor:
     """Halve a (B, H, W, C) map, keeping each 2x2 cell's maximum."""
@@ -170,7 +168,7 @@ class HieraBlock(nn.Module):
         if not cpu_kernels.takes(x) or not self.window:
             return x.shape[1]
         widest = x.shape[0] * x.shape[2] * 4 * self.attn.proj.out_features
-        return max(1, _STRIP // (widest * self.window)) * self.window
+        return max(1, cpu_kernels.numbers_at_once() // (widest * self.window)) * self.window
 
     def _add_attention(self, x: Tensor) -> Tensor:
         shortcut, x = x, self.norm1(x)

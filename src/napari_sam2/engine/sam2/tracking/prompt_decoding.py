@@ -14,6 +14,7 @@ import torch
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.engine.protocols import CropWindow
+from napari_sam2.engine.sam2.network.model import ImageFeatures
 from napari_sam2.engine.sam2.tracking import crop_window
 from napari_sam2.engine.sam2.tracking.mask_cleanup import drop_small
 from napari_sam2.engine.sam2.tracking.policy import TrackingPolicy
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.options import ClickMask
     from napari_sam2.engine.sam2.network.config import ZoomPolicy
-    from napari_sam2.engine.sam2.network.model import ImageFeatures, MaskDecoding, Sam2Model
+    from napari_sam2.engine.sam2.network.model import MaskDecoding, Sam2Model
     from napari_sam2.engine.sam2.tracking.embedding_cache import EmbeddingCache
 
 BASE_LOGIT = 10.0
@@ -139,18 +140,21 @@ class Prompting:
         sides = sorted({min(float(s), longest) for s in self._zoom.click_sides_px})
         tried = [CropWindow(cy - s / 2, cx - s / 2, cy + s / 2, cx + s / 2) for s in sides]
         best: tuple[float, tuple[float, float, float, float]] | None = None
-        for window, features in zip(tried, self._embeddings.get([(frame, w) for w in tried]), strict=True):
-            coordinates, labels = self._tokens(PromptSet(points=(click,)) if click.positive else prompts, window)
-            conditioned = self._model.condition_without_memory(features.s16)
-            decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None, self._alternative)
-            mask = decoding.low_res_logits[0, 0] > 0
+        asked = PromptSet(points=(click,)) if click.positive else prompts
+        tokens = [self._tokens(asked, window) for window in tried]
+        coordinates, labels = torch.cat([xy for xy, _ in tokens]), torch.cat([kinds for _, kinds in tokens])
+        features = ImageFeatures.cat(self._embeddings.get([(frame, w) for w in tried]))
+        conditioned = self._model.condition_without_memory(features.s16)
+        decoding = decode_prompts(self._model, features, conditioned, coordinates, labels, None, self._alternative)
+        for k, window in enumerate(tried):
+            mask = decoding.low_res_logits[k, 0] > 0
             box = crop_window.box_in_window(mask)
             if box is None:
                 continue
             n = mask.shape[0]
             span = max(box[2] - box[0], box[3] - box[1]) / n
             touches = box[0] == 0 or box[1] == 0 or box[2] == n or box[3] == n
-            score = float(decoding.iou[0]) - 0.3 * touches - 0.3 * (span < 0.2) - 0.2 * (span > 0.85)
+            score = float(decoding.iou[k]) - 0.3 * touches - 0.3 * (span < 0.2) - 0.2 * (span > 0.85)
             if best is None or score > best[0]:
                 best = score, crop_window.to_frame_box(box, n, window)
         if best is None:
