@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.planes import Cross, Mirror, on_a_voxel, place_of_axes, planes_beside, turn_to
+from napari_sam2.layers.planes import Cross, Mirror, camera_of, on_a_voxel, place_of_axes, planes_beside, turn_to
 from napari_sam2.widgets.controllers.plane_marks import marks_of
 from napari_sam2.widgets.controllers.side_plane import SidePlane
 
@@ -110,6 +110,7 @@ class ThreePlanes(QObject):
         """Show the whole of both further planes."""
         for model in self.models:
             model.reset_view()
+        self._follow(self.main)  # The lines, as thin as this zoom allows.
 
     # ------------------------------------------------------------------ inside
 
@@ -141,8 +142,7 @@ class ThreePlanes(QObject):
             if list(model.dims.order[-2:]) != list(plane):
                 turn_to(model.dims, plane)
                 # Slice 0 of a body is the lowest one.
-                camera = getattr(model, "scene", model).camera  # Before napari 0.9 the viewer had it.
-                camera.orientation2d = ("up" if vertical == "z" else "down", "right")
+                camera_of(model).orientation2d = ("up" if vertical == "z" else "down", "right")
                 model.reset_view()
             self.titled.emit(i, f"{vertical} – {horizontal}")
         self._shown = (image, tuple(planes))
