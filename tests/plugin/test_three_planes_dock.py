@@ -90,6 +90,7 @@ def test_a_single_picture_has_no_other_plane_and_that_is_said(docked, qtbot):
 def test_closed_it_leaves_nothing_in_the_main_viewer(docked):
     viewer, image, widget = docked(6, 30, 32)
     viewer.window.remove_dock_widget(widget)
+    widget.controller.fit()  # As the timer of a dock that was shown just before.
     assert list(viewer.layers) == [image]
     assert not [c for c in viewer.mouse_drag_callbacks if c.__name__ == "_go_to_click"]
     viewer.dims.set_current_step(0, 2)

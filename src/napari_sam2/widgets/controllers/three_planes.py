@@ -94,6 +94,7 @@ class ThreePlanes(QObject):
         self._soon.stop()
         self.main.layers.selection.events.active.disconnect(self._mark_here)
         self._let_go()
+        self._shown = ()
         self.main.dims.events.order.disconnect(self.arrange)
         self.main.dims.events.ndim.disconnect(self.arrange)
         for event in (self.main.layers.events.inserted, self.main.layers.events.removed):
