@@ -36,7 +36,10 @@ def random_model(name: str, size: int, seed: int, device: str = "cpu") -> Sam2Mo
 
 
 def randomise(model: nn.Module, seed: int) -> None:
-    """Give every tensor random values, those that training starts at 0 or 1 included."""
+    """Give every tensor random values, those that training starts at 0 or 1 included.
+
+    A norm left at one, or a layer scale left at 1e-6, would hide a wrong name or a forgotten term.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, tensor in model.state_dict().items():

@@ -46,3 +46,10 @@ def test_without_an_image_each_button_says_why(panel):
     panel.set_enabled("there is no image to work on.")
     buttons = [*panel.tool_buttons.values(), panel.labels_button, panel.inside_button, panel.outside_button]
     assert all(not each.isEnabled() and "there is no image" in each.toolTip() for each in buttons)
+
+
+def test_the_row_of_tools_is_narrow_before_the_style_is_there(qtbot):
+    panel = PromptPanel()
+    qtbot.addWidget(panel)
+    # napari takes the width that is asked for then, and keeps it.
+    assert panel.minimumSizeHint().width() <= 300

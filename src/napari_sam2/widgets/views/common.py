@@ -21,6 +21,7 @@ _ACTION, _TEXT, _TIP, _KEY, _REASON = (f"napari_sam2_{name}" for name in ("actio
 # What a button says: its words with the key behind them, its key alone (beside an icon), or what it was given.
 _STYLE = "napari_sam2_style"
 _WITH_KEY, _KEY_ALONE, _PLAIN = "with key", "key alone", "plain"
+_ICON_WIDTH = 28
 
 
 class MenuEntry(QAction):
@@ -65,6 +66,8 @@ def icon_button(
         made.setProperty(_STYLE, _PLAIN)
         _show_text(made)
     made.setAccessibleName(name)
+    # Before napari's style is there, a row of buttons asks for twice the width, and the dock would keep it.
+    made.setMinimumWidth(_ICON_WIDTH)
     set_icon(made, icon)
     if clicked is not None:
         made.clicked.connect(lambda: clicked())

@@ -145,7 +145,7 @@ class RunPanel(QWidget):
 
     def set_continuing(self, continuing: bool) -> None:
         """Say whether a run goes on where an earlier one was stopped."""
-        set_text(self.both_button, "Continue" if continuing else "Propagate")
+        set_text(self.both_button, "Continue" if continuing else "Propagate both ways")
 
     def set_enabled(
         self, run_reason: str, stop_reason: str, undo_reason: str, redo_reason: str, save_reason: str
