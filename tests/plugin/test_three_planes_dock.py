@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_sam2.layers.planes import CROSS_NAME
+from napari_sam2.layers.planes import CROSS_NAME, camera_of
 from napari_sam2.plugin.three_planes_dock import TITLE, ThreePlanesWidget, open_three_planes
 
 
@@ -42,7 +42,7 @@ def test_the_two_other_planes_are_shown_with_the_lowest_slice_below(docked):
     _, _, widget = docked(6, 30, 32, scale=(3, 1, 1))
     assert [model.dims.order for model in widget.controller.models] == [(2, 0, 1), (1, 0, 2)]
     assert [view.title.text() for view in widget.views] == ["z – y", "z – x"]
-    assert widget.controller.models[0].scene.camera.orientation2d[0] == "up"
+    assert camera_of(widget.controller.models[0]).orientation2d[0] == "up"
     assert not widget.splitter.isHidden()
 
 
@@ -59,6 +59,17 @@ def test_a_click_in_one_view_brings_all_to_the_same_place(docked):
     assert {view.dims.point[0] for view in views} == {3}
     for view in views:
         assert view.layers[CROSS_NAME].nshapes == 2
+
+
+def test_the_lines_are_a_pixel_wide_at_least_in_a_small_view(docked):
+    viewer, _, widget = docked(6, 30, 32, scale=(3, 1, 1))
+    for view in (viewer, *widget.controller.models):
+        camera_of(view).zoom = 0.5
+    viewer.dims.set_current_step(0, 4)
+    for view in (viewer, *widget.controller.models):
+        lines = view.layers[CROSS_NAME]
+        for width, across in zip(lines.edge_width, reversed(view.dims.order[-2:]), strict=True):
+            assert width * lines.scale[across] * 0.5 >= 1
 
 
 def test_another_plane_in_the_main_view_turns_the_others(docked):
@@ -79,6 +90,7 @@ def test_a_single_picture_has_no_other_plane_and_that_is_said(docked, qtbot):
 def test_closed_it_leaves_nothing_in_the_main_viewer(docked):
     viewer, image, widget = docked(6, 30, 32)
     viewer.window.remove_dock_widget(widget)
+    widget.controller.fit()  # As the timer of a dock that was shown just before.
     assert list(viewer.layers) == [image]
     assert not [c for c in viewer.mouse_drag_callbacks if c.__name__ == "_go_to_click"]
     viewer.dims.set_current_step(0, 2)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CROSS_NAME = "SAM 2 position"
 # In voxels.
 _NEAR = 1e-3
+# In pixels of the screen: a line below one pixel is not drawn in some places.
+_THIN = 1.2
 _LOOK: dict[type[Layer], tuple[str, ...]] = {
     Image: ("visible", "opacity", "blending", "contrast_limits", "gamma", "colormap", "interpolation2d"),
     Labels: ("visible", "opacity", "blending", "colormap", "contour", "show_selected_label", "selected_label"),
@@ -67,6 +69,11 @@ def planes_beside(dims: Dims, image: Layer) -> list[tuple[int, int]]:
 def turn_to(dims: Dims, plane: tuple[int, int]) -> None:
     """Order the axes of a viewer so that it shows a plane."""
     dims.order = (*(i for i in range(dims.ndim) if i not in plane), *plane)
+
+
+def camera_of(viewer: ViewerModel) -> Any:
+    """Return the camera of a viewer."""
+    return getattr(viewer, "scene", viewer).camera  # Before napari 0.9 the viewer had it.
 
 
 def on_a_voxel(dims: Dims, image: Layer) -> None:
@@ -182,13 +189,14 @@ class Cross:
         # Within the image, on its grid: neither the scene nor the steps of the sliders may change by it.
         sizes = [image.extent.data[1][i] - image.extent.data[0][i] for i in range(image.ndim)]
         shown = [axis - offset for axis in dims.order[-2:]]
+        longest = max(sizes[i] * abs(image.scale[i]) for i in shown)
+        width = max(longest / 400, _THIN / camera_of(self._viewer).zoom)
         lines, widths = [], []
         for axis, across in (shown, shown[::-1]):
             ends = np.array([here, here])
             ends[:, axis] = 0, sizes[axis]
             lines.append(ends)
-            longest = max(sizes[i] * abs(image.scale[i]) for i in shown)
-            widths.append(longest / 400 / (abs(image.scale[across]) or 1.0))
+            widths.append(width / (abs(image.scale[across]) or 1.0))
         if self.layer is None or self.layer not in self._viewer.layers:
             self.layer = Shapes(ndim=image.ndim, name=CROSS_NAME, opacity=0.8, **geometry_of(image))
             add_layer(self._viewer, self.layer)

@@ -44,7 +44,7 @@ class ThreePlanesWidget(QWidget):
         self.controller.titled.connect(lambda i, text: self.views[i].set_title(text))
         self.controller.unavailable.connect(self._set_unavailable)
         self.controller.markable.connect(self._set_markable)
-        self.controller.arrange()
+        self.controller.start()
         self._fit = QTimer(self)
         self._fit.setSingleShot(True)
         self._fit.timeout.connect(self.controller.fit)

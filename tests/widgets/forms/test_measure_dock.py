@@ -13,6 +13,7 @@ import napari_sam2 as ns
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.layers.geometry import same_place
 from napari_sam2.layers.volume_layers import layer_data
+from support.menus import open_dock
 from support.pet import HALF, pet_series
 
 
@@ -208,12 +209,10 @@ def test_labels_of_an_image_with_channels_are_measured(form_desk) -> None:
 
 
 def test_the_menu_opens_the_dock_with_the_layers_in_it(make_napari_viewer_proxy, qtbot) -> None:
-    from napari._app_model import get_app_model
-
     viewer = make_napari_viewer_proxy()
     image = viewer.add_image(np.zeros((4, 8, 8)), name="ct")
     viewer.add_labels(np.ones((4, 8, 8), np.uint8), name="organs")
-    get_app_model().commands.execute_command("napari-sam2.measure_widget").result()
+    open_dock("napari-sam2.measure_widget", "Measure objects")
     dock = next(iter(viewer.window.dock_widgets.values()))
     assert dock.form.image.value is image.__wrapped__
     assert dock.form.labels_layer.value.name == "organs"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from support.menus import open_dock
+
 COMMANDS = {
     "napari-sam2.measure_widget": "Measure objects",
     "napari-sam2.compare_widget": "Compare labels",
@@ -14,12 +16,10 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_menu_opens_a_dock_that_knows_the_layers(make_napari_viewer_proxy, command) -> None:
-    from napari._app_model import get_app_model
-
     viewer = make_napari_viewer_proxy()
     viewer.add_image(np.zeros((4, 8, 8)), name="ct")
     first = viewer.add_labels(np.ones((4, 8, 8), np.uint8), name="organs")
-    get_app_model().commands.execute_command(command).result()
+    open_dock(command, COMMANDS[command])
     title, dock = next(iter(viewer.window.dock_widgets.items()))
     assert title.startswith(COMMANDS[command])
     form = getattr(dock, "choice", None) or dock.form

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.axis_names import layer_axes
-from napari_sam2.layers.planes import Cross, Mirror, on_a_voxel, place_of_axes, planes_beside, turn_to
+from napari_sam2.layers.planes import Cross, Mirror, camera_of, on_a_voxel, place_of_axes, planes_beside, turn_to
 from napari_sam2.widgets.controllers.plane_marks import marks_of
 from napari_sam2.widgets.controllers.side_plane import SidePlane
 
@@ -29,6 +29,8 @@ _STILL = 4
 
 class ThreePlanes(QObject):
     """Shows the layers of a viewer in two further planes, links the positions, and draws a cross there.
+
+    It begins with :meth:`start`.
 
     Parameters
     ----------
@@ -61,8 +63,17 @@ class ThreePlanes(QObject):
         self._moving = self._closed = False
         self._shown: tuple[Any, ...] = ()
         self._sides: list[SidePlane | None] = [None, None]
-        self._mirrors = [Mirror(viewer, model, self._redraw_soon) for model in self.models]
+        self._mirrors: list[Mirror] = []
         self._crosses = [Cross(model) for model in (viewer, *self.models)]
+
+    def start(self) -> None:
+        """Fill the two planes and follow the main viewer from now on.
+
+        To be called once, after the canvases were made: before 0.9.2 napari can make none for a viewer that has several
+        layers already.
+        """
+        viewer = self.main
+        self._mirrors = [Mirror(viewer, model, self._redraw_soon) for model in self.models]
         for each in (viewer, *self.models):
             each.dims.events.point.connect(self._on_point)
             each.mouse_drag_callbacks.append(self._go_to_click)
@@ -83,6 +94,7 @@ class ThreePlanes(QObject):
         self._soon.stop()
         self.main.layers.selection.events.active.disconnect(self._mark_here)
         self._let_go()
+        self._shown = ()
         self.main.dims.events.order.disconnect(self.arrange)
         self.main.dims.events.ndim.disconnect(self.arrange)
         for event in (self.main.layers.events.inserted, self.main.layers.events.removed):
@@ -99,6 +111,7 @@ class ThreePlanes(QObject):
         """Show the whole of both further planes."""
         for model in self.models:
             model.reset_view()
+        self._follow(self.main)  # The lines, as thin as this zoom allows.
 
     # ------------------------------------------------------------------ inside
 
@@ -130,8 +143,7 @@ class ThreePlanes(QObject):
             if list(model.dims.order[-2:]) != list(plane):
                 turn_to(model.dims, plane)
                 # Slice 0 of a body is the lowest one.
-                camera = getattr(model, "scene", model).camera  # Before napari 0.9 the viewer had it.
-                camera.orientation2d = ("up" if vertical == "z" else "down", "right")
+                camera_of(model).orientation2d = ("up" if vertical == "z" else "down", "right")
                 model.reset_view()
             self.titled.emit(i, f"{vertical} – {horizontal}")
         self._shown = (image, tuple(planes))
