@@ -70,12 +70,15 @@ def test_two_clicks_divide_the_current_object(film):
     film.show_frame(6)
     film.widget.many.divide_button.click()
     assert film.widget.many.divide_button.text() == "Cancel division"
+    assert film.widget.header.hint_label.text().startswith("Click into each of the two daughters of ")
     layer = film.viewer.layers[DAUGHTERS_NAME]
     layer.add(np.array([6, 10.0, 12.0]))
     layer.add(np.array([6, 30.0, 40.0]))
     film.qtbot.waitUntil(lambda: DAUGHTERS_NAME not in film.viewer.layers, timeout=5000)
     film.settle()
     assert film.session.lineage == {2: 1, 3: 1}
+    assert film.controller.context.current_object == 2
+    assert film.widget.header.hint_label.text().startswith("Looks right? Propagate")
     assert (film.labels[6, 10, 12], film.labels[6, 30, 40]) == (2, 3)
     assert film.filled(1) == list(range(6))
     assert film.widget.many.divide_button.text() == "Divide here…"

@@ -28,6 +28,13 @@ DONE = {**MASK, "masked": 24}
         ({**CT, "frame_axis": "t", "tool": "point"}, 2, "", "Click on the object on a frame where it is clear."),
         ({**CT, "frame_count": 1, "tool": "lasso"}, 2, "", "Draw around the object."),
         ({**CT, "is_asked": True}, 2, "", "Go on with your earlier work on this image, or start anew?"),
+        (
+            {**MASK, "is_proposed": True},
+            3,
+            "",
+            "Is the yellow one an object? Accept or reject it, click another one, or take all.",
+        ),
+        ({**MASK, "is_dividing": True}, 3, "", "Click into each of the two daughters of liver."),
         ({**CT, "model_missing": True}, 2, "", "Download the model in step 1, or choose another one."),
         (
             {**CT, "others_layer": "mine"},

@@ -52,6 +52,7 @@ def test_proposals_are_shown_and_nothing_is_taken_unasked(asked):
     assert not layer.data[:4].any()
     assert asked.viewer.layers.selection.active is layer
     assert asked.widget.many.proposal_label.text() == "3 left; this one: IoU 0.90"
+    assert asked.widget.header.hint_label.text().startswith("Is the yellow one an object?")
     assert asked.session.objects == {}
     assert layer.get_color(1).tolist() != layer.get_color(2).tolist()
 

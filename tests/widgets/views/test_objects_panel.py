@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_sam2.widgets.views.objects_panel import ObjectRow, ObjectsPanel
 
@@ -55,6 +57,16 @@ def test_a_line_is_chosen_renamed_and_hidden(panel):
     assert chosen == [(1,)]
     assert renamed == [(1, "right liver")]
     assert visible == [(4, True)]
+
+
+def test_letters_are_left_to_the_keys_of_the_panel(panel, qtbot):
+    table = panel.table
+    qtbot.keyClick(table, Qt.Key.Key_Up)
+    assert table.currentRow() == 0
+    letter = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_S, Qt.KeyboardModifier.NoModifier, "s")
+    QApplication.sendEvent(table, letter)
+    assert not letter.isAccepted()
+    assert table.currentRow() == 0  # not at "spleen"
 
 
 def test_only_other_objects_with_a_mask_are_offered_to_merge(panel):

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.preferences import Preferences
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.keys import Keys
+    from napari_sam2.widgets.controllers.many import Many
     from napari_sam2.widgets.controllers.models import Models
     from napari_sam2.widgets.controllers.propagating import Propagating
+    from napari_sam2.widgets.controllers.proposing import Proposing
     from napari_sam2.widgets.controllers.session_files import SessionFiles
     from napari_sam2.widgets.controllers.tools import Tools
     from napari_sam2.widgets.controllers.view_protocols import HeaderView, StepsView
@@ -34,6 +36,8 @@ class GuideSources(NamedTuple):
     propagating: Propagating
     files: SessionFiles
     keys: Keys
+    many: Many
+    proposing: Proposing
 
 
 class Guide(QObject):
@@ -67,7 +71,8 @@ class Guide(QObject):
         steps.folded.connect(self._on_folded)
         known.keys.owner_changed.connect(lambda _: self.refresh())
         known.keys.changed.connect(self._on_keys)
-        known.tools.shown.connect(self.refresh)
+        for signal in (known.tools.shown, known.many.asked, known.proposing.asked):
+            signal.connect(self.refresh)
 
     def refresh(self) -> None:
         """Show what can be used, and what to do next."""
@@ -97,6 +102,8 @@ class Guide(QObject):
             frame_count=worker.grid.frame_count,
             model_missing=bool(self._known.models.unavailable_reason),
             is_asked=self._known.files.is_asking,
+            is_proposed=bool(self._known.proposing.current),
+            is_dividing=self._known.many.is_dividing,
             tool=self._known.tools.active_tool(),
             others_layer=self._known.keys.others_layer(),
             is_running=context.running,

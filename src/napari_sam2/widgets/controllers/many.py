@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.io.tracks import napari_tracks, write_tracks
 from napari_sam2.layers.axis_names import layer_axes
@@ -34,6 +34,9 @@ class Many(QObject):
     panel
         The view.
     """
+
+    # Clicks into daughters are waited for, or no longer.
+    asked = Signal()
 
     def __init__(self, context: ControllerContext, tools: Tools, panel: ManyView) -> None:
         super().__init__(context)
@@ -68,12 +71,22 @@ class Many(QObject):
         if not (self._each_click and added and self._context.positive) or group is None or worker is None:
             return
         used = {obj_id for obj_id, _ in group.read(worker.grid)} | set(worker.objects) | {self._tools.obj_id}
-        self._tools.set_object(max(used) + 1)
-        if group.labels is not None:
+        self._go_on_with(max(used) + 1)
+
+    def _go_on_with(self, obj_id: int) -> None:
+        """Let the next marks belong to another object."""
+        group = self._selection.layer_group
+        self._tools.set_object(obj_id)
+        if group is not None and group.labels is not None:
             # Each new object brings another colour table, with which napari tells of the selected label once more.
-            group.labels.selected_label = self._tools.obj_id
+            group.labels.selected_label = obj_id
 
     # ------------------------------------------------------------------ division
+
+    @property
+    def is_dividing(self) -> bool:
+        """Return whether clicks into the daughters are waited for."""
+        return self._daughters is not None
 
     def divide(self) -> None:
         """Wait for a click into each of two daughters of the current object; once more: do not."""
@@ -93,7 +106,7 @@ class Many(QObject):
         layer.mode = "add"
         layer.events.data.connect(self._on_daughter)
         self._panel.set_dividing(True)
-        self._context.show_message(f"Click into each of the two daughters of object {self._tools.obj_id}.")
+        self.asked.emit()
 
     def _on_daughter(self, event: Any) -> None:
         if str(getattr(event.action, "value", event.action)) == "added" and len(event.source.data) >= 2:
@@ -108,17 +121,27 @@ class Many(QObject):
         self._end_division()
         frame, marks = places[-1][0], [(y, x) for _, y, x in places]
 
+        daughters: list[int] = []
+
         def divide(session: VideoSession) -> None:
-            session.divide(obj_id, frame, marks)
+            daughters.extend(session.divide(obj_id, frame, marks))
             session.predict_frame(frame)
 
         self._context.submit(lambda worker: worker.change(divide), "Dividing…")
+        # They are what is left to follow; the mother has ended.
+        self._context.queue(lambda: daughters, self._show_daughter, "Dividing…")
+
+    def _show_daughter(self, daughters: list[int]) -> None:
+        if daughters:
+            self._go_on_with(daughters[0])
+            self._context.changed.emit()
 
     def _end_division(self) -> None:
         layer, self._daughters = self._daughters, None
         if layer is not None and layer in self._selection.viewer.layers:
             self._selection.viewer.layers.remove(layer)
         self._panel.set_dividing(False)
+        self.asked.emit()
 
     # ------------------------------------------------------------------ tracks
 

@@ -25,6 +25,8 @@ class PanelState:
         Whether the chosen model has to be downloaded first.
     is_asked
         Whether an earlier session of the image is offered.
+    is_proposed, is_dividing
+        Whether proposals wait for an answer, and a division for a click into each daughter.
     tool
         The tool in the user's hand; empty: none.
     others_layer
@@ -53,6 +55,8 @@ class PanelState:
     frame_count: int = 0
     model_missing: bool = False
     is_asked: bool = False
+    is_proposed: bool = False
+    is_dividing: bool = False
     tool: str = ""
     others_layer: str = ""
     is_running: bool = False
@@ -88,6 +92,8 @@ def next_action(state: PanelState) -> str:
     """Return the action that most people ask for next, whose button stands out; empty where none does."""
     if not state.has_image or state.is_running or state.model_missing or not state.masked:
         return ""
+    if state.is_proposed or state.is_dividing:
+        return ""
     if state.is_stopped or (state.frame_count > 1 and state.masked <= max(state.marked, 1)):
         return "propagate"
     if state.doubtful and not state.reviewed:
@@ -115,6 +121,10 @@ def next_step(state: PanelState, keys: Mapping[str, str]) -> str:
         return "Download the model in step 1, or choose another one."
     if state.is_running:
         return f"Watch the masks come; stop{_key(keys, 'stop')} where they go wrong, and correct them there."
+    if state.is_proposed:
+        return "Is the yellow one an object? Accept or reject it, click another one, or take all."
+    if state.is_dividing:
+        return f"Click into each of the two daughters of {state.name}."
     if state.others_layer:
         return f"The keys are those of the layer {state.others_layer!r} now; press a tool to go on here."
     if not state.marked and not state.masked:

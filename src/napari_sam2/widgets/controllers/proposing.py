@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.extra_layers import ask_about, make_proposals
@@ -31,6 +31,9 @@ class Proposing(QObject):
     panel
         The view.
     """
+
+    # The user is asked about another proposal, or about none any more.
+    asked = Signal()
 
     def __init__(self, context: ControllerContext, panel: ProposalsView) -> None:
         super().__init__(context)
@@ -101,7 +104,7 @@ class Proposing(QObject):
         viewer.add_layer(layer)
         viewer.layers.selection.active = layer
         self._ask()
-        self._context.show_message(f"{len(found)} proposed on this {word}: Enter accepts, Backspace rejects.")
+        self._context.show_message(f"{len(found)} proposed on this {word}.")
 
     def _on_click(self, layer: Labels, event: Any) -> Iterator[None]:
         """Take the proposal that was clicked; a drag moves the picture."""
@@ -147,12 +150,12 @@ class Proposing(QObject):
         self._ask()
 
     def _ask(self) -> None:
-        if not self._left or self._layer is None:
-            self._panel.set_proposal("")
-            return
-        ask_about(self._layer, self.current)
-        iou = self._left[self.current].iou
-        self._panel.set_proposal(f"{len(self._left)} left; this one: IoU {iou:.2f}")
+        text = ""
+        if self._left and self._layer is not None:
+            ask_about(self._layer, self.current)
+            text = f"{len(self._left)} left; this one: IoU {self._left[self.current].iou:.2f}"
+        self._panel.set_proposal(text)
+        self.asked.emit()
 
     def _on_choice(self) -> None:
         if self._left and self._selection.worker is not self._worker:

@@ -115,8 +115,8 @@ class SegmentController(QObject):
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
         self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
-        known = GuideSources(self.tools, self.models, self.propagating, self.files, self.shortcuts)
-        self.guide = Guide(self.context, known, panels.header, panels.steps, self.preferences)
+        sources = self.tools, self.models, self.propagating, self.files, self.shortcuts, self.many, self.proposing
+        self.guide = Guide(self.context, GuideSources(*sources), panels.header, panels.steps, self.preferences)
         self.tour = Tour(self.context, self.tools, self.guide, panels, panels.tour)
         self._connect()
         self.further = Further(self.context, self.tools, self.prompting, self.propagating, self.labels, self.keys)

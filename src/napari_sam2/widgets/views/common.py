@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QAction, QKeySequence
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QAbstractButton, QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
 
 from napari_sam2.core.formatting import in_terms_of
@@ -200,12 +200,29 @@ def _show_tip(of: Any) -> None:
         of.setToolTip(shown)
 
 
+class _Letters(QObject):
+    """Lets letters and digits pass by a list; Qt would look for a line that begins with them."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Leave them to whoever is above."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.text().isalnum():
+            event.ignore()
+            return True
+        return False
+
+
+def leave_letters(widget: QWidget) -> None:
+    """Leave letters and digits to the keys of the panel, also while a list has the focus after a click."""
+    widget.installEventFilter(_Letters(widget))
+
+
 def combo(tip: str, name: str = "") -> QComboBox:
     """Make a list to choose from that does not widen the dock; ``name`` is read out."""
     box = QComboBox()
     box.setToolTip(tip)
     box.setAccessibleName(name)
     box.setMinimumContentsLength(8)
+    leave_letters(box)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     return box
 

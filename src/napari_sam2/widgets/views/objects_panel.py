@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_sam2.widgets.views.common import button, entry, menu, set_reason
+from napari_sam2.widgets.views.common import button, entry, leave_letters, menu, set_reason
 from napari_sam2.widgets.views.theming import set_icon
 
 if TYPE_CHECKING:
@@ -104,6 +104,7 @@ class ObjectsPanel(QWidget):
 
     def _make_table(self) -> QTableWidget:
         table = QTableWidget(0, 5)
+        leave_letters(table)
         table.setHorizontalHeaderLabels(["", "Object", "State", "Slices", "Volume"])
         table.setAccessibleName("Objects")
         table.setToolTip(
