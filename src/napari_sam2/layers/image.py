@@ -249,21 +249,23 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
     return unit, ratios
 
 
-def size_text(voxels: int, volume: ImageVolume, frame_axis: str | None) -> str:
-    """Return the size of an object as text: a volume where the voxels have one, else their number.
+def size_text(voxels: int, frames: int, volume: ImageVolume, frame_axis: str | None) -> str:
+    """Return the size of an object as text: a volume, or the mean area of its frames where these follow in time.
 
     Examples
     --------
     >>> import numpy as np
     >>> volume = ImageVolume(np.zeros((4, 8, 9)), spacing=(5, 1, 1), units="mm")
-    >>> size_text(1000, volume, "z"), size_text(0, volume, "z")
-    ('5 mL', '–')
+    >>> size_text(1000, 3, volume, "z"), size_text(0, 0, volume, "z"), size_text(1000, 4, volume, "t")
+    ('5 mL', '–', '250 px')
     """
     if not voxels:
         return "–"
     each = millimetres_per_unit(volume.units)
-    if frame_axis in (None, "t") or each is None or len(volume.spatial_axes) < 3:
-        return f"{voxels:,} px" if frame_axis in (None, "t") else f"{voxels:,} vx"
+    if frame_axis in (None, "t"):
+        return f"{voxels / max(frames, 1):,.0f} px"
+    if each is None or len(volume.spatial_axes) < 3:
+        return f"{voxels:,} vx"
     size = voxels * each**3
     for axis in volume.spatial_axes:
         size *= volume.spacing_of(axis)

@@ -62,3 +62,12 @@ def test_objects_are_counted_listed_and_reset_one_by_one(make_driver, volume_dat
     table.item(1, 1).setText("kidney")
     driver.settle()
     assert driver.session.objects[2].name == "kidney"
+
+
+def test_of_a_time_lapse_the_area_of_a_frame_is_shown(make_driver, volume_data):
+    driver = make_driver(volume_data, axis_labels=("t", "y", "x"), units=("s", "pixel", "pixel"))
+    table = driver.widget.objects.table
+    for frame, size in ((4, 19), (5, 9)):
+        driver.drag(frame, 0, 0, size, size)
+    assert table.horizontalHeaderItem(4).text() == "Area"
+    assert [table.item(0, column).text() for column in (3, 4)] == ["2", "250 px"]

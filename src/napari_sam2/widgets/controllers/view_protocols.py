@@ -146,7 +146,9 @@ class ObjectsView(Protocol):
     renamed: Any
     visibility_changed: Any
 
-    def set_objects(self, rows: Sequence[ObjectRow], current: int, called: str = "slices") -> None:
+    def set_objects(
+        self, rows: Sequence[ObjectRow], current: int, called: str = "slices", measured: str = "Volume"
+    ) -> None:
         """Show the objects; ``called`` is the word for frames."""
 
     def set_enabled(self, next_reason: str, reset_reason: str, merge_reason: str) -> None:

@@ -37,8 +37,8 @@ SEARCH_FROM = 8
 class ObjectRow:
     """The content of one line.
 
-    ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume with its unit, ``voxels`` the same to sort by, ``hint`` says
-    more of the state.
+    ``color`` is ``(r, g, b)`` in 0…1, ``size`` a volume or an area with its unit, ``voxels`` the same to sort by,
+    ``hint`` says more of the state.
     """
 
     obj_id: int
@@ -164,10 +164,13 @@ class ObjectsPanel(QWidget):
             self.menu, "Move down", "Move the current object down.", lambda: self.move_clicked.emit(1), "object_down"
         )
 
-    def set_objects(self, rows: Sequence[ObjectRow], current: int, called: str = "slices") -> None:
-        """Show these objects, the current one selected; ``called`` is "slices" or "frames"."""
+    def set_objects(
+        self, rows: Sequence[ObjectRow], current: int, called: str = "slices", measured: str = "Volume"
+    ) -> None:
+        """Show these objects, the current one selected; ``called`` is "slices" or "frames", ``measured`` their size."""
         self._rows, self._current = list(rows), current
         self.table.setHorizontalHeaderItem(3, QTableWidgetItem(called.capitalize()))
+        self.table.setHorizontalHeaderItem(4, QTableWidgetItem(measured))
         self.search_field.setVisible(len(rows) >= SEARCH_FROM)
         if len(rows) < SEARCH_FROM:
             self.search_field.clear()
