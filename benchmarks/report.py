@@ -48,7 +48,7 @@ def write_report(results: Path, page: Path) -> None:
         here = [r for r in compared if r["setting"]["device"].startswith(device)]
         here += [run for r in found if "runs" in r for run in r["runs"] if device == "cuda"]
         if here:
-            parts += [f"## {title}\n", _machine(here[-1]), _ratios(here), _rates(here), _memory(here)]
+            parts += [f"## {title}\n", _machine(here), _ratios(here), _rates(here), _memory(here)]
             parts.append(_compared_plot(here, images / f"performance-{device}.svg"))
         elif device == "cuda":
             parts.append(
@@ -71,15 +71,19 @@ def _name(result: dict[str, Any]) -> str:
     return f"{setting['model']}, {setting['size']} px, {objects}"
 
 
-def _machine(result: dict[str, Any]) -> str:
+def _machine(results: Sequence[dict[str, Any]]) -> str:
+    """Describe the machine of some results, which is the same for all but for its load."""
+    result = results[0]
     m, versions = result["machine"], result.get("versions", {})
+    loads = sorted(each["machine"]["load_1min"] for each in results)
+    load = f"{loads[0]}" if len(loads) == 1 else f"{loads[0]} to {loads[-1]}"
     torch_version = f", torch {versions['torch']}" if versions.get("torch") else ""
     threads = "1 thread" if m["threads"] == 1 else f"{m['threads']} threads"
     gpu = f"{m['gpu']} ({m['gpu_memory_gib']} GiB, CUDA {m['cuda']}); " if "gpu" in m else ""
     return (
         f"{gpu}{m['cpu']}, {m['cores']} cores, {threads} ({m['instructions']}), {m['memory_gib']} GiB; "
         f"{m['system']}, Python {m['python']}{torch_version}, napari-sam2 {m['napari_sam2']}. Load of the machine "
-        f"when it was measured: {m['load_1min']}.\n"
+        f"when it was measured: {load}.\n"
     )
 
 
@@ -150,7 +154,7 @@ def _compared_plot(results: Sequence[dict[str, Any]], path: Path) -> str:
 
 def _scale(result: dict[str, Any], images: Path) -> str:
     budget = result["embeddings_budget_mib"]
-    parts = ["## Scale\n", _machine(result)]
+    parts = ["## Scale\n", _machine([result])]
     parts.append(
         f"The bundled model through its zoom window; {result['usual']['slices']} slices of {result['usual']['side']}² "
         f"with one object, but for what varies. Embeddings may take {budget} MiB. The plots are of processor time, "
@@ -182,7 +186,7 @@ def _window(result: dict[str, Any]) -> str:
     head = ["", "beats", "median, ms", "99 %, ms", "longest, ms", "over 100 ms"]
     return (
         "## The window\n\n"
-        + _machine(result)
+        + _machine([result])
         + f"\nA timer of the main thread that should beat every 10 ms, in a napari window while the bundled model "
         f"propagates through {w['slices']} slices of {w['side']}² ({w['seconds']:.1f} s):\n\n" + _table(head, rows)
     )
