@@ -63,9 +63,11 @@ def test_without_other_labels_there_is_advice(widget, monkeypatch):
 def test_labels_are_saved_where_the_user_says(widget, monkeypatch, tmp_path, chosen):
     saved = []
     monkeypatch.setattr(
-        panel_dialogs, "ask_where_to_save", lambda parent, name, volume: tmp_path / f"{name}.nii" if chosen else None
+        panel_dialogs,
+        "ask_where_to_save",
+        lambda parent, name, volume: (tmp_path / f"{name}.nii", None) if chosen else None,
     )
-    monkeypatch.setattr(widget.controller, "save", saved.append)
+    monkeypatch.setattr(widget.controller, "save", lambda path, kind: saved.append(path))
     widget.run.save_clicked.emit()
     assert saved == ([tmp_path / "scan.nii"] if chosen else [])
 

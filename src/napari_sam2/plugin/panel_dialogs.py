@@ -131,9 +131,9 @@ class PanelDialogs(QObject):
         image, worker = self._controller.selection.image, self._controller.selection.worker
         if image is None or worker is None:
             return
-        path = ask_where_to_save(self._widget, str(image.name), worker.volume)
-        if path is not None:
-            self._controller.save(path)
+        answer = ask_where_to_save(self._widget, str(image.name), worker.volume)
+        if answer is not None:
+            self._controller.save(*answer)
 
     def _ask_where_to_save_tracks(self) -> None:
         kinds = "Table (*.csv);;Excel (*.xlsx);;Folder of the Cell Tracking Challenge (*)"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pydicom
 import pytest
 
 import napari_sam2 as ns
+from napari_sam2.io import read_label_names
+from napari_sam2.layers.volume_layers import layer_data
+from support.dicom import write_series
 
 PLACE = {"scale": (3, 0.7, 0.7), "translate": (100, -20, 5), "units": ("mm",) * 3}
 
@@ -74,6 +78,22 @@ def test_saved_labels_are_those_of_the_layer(make_driver, volume_data, tmp_path)
     volume = driver.controller.selection.worker.volume
     assert np.array_equal(ns.read_labels(path, volume), driver.labels)
     assert ns.read_volume(path).spacing == pytest.approx((3, 0.7, 0.7))
+
+
+@pytest.mark.parametrize(("kind", "modality"), [(None, "SEG"), ("rtstruct", "RTSTRUCT")])
+def test_names_of_objects_go_into_either_kind_of_dicom(make_driver, volume_data, tmp_path, kind, modality):
+    write_series(tmp_path / "ct", (volume_data * 100).astype(np.uint16))
+    data, arguments, _ = layer_data(ns.read_volume(tmp_path / "ct"), "ct")
+    arguments.pop("name")
+    driver = make_driver(data, **arguments)
+    driver.click(5, 20, 25)
+    driver.session.rename_object(1, "liver")
+    driver.settle()
+    path = tmp_path / "out.dcm"
+    driver.controller.save(path, kind)
+    driver.settle()
+    assert pydicom.dcmread(path).Modality == modality
+    assert read_label_names(path) == {1: "liver"}
 
 
 def test_labels_layer_that_was_deleted_comes_back(make_driver, volume_data):

@@ -34,7 +34,8 @@ def test_every_format_is_offered_and_dicom_first_for_dicom(qapp, dialog):
     assert ask_where_to_save(QWidget(), "CT", image("dicom")) is None
     assert dialog["filters"][0] == "DICOM-SEG (*.dcm)"
     assert dialog["filters"][-1] == "All files (*)"
-    assert len(dialog["filters"]) == 1 + sum(bool(f.writes) for f in FORMATS)
+    assert "DICOM RT-STRUCT (*.dcm)" in dialog["filters"]
+    assert len(dialog["filters"]) == 2 + sum(bool(f.writes) for f in FORMATS)
     assert all(any(f"*{s}" in line for line in dialog["filters"]) for s in label_suffixes())
     assert dialog["start"].name == "CT-labels.dcm"
 
@@ -89,4 +90,11 @@ def test_a_file_that_the_dialog_did_not_ask_about_is_not_replaced_unasked(qapp, 
     monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
     dialog["answer"] = (str(tmp_path / "a"), "TIFF (*.tif *.tiff)")
     found = ask_where_to_save(QWidget(), "a", image("nifti"))
-    assert found == (there if answer == QMessageBox.StandardButton.Yes else None)
+    assert found == ((there, None) if answer == QMessageBox.StandardButton.Yes else None)
+
+
+def test_contours_are_a_choice_of_their_own_for_dicom(qapp, dialog, tmp_path):
+    dialog["answer"] = (str(tmp_path / "a.dcm"), "DICOM RT-STRUCT (*.dcm)")
+    assert ask_where_to_save(QWidget(), "a", image("dicom")) == (tmp_path / "a.dcm", "rtstruct")
+    dialog["answer"] = (str(tmp_path / "a.dcm"), "DICOM-SEG (*.dcm)")
+    assert ask_where_to_save(QWidget(), "a", image("dicom")) == (tmp_path / "a.dcm", None)

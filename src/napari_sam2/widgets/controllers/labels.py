@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_sam2.errors import WriteError
 from napari_sam2.interaction.update import draw_frames, masked_frames
+from napari_sam2.layers.label_table import label_names
 from napari_sam2.layers.labels import write_frames
 from napari_sam2.layers.mask_target import claim
 from napari_sam2.widgets.controllers.session_target import SessionTarget
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.interaction.update import Outline, Update
+    from napari_sam2.io.writing import DicomKind
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.editing import Editing
@@ -139,12 +141,17 @@ class LabelsDrawing(QObject):
             if layer_group.labels is not None:
                 layer_group.colors.draw(layer_group.labels, colors)
 
-    def save(self, path: Path | str) -> None:
-        """Write the labels to a file whose suffix says the format."""
+    def save(self, path: Path | str, kind: DicomKind | None = None) -> None:
+        """Write the labels to a file whose suffix says the format; of DICOM, ``kind`` says which."""
         layer_group, worker = self._selection.layer_group, self._selection.worker
         if layer_group is None or worker is None:
             return
-        volume = worker.volume
+        volume, objects = worker.volume, dict(worker.objects)
+        # A name in the layer's table was given last; a number alone is no name.
+        names = {i: o.name for i, o in objects.items() if o.name != f"object {i}"}
+        if layer_group.labels is not None:
+            names |= label_names(layer_group.labels)
+        colors = {i: o.color for i, o in objects.items()}
 
         def write() -> str:
             import napari_sam2
@@ -152,7 +159,8 @@ class LabelsDrawing(QObject):
             # Only now: what was asked for before may have made, or changed, them.
             if layer_group.stroke_recorder is None:
                 raise WriteError(f"{path} was not written: there are no labels yet. Mark an object first.")
-            napari_sam2.write_labels(path, layer_group.stroke_recorder.array.copy(), volume)
+            labels = layer_group.stroke_recorder.array.copy()
+            napari_sam2.write_labels(path, labels, volume, names, kind=kind, colors=colors if kind else None)
             return f"Saved {path}."
 
         self._context.set_last_message("")

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.interaction.session_worker import SessionWorker
+    from napari_sam2.io.writing import DicomKind
     from napari_sam2.layers.layer_group import LayerGroup
     from napari_sam2.widgets.views.panels import Panels
 
@@ -194,9 +195,9 @@ class SegmentController(QObject):
         """Undo or redo the last step, mark and mask together."""
         self.prompting.step(back)
 
-    def save(self, path: Path | str) -> None:
-        """Write the labels to a file whose suffix says the format."""
-        self.labels.save(path)
+    def save(self, path: Path | str, kind: DicomKind | None = None) -> None:
+        """Write the labels to a file whose suffix says the format; of DICOM, ``kind`` says which."""
+        self.labels.save(path, kind)
 
     def _retire(self, workers: list[SessionWorker]) -> None:
         """Close sessions that are no longer wanted, with all that was drawn in them."""

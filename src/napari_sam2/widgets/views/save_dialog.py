@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_sam2.io.formats import Format, by_suffix, label_format, label_formats, without_suffix
+from napari_sam2.io.formats import DICOM, Format, by_suffix, label_format, label_formats, without_suffix
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.io.writing import DicomKind
 
 ALL_FILES = "All files (*)"
+CONTOURS = f"DICOM RT-STRUCT ({' '.join(f'*{s}' for s in DICOM.writes)})"
 
 
-def ask_where_to_save(parent: QWidget, name: str, volume: ImageVolume) -> Path | None:
-    """Ask for a file for labels; None if the user thinks better of it.
+def ask_where_to_save(parent: QWidget, name: str, volume: ImageVolume) -> tuple[Path, DicomKind | None] | None:
+    """Ask for a file for labels and, of DICOM, which kind; None if the user thinks better of it.
 
     Parameters
     ----------
@@ -30,7 +32,9 @@ def ask_where_to_save(parent: QWidget, name: str, volume: ImageVolume) -> Path |
     """
     formats = label_formats("" if volume.source is None else volume.source.format)
     filters = {file_filter(f): f for f in formats}
-    start = Path.cwd() / suggested_name(name, formats[0])
+    if DICOM in formats:
+        filters[CONTOURS] = DICOM
+    start = _folder_of(volume) / suggested_name(name, formats[0])
     text, chosen = QFileDialog.getSaveFileName(parent, "Save labels", str(start), ";;".join([*filters, ALL_FILES]))
     if not text:
         return None
@@ -40,7 +44,16 @@ def ask_where_to_save(parent: QWidget, name: str, volume: ImageVolume) -> Path |
         answer = QMessageBox.question(parent, "Save labels", f"{path.name} is there already. Replace it?")
         if answer != QMessageBox.StandardButton.Yes:
             return None
-    return path
+    return path, "rtstruct" if chosen == CONTOURS and label_format(path) is DICOM else None
+
+
+def _folder_of(volume: ImageVolume) -> Path:
+    """Return the folder in which an image lies, beside a folder that is the image; else the working folder."""
+    paths = volume.source.paths if volume.source is not None else ()
+    if not paths:
+        return Path.cwd()
+    folder = paths[0].parent.parent if len(paths) > 1 else paths[0].parent
+    return folder if folder.is_dir() else Path.cwd()
 
 
 def file_filter(kind: Format) -> str:
