@@ -14,6 +14,7 @@ from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.panel_dialogs import PLUGIN
 from napari_sam2.plugin.study_docks import show_segment
 from napari_sam2.widgets.controllers.batch import BatchController, BatchRequest
 from napari_sam2.widgets.views.batch_results import BatchResults
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from napari_sam2.batch import Job
 
 Source = Literal["a table (CSV)", "a folder"]
-_PLUGIN = "napari-sam2"
 
 
 def models_here(_: Any = None) -> list[tuple[str, str]]:
@@ -114,6 +114,6 @@ def show_case(viewer: napari.viewer.Viewer, job: "Job", session: Path | None) ->
     """
     widget = show_segment(viewer)
     if session is None:
-        viewer.open(job.image, plugin=_PLUGIN)
+        viewer.open(job.image, plugin=PLUGIN)
     else:
         widget.controller.files.open(str(session))

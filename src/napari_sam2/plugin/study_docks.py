@@ -9,10 +9,11 @@ import napari.viewer
 from qtpy.QtCore import QTimer
 
 from napari_sam2.layers.proxy import unwrapped
+from napari_sam2.plugin.panel_dialogs import PLUGIN
 from napari_sam2.widgets.forms.follow_up_dock import FollowUpDock
 from napari_sam2.widgets.forms.review_dock import ReviewDock
 
-_PLUGIN, _SEGMENT = "napari-sam2", "Segment with SAM 2"
+_SEGMENT = "Segment with SAM 2"
 
 
 def show_segment(viewer: Any, beside: Any = None) -> Any:
@@ -25,7 +26,7 @@ def show_segment(viewer: Any, beside: Any = None) -> Any:
     beside
         A docked widget that stays in front, if the dock widget is new and shares its place.
     """
-    dock, widget = viewer.window.add_plugin_dock_widget(_PLUGIN, _SEGMENT, tabify=beside is not None)
+    dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, _SEGMENT, tabify=beside is not None)
     dock.show()
     if beside is not None and beside.parent() is not None:
         # Not before Qt has made the tabs.
