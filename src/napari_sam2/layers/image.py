@@ -249,6 +249,11 @@ def _length_unit(layer: Image, letters: str) -> tuple[str | None, dict[str, floa
     return unit, ratios
 
 
+def is_area(frame_axis: str | None) -> bool:
+    """Return whether the size of an object is an area, that of a frame, and not a volume."""
+    return frame_axis in (None, "t")
+
+
 def size_text(voxels: int, frames: int, volume: ImageVolume, frame_axis: str | None) -> str:
     """Return the size of an object as text: a volume, or the mean area of its frames where these follow in time.
 
@@ -262,7 +267,7 @@ def size_text(voxels: int, frames: int, volume: ImageVolume, frame_axis: str | N
     if not voxels:
         return "–"
     each = millimetres_per_unit(volume.units)
-    if frame_axis in (None, "t"):
+    if is_area(frame_axis):
         return f"{voxels / max(frames, 1):,.0f} px"
     if each is None or len(volume.spatial_axes) < 3:
         return f"{voxels:,} vx"

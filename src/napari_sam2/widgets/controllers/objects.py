@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.formatting import frame_word
-from napari_sam2.layers.image import size_text
+from napari_sam2.layers.image import is_area, size_text
 from napari_sam2.widgets.views.objects_panel import ObjectRow
 
 if TYPE_CHECKING:
@@ -132,9 +132,9 @@ class Objects(QObject):
     def refresh(self, no_image: str, busy: str) -> None:
         """Show the objects as they are now."""
         worker = self._selection.worker
-        called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
-        measured = "Area" if worker is not None and worker.grid.frame_axis in (None, "t") else "Volume"
-        self._panel.set_objects(self._rows(), self._tools.obj_id, called, measured)
+        axis = None if worker is None else worker.grid.frame_axis
+        measured = "Area" if worker is not None and is_area(axis) else "Volume"
+        self._panel.set_objects(self._rows(), self._tools.obj_id, frame_word(axis, 2), measured)
         known = worker is not None and self._tools.obj_id in worker.objects
         missing = "" if known else "this object has nothing yet."
         self._panel.set_enabled(no_image, no_image or busy or missing, no_image or busy or missing)
@@ -143,12 +143,13 @@ class Objects(QObject):
         worker, layer_group = self._selection.worker, self._selection.layer_group
         hidden = layer_group.colors.hidden if layer_group is not None else frozenset()
         rows = []
-        for i, o in worker.objects.items() if worker is not None else ():
-            axis = worker.grid.frame_axis if worker is not None else None
-            size = size_text(o.voxels, o.frames, worker.volume, axis) if worker is not None else ""
-            voxels = o.voxels if axis not in (None, "t") else o.voxels // max(o.frames, 1)
-            state, hint = self._state(worker, i, o)
-            rows.append(ObjectRow(i, o.name, o.color, state, o.frames, size, i not in hidden, voxels, hint))
+        if worker is not None:
+            axis = worker.grid.frame_axis
+            for i, o in worker.objects.items():
+                size = size_text(o.voxels, o.frames, worker.volume, axis)
+                voxels = o.voxels // max(o.frames, 1) if is_area(axis) else o.voxels
+                state, hint = self._state(worker, i, o)
+                rows.append(ObjectRow(i, o.name, o.color, state, o.frames, size, i not in hidden, voxels, hint))
         # Objects that the session does not know yet: the one to come, and those whose first mark is on its way.
         coming = {self._tools.obj_id} | (
             {obj_id for obj_id, _ in worker.pending.shown} if worker is not None else set()
