@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from napari_sam2.core.atomic_write import replacing
 from napari_sam2.engine.remote.connection import is_remote
-from napari_sam2.errors import WriteError
 from napari_sam2.interaction.loaded_model import ModelChoice
-from napari_sam2.session.storage.locations import user_folder
+from napari_sam2.session.storage.locations import read_user_file, write_user_file
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-logger = logging.getLogger(__name__)
-
-
+_FILE = "settings.json"
 _MODEL, _DEVICE = "model", "device"
 
 
@@ -33,22 +24,14 @@ class Preferences:
         found = self._read()
         if name in found and found[name] == value:
             return
-        try:
-            self._file().parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self._file()) as part:
-                part.write_text(json.dumps({**found, name: value}, indent=1), encoding="utf-8")
-        except (OSError, WriteError) as error:
-            logger.warning("%s", error)
+        write_user_file(_FILE, {**found, name: value})
 
     def _read(self) -> dict[str, Any]:
         try:
-            found = json.loads(self._file().read_text(encoding="utf-8"))
+            found = read_user_file(_FILE)
         except (OSError, ValueError):
             return {}
         return found if isinstance(found, dict) else {}
-
-    def _file(self) -> Path:
-        return user_folder() / "settings.json"
 
 
 def remembered_choice(preferences: Preferences, otherwise: ModelChoice) -> ModelChoice:

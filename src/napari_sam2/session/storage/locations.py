@@ -9,7 +9,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 # Moves everything that the widget keeps for the user.
 FOLDER_VARIABLE = "NAPARI_SAM2_DATA"
 RECENT_COUNT = 12
+_RECENT = "recent.json"
 _IMAGE_SUFFIXES = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
 
 
@@ -91,14 +92,32 @@ def peek(path: Path) -> SessionSummary:
         file.abandon()
 
 
+def read_user_file(name: str) -> Any:
+    """Return what a small JSON file of the user holds; OSError or ValueError where it cannot be read."""
+    return json.loads((user_folder() / name).read_text(encoding="utf-8"))
+
+
+def write_user_file(name: str, value: Any) -> None:
+    """Keep a value in a small JSON file of the user; where the disk refuses, a warning is logged.
+
+    For what is a help alone: no work is lost where it is not kept.
+    """
+    path = user_folder() / name
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as part:
+            part.write_text(json.dumps(value, indent=1), encoding="utf-8")
+    except (OSError, WriteError) as error:
+        logger.warning("%s", error)
+
+
 class Recent:
     """The session files that were used lately, newest first, in a small JSON file."""
 
     def paths(self) -> list[Path]:
         """List those that still exist."""
         try:
-            found = json.loads(self._file().read_text(encoding="utf-8"))
-            return [path for path in map(Path, found) if path.exists()]
+            return [path for path in map(Path, read_user_file(_RECENT)) if path.exists()]
         except (OSError, ValueError, TypeError):
             # A list that cannot be read is worth nothing, and no reason to stop.
             return []
@@ -106,13 +125,7 @@ class Recent:
     def note(self, path: Path) -> None:
         """Put a file first."""
         paths = [path, *(p for p in self.paths() if p != path)][:RECENT_COUNT]
-        try:
-            self._file().parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self._file()) as part:
-                part.write_text(json.dumps([str(p) for p in paths], indent=1), encoding="utf-8")
-        except (OSError, WriteError) as error:
-            # The session itself is kept; only the menu will not show it.
-            logger.warning("%s", error)
+        write_user_file(_RECENT, [str(p) for p in paths])
 
     def unclosed(self, in_use: Collection[Path] = ()) -> list[Path]:
         """List those that were not closed in good order and that no living session has open.
@@ -129,6 +142,3 @@ class Recent:
             except SessionFileError:
                 continue
         return found
-
-    def _file(self) -> Path:
-        return user_folder() / "recent.json"

@@ -185,7 +185,7 @@ class _DiskTier:
             nbytes = slots * self._slot_bytes
             if slots < 1 or nbytes > shutil.disk_usage(folder).free // 2:
                 return False
-            file = tempfile.TemporaryFile(prefix="embeddings-", dir=folder)  # noqa: SIM115 - it lives as long as the map
+            file = tempfile.TemporaryFile(prefix="embeddings-", dir=folder)  # noqa: SIM115 - it lives as long as the store
             _reserve(file, nbytes)
         except OSError as error:
             self._give_up(error)
