@@ -11,7 +11,7 @@ import pytest
 
 import napari_sam2 as ns
 from napari_sam2.core.prompts import PromptSet
-from napari_sam2.session.step_names import PROMPTING
+from napari_sam2.session.log.step_names import PROMPTING
 from napari_sam2.widgets.controllers import tools
 from napari_sam2.widgets.views import prompt_panel
 from support.predictors import FakePredictor, numbered_volume

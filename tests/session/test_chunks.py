@@ -8,8 +8,8 @@ import pytest
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
+from napari_sam2.session.log.records import ConditioningRecord
 from napari_sam2.session.planning import FrameTask
-from napari_sam2.session.records import ConditioningRecord
 from napari_sam2.session.work_list import WorkList
 from support.predictors import FakePredictor, FakeStream
 from support.session_view import log_of

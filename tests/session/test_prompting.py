@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
-from napari_sam2.session.kinds import MASK
+from napari_sam2.session.log.kinds import MASK
 from support.predictors import SHAPE, FakePredictor, FakeStream, numbered_volume
 from support.session_view import box_mask, filled, history_of, on_frame
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_sam2.session.kinds import CHECK
-from napari_sam2.session.records import Check
+from napari_sam2.session.log.kinds import CHECK
+from napari_sam2.session.log.records import Check
 
 
 def test_scores(session):

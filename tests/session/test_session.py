@@ -9,7 +9,7 @@ import pytest
 
 from napari_sam2.errors import SessionBusyError, SessionFileError, VolumeError
 from napari_sam2.session import VideoSession
-from napari_sam2.session.history import History
+from napari_sam2.session.log.history import History
 from support.predictors import SHAPE, FakePredictor
 
 

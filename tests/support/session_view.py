@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from napari_sam2.session import VideoSession
-from napari_sam2.session.history import History
+from napari_sam2.session.log.history import History
 from support.predictors import SHAPE
 
 

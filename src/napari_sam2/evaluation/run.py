@@ -9,7 +9,7 @@ from napari_sam2.errors import ReadError
 from napari_sam2.evaluation.report import Results, notes_of, write_report
 from napari_sam2.evaluation.score import evaluate_object
 from napari_sam2.evaluation.sets import LEAST_AREA, find_entries, objects_of
-from napari_sam2.session.records import Rules
+from napari_sam2.session.log.records import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

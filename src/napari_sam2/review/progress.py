@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.paths import is_folder
 from napari_sam2.errors import ReadError, WriteError
-from napari_sam2.session.records import ReviewState
+from napari_sam2.session.log.records import ReviewState
 from napari_sam2.session.storage.locations import user_folder
 
 if TYPE_CHECKING:

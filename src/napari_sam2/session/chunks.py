@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2.engine.protocols import FrameResult
-    from napari_sam2.session.history import Step
+    from napari_sam2.session.log.history import Step
     from napari_sam2.session.propagation import Run
     from napari_sam2.session.state import SessionState
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.prompts import PromptSet, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, step_names
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import MASK, OBJECT, PARENT, PROMPTS
+from napari_sam2.session import checks, objects
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import MASK, OBJECT, PARENT, PROMPTS
 from napari_sam2.session.prompting import put_prompts, telling
 
 if TYPE_CHECKING:

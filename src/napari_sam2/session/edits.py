@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, prompting, step_names
-from napari_sam2.session.kinds import LOCK, MASK
-from napari_sam2.session.records import MaskRecord
+from napari_sam2.session import checks, objects, prompting
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import LOCK, MASK
+from napari_sam2.session.log.records import MaskRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from napari_sam2.session import step_names
+from napari_sam2.session.log import step_names
 
 if TYPE_CHECKING:
     from napari_sam2.session.state import SessionState

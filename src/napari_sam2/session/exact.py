@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_sam2.core.prompts import PromptSet
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import step_names
-from napari_sam2.session.history import Step, is_of
-from napari_sam2.session.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import Step, is_of
+from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
 from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
 from napari_sam2.session.state import PendingMask
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from napari_sam2.engine.protocols import ExactVideoStream, Prediction
-    from napari_sam2.session.history import Change, History, Put
-    from napari_sam2.session.records import MaskRecord, Sign
+    from napari_sam2.session.log.history import Change, History, Put
+    from napari_sam2.session.log.records import MaskRecord, Sign
     from napari_sam2.session.state import SessionState
 
 

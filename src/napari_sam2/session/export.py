@@ -13,8 +13,8 @@ from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.masks import bounding_box
 from napari_sam2.core.paths import checked_path
 from napari_sam2.errors import WriteError
-from napari_sam2.session.codec import mapping_to_json
-from napari_sam2.session.kinds import LOCK, PARENT, PROMPTS, REVIEW
+from napari_sam2.session.log.codec import mapping_to_json
+from napari_sam2.session.log.kinds import LOCK, PARENT, PROMPTS, REVIEW
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,10 +9,10 @@ import numpy as np
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.volume import check_volume
 from napari_sam2.errors import PromptError
-from napari_sam2.session import step_names
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import MASK, OBJECT, REVIEW
-from napari_sam2.session.records import MaskRecord, Review
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import MASK, OBJECT, REVIEW
+from napari_sam2.session.log.records import MaskRecord, Review
 from napari_sam2.session.registration import patient_transform
 
 if TYPE_CHECKING:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.engine.protocols import Checks
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
-from napari_sam2.session.history import Step
-from napari_sam2.session.kinds import CHECK
+from napari_sam2.session import checks
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import Step
+from napari_sam2.session.log.kinds import CHECK
+from napari_sam2.session.log.records import Check
 from napari_sam2.session.planning import owner_of
-from napari_sam2.session.records import Check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

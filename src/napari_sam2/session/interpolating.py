@@ -8,10 +8,11 @@ from napari_sam2.analysis.interpolation import interpolate_masks
 from napari_sam2.core.frame_spacing import pixel_size
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
-from napari_sam2.session.kinds import MASK
+from napari_sam2.session import checks
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import MASK
+from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.planning import neighbours, sources_of
-from napari_sam2.session.records import MaskRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2.session.records import ConditioningRecord
+    from napari_sam2.session.log.records import ConditioningRecord
     from napari_sam2.session.state import SessionState
 
 

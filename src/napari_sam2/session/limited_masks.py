@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam2.session.kinds import MASK
 from napari_sam2.session.limits import matters, touch
+from napari_sam2.session.log.kinds import MASK
 
 if TYPE_CHECKING:
-    from napari_sam2.session.records import MaskRecord
+    from napari_sam2.session.log.records import MaskRecord
     from napari_sam2.session.state import SessionState
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
-from napari_sam2.session.kinds import EVERY, FORBIDDEN, LOCK, MASK
+from napari_sam2.session.log.kinds import EVERY, FORBIDDEN, LOCK, MASK
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.session.history import History
-    from napari_sam2.session.records import Neighbours
+    from napari_sam2.session.log.history import History
+    from napari_sam2.session.log.records import Neighbours
 
 
 class Limits:

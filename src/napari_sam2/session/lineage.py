@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import PARENT
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import PARENT
 
 if TYPE_CHECKING:
-    from napari_sam2.session.history import History, Put
+    from napari_sam2.session.log.history import History, Put
 
 
 def parents(history: History) -> dict[int, int]:

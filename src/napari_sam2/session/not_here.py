@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.core.arrays import Parts
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
-from napari_sam2.session.kinds import EVERY, FORBIDDEN
+from napari_sam2.session import checks
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import EVERY, FORBIDDEN
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, lineage, step_names
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
-from napari_sam2.session.records import MaskRecord, ObjectRecord, Review
+from napari_sam2.session import checks, lineage
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
+from napari_sam2.session.log.records import MaskRecord, ObjectRecord, Review
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2.session.history import History, Put
-    from napari_sam2.session.kinds import Kind
+    from napari_sam2.session.log.history import History, Put
+    from napari_sam2.session.log.kinds import Kind
     from napari_sam2.session.state import SessionState
 
 Side = Literal["above", "below"]

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam2.session.kinds import BASE, LOCK, MASK, PROMPTS
-from napari_sam2.session.records import ConditioningRecord, Rules, Sign, Source
+from napari_sam2.session.log.kinds import BASE, LOCK, MASK, PROMPTS
+from napari_sam2.session.log.records import ConditioningRecord, Rules, Sign, Source
 
 if TYPE_CHECKING:
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.session.history import History
-    from napari_sam2.session.records import Follows, MaskRecord
+    from napari_sam2.session.log.history import History
+    from napari_sam2.session.log.records import Follows, MaskRecord
 
 
 Direction = Literal["both", "forward", "backward"]

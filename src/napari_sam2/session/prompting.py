@@ -15,10 +15,11 @@ from napari_sam2.core.arrays import Parts
 from napari_sam2.core.drawings import line_clicks
 from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, step_names
-from napari_sam2.session.history import Step, is_of
-from napari_sam2.session.kinds import BASE, MASK, PROMPTS
-from napari_sam2.session.records import MaskRecord
+from napari_sam2.session import checks, objects
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import Step, is_of
+from napari_sam2.session.log.kinds import BASE, MASK, PROMPTS
+from napari_sam2.session.log.records import MaskRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.history import Put
-    from napari_sam2.session.records import ConditioningRecord
+    from napari_sam2.session.log.history import Put
+    from napari_sam2.session.log.records import ConditioningRecord
     from napari_sam2.session.state import SessionState
 
 

@@ -12,8 +12,9 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import Proposal, Proposes
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, step_names
-from napari_sam2.session.kinds import EVERY, FORBIDDEN
+from napari_sam2.session import checks, objects
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import EVERY, FORBIDDEN
 from napari_sam2.session.prompting import put_prompts, telling
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from napari_sam2.session.kinds import CHECK, LOCK, MASK
+from napari_sam2.session.log.kinds import CHECK, LOCK, MASK
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_sam2.core.intensity_mapping import IntensityMapping
-    from napari_sam2.session.history import History
+    from napari_sam2.session.log.history import History
 
 _FIGURES = ("iou", "object_score", "area_px", "locked", "doubtful", "area_jump", "disagreement", "rival", "back")
 COLUMNS = (*_FIGURES, "other_contrast", "reasons")

@@ -7,17 +7,17 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import step_names
 from napari_sam2.session.exact import replay_exactly
-from napari_sam2.session.history import is_of
-from napari_sam2.session.kinds import BASE, MASK
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import is_of
+from napari_sam2.session.log.kinds import BASE, MASK
 from napari_sam2.session.propagation import Run
 from napari_sam2.session.state import SessionState
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping
-    from napari_sam2.session.history import Change, Step
-    from napari_sam2.session.records import MaskRecord, Rules
+    from napari_sam2.session.log.history import Change, Step
+    from napari_sam2.session.log.records import MaskRecord, Rules
 
 
 def replay(state: SessionState) -> int:

@@ -14,7 +14,7 @@ from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.core.masks import LazyMasks
 from napari_sam2.errors import PromptError
 from napari_sam2.session import checks, quality
-from napari_sam2.session.kinds import MASK, PROMPTS
+from napari_sam2.session.log.kinds import MASK, PROMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import REVIEW
-from napari_sam2.session.records import Review, ReviewState
+from napari_sam2.session import checks
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import REVIEW
+from napari_sam2.session.log.records import Review, ReviewState
 
 if TYPE_CHECKING:
     from napari_sam2.session.state import SessionState

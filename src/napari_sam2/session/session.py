@@ -57,10 +57,10 @@ if TYPE_CHECKING:
     from napari_sam2.engine.options import ClickMask, MemoryRule
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.effort import Effort
+    from napari_sam2.session.log.records import Neighbours, Review
     from napari_sam2.session.objects import ObjectInfo, Side
     from napari_sam2.session.planning import Direction
     from napari_sam2.session.proposals import FrameProposal
-    from napari_sam2.session.records import Neighbours, Review
     from napari_sam2.session.results import SessionStep
 
 

@@ -13,7 +13,7 @@ from napari_sam2.engine.options import ClickMask, MemoryRule
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.session import checks
-from napari_sam2.session.records import META_RULES, Neighbours, Rules
+from napari_sam2.session.log.records import META_RULES, Neighbours, Rules
 
 if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid

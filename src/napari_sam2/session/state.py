@@ -14,11 +14,11 @@ from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.session.frame_values import FrameValues
-from napari_sam2.session.history import WHOLE, History
-from napari_sam2.session.kinds import LOCK, MASK, OBJECT, RANGE
 from napari_sam2.session.limits import Limits, matters
+from napari_sam2.session.log.history import WHOLE, History
+from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, RANGE
+from napari_sam2.session.log.records import META_RULES, ConditioningRecord, MaskRecord, ObjectRecord, Rules, Source
 from napari_sam2.session.planning import conditioning_records, is_answer, is_by_other_rules
-from napari_sam2.session.records import META_RULES, ConditioningRecord, MaskRecord, ObjectRecord, Rules, Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -8,13 +8,14 @@ import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, step_names
-from napari_sam2.session.kinds import MASK
+from napari_sam2.session import checks, objects
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import MASK
+from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.planning import sources_of
-from napari_sam2.session.records import MaskRecord
 
 if TYPE_CHECKING:
-    from napari_sam2.session.history import Put
+    from napari_sam2.session.log.history import Put
     from napari_sam2.session.state import SessionState
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.intensity_range import IntensityRange, frame_values, range_inside
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, step_names
-from napari_sam2.session.history import WHOLE
-from napari_sam2.session.kinds import RANGE
+from napari_sam2.session import checks
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.history import WHOLE
+from napari_sam2.session.log.kinds import RANGE
 
 if TYPE_CHECKING:
     from napari_sam2.session.state import SessionState

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.errors import VolumeError
-from napari_sam2.session.codec import mapping_to_json, rules_from_json, rules_to_json
-from napari_sam2.session.records import META_RULES, Rules
+from napari_sam2.session.log.codec import mapping_to_json, rules_from_json, rules_to_json
+from napari_sam2.session.log.records import META_RULES, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

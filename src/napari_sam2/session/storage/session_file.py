@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_sam2.core.paths import is_folder, why_no_file
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session.codec import dumps
-from napari_sam2.session.history import Change, History, Step
-from napari_sam2.session.kinds import KINDS
+from napari_sam2.session.log.codec import dumps
+from napari_sam2.session.log.history import Change, History, Step
+from napari_sam2.session.log.kinds import KINDS
 from napari_sam2.session.storage import database
 from napari_sam2.session.storage.database import APPLICATION_ID, FORMAT_VERSION
 from napari_sam2.session.storage.header import SessionHeader
@@ -29,7 +29,7 @@ from napari_sam2.session.storage.header import SessionHeader
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_sam2.session.kinds import Kind
+    from napari_sam2.session.log.kinds import Kind
 
 SUFFIX = ".sam2"
 _TIME = "time"
@@ -47,7 +47,7 @@ CREATE TABLE value (kind TEXT NOT NULL, obj INTEGER NOT NULL, frame INTEGER NOT 
 
 
 class SessionFile:
-    """An open session file; the journal of a :class:`~napari_sam2.session.history.History`.
+    """An open session file; the journal of a :class:`~napari_sam2.session.log.history.History`.
 
     Use :meth:`create` or :meth:`open`.
     """

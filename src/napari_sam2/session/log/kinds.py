@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from napari_sam2.session import codec
-from napari_sam2.session.codec import Codec, dumps
+from napari_sam2.session.log import codec
+from napari_sam2.session.log.codec import Codec, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.session.codec import Fetch, Keep
-    from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Visit
+    from napari_sam2.session.log.codec import Fetch, Keep
+    from napari_sam2.session.log.records import Check, MaskRecord, ObjectRecord, Review, Visit
 
 T = TypeVar("T")
 

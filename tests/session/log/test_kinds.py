@@ -13,9 +13,10 @@ from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, MaskPrompt, PointPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
-from napari_sam2.session import VideoSession, step_names
-from napari_sam2.session.kinds import KINDS
-from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
+from napari_sam2.session import VideoSession
+from napari_sam2.session.log import step_names
+from napari_sam2.session.log.kinds import KINDS
+from napari_sam2.session.log.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
 
 MASK = RunLengthMask.encode(np.eye(4, 6, dtype=bool))
 OTHER = RunLengthMask.encode(np.tri(4, 6, dtype=bool))

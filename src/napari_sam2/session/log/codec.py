@@ -19,12 +19,12 @@ from napari_sam2.core.intensity_range import IntensityRange
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import CropWindow, FrameScores
-from napari_sam2.session.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
+from napari_sam2.session.log.records import Check, MaskRecord, ObjectRecord, Review, Rules, Source, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_sam2.session.records import Follows
+    from napari_sam2.session.log.records import Follows
 
     Keep = Callable[[bytes], str]  # bytes → their name
     Fetch = Callable[[str, Callable[[bytes], Any]], Any]  # a name, and how to decode its bytes → what was decoded

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from napari_sam2.core.masks import RunLengthMask
-from napari_sam2.session.history import WHOLE, Change, History, is_of
-from napari_sam2.session.kinds import LOCK, MASK, OBJECT
-from napari_sam2.session.records import MaskRecord, ObjectRecord
+from napari_sam2.session.log.history import WHOLE, Change, History, is_of
+from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT
+from napari_sam2.session.log.records import MaskRecord, ObjectRecord
 
 LIVER = ObjectRecord("liver", (1.0, 0.0, 0.0))
 

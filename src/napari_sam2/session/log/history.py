@@ -1,9 +1,9 @@
 """One log of steps: the state of a session, and undo and redo of every change to it.
 
-The state is a table of immutable values, ``table[kind][obj_id][frame]``; :mod:`napari_sam2.session.kinds` declares the
-kinds. A step is a list of changes to that table, each with the value before and after, so one mechanism serves prompts,
-previews, runs, edits and locks.
-Where a session has a file, the same changes go to its journal before the call that made them returns.
+The state is a table of immutable values, ``table[kind][obj_id][frame]``; :mod:`napari_sam2.session.log.kinds` declares
+the kinds. A step is a list of changes to that table, each with the value before and after, so one mechanism serves
+prompts, previews, runs, edits and locks. Where a session has a file, the same changes go to its journal before the call
+that made them returns.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeGuard, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_sam2.session.kinds import Kind
+    from napari_sam2.session.log.kinds import Kind
 
 T = TypeVar("T")
 WHOLE = -1  # the "frame" of values that belong to an object as a whole
