@@ -226,13 +226,13 @@ def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(sessi
 
 
 def test_masks_of_a_file_without_what_accepted_masks_follow_from_are_fresh(session, tmp_path, monkeypatch):
-    from napari_sam2.session import planning
+    from napari_sam2.session import accepted_frames
 
     session.lock(frame=HIGH, obj_id=1)
     session.edit_mask(1, START, drawn())
     # As version 0.1 wrote it: sources say nothing of what they follow from.
     with monkeypatch.context() as patched:
-        patched.setattr(planning, "_follows", lambda *_: None)
+        patched.setattr(accepted_frames, "_follows", lambda *_: None)
         list(session.propagate())
         session.lock(frame=LOW, obj_id=1)
     session.save(tmp_path / "case.sam2")

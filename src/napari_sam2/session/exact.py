@@ -20,7 +20,7 @@ from napari_sam2.session.log.history import Step, is_of
 from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
 from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
-from napari_sam2.session.state import PendingMask
+from napari_sam2.session.tracks import PendingMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ from napari_sam2.errors import PromptError
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import MASK, PASS, VISIT
 from napari_sam2.session.log.records import Visit
-from napari_sam2.session.objects import within_cuts
+from napari_sam2.session.planning import within_cuts
 from napari_sam2.session.propagation import Run, resolved
 
 if TYPE_CHECKING:

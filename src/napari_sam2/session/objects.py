@@ -242,9 +242,3 @@ def uncut(history: History, put: Put, obj_id: int, frame: int) -> None:
         end = history.get(kind, obj_id)
         if end is not None and (frame > end if side == "above" else frame < end):
             put(kind, obj_id, WHOLE, None)
-
-
-def within_cuts(history: History, obj_id: int, frame: int) -> bool:
-    """Return whether a frame lies between the cuts of an object."""
-    above, below = history.get(CUT_ABOVE, obj_id), history.get(CUT_BELOW, obj_id)
-    return (above is None or frame <= above) and (below is None or frame >= below)

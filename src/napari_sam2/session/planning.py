@@ -1,4 +1,4 @@
-"""Plan what follows from what: accepted frames, from where each frame is tracked, and the masks that are fresh.
+"""Plan what is tracked from what: from where each frame is tracked, and the masks that are fresh.
 
 Nothing here computes or changes anything.
 """
@@ -8,71 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam2.session.log.kinds import BASE, LOCK, MASK, PROMPTS
-from napari_sam2.session.log.records import ConditioningRecord, Rules, Sign, Source
+from napari_sam2.session.accepted_frames import SIDES, on_side, origin_of
+from napari_sam2.session.log.kinds import CUT_ABOVE, CUT_BELOW, MASK
+from napari_sam2.session.log.records import Source
 
 if TYPE_CHECKING:
-    from napari_sam2.core.masks import RunLengthMask
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.session.log.history import History
-    from napari_sam2.session.log.records import Follows, MaskRecord
-
+    from napari_sam2.session.log.records import ConditioningRecord, Sign
 
 Direction = Literal["both", "forward", "backward"]
 # So many times its distance is a frame away from a correction; 3 is a quarter of the way. Beside it half was tried.
 _SHORT = 3
-SIDES: tuple[Sign, Sign] = (-1, 1)
-
-
-def conditioning_records(history: History, obj_id: int) -> dict[int, ConditioningRecord]:
-    """Return the accepted frames of an object, in ascending order."""
-    prompts = history.frames(PROMPTS, obj_id)
-    locks = history.frames(LOCK, obj_id)
-    masks = history.frames(MASK, obj_id)
-    edited = {f for f, record in masks.items() if record.source == "edit"}
-    out: dict[int, ConditioningRecord] = {}
-    for frame in sorted({*prompts, *locks, *edited}):
-        record, base = masks.get(frame), history.get(BASE, obj_id, frame)
-        is_operated = record is not None and record.source == "edit" and is_answer_to(record, prompts.get(frame))
-        if record is not None and (frame in locks or frame not in prompts or is_operated):
-            follows = _follows(frame, record.mask, record, base is not None)
-            out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
-        elif frame in prompts:
-            asked = prompts[frame]
-            empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
-            follows = _follows(frame, asked.mask_alone, record, base is not None)
-            out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
-    return out
-
-
-def is_answer(record: MaskRecord, prompts: PromptSet) -> bool:
-    """Return whether a mask is the answer to these prompts; a mask prompt is its own answer, whoever made that mask."""
-    if record.mask == prompts.mask_alone:
-        return True
-    # What an operation made of an answer stands for the same prompts.
-    return record.source != "track" and record.computed_from == (prompts,)
-
-
-def is_answer_to(record: MaskRecord, prompts: PromptSet | None) -> bool:
-    """Return whether a mask is the answer to the prompts of a frame, if there are any."""
-    return prompts is not None and is_answer(record, prompts)
-
-
-def is_by_other_rules(record: MaskRecord, now: Rules) -> bool:
-    """Return whether a mask of the model was made by rules that would give another one now.
-
-    What neighbours have to do with it, see :mod:`~napari_sam2.session.limited_masks`. Which of its masks answers a
-    click matters only to what follows from clicks without a box.
-    """
-    then = record.rules
-    if record.source == "track" and (then.memory, then.motion) != (now.memory, now.motion):
-        return True
-    return then.click_mask != now.click_mask and any(_asks_by_clicks(source) for source in record.computed_from)
-
-
-def _asks_by_clicks(source: PromptSet | Source) -> bool:
-    prompts = source.prompts if isinstance(source, Source) else source
-    return prompts is not None and prompts.mask is None and prompts.box is None
 
 
 def sources_of(accepted: dict[int, ConditioningRecord], frame: int) -> tuple[Source, ...]:
@@ -120,6 +67,12 @@ def _way(frame: int, start: ConditioningRecord, other: ConditioningRecord) -> in
     return abs(frame - start.frame) * (_SHORT if start.corrects_a_track and not other.corrects_a_track else 1)
 
 
+def within_cuts(history: History, obj_id: int, frame: int) -> bool:
+    """Return whether a frame lies between the cuts of an object."""
+    above, below = history.get(CUT_ABOVE, obj_id), history.get(CUT_BELOW, obj_id)
+    return (above is None or frame <= above) and (below is None or frame >= below)
+
+
 class Freshness:
     """The tracked masks of an object that no run has a reason to compute again.
 
@@ -144,11 +97,11 @@ class Freshness:
         beyond = [f for f in self._accepted if (f - frame) * side > 0]
         for other in beyond if side == 1 else reversed(beyond):
             now = source_of(self._accepted[other])
-            if _is_same(source, now) or _origin(source, side) == _origin(now, side):
+            if _is_same(source, now) or origin_of(source, side) == origin_of(now, side):
                 return self._may_be_missing(source, other, side)
             if now.follows is None:
                 return False
-        return _origin(source, side) is None and self._may_be_missing(source, None, side)
+        return origin_of(source, side) is None and self._may_be_missing(source, None, side)
 
     def _may_be_missing(self, source: Source | None, other: int | None, side: Sign) -> bool:
         """Return whether a source may be missing before the accepted frame ``other``: its own sources still stand."""
@@ -158,37 +111,8 @@ class Freshness:
         return follows is not None and all(self._stands(source.frame, follows[s > 0], s) for s in SIDES)
 
 
-def on_side(sources: tuple[PromptSet, ...] | tuple[Source, ...], frame: int, side: Sign) -> Source | None:
-    """Return the source below (-1) or above (1) a frame, if there is one."""
-    return next((s for s in sources if isinstance(s, Source) and (s.frame - frame) * side > 0), None)
-
-
 def _is_same(one: Source | None, other: Source) -> bool:
     return one is not None and one[:4] == other[:4]
-
-
-def _origin(source: Source | None, side: Sign) -> Source | None:
-    """Return what a source follows from on one side, where it was accepted as it stood; else itself."""
-    if source is None:
-        return None
-    if source.follows is not None:
-        return source.follows[side > 0]
-    alone = None if source.prompts is None else source.prompts.mask_alone
-    return source if alone is None else Source(source.frame, None, alone, False)
-
-
-def _follows(frame: int, mask: RunLengthMask | None, record: MaskRecord | None, is_corrected: bool) -> Follows | None:
-    """Return what an accepted mask follows from; None where it is the user's own."""
-    if mask is None or record is None or record.mask != mask or not record.computed_from or record.source == "edit":
-        return None
-    first = record.computed_from[0]
-    if isinstance(first, Source):
-        below, above = (_origin(on_side(record.computed_from, frame, side), side) for side in SIDES)
-        return below, above
-    if first.mask_alone is not None:
-        return None
-    answer = Source(frame, first, None, is_corrected)
-    return answer, answer
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ import numpy as np
 from napari_sam2.analysis.metrics import iou
 from napari_sam2.core.masks import LazyMasks, RunLengthMask, resolve_by_score
 from napari_sam2.engine.protocols import FrameResult
+from napari_sam2.session.accepted_frames import is_by_other_rules
 from napari_sam2.session.limited_masks import ChangedLimits
 from napari_sam2.session.limits import matters
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.objects import within_cuts
 from napari_sam2.session.planning import Direction as Direction
-from napari_sam2.session.planning import FrameTask, Freshness, is_by_other_rules, owner_of
-from napari_sam2.session.state import ActiveTrack, PendingMask
+from napari_sam2.session.planning import FrameTask, Freshness, owner_of, within_cuts
+from napari_sam2.session.tracks import ActiveTrack, PendingMask
 from napari_sam2.session.work_list import WorkList
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_sam2.core.intensity import WindowedFrames
@@ -13,12 +13,12 @@ from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
+from napari_sam2.session.accepted_frames import conditioning_records, is_answer, is_by_other_rules
 from napari_sam2.session.frame_values import FrameValues
 from napari_sam2.session.limits import Limits, matters
 from napari_sam2.session.log.history import WHOLE, History
 from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, RANGE
 from napari_sam2.session.log.records import META_RULES, ConditioningRecord, MaskRecord, ObjectRecord, Rules, Source
-from napari_sam2.session.planning import conditioning_records, is_answer, is_by_other_rules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,31 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
-
-
-@dataclass
-class ActiveTrack:
-    """A track of the predictor with what the session must know of it.
-
-    ``value_range`` limits its masks; ``absent`` counts the last frames without the object; ``first_iou`` is the
-    predicted IoU of the first frame.
-    """
-
-    track: Any
-    owner: ConditioningRecord
-    context: tuple[ConditioningRecord, ...]
-    frame: int
-    value_range: IntensityRange | None = None
-    absent: int = 0
-    first_iou: float | None = None
-
-
-@dataclass(frozen=True)
-class PendingMask:
-    """A computed mask that waits until its frame is complete."""
-
-    record: MaskRecord
-    logits: Any = None
+    from napari_sam2.session.tracks import ActiveTrack, PendingMask
 
 
 class SessionState:

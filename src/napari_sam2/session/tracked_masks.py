@@ -12,7 +12,7 @@ from napari_sam2.session import checks, objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.planning import sources_of
+from napari_sam2.session.planning import sources_of, within_cuts
 
 if TYPE_CHECKING:
     from napari_sam2.session.log.history import Put
@@ -42,7 +42,7 @@ def _take_frame(state: SessionState, put: Put, frame: int, picture: Any) -> bool
         checks.check_id(obj_id)
         objects.ensure(state, put, obj_id)
         accepted = state.accepted(obj_id)
-        if frame in accepted or not objects.within_cuts(state.history, obj_id, frame):
+        if frame in accepted or not within_cuts(state.history, obj_id, frame):
             continue
         mask, record = RunLengthMask.encode(picture == obj_id), state.mask_record(obj_id, frame)
         if (record is None and not mask.area) or (record is not None and record.mask == mask):
