@@ -18,8 +18,8 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.engine.protocols import Proposal
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
-from napari_sam2.session.accepted_frames import conditioning_records
 from napari_sam2.session.log.kinds import BASE, CUT_ABOVE, CUT_BELOW, EVERY, FORBIDDEN, LOCK, MASK
+from napari_sam2.session.state.accepted_frames import conditioning_records
 from support.predictors import FakePredictor, FakeStream
 from support.session_view import history_of, log_of
 

@@ -226,7 +226,7 @@ def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(sessi
 
 
 def test_masks_of_a_file_without_what_accepted_masks_follow_from_are_fresh(session, tmp_path, monkeypatch):
-    from napari_sam2.session import accepted_frames
+    from napari_sam2.session.state import accepted_frames
 
     session.lock(frame=HIGH, obj_id=1)
     session.edit_mask(1, START, drawn())

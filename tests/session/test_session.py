@@ -94,7 +94,7 @@ def test_a_step_that_changes_nothing_keeps_redo(session):
 
 
 def test_undo_stays_within_its_budget(volume, monkeypatch):
-    monkeypatch.setattr("napari_sam2.session.state.History", partial(History, 3000))
+    monkeypatch.setattr("napari_sam2.session.state.session_state.History", partial(History, 3000))
     session = VideoSession(FakePredictor(), volume)
     session.add_box(1, 10, (4, 5, 10, 12))
     for i in range(40):

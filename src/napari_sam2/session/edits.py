@@ -11,10 +11,11 @@ import numpy as np
 
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects, prompting
+from napari_sam2.session import objects, prompting
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import LOCK, MASK
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.objects import Side
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def edit_masks(state: SessionState, frame: int, masks: Mapping[int, NDArray[Any]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.session.log import step_names
 
 if TYPE_CHECKING:
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 PAUSE = 60  # seconds from one step to the next, beyond which the user did something else
 

@@ -20,7 +20,7 @@ from napari_sam2.session.log.history import Step, is_of
 from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
 from napari_sam2.session.planning import sources_of
 from napari_sam2.session.propagation import resolved
-from napari_sam2.session.tracks import PendingMask
+from napari_sam2.session.state.tracks import PendingMask
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import ExactVideoStream, Prediction
     from napari_sam2.session.log.history import Change, History, Put
     from napari_sam2.session.log.records import MaskRecord, Sign
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 class Answer(NamedTuple):

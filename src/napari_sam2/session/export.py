@@ -19,7 +19,7 @@ from napari_sam2.session.log.kinds import LOCK, PARENT, PROMPTS, REVIEW
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 PROMPTS_FORMAT = "napari-sam2 prompts"
 PROMPTS_VERSION = 1

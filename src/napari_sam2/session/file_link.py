@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 _log = logging.getLogger(__name__)
 

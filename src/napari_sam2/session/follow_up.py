@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.volume import ImageVolume
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 COMMENT = "carried over from an earlier image: check its masks"
 # Key frames of an object: its largest one, and one in the middle of what lies on either side of it.

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.engine.protocols import Checks
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step
 from napari_sam2.session.log.kinds import CHECK
 from napari_sam2.session.log.records import Check
 from napari_sam2.session.planning import owner_of
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam2.core.masks import RunLengthMask
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def check(

@@ -8,11 +8,11 @@ from napari_sam2.analysis.interpolation import interpolate_masks
 from napari_sam2.core.frame_spacing import pixel_size
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.planning import neighbours, sources_of
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.session.log.records import ConditioningRecord
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def interpolate(state: SessionState, obj_id: int, frames: Iterable[int] | None) -> list[int]:

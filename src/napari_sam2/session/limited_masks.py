@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_sam2.session.limits import matters, touch
 from napari_sam2.session.log.kinds import MASK
+from napari_sam2.session.state.limits import matters, touch
 
 if TYPE_CHECKING:
     from napari_sam2.session.log.records import MaskRecord
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 class ChangedLimits:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.core.arrays import Parts
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import EVERY, FORBIDDEN
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_sam2.core.masks import RunLengthMask
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def forbid(state: SessionState, labels: Any | None) -> None:

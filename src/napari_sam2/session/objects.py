@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, lineage
+from napari_sam2.session import lineage
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
 from napari_sam2.session.log.records import MaskRecord, ObjectRecord, Review
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.session.log.history import History, Put
     from napari_sam2.session.log.kinds import Kind
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 Side = Literal["above", "below"]
 _CONTENT = [kind for kind in KINDS.values() if kind.is_content]

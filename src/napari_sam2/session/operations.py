@@ -12,10 +12,11 @@ from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.core.frame_spacing import frame_gap, pixel_size
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import LockedError, PromptError
-from napari_sam2.session import checks, objects
+from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.session.log.history import Put
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def apply(

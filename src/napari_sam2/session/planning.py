@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_sam2.session.accepted_frames import SIDES, on_side, origin_of
 from napari_sam2.session.log.kinds import CUT_ABOVE, CUT_BELOW, MASK
 from napari_sam2.session.log.records import Source
+from napari_sam2.session.state.accepted_frames import SIDES, on_side, origin_of
 
 if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptSet

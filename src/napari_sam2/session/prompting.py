@@ -15,11 +15,12 @@ from napari_sam2.core.arrays import Parts
 from napari_sam2.core.drawings import line_clicks
 from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects
+from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step, is_of
 from napari_sam2.session.log.kinds import BASE, MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.log.history import Put
     from napari_sam2.session.log.records import ConditioningRecord
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def add_points(

@@ -12,10 +12,11 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import Proposal, Proposes
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects
+from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import EVERY, FORBIDDEN
 from napari_sam2.session.prompting import put_prompts, telling
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 _MOST_TAKEN = 0.5  # of the pixels of a proposal, by objects that are there already and by what is "not here"
 

@@ -12,7 +12,7 @@ from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import is_of
 from napari_sam2.session.log.kinds import BASE, MASK
 from napari_sam2.session.propagation import Run
-from napari_sam2.session.state import SessionState
+from napari_sam2.session.state.session_state import SessionState
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping

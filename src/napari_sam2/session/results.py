@@ -13,8 +13,9 @@ from napari_sam2.core.frame_axis import default_frame_axis
 from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.core.masks import LazyMasks
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, quality
+from napari_sam2.session import quality
 from napari_sam2.session.log.kinds import MASK, PROMPTS
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.core.prompts import PromptSet
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 @dataclass(frozen=True)

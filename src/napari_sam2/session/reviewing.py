@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast, get_args
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import REVIEW
 from napari_sam2.session.log.records import Review, ReviewState
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def review(state: SessionState, obj_id: int, verdict: str | None, comment: str) -> None:

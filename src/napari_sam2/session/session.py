@@ -16,7 +16,6 @@ from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session import (
-    checks,
     division,
     edits,
     effort,
@@ -41,7 +40,8 @@ from napari_sam2.session import objects as object_table
 from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.proposals import accept as accept_proposals
 from napari_sam2.session.replay import replay
-from napari_sam2.session.state import SessionState
+from napari_sam2.session.state import checks
+from napari_sam2.session.state.session_state import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -12,15 +12,15 @@ from napari_sam2.core.masks import check_overlap
 from napari_sam2.engine.options import ClickMask, MemoryRule
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import NapariSam2Error, VolumeError
-from napari_sam2.session import checks
 from napari_sam2.session.log.records import META_RULES, Neighbours, Rules
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
     from napari_sam2.session.file_link import FileLink
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def use(state: SessionState, link: FileLink, predictor: VideoPredictor) -> None:

@@ -8,15 +8,16 @@ import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks, objects
+from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.planning import sources_of, within_cuts
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
     from napari_sam2.session.log.history import Put
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def take_tracked(state: SessionState, labels: Any) -> list[int]:

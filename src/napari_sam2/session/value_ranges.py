@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.intensity_range import IntensityRange, frame_values, range_inside
 from napari_sam2.errors import PromptError
-from napari_sam2.session import checks
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import RANGE
+from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 
 def set_range(state: SessionState, obj_id: int, low: float | None, high: float | None) -> None:

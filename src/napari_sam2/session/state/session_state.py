@@ -13,12 +13,12 @@ from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import ConditioningFrame, ExactVideoStream
 from napari_sam2.errors import NapariSam2Error
-from napari_sam2.session.accepted_frames import conditioning_records, is_answer, is_by_other_rules
-from napari_sam2.session.frame_values import FrameValues
-from napari_sam2.session.limits import Limits, matters
 from napari_sam2.session.log.history import WHOLE, History
 from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, RANGE
 from napari_sam2.session.log.records import META_RULES, ConditioningRecord, MaskRecord, ObjectRecord, Rules, Source
+from napari_sam2.session.state.accepted_frames import conditioning_records, is_answer, is_by_other_rules
+from napari_sam2.session.state.frame_values import FrameValues
+from napari_sam2.session.state.limits import Limits, matters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import Prediction, VideoPredictor, VideoStream, Zoom
-    from napari_sam2.session.tracks import ActiveTrack, PendingMask
+    from napari_sam2.session.state.tracks import ActiveTrack, PendingMask
 
 
 class SessionState:

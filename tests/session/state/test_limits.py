@@ -9,10 +9,10 @@ from hypothesis.extra import numpy as some
 from scipy.ndimage import binary_dilation
 
 from napari_sam2.core.masks import RunLengthMask
-from napari_sam2.session.limits import Limits, matters, touch
 from napari_sam2.session.log.history import History
 from napari_sam2.session.log.kinds import EVERY, FORBIDDEN, LOCK, MASK
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.state.limits import Limits, matters, touch
 
 masks = some.arrays(bool, (4, 5))
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_sam2.core.masks import RunLengthMask
-    from napari_sam2.session.state import SessionState
+    from napari_sam2.session.state.session_state import SessionState
 
 LARGEST_ID = 65535  # of a label image of 16 bits
 

@@ -1,0 +1,1 @@
+"""What a session knows at a moment: its log, its accepted frames and limits, and the model at work."""
