@@ -20,7 +20,7 @@ _BOUND = re.compile(r"^([\w.-]+)(?:\[[\w,-]+\])?>=([\w.]+)$")
 _FROM_ELSEWHERE = re.compile(r"^(torch|triton|nvidia-|cuda-)")
 NOT_IN_LOWEST = {
     "tests/analysis/test_surface_distances.py": "compares with MONAI, which is not in the group test",
-    "tests/session/test_exact.py": "compares with transformers, which needs a newer huggingface_hub",
+    "tests/session/tracking/test_exact.py": "compares with transformers, which needs a newer huggingface_hub",
     "tests/io/dicom/test_rtstruct_writer.py::test_the_tables_of_the_standard_are_kept": "reads tables that highdicom "
     "keeps as JSON since 0.28",
     "tests/io/tiff/test_colours.py::test_packed_half_and_predicted_values_are_all_there": "writes a file with "

@@ -9,7 +9,7 @@ from napari_sam2.core.formatting import frame_word
 
 if TYPE_CHECKING:
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.tracking.planning import Direction
 
 
 def propagate_with_bar(session: VideoSession, direction: Direction = "both") -> None:

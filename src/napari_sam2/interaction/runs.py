@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.update import DrawnFrame
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.planning import Direction
+    from napari_sam2.session.tracking.planning import Direction
 
 
 def propagate(

@@ -20,8 +20,8 @@ from napari_sam2.session.state import checks
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.exact import MetaPredictor
 
 
 def divide(

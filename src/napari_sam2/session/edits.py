@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.objects import Side
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.exact import MetaPredictor
 
 
 def edit_masks(state: SessionState, frame: int, masks: Mapping[int, NDArray[Any]]) -> None:

@@ -11,8 +11,8 @@ from napari_sam2.errors import PromptError
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.planning import neighbours, sources_of
 from napari_sam2.session.state import checks
+from napari_sam2.session.tracking.planning import neighbours, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.log.history import Put
     from napari_sam2.session.log.records import ConditioningRecord
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.exact import MetaPredictor
 
 
 def add_points(

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.exact import MetaPredictor
 
 _MOST_TAKEN = 0.5  # of the pixels of a proposal, by objects that are there already and by what is "not here"
 

@@ -22,7 +22,6 @@ from napari_sam2.session import (
     export,
     file_link,
     follow_up,
-    going_back,
     interpolating,
     lineage,
     not_here,
@@ -31,17 +30,17 @@ from napari_sam2.session import (
     proposals,
     results,
     reviewing,
-    runs,
     settings,
     tracked_masks,
     value_ranges,
 )
 from napari_sam2.session import objects as object_table
-from napari_sam2.session.exact import MetaPredictor
 from napari_sam2.session.proposals import accept as accept_proposals
-from napari_sam2.session.replay import replay
 from napari_sam2.session.state import checks
 from napari_sam2.session.state.session_state import SessionState
+from napari_sam2.session.tracking import going_back, runs
+from napari_sam2.session.tracking.exact import MetaPredictor
+from napari_sam2.session.tracking.replay import replay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,9 +58,9 @@ if TYPE_CHECKING:
     from napari_sam2.session.effort import Effort
     from napari_sam2.session.log.records import Neighbours, Review
     from napari_sam2.session.objects import ObjectInfo, Side
-    from napari_sam2.session.planning import Direction
     from napari_sam2.session.proposals import FrameProposal
     from napari_sam2.session.results import SessionStep
+    from napari_sam2.session.tracking.planning import Direction
 
 
 class VideoSession:

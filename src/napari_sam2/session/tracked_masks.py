@@ -12,8 +12,8 @@ from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.planning import sources_of, within_cuts
 from napari_sam2.session.state import checks
+from napari_sam2.session.tracking.planning import sources_of, within_cuts
 
 if TYPE_CHECKING:
     from napari_sam2.session.log.history import Put

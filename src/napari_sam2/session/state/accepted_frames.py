@@ -56,8 +56,8 @@ def is_answer_to(record: MaskRecord, prompts: PromptSet | None) -> bool:
 def is_by_other_rules(record: MaskRecord, now: Rules) -> bool:
     """Return whether a mask of the model was made by rules that would give another one now.
 
-    What neighbours have to do with it, see :mod:`~napari_sam2.session.limited_masks`. Which of its masks answers a
-    click matters only to what follows from clicks without a box.
+    What neighbours have to do with it, see :mod:`~napari_sam2.session.tracking.limited_masks`. Which of its masks
+    answers a click matters only to what follows from clicks without a box.
     """
     then = record.rules
     if record.source == "track" and (then.memory, then.motion) != (now.memory, now.motion):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.interaction.update import Update
     from napari_sam2.layers.layer_group import LayerGroup
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.tracking.planning import Direction
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.labels import LabelsDrawing
     from napari_sam2.widgets.controllers.run_estimate import RunEstimator

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.layers.stroke_recorder import StrokeRecorder
-    from napari_sam2.session.propagation import Direction
+    from napari_sam2.session.tracking.planning import Direction
 
     # Called with what stops the run and what takes its progress; gives the finished frames.
     Steps = Callable[[threading.Event, Callable[[int, int, str], None]], Iterator[Any]]

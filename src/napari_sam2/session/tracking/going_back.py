@@ -10,8 +10,8 @@ from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step
 from napari_sam2.session.log.kinds import CHECK
 from napari_sam2.session.log.records import Check
-from napari_sam2.session.planning import owner_of
 from napari_sam2.session.state import checks
+from napari_sam2.session.tracking.planning import owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -208,7 +208,7 @@ def test_accepted_masks_stay_what_they_are_in_a_file_and_through_undo(session, t
 
 
 def test_a_log_in_which_accepting_made_all_stale_replays_to_the_same_masks(session, monkeypatch):
-    from napari_sam2.session.planning import Freshness, sources_of
+    from napari_sam2.session.tracking.planning import Freshness, sources_of
 
     def as_before(self, frame):
         record = self._masks.get(frame)

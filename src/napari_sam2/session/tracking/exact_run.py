@@ -8,16 +8,16 @@ from napari_sam2.errors import PromptError
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import MASK, PASS, VISIT
 from napari_sam2.session.log.records import Visit
-from napari_sam2.session.planning import within_cuts
-from napari_sam2.session.propagation import Run, resolved
+from napari_sam2.session.tracking.planning import within_cuts
+from napari_sam2.session.tracking.propagation import Run, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_sam2.engine.protocols import FrameResult
-    from napari_sam2.session.exact import MetaPredictor
     from napari_sam2.session.log.records import Sign
-    from napari_sam2.session.planning import Direction
+    from napari_sam2.session.tracking.exact import MetaPredictor
+    from napari_sam2.session.tracking.planning import Direction
 
 _SWEEPS: dict[Direction, tuple[Sign, ...]] = {"both": (1, -1), "forward": (1,), "backward": (-1,)}
 

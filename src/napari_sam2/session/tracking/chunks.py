@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.engine.protocols import FrameResult
     from napari_sam2.session.log.history import Step
-    from napari_sam2.session.propagation import Run
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.propagation import Run
 
     Progress = Callable[[int, int, str], None]
     MakeRun = Callable[[Sequence[int] | None, Progress | None, Step | None, Sequence[Sequence[int]]], Run]

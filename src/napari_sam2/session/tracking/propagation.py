@@ -15,17 +15,16 @@ import numpy as np
 from napari_sam2.analysis.metrics import iou
 from napari_sam2.core.masks import LazyMasks, RunLengthMask, resolve_by_score
 from napari_sam2.engine.protocols import FrameResult
-from napari_sam2.session.limited_masks import ChangedLimits
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.planning import Direction as Direction
-from napari_sam2.session.planning import FrameTask, Freshness, owner_of, within_cuts
 from napari_sam2.session.state.accepted_frames import is_by_other_rules
 from napari_sam2.session.state.limits import matters
 from napari_sam2.session.state.tracks import ActiveTrack, PendingMask
-from napari_sam2.session.work_list import WorkList
+from napari_sam2.session.tracking.limited_masks import ChangedLimits
+from napari_sam2.session.tracking.planning import FrameTask, Freshness, owner_of, within_cuts
+from napari_sam2.session.tracking.work_list import WorkList
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.engine.protocols import ConditioningFrame, Prediction
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.planning import Direction
 
 # Beyond its end a small model goes on drawing an object, but its predicted IoU falls. Below this share of what it was
 # on the track's first frame the object counts as gone. Measured on labelled volumes outside the validation set.

@@ -9,8 +9,8 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
 from napari_sam2.session.log.records import ConditioningRecord
-from napari_sam2.session.planning import FrameTask
-from napari_sam2.session.work_list import WorkList
+from napari_sam2.session.tracking.planning import FrameTask
+from napari_sam2.session.tracking.work_list import WorkList
 from support.predictors import FakePredictor, FakeStream
 from support.session_view import log_of
 

@@ -13,18 +13,18 @@ from napari_sam2.core.frame_spacing import frames_in
 from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.engine.protocols import EncodesAhead
 from napari_sam2.errors import PromptError
-from napari_sam2.session.chunks import ChunkedRun
-from napari_sam2.session.exact_run import ExactRun
-from napari_sam2.session.propagation import Run
 from napari_sam2.session.state import checks
+from napari_sam2.session.tracking.chunks import ChunkedRun
+from napari_sam2.session.tracking.exact_run import ExactRun
+from napari_sam2.session.tracking.propagation import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_sam2.engine.protocols import FrameResult
-    from napari_sam2.session.exact import MetaPredictor
-    from napari_sam2.session.planning import Direction
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.exact import MetaPredictor
+    from napari_sam2.session.tracking.planning import Direction
 
 # Also in thick slices: with 12.5 mm instead (three slices of 5 mm) the liver of the CT sample had a Dice of 0.75 to
 # 0.83 instead of 0.83 to 0.85.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
-    from napari_sam2.session.planning import FrameTask
+    from napari_sam2.session.tracking.planning import FrameTask
 
     Tasks = Mapping[int, Mapping[int, FrameTask]]
 

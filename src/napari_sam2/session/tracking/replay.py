@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session.exact import replay_exactly
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import is_of
 from napari_sam2.session.log.kinds import BASE, MASK
-from napari_sam2.session.propagation import Run
 from napari_sam2.session.state.session_state import SessionState
+from napari_sam2.session.tracking.exact import replay_exactly
+from napari_sam2.session.tracking.propagation import Run
 
 if TYPE_CHECKING:
     from napari_sam2.core.intensity_mapping import IntensityMapping

@@ -18,9 +18,9 @@ from napari_sam2.errors import SessionFileError
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step, is_of
 from napari_sam2.session.log.kinds import LOCK, MASK, OBJECT, PASS, PROMPTS, VISIT
-from napari_sam2.session.planning import sources_of
-from napari_sam2.session.propagation import resolved
 from napari_sam2.session.state.tracks import PendingMask
+from napari_sam2.session.tracking.planning import sources_of
+from napari_sam2.session.tracking.propagation import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
