@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.loaded_model import ModelCache
     from napari_sam2.interaction.update import DrawnFrame
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.objects import ObjectInfo
+    from napari_sam2.session.objects.objects import ObjectInfo
     from napari_sam2.session.tracking.planning import Direction
 
 logger = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from napari_sam2.session.storage.locations import peek
 
 if TYPE_CHECKING:
     from napari_sam2.review.cases import ReviewCase
-    from napari_sam2.session.objects import ObjectInfo
+    from napari_sam2.session.objects.objects import ObjectInfo
 
 _PICTURE = 320  # pixels of the longer side
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from napari_sam2.core.prompts import make_mask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import objects, prompting
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import LOCK, MASK
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.objects import objects, prompting
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_sam2.session.objects import Side
+    from napari_sam2.session.objects.objects import Side
     from napari_sam2.session.state.session_state import SessionState
     from napari_sam2.session.tracking.exact import MetaPredictor
 

@@ -12,10 +12,10 @@ from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.core.frame_spacing import frame_gap, pixel_size
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import LockedError, PromptError
-from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.objects import objects
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:

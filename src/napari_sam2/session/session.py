@@ -16,26 +16,20 @@ from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session import (
-    division,
     edits,
     effort,
     export,
     file_link,
     follow_up,
     interpolating,
-    lineage,
-    not_here,
     operations,
-    prompting,
-    proposals,
     results,
-    reviewing,
     settings,
     tracked_masks,
-    value_ranges,
 )
-from napari_sam2.session import objects as object_table
-from napari_sam2.session.proposals import accept as accept_proposals
+from napari_sam2.session.objects import division, lineage, not_here, prompting, proposals, reviewing, value_ranges
+from napari_sam2.session.objects import objects as object_table
+from napari_sam2.session.objects.proposals import accept as accept_proposals
 from napari_sam2.session.state import checks
 from napari_sam2.session.state.session_state import SessionState
 from napari_sam2.session.tracking import going_back, runs
@@ -57,8 +51,8 @@ if TYPE_CHECKING:
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
     from napari_sam2.session.effort import Effort
     from napari_sam2.session.log.records import Neighbours, Review
-    from napari_sam2.session.objects import ObjectInfo, Side
-    from napari_sam2.session.proposals import FrameProposal
+    from napari_sam2.session.objects.objects import ObjectInfo, Side
+    from napari_sam2.session.objects.proposals import FrameProposal
     from napari_sam2.session.results import SessionStep
     from napari_sam2.session.tracking.planning import Direction
 

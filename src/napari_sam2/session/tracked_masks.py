@@ -8,10 +8,10 @@ import numpy as np
 
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.objects import objects
 from napari_sam2.session.state import checks
 from napari_sam2.session.tracking.planning import sources_of, within_cuts
 

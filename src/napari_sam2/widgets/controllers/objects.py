@@ -14,7 +14,7 @@ from napari_sam2.widgets.views.objects_panel import ObjectRow
 if TYPE_CHECKING:
     from napari_sam2.core.masks import Overlap
     from napari_sam2.interaction.session_worker import SessionWorker
-    from napari_sam2.session.objects import ObjectInfo
+    from napari_sam2.session.objects.objects import ObjectInfo
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.tools import Tools
     from napari_sam2.widgets.controllers.view_protocols import ObjectsView

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.proposals import FrameProposal
+    from napari_sam2.session.objects.proposals import FrameProposal
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import ProposalsView
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.objects import Side
+    from napari_sam2.session.objects.objects import Side
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.view_protocols import ReviewView
 

@@ -15,11 +15,11 @@ from napari_sam2.core.arrays import Parts
 from napari_sam2.core.drawings import line_clicks
 from napari_sam2.core.prompts import PromptSet, make_box, make_mask, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step, is_of
 from napari_sam2.session.log.kinds import BASE, MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
+from napari_sam2.session.objects import objects
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:

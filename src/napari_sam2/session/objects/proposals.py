@@ -12,10 +12,10 @@ from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import MaskPrompt, PromptSet
 from napari_sam2.engine.protocols import Proposal, Proposes
 from napari_sam2.errors import PromptError
-from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.kinds import EVERY, FORBIDDEN
-from napari_sam2.session.prompting import put_prompts, telling
+from napari_sam2.session.objects import objects
+from napari_sam2.session.objects.prompting import put_prompts, telling
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:

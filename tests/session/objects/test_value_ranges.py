@@ -173,7 +173,7 @@ def test_without_a_mask_there_is_nothing_to_suggest(session):
 def test_exact_mode_knows_no_range(volume):
     session = VideoSession(FakePredictor(), volume, exact=True)
     # Made in the log alone, as the fake model knows no exact mode.
-    from napari_sam2.session import objects
+    from napari_sam2.session.objects import objects
 
     with session._state.history.step("add_box") as put:
         objects.ensure(session._state, put, 1)

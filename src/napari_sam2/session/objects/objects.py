@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Literal
 from napari_sam2.core.colors import object_color
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.errors import PromptError
-from napari_sam2.session import lineage
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import CUT_ABOVE, CUT_BELOW, KINDS, LOCK, MASK, OBJECT, PROMPTS, REVIEW
 from napari_sam2.session.log.records import MaskRecord, ObjectRecord, Review
+from napari_sam2.session.objects import lineage
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from napari_sam2.core.prompts import PromptSet, make_points
 from napari_sam2.errors import PromptError
-from napari_sam2.session import objects
 from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import MASK, OBJECT, PARENT, PROMPTS
-from napari_sam2.session.prompting import put_prompts, telling
+from napari_sam2.session.objects import objects
+from napari_sam2.session.objects.prompting import put_prompts, telling
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:
