@@ -10,7 +10,7 @@ import numpy as np
 from napari_sam2.analysis.label_operations import change_object
 from napari_sam2.analysis.mask_operations import find_operation
 from napari_sam2.errors import JobError, NapariSam2Error
-from napari_sam2.session.operations import image_values, stack_spacing
+from napari_sam2.session.masks.operations import image_values, stack_spacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

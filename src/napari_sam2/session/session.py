@@ -15,18 +15,8 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import (
-    edits,
-    effort,
-    export,
-    file_link,
-    follow_up,
-    interpolating,
-    operations,
-    results,
-    settings,
-    tracked_masks,
-)
+from napari_sam2.session import effort, export, file_link, results, settings
+from napari_sam2.session.masks import edits, follow_up, interpolating, operations, tracked_masks
 from napari_sam2.session.objects import division, lineage, not_here, prompting, proposals, reviewing, value_ranges
 from napari_sam2.session.objects import objects as object_table
 from napari_sam2.session.objects.proposals import accept as accept_proposals

@@ -13,7 +13,7 @@ from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import WHOLE
 from napari_sam2.session.log.kinds import MASK, OBJECT, REVIEW
 from napari_sam2.session.log.records import MaskRecord, Review
-from napari_sam2.session.registration import patient_transform
+from napari_sam2.session.masks.registration import patient_transform
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
