@@ -16,7 +16,7 @@ from napari_sam2.core.prompts import PromptSet
 from napari_sam2.errors import JobError
 from napari_sam2.io import read_label_names, read_labels
 from napari_sam2.session import VideoSession
-from napari_sam2.session.export import PROMPTS_FORMAT, PROMPTS_VERSION
+from napari_sam2.session.results.export import PROMPTS_FORMAT, PROMPTS_VERSION
 
 if TYPE_CHECKING:
     from napari_sam2.batch.job import Job

@@ -15,11 +15,12 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import effort, export, file_link, results, settings
+from napari_sam2.session import file_link, settings
 from napari_sam2.session.masks import edits, follow_up, interpolating, operations, tracked_masks
 from napari_sam2.session.objects import division, lineage, not_here, prompting, proposals, reviewing, value_ranges
 from napari_sam2.session.objects import objects as object_table
 from napari_sam2.session.objects.proposals import accept as accept_proposals
+from napari_sam2.session.results import effort, export, results
 from napari_sam2.session.state import checks
 from napari_sam2.session.state.session_state import SessionState
 from napari_sam2.session.tracking import going_back, runs
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
     from napari_sam2.core.prompts import PromptSet
     from napari_sam2.engine.options import ClickMask, MemoryRule
     from napari_sam2.engine.protocols import FrameResult, VideoPredictor, Zoom
-    from napari_sam2.session.effort import Effort
     from napari_sam2.session.log.records import Neighbours, Review
     from napari_sam2.session.objects.objects import ObjectInfo, Side
     from napari_sam2.session.objects.proposals import FrameProposal
-    from napari_sam2.session.results import SessionStep
+    from napari_sam2.session.results.effort import Effort
+    from napari_sam2.session.results.results import SessionStep
     from napari_sam2.session.tracking.planning import Direction
 
 
@@ -1346,7 +1347,7 @@ class VideoSession:
     def scores(self, obj_id: int) -> pd.DataFrame:
         """Return what is known about the quality of each frame with a mask.
 
-        See :func:`napari_sam2.session.quality.scores` for the columns.
+        See :func:`napari_sam2.session.results.quality.scores` for the columns.
 
         Parameters
         ----------
@@ -1945,7 +1946,7 @@ class VideoSession:
     def export_prompts(self, path: str | Path) -> None:
         """Write objects, prompts and locks as JSON.
 
-        See :func:`napari_sam2.session.export.prompts_document` for the format.
+        See :func:`napari_sam2.session.results.export.prompts_document` for the format.
 
         Parameters
         ----------
@@ -1963,7 +1964,7 @@ class VideoSession:
     def export_coco(self, path: str | Path) -> None:
         """Write all masks as a COCO file.
 
-        See :func:`napari_sam2.session.export.coco_document` for the format.
+        See :func:`napari_sam2.session.results.export.coco_document` for the format.
 
         Parameters
         ----------

@@ -13,8 +13,8 @@ from napari_sam2.core.frame_axis import default_frame_axis
 from napari_sam2.core.heap import HeapTrimmer
 from napari_sam2.core.masks import LazyMasks
 from napari_sam2.errors import PromptError
-from napari_sam2.session import quality
 from napari_sam2.session.log.kinds import MASK, PROMPTS
+from napari_sam2.session.results import quality
 from napari_sam2.session.state import checks
 
 if TYPE_CHECKING:

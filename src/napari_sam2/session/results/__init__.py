@@ -1,0 +1,1 @@
+"""What is read from a session: masks, labels, scores, effort, and exports."""
