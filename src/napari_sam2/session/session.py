@@ -15,7 +15,7 @@ from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import SessionFileError
-from napari_sam2.session import file_link, settings
+from napari_sam2.session import settings
 from napari_sam2.session.masks import edits, follow_up, interpolating, operations, tracked_masks
 from napari_sam2.session.objects import division, lineage, not_here, prompting, proposals, reviewing, value_ranges
 from napari_sam2.session.objects import objects as object_table
@@ -23,6 +23,7 @@ from napari_sam2.session.objects.proposals import accept as accept_proposals
 from napari_sam2.session.results import effort, export, results
 from napari_sam2.session.state import checks
 from napari_sam2.session.state.session_state import SessionState
+from napari_sam2.session.storage import file_link
 from napari_sam2.session.tracking import going_back, runs
 from napari_sam2.session.tracking.exact import MetaPredictor
 from napari_sam2.session.tracking.replay import replay

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from napari_sam2.core.frames import FrameGrid
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
-    from napari_sam2.session.file_link import FileLink
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.storage.file_link import FileLink
 
 
 def use(state: SessionState, link: FileLink, predictor: VideoPredictor) -> None:

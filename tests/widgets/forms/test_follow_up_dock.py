@@ -109,7 +109,7 @@ def test_a_session_file_is_only_read_and_other_frames_of_reference_ask_for_regis
     path = tmp_path / "before.sam2"
     earlier_file(before, path)
     held = path.read_bytes()
-    monkeypatch.setattr("napari_sam2.session.file_link.image_identity.find", lambda image, file: before)
+    monkeypatch.setattr("napari_sam2.session.storage.file_link.image_identity.find", lambda image, file: before)
     late = desk.add(after, "after")
     desk.fields.later.value, desk.fields.session.value = late, path
     assert "different frames of reference" in desk.press()
