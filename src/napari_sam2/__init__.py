@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from napari_sam2.io.tables import write_table
     from napari_sam2.io.tracks import write_tracks
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.fusion import fuse_axes
-    from napari_sam2.session.time_points import track_4d
+    from napari_sam2.session.combining.fusion import fuse_axes
+    from napari_sam2.session.combining.time_points import track_4d
 
 _HOME = {
     "ImageVolume": "core.volume",
@@ -35,7 +35,7 @@ _HOME = {
     "compare_frames": "analysis.metrics",
     "compare_labels": "analysis.metrics",
     "download_model": "engine.catalog.download",
-    "fuse_axes": "session.fusion",
+    "fuse_axes": "session.combining.fusion",
     "label_differences": "analysis.differences",
     "list_series": "io",
     "load_predictor": "engine",
@@ -47,7 +47,7 @@ _HOME = {
     "read_volume": "io",
     "run_batch": "batch",
     "suv_unit": "io.dicom.suv",
-    "track_4d": "session.time_points",
+    "track_4d": "session.combining.time_points",
     "write_labels": "io",
     "write_mesh": "io.mesh",
     "write_table": "io.tables",

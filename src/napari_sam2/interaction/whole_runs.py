@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 
 from napari_sam2.errors import SessionBusyError
 from napari_sam2.interaction.update import draw_frames
-from napari_sam2.session.consensus import axes_work, has_marks, track_axes
-from napari_sam2.session.time_points import track_4d
+from napari_sam2.session.combining.consensus import axes_work, has_marks, track_axes
+from napari_sam2.session.combining.time_points import track_4d
 
 if TYPE_CHECKING:
     import threading
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from napari_sam2.interaction.session_worker import SessionWorker
     from napari_sam2.interaction.update import DrawnFrame
     from napari_sam2.session import VideoSession
-    from napari_sam2.session.time_points import Seeds, TimePointResult
+    from napari_sam2.session.combining.time_points import Seeds, TimePointResult
 
     Progress = Callable[[int, int, str], None]
 

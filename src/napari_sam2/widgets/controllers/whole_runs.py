@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.core.formatting import duration, frame_word
 from napari_sam2.interaction.whole_runs import run_axes, run_through_time
-from napari_sam2.session.consensus import AxisWork, axes_work
+from napari_sam2.session.combining.consensus import AxisWork, axes_work
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_sam2.analysis.consensus import Rule
     from napari_sam2.engine.diagnostics.resource_estimate import Calibration
     from napari_sam2.interaction.session_worker import SessionWorker
-    from napari_sam2.session.time_points import Seeds
+    from napari_sam2.session.combining.time_points import Seeds
     from napari_sam2.widgets.controllers.context import ControllerContext
     from napari_sam2.widgets.controllers.propagating import Propagating
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session.fusion import fuse_axes
-from napari_sam2.session.time_points import session_like
+from napari_sam2.session.combining.fusion import fuse_axes
+from napari_sam2.session.combining.time_points import session_like
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping

@@ -8,7 +8,7 @@ import pytest
 import napari_sam2 as ns
 from napari_sam2.errors import PromptError
 from napari_sam2.session import VideoSession
-from napari_sam2.session.consensus import track_axes
+from napari_sam2.session.combining.consensus import track_axes
 from support.predictors import FakePredictor
 
 SHAPE = (10, 12, 14)
