@@ -19,11 +19,9 @@ from napari_sam2.session.log import step_names
 from napari_sam2.session.log.history import Step
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
-from napari_sam2.session.state.accepted_frames import is_by_other_rules
 from napari_sam2.session.state.limits import matters
 from napari_sam2.session.state.tracks import ActiveTrack, PendingMask
-from napari_sam2.session.tracking.limited_masks import ChangedLimits
-from napari_sam2.session.tracking.planning import FrameTask, Freshness, owner_of, within_cuts
+from napari_sam2.session.tracking.stale_frames import StaleFrames
 from napari_sam2.session.tracking.work_list import WorkList
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ if TYPE_CHECKING:
     from napari_sam2.core.intensity_range import IntensityRange
     from napari_sam2.engine.protocols import ConditioningFrame, Prediction
     from napari_sam2.session.state.session_state import SessionState
-    from napari_sam2.session.tracking.planning import Direction
+    from napari_sam2.session.tracking.planning import Direction, FrameTask
 
 # Beyond its end a small model goes on drawing an object, but its predicted IoU falls. Below this share of what it was
 # on the track's first frame the object counts as gone. Measured on labelled volumes outside the validation set.
@@ -67,7 +65,7 @@ class Run:
         self._only = None if objects is None else list(objects)
         self._state = state
         self._force = force
-        self._exactly = exactly
+        self._stale = StaleFrames(state, direction, self.frames, force, exactly)
         self._patience = patience
         self._progress = progress
         self._tasks: dict[int, dict[int, FrameTask]] = {}
@@ -123,25 +121,7 @@ class Run:
             self._planned_at = (self._state.history.revision, self._state.times_forgotten)
 
     def _find_tasks(self) -> None:
-        state = self._state
-        self._tasks = {}
-        for obj_id in self.objects():
-            accepted = state.accepted(obj_id)
-            freshness = Freshness(state.history, obj_id, accepted)
-            changed = ChangedLimits(state, obj_id)
-            for frame in self.frames:
-                if frame in self._finished:
-                    continue
-                if frame in accepted:
-                    if not state.is_answered(obj_id, frame):
-                        self._tasks.setdefault(frame, {})[obj_id] = FrameTask(accepted[frame], 1, accepted)
-                    continue
-                found = owner_of(accepted, frame, self.direction)
-                if found is None or not within_cuts(state.history, obj_id, frame):
-                    continue
-                owner, sweep = found
-                if self._is_due(obj_id, frame, freshness, changed.between(owner.frame, frame)):
-                    self._tasks.setdefault(frame, {})[obj_id] = FrameTask(owner, sweep, accepted)
+        self._tasks = self._stale.tasks(self.objects(), self._finished)
 
     def _drop_stale_masks(self) -> None:
         """Forget computed masks that are no longer needed, or that were computed from what has changed since."""
@@ -161,19 +141,6 @@ class Run:
         ):
             return False
         return record.computed_from == task.sources(frame)
-
-    def _is_due(self, obj_id: int, frame: int, freshness: Freshness, is_limited_anew: bool) -> bool:
-        """Return whether a frame that is not accepted has to be computed."""
-        if self._exactly is not None:
-            return (obj_id, frame) in self._exactly
-        record = self._state.mask_record(obj_id, frame)
-        is_kept = record is not None and freshness.is_fresh(frame) and self._state.is_by_this_model(record)
-        if self._force or record is None or not is_kept:
-            return True
-        # A mask that no model computed, such as one between accepted frames, knows no settings.
-        value_range, rules = self._state.range_of(obj_id), self._state.rules
-        by_others = record.value_range != value_range or is_by_other_rules(record, rules)
-        return bool(record.model) and (is_limited_anew or by_others)
 
     def due_objects(self) -> list[int]:
         """Return the objects with a frame to compute as things stand, in their order."""
