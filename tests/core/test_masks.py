@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_sam2.core.masks import LazyMasks, RunLengthMask, bounding_box, check_overlap, compose, resolve_by_score
+from napari_sam2.core.masks import (
+    LazyMasks,
+    RunLengthMask,
+    bounding_box,
+    box_around,
+    check_overlap,
+    compose,
+    resolve_by_score,
+)
 from napari_sam2.errors import NapariSam2Error
 
 masks = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
@@ -35,6 +43,19 @@ def test_bounding_box(mask):
         assert mask[y1 - 1].any()
         assert mask[:, x0].any()
         assert mask[:, x1 - 1].any()
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=1, max_dims=4, max_side=6)), st.integers(0, 2))
+def test_a_box_with_a_margin_holds_the_mask_and_its_margin(mask, margin):
+    box = box_around(mask, (margin,) * mask.ndim)
+    if box is None:
+        assert not mask.any()
+        return
+    assert mask[box].sum() == mask.sum()
+    for axis, part in enumerate(box):
+        filled = np.nonzero(mask)[axis]
+        assert part.start == max(0, filled.min() - margin)
+        assert part.stop == filled.max() + margin + 1
 
 
 @given(st.integers(0, 2**16), st.sampled_from(["keep", "overwrite"]))

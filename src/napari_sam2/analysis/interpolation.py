@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam2.core.masks import box_around
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
@@ -131,14 +132,10 @@ def _signed_distance(mask: NDArray[np.bool_], steps: NDArray[np.float64]) -> NDA
     return signed
 
 
-def _box_around(masks: Mapping[int, NDArray[np.bool_]]) -> tuple[slice, slice]:
+def _box_around(masks: Mapping[int, NDArray[np.bool_]]) -> tuple[slice, ...]:
     """Return the box around all masks and their next neighbours; beyond it nothing is ever inside."""
-    together = np.logical_or.reduce(list(masks.values()))
-    rows, columns = (np.flatnonzero(together.any(axis=axis)) for axis in (1, 0))
-    if rows.size == 0:
-        return slice(0, 0), slice(0, 0)
-    y, x = (slice(max(int(found[0]) - 1, 0), int(found[-1]) + 2) for found in (rows, columns))
-    return y, x
+    box = box_around(np.logical_or.reduce(list(masks.values())), (1, 1))
+    return (slice(0, 0), slice(0, 0)) if box is None else box
 
 
 def _checked(accepted: Any, spacing: Any) -> tuple[dict[int, NDArray[np.bool_]], NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_sam2.core.masks import box_around
 from napari_sam2.errors import NapariSam2Error
 
 if TYPE_CHECKING:
@@ -80,14 +81,3 @@ def connected_parts(mask: NDArray[np.bool_], dimensions: int = 3) -> tuple[NDArr
         structure[[0, 2]] = 0
     labels, count = label(mask, structure=structure)
     return labels, np.bincount(labels.ravel(), minlength=count + 1)[1:]
-
-
-def box_around(mask: NDArray[np.bool_], margin: Sequence[int]) -> tuple[slice, ...] | None:
-    """Return the box around a mask with a margin, as far as the array goes; None for an empty mask."""
-    box = []
-    for axis, extra in enumerate(margin):
-        filled = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if filled.size == 0:
-            return None
-        box.append(slice(max(int(filled[0]) - extra, 0), int(filled[-1]) + extra + 1))
-    return tuple(box)

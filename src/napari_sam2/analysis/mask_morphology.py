@@ -15,13 +15,13 @@ import numpy as np
 
 from napari_sam2.analysis.mask_checks import (
     Dimensions,
-    box_around,
     change_each,
     check_dimensions,
     checked_amount,
     checked_mask,
     connected_parts,
 )
+from napari_sam2.core.masks import box_around
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -202,7 +202,7 @@ def split(
     """
     mask, _ = checked_mask(mask, spacing)
     check_dimensions(dimensions)
-    box = box_around(mask, (0, 0, 0))
+    box = box_around(mask)
     if box is None:
         return ()
     labels, sizes = connected_parts(mask[box], dimensions)

@@ -160,11 +160,30 @@ class LazyMasks(Mapping[int, "NDArray[np.bool_]"]):
 
 def bounding_box(mask: NDArray[np.bool_]) -> tuple[int, int, int, int] | None:
     """Return the half-open box ``(y0, x0, y1, x1)`` around a mask, or None if it is empty."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if rows.size == 0:
+    box = box_around(mask)
+    if box is None:
         return None
-    columns = np.flatnonzero(mask.any(axis=0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+    y, x = box
+    return y.start, x.start, y.stop, x.stop
+
+
+def box_around(mask: NDArray[np.bool_], margin: Sequence[int] | None = None) -> tuple[slice, ...] | None:
+    """Return the box around a mask of any number of axes, or None if it is empty.
+
+    Parameters
+    ----------
+    mask
+        The mask.
+    margin
+        What the box has to spare along each axis; it may end beyond the array, but does not begin before it.
+    """
+    box = []
+    for axis, extra in enumerate(margin or (0,) * mask.ndim):
+        filled = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
+        if filled.size == 0:
+            return None
+        box.append(slice(max(int(filled[0]) - extra, 0), int(filled[-1]) + extra + 1))
+    return tuple(box)
 
 
 def deepest_pixel(mask: NDArray[np.bool_]) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_sam2.core.arrays import as_array
 from napari_sam2.core.atomic_write import replacing
+from napari_sam2.core.masks import box_around
 from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import check_volume
 from napari_sam2.errors import WriteError
@@ -118,14 +119,12 @@ def object_mesh(
         missing = "choose one time point with at={'t': …}" if "t" in axes else "a mesh needs z, y and x"
         raise ValueError(f"the axes are {''.join(axes)!r}; {missing}.")
     mask = values.transpose([axes.index(a) for a in "zyx"]) == obj_id
-    if not mask.any():
+    box = box_around(mask)
+    if box is None:
         raise ValueError(f"the labels hold no object {obj_id}.")
     # Only the object's box, with a voxel of background around it, so that the surface is closed at the border.
-    filled = [np.flatnonzero(mask.any(axis=tuple(b for b in range(3) if b != axis))) for axis in range(3)]
-    low = np.array([f[0] for f in filled])
-    box = np.pad(mask[tuple(slice(f[0], f[-1] + 1) for f in filled)], 1)
-    index, faces, _, _ = marching_cubes(box.astype(np.float32), 0.5)
-    index = index.astype(np.float64) + low - 1
+    index, faces, _, _ = marching_cubes(np.pad(mask[box], 1).astype(np.float32), 0.5)
+    index = index.astype(np.float64) + [part.start - 1 for part in box]
     vertices = index @ volume.affine[:3, :3].T + volume.affine[:3, 3]
     # scikit-image's triangles face inwards in (z, y, x); a mirroring affine, the usual one, turns them outwards.
     if np.linalg.det(volume.affine[:3, :3]) > 0:

@@ -16,6 +16,7 @@ import numpy as np
 
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.colors import object_color
+from napari_sam2.core.masks import box_around
 from napari_sam2.errors import WriteError
 from napari_sam2.io.dicom.opening import damage, first_line, quiet
 from napari_sam2.io.dicom.outlines import outlines
@@ -196,9 +197,10 @@ def _masks_of(planes: NDArray[np.bool_], present: list[int]) -> Iterator[dict[in
 
 def _traced(mask: NDArray[np.bool_]) -> Iterator[NDArray[np.float64]]:
     """Yield the outline of each part of a mask, from the box around them."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    for outline in outlines(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]):
-        yield outline + np.array([rows[0], columns[0]])
+    box = box_around(mask)
+    if box is not None:
+        for outline in outlines(mask[box]):
+            yield outline + np.array([part.start for part in box])
 
 
 def _structure_set(

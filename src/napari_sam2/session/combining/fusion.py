@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam2.analysis.consensus import RULES, fuse_masks
+from napari_sam2.core.masks import box_around
 from napari_sam2.errors import PromptError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def fuse_axes(sessions: Sequence[VideoSession], rule: Rule = "vote") -> NDArray[
     inside = fused[part]
     for obj_id in dict.fromkeys(i for session in listed for i in session.objects):
         masks = [picture == obj_id for picture in pictures]
-        crop = _crop(np.logical_or.reduce(masks))
+        crop = box_around(np.logical_or.reduce(masks), (1,) * inside.ndim)
         if crop is None:
             continue
         known = [_known(session, obj_id, axes, inside.shape) for session in listed]
@@ -101,17 +102,6 @@ def _known(session: VideoSession, obj_id: int, axes: list[str], shape: tuple[int
     along[frames] = True
     lengths = [session.frame_count if axis == session.grid.frame_axis else 1 for axis in axes]
     return np.broadcast_to(along.reshape(lengths), shape)
-
-
-def _crop(mask: NDArray[np.bool_]) -> tuple[slice, ...] | None:
-    """Return the part around a mask, with a voxel to spare where there is one; None where there is none."""
-    if not mask.any():
-        return None
-    found = []
-    for axis in range(mask.ndim):
-        where = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        found.append(slice(max(0, int(where[0]) - 1), int(where[-1]) + 2))
-    return tuple(found)
 
 
 def _signed_distance(mask: NDArray[np.bool_], steps: tuple[float, ...]) -> NDArray[np.float32]:
