@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
-import platformdirs
 
+from napari_sam2.core.user_folders import cache_folder
 from napari_sam2.errors import ReadError
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class RunPool:
         data = zlib.compress(np.diff(runs.ravel(), prepend=np.int32(0)).astype(np.int32).tobytes(), level=1)
         with self._lock:
             if self._segment is None or self._segment.size > _SEGMENT_BYTES:
-                folder = self._folder or Path(platformdirs.user_cache_dir("napari-sam2", appauthor=False))
+                folder = self._folder or cache_folder()
                 self._segment = _Segment(folder)
             return SpilledRuns(self._segment, self._segment.write(data), len(data))
 

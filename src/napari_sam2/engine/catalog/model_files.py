@@ -15,10 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.paths import NOT_THERE, check_file, checked_path, why_no_file
+from napari_sam2.core.user_folders import data_folder
 from napari_sam2.engine.catalog.registry import MODELS, ModelEntry, known_models, own_models
 from napari_sam2.errors import CheckpointError, ModelNotDownloadedError
 
@@ -61,7 +60,7 @@ class Download:
 def models_dir() -> Path:
     """Return the folder of download records and of checkpoints put there by hand; it need not exist."""
     moved = os.environ.get(MODELS_VARIABLE)
-    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False)) / "models"
+    return Path(moved) if moved else data_folder() / "models"
 
 
 def hub_cache() -> Path:

@@ -13,10 +13,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.paths import NOT_THERE, checked_path, why_no_file
+from napari_sam2.core.user_folders import config_folder
 from napari_sam2.errors import SettingsError
 
 SETTINGS_VARIABLE = "NAPARI_SAM2_SETTINGS"
@@ -60,7 +59,7 @@ def settings_path() -> Path:
     moved = os.environ.get(SETTINGS_VARIABLE)
     if moved:
         return Path(moved).expanduser()
-    return Path(platformdirs.user_config_dir("napari-sam2", appauthor=False)) / "settings.json"
+    return config_folder() / "settings.json"
 
 
 def load_settings() -> Settings:

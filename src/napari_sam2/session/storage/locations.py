@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import platformdirs
-
 from napari_sam2.core.atomic_write import replacing
+from napari_sam2.core.user_folders import data_folder
 from napari_sam2.errors import SessionFileError, WriteError
 from napari_sam2.samples import sample_folder
 from napari_sam2.session.storage import image_identity
@@ -36,7 +35,7 @@ _IMAGE_SUFFIXES = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
 def user_folder() -> Path:
     """Return the user's folder for sessions of images that came from no file, and for the list of recent files."""
     moved = os.environ.get(FOLDER_VARIABLE)
-    return Path(moved) if moved else Path(platformdirs.user_data_dir("napari-sam2", appauthor=False))
+    return Path(moved) if moved else data_folder()
 
 
 def beside(volume: ImageVolume) -> Path | None:

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
-import platformdirs
 import torch
 
+from napari_sam2.core.user_folders import cache_folder
 from napari_sam2.engine.sam2.network.model import ImageFeatures
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class _DiskTier:
         slots = max(1, _PAGE_BYTES // self._slot_bytes)
         taken = self.used + len(self._free) * self._slot_bytes
         slots = min(slots, (self.budget - taken) // self._slot_bytes)
-        folder = self._folder or Path(platformdirs.user_cache_dir("napari-sam2", appauthor=False))
+        folder = self._folder or cache_folder()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             nbytes = slots * self._slot_bytes
