@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam2.errors import VolumeError
+from napari_sam2.errors import NapariSam2Error, VolumeError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,6 +21,12 @@ def numbers(values: Any) -> tuple[float, ...]:
         # float() would take digits and bytes one by one.
         raise TypeError("a text is no sequence of numbers")
     return tuple(float(value) for value in values)
+
+
+def check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
+    """Raise a NapariSam2Error that lists what an argument can be, unless it is one of these."""
+    if value not in known:
+        raise NapariSam2Error(f"There is no {name}={value!r}; choose one of {', '.join(known)}.")
 
 
 def check_window(window: Any, called: str = "window") -> tuple[float, float]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+from napari_sam2.core.arguments import check_choice
 from napari_sam2.errors import NapariSam2Error
 
 MemoryRule = Literal["meta", "selected", "distractor"]
@@ -57,8 +58,8 @@ class TrackingOptions:
     chunk: Chunk = "auto"
 
     def __post_init__(self) -> None:
-        _check_choice("memory", self.memory, get_args(MemoryRule))
-        _check_choice("click_mask", self.click_mask, get_args(ClickMask))
+        check_choice("memory", self.memory, get_args(MemoryRule))
+        check_choice("click_mask", self.click_mask, get_args(ClickMask))
         if not isinstance(self.motion, bool):
             raise NapariSam2Error(f"motion={self.motion!r} must be True or False.")
         spacing = tuple(self.pixel_spacing)
@@ -72,8 +73,3 @@ class TrackingOptions:
     def compares_alternatives(self) -> bool:
         """Return whether tracked frames are searched for something that looks like the object."""
         return self.reports_rivals or self.memory == "distractor"
-
-
-def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise NapariSam2Error(f"There is no {name}={value!r}; choose one of {', '.join(known)}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
-from napari_sam2.core.arguments import check_window
+from napari_sam2.core.arguments import check_choice, check_window
 from napari_sam2.core.intensity import default_mapping
 from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import check_overlap
@@ -76,9 +76,9 @@ def default_neighbours(grid: FrameGrid, exact: bool) -> Neighbours:
 def check_rules(grid: FrameGrid, exact: bool, neighbours: Any, memory: Any, click_mask: Any, motion: Any) -> Rules:
     """Return the rules by which frames are tracked; NapariSam2Error that says which one cannot be."""
     rules = Rules(neighbours, memory, click_mask, motion)
-    _check_choice("neighbours", rules.neighbours, get_args(Neighbours))
-    _check_choice("memory", rules.memory, get_args(MemoryRule))
-    _check_choice("click_mask", rules.click_mask, get_args(ClickMask))
+    check_choice("neighbours", rules.neighbours, get_args(Neighbours))
+    check_choice("memory", rules.memory, get_args(MemoryRule))
+    check_choice("click_mask", rules.click_mask, get_args(ClickMask))
     if not isinstance(rules.motion, bool):
         raise NapariSam2Error(f"motion={rules.motion!r} must be True or False.")
     if exact and rules != META_RULES:
@@ -113,11 +113,6 @@ def set_log_times(state: SessionState, link: FileLink, log_times: bool) -> None:
     with state.lock:
         state.log_times = log_times
         link.keep_settings()
-
-
-def _check_choice(name: str, value: Any, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise NapariSam2Error(f"There is no {name}={value!r}; choose one of {', '.join(known)}.")
 
 
 def set_overlap(state: SessionState, link: FileLink, rule: str) -> None:
