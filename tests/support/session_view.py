@@ -9,12 +9,18 @@ import pandas as pd
 
 from napari_sam2.session import VideoSession
 from napari_sam2.session.log.history import History
+from napari_sam2.session.state.session_state import SessionState
 from support.predictors import SHAPE
 
 
 def history_of(session: VideoSession) -> History:
     """The log of a session, for tests of what no call shows: what each mask follows from, and what was undone."""
-    return session._state.history
+    return state_of(session).history
+
+
+def state_of(session: VideoSession) -> SessionState:
+    """The state that the parts of a session share, for tests of one of these parts."""
+    return session._state
 
 
 def log_of(session: VideoSession) -> tuple[Any, ...]:
