@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.keys import Keys
     from napari_sam2.widgets.controllers.many import Many
     from napari_sam2.widgets.controllers.models import Models
+    from napari_sam2.widgets.controllers.objects import Objects
     from napari_sam2.widgets.controllers.propagating import Propagating
     from napari_sam2.widgets.controllers.proposing import Proposing
     from napari_sam2.widgets.controllers.session_files import SessionFiles
@@ -38,6 +39,7 @@ class GuideSources(NamedTuple):
     keys: Keys
     many: Many
     proposing: Proposing
+    objects: Objects
 
 
 class Guide(QObject):
@@ -93,7 +95,8 @@ class Guide(QObject):
         if worker is None:
             return PanelState(refused=refused)
         obj_id = context.current_object
-        found, scores = worker.objects.get(obj_id), worker.scores(obj_id)
+        found, doubtful = worker.objects.get(obj_id), self._known.objects.doubtful
+        left = self._known.propagating.remaining.by_object(worker)
         coming = sum(marked == obj_id for marked, _ in worker.pending.shown)
         return PanelState(
             has_image=True,
@@ -111,7 +114,10 @@ class Guide(QObject):
             any_mask=any(o.frames for o in worker.objects.values()),
             marked=max(coming, 0 if found is None else found.prompts),
             masked=0 if found is None else found.frames,
-            doubtful=0 if scores is None else int(scores["doubtful"].sum()),
+            left=None if left is None else left.get(obj_id, 0),
+            left_of_others=sum(n for i, n in (left or {}).items() if i != obj_id),
+            doubtful=doubtful.get(obj_id, 0),
+            doubtful_of_others=sum(n for i, n in doubtful.items() if i != obj_id),
             reviewed=found is not None and found.state == "reviewed",
             name=f"object {obj_id}" if found is None else found.name,
             is_stopped=self._known.propagating.was_stopped(worker),
