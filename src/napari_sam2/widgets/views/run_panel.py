@@ -108,11 +108,11 @@ class RunPanel(QWidget):
         runs = QHBoxLayout()
         runs.setSpacing(3)
         for each, stretch in ((self.back_button, 0), (self.both_button, 1), (self.forward_button, 0)):
-            each.setMinimumHeight(30)
+            each.setMinimumHeight(28)
             runs.addWidget(each, stretch)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(3)
         column.addLayout(runs)
         column.addWidget(self.range_row)
         column.addWidget(self.forecast_label)

@@ -46,8 +46,8 @@ class Step(QWidget):
         self.summary.setIndent(18)
         self.content = QWidget()
         self.column = QVBoxLayout(self.content)
-        self.column.setContentsMargins(2, 2, 2, 2)
-        self.column.setSpacing(4)
+        self.column.setContentsMargins(2, 0, 2, 0)
+        self.column.setSpacing(3)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -97,7 +97,7 @@ class StepsPanel(QWidget):
         self.steps = [Step(i + 1, title) for i, title in enumerate(TITLES)]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(2)
         self.welcome = self._make_welcome()
         column.addWidget(self.welcome)
         for i, (step, widgets) in enumerate(zip(self.steps, contents, strict=True)):

@@ -1,0 +1,31 @@
+"""The room that the panel takes in a real window."""
+
+from __future__ import annotations
+
+import pytest
+from qtpy.QtWidgets import QScrollArea
+
+# napari's window is so high at first, with our dock in it.
+HEIGHT = 630
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_with_a_range_all_of_step_3_is_seen_in_a_window_as_napari_opens_it(make_driver, volume_data, theme, qtbot):
+    driver = make_driver(volume_data, {"show": True})
+    driver.viewer.theme = theme
+    widget, window = driver.widget, driver.viewer.window._qt_window
+    driver.drag(5, 5, 5, 20, 20)
+    driver.controller.propagate("both")
+    driver.settle()
+    window.resize(1089, HEIGHT)
+    widget.run.range_entry.setChecked(True)
+    widget.run.set_forecast("All slices are up to date.", "")
+    widget.session.file_label.setText("picture.sam2")
+    widget.session.file_label.show()
+    widget.header.set_hint("5 slices are not up to date: propagate (Shift+S), or correct more first.")
+    (area,) = (
+        each for each in widget.findChildren(QScrollArea) if widget.steps in each.findChildren(type(widget.steps))
+    )
+    qtbot.waitUntil(lambda: window.height() == HEIGHT and widget.run.range_row.isVisible())
+    qtbot.wait(300)
+    assert area.verticalScrollBar().maximum() == 0
