@@ -104,6 +104,12 @@ SAVE = "Nothing is doubtful. Save the labels (Shift+E), or begin the next object
         ),
         ({**DONE, "left": 0}, 3, "save_labels", SAVE),
         ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next one (N)."),
+        (
+            {**DONE, "doubtful": 5, "is_here_doubtful": True},
+            3,
+            "lock",
+            "Is this slice right? Lock it (L); if not, click what is wrong.",
+        ),
         ({**DONE, "doubtful": 1}, 3, "next_doubtful", "1 slice is doubtful: look at it (N)."),
         (
             {**DONE, "left": 0, "reviewed": True},

@@ -75,10 +75,13 @@ class Guide(QObject):
         known.keys.changed.connect(self._on_keys)
         for signal in (known.tools.shown, known.many.asked, known.proposing.asked):
             signal.connect(self.refresh)
+        self._was_doubtful = False
+        self._selection.frame_changed.connect(self._on_frame)
 
     def refresh(self) -> None:
         """Show what can be used, and what to do next."""
         state = self.state()
+        self._was_doubtful = state.is_here_doubtful
         self._header.set_hint(next_step(state, self._shown_keys))
         self._steps.set_next(next_action(state))
         now = stage(state)
@@ -116,8 +119,9 @@ class Guide(QObject):
             masked=0 if found is None else found.frames,
             left=None if left is None else left.get(obj_id, 0),
             left_of_others=sum(n for i, n in (left or {}).items() if i != obj_id),
-            doubtful=doubtful.get(obj_id, 0),
-            doubtful_of_others=sum(n for i, n in doubtful.items() if i != obj_id),
+            doubtful=len(doubtful.get(obj_id, ())),
+            doubtful_of_others=sum(len(frames) for i, frames in doubtful.items() if i != obj_id),
+            is_here_doubtful=self._is_here_doubtful(),
             reviewed=found is not None and found.state == "reviewed",
             name=f"object {obj_id}" if found is None else found.name,
             is_stopped=self._known.propagating.was_stopped(worker),
@@ -129,6 +133,15 @@ class Guide(QObject):
         self._steps.set_folded(0, self._folded.get("0", now == 3))
         for i in (1, 2):
             self._steps.set_folded(i, self._folded.get(str(i), False))
+
+    def _is_here_doubtful(self) -> bool:
+        frames = self._known.objects.doubtful.get(self._context.current_object, ())
+        return self._selection.shown_frame() in frames
+
+    def _on_frame(self) -> None:
+        # Whoever moves through the slices does not wait for more than what changes by that.
+        if self._is_here_doubtful() != self._was_doubtful:
+            self.refresh()
 
     def _on_keys(self, keys: Mapping[str, str]) -> None:
         self._shown_keys = _shown(keys)

@@ -41,6 +41,8 @@ class PanelState:
         How many of its masks, and of those of the other objects, a run would compute; None: not counted yet.
     doubtful, doubtful_of_others
         On how many frames its mask, or one of another object, may be wrong.
+    is_here_doubtful
+        Whether the shown frame is one of these.
     reviewed
         Whether every mask of it is locked.
     name
@@ -70,6 +72,7 @@ class PanelState:
     left_of_others: int = 0
     doubtful: int = 0
     doubtful_of_others: int = 0
+    is_here_doubtful: bool = False
     reviewed: bool = False
     name: str = ""
     is_stopped: bool = False
@@ -160,6 +163,9 @@ def _with_masks(state: PanelState, keys: Mapping[str, str]) -> tuple[str, str]:
     if state.left:
         what = _count(state, state.left, "is not up to date", "are not up to date")
         return "propagate", f"{what}: propagate{run}, or correct more first."
+    if state.is_here_doubtful:
+        here = frame_word(state.frame_axis)
+        return "lock", f"Is this {here} right? Lock it{_key(keys, 'lock')}; if not, click what is wrong."
     if state.doubtful:
         what = _count(state, state.doubtful, "is doubtful: look at it", "are doubtful: look at the next one")
         return "next_doubtful", f"{what}{_key(keys, 'next_doubtful')}."

@@ -34,8 +34,8 @@ class Objects(QObject):
 
     Attributes
     ----------
-    doubtful : dict of int to int
-        On how many frames the mask of an object may be wrong, where nobody has locked or reviewed it.
+    doubtful : dict of int to frozenset of int
+        The frames on which the mask of an object may be wrong, where nobody has locked or reviewed it.
     """
 
     visibility_changed = Signal()
@@ -46,7 +46,7 @@ class Objects(QObject):
         self._selection = context.selection
         self._tools = tools
         self._panel = panel
-        self.doubtful: dict[int, int] = {}
+        self.doubtful: dict[int, frozenset[int]] = {}
         panel.object_chosen.connect(self.choose)
         panel.next_clicked.connect(self.add)
         panel.reset_clicked.connect(self.reset)
@@ -175,9 +175,11 @@ class Objects(QObject):
         if about.state == "reviewed":
             return "locked", "Every mask is locked."
         scores = None if worker is None else worker.scores(obj_id)
-        doubtful = self.doubtful[obj_id] = 0 if scores is None else int(scores["doubtful"].sum())
+        frames = () if scores is None else scores.index[scores["doubtful"]]
+        self.doubtful[obj_id] = frozenset(int(frame) for frame in frames)
         if about.frames <= max(about.prompts, 1):
             return "one mask" if about.frames == 1 else "marked", "It was not propagated yet."
+        doubtful = len(frames)
         return (f"{doubtful} doubtful", "Look at them.") if doubtful else ("done", "Nothing is doubtful about it.")
 
     def _on_picked(self, obj_id: int) -> None:
