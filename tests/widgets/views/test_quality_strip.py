@@ -108,3 +108,13 @@ def contrast(one, other):
 
     low, high = sorted((luminance(one), luminance(other)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_legend_names_what_is_there_and_does_not_widen_the_dock(strip):
+    strip.set_scores(SCORES[SCORES["locked"]], set())
+    narrow = strip.minimumSizeHint().width()
+    words = {"sure", "doubtful", "area", "rival", "locked", "marked"}
+    assert {word for word in words if word in strip.legend.text()} == {"sure", "area", "locked"}
+    strip.set_scores(SCORES, {3})
+    assert {word for word in words if word in strip.legend.text()} == words
+    assert strip.minimumSizeHint().width() == narrow

@@ -80,8 +80,11 @@ class QualityStrip(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.plot)
         self.legend = QLabel()
+        # What comes later must not widen the dock.
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout.addWidget(self.legend)
-        self._has_rivals = False
+        self._seen: tuple[bool, ...] = (False, False, False, False)
         self.set_ink("#f0f1f2")
         self.set_frames(1)
 
@@ -126,7 +129,7 @@ class QualityStrip(QWidget):
         self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
         self._draw_line(self.area, frames, area / max(area.max(initial=0), 1))
         self._draw_line(self.rival, frames, rival)
-        self._has_rivals = bool(np.isfinite(rival).any())
+        self._seen = (*(bool(each.any()) for each in (doubtful, np.isfinite(rival), locked)), bool(prompted))
         self._explain()
         known = np.isfinite(disagreement)
         self.disagreement.setData(frames[known], disagreement[known])
@@ -137,17 +140,19 @@ class QualityStrip(QWidget):
         self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))
 
     def _explain(self) -> None:
-        """Say what the signs mean; of lines that there are."""
-        signs = [
-            (GOOD, "■", "sure"),
-            (DOUBTFUL, "■", "doubtful"),
-            (self._ink, "━", "area"),
-            (LOCKED, "●", "locked"),
-            (PROMPTED, "▲", "marked"),
+        """Say what the signs mean that there are."""
+        doubtful, rivals, locked, marked = self._seen
+        signs = (
+            (True, GOOD, "■", "sure"),
+            (doubtful, DOUBTFUL, "■", "doubtful"),
+            (True, self._ink, "━", "area"),
+            (rivals, self._rival_ink, "╍", "rival"),
+            (locked, LOCKED, "●", "locked"),
+            (marked, PROMPTED, "▲", "marked"),
+        )
+        parts = [
+            f'<span style="color: {color}">{sign}</span>&nbsp;{text}' for is_seen, color, sign, text in signs if is_seen
         ]
-        if self._has_rivals:
-            signs.append((self._rival_ink, "╍", "rival"))
-        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in signs]
         self.legend.setText("&nbsp; ".join(parts))
 
     def _draw_line(self, item: Any, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:
