@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_sam2.widgets.views.common import action_of, button
+from napari_sam2.widgets.views.common import action_of, button, leave_focus
 from napari_sam2.widgets.views.elided_label import ElidedLabel
 from napari_sam2.widgets.views.theming import set_primary
 
@@ -42,6 +42,7 @@ class Step(QWidget):
         font.setBold(True)
         self.heading.setFont(font)
         self.heading.clicked.connect(self._on_click)
+        leave_focus(self.heading)
         self.summary = ElidedLabel(1)
         self.summary.setIndent(18)
         self.content = QWidget()
