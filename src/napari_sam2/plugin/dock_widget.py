@@ -55,6 +55,8 @@ class _VerticalScroll(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # It would take the focus from the picture at a click on a button inside.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def minimumSizeHint(self) -> QSize:
         """As wide as the content and its scroll bar."""

@@ -142,14 +142,14 @@ def test_what_is_doubtful_of_other_objects_is_not_forgotten(make_driver, volume_
     driver.controller.propagate("both")
     driver.settle()
     hint = driver.widget.header.hint_label
-    assert hint.text() == "2 slices are doubtful: look at the next one (N)."
+    assert hint.text() == "2 slices are doubtful: look at the next (N)."
     driver.press("N")
     assert hint.text() == "Is this slice right? Lock it (L); if not, click what is wrong."
     driver.press("L")
     assert hint.text() == "1 slice is doubtful: look at it (N)."
     driver.press("L")
     driver.show_frame(5)
-    assert hint.text() == "2 slices are doubtful: look at the next one (N)."
+    assert hint.text() == "2 slices are doubtful: look at the next (N)."
     driver.controller.objects.add()
     predictor.rivals = {}
     driver.drag(5, 25, 25, 35, 35)

@@ -88,7 +88,7 @@ SAVE = "Nothing is doubtful. Save the labels (Shift+E), or begin the next object
             {**DONE, "left": 0, "left_of_others": 47, "doubtful": 2},
             3,
             "next_doubtful",
-            "2 slices are doubtful: look at the next one (N).",
+            "2 slices are doubtful: look at the next (N).",
         ),
         (
             {**DONE, "left": 0, "doubtful_of_others": 1},
@@ -103,7 +103,7 @@ SAVE = "Nothing is doubtful. Save the labels (Shift+E), or begin the next object
             "3 frames of other objects are doubtful: look there (N).",
         ),
         ({**DONE, "left": 0}, 3, "save_labels", SAVE),
-        ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next one (N)."),
+        ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next (N)."),
         (
             {**DONE, "doubtful": 5, "is_here_doubtful": True},
             3,

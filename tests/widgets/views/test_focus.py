@@ -41,7 +41,7 @@ def show(qtbot):
         qtbot.waitUntil(desk.picture.hasFocus)
         return desk
 
-    yield make
+    return make
 
 
 @pytest.mark.parametrize("make", [lambda: button("Lock", ""), lambda: icon_button("undo", "Undo", "")])

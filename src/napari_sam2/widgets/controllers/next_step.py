@@ -167,7 +167,7 @@ def _with_masks(state: PanelState, keys: Mapping[str, str]) -> tuple[str, str]:
         here = frame_word(state.frame_axis)
         return "lock", f"Is this {here} right? Lock it{_key(keys, 'lock')}; if not, click what is wrong."
     if state.doubtful:
-        what = _count(state, state.doubtful, "is doubtful: look at it", "are doubtful: look at the next one")
+        what = _count(state, state.doubtful, "is doubtful: look at it", "are doubtful: look at the next")
         return "next_doubtful", f"{what}{_key(keys, 'next_doubtful')}."
     if state.left_of_others:
         return "propagate", f"This object is up to date, others are not: propagate{run}."
