@@ -14,8 +14,8 @@ from napari_sam2.engine.catalog.model_files import path_of
 from napari_sam2.engine.catalog.registry import known_models
 from napari_sam2.errors import NapariSam2Error
 from napari_sam2.layers.proxy import unwrapped
-from napari_sam2.plugin.panel_dialogs import PLUGIN
 from napari_sam2.plugin.study_docks import show_segment
+from napari_sam2.widgets import PLUGIN
 from napari_sam2.widgets.controllers.batch import BatchController, BatchRequest
 from napari_sam2.widgets.views.batch_results import BatchResults
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
@@ -54,6 +55,8 @@ class _VerticalScroll(QScrollArea):
     def __init__(self) -> None:
         super().__init__()
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # It would take the focus from the picture at a click on a button inside.
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
 
     def minimumSizeHint(self) -> QSize:
         """As wide as the content and its scroll bar."""
@@ -149,7 +152,7 @@ class SegmentWidget(QWidget):
     def _lay_out(self) -> None:
         content = QWidget()
         column = QVBoxLayout(content)
-        column.setContentsMargins(6, 2, 6, 4)
+        column.setContentsMargins(6, 2, 6, 0)
         column.setSpacing(4)
         for panel in (self.session.offer, self.steps):
             column.addWidget(panel)
@@ -170,6 +173,7 @@ class SegmentWidget(QWidget):
 
     def _on_theme(self, event: Any = None) -> None:
         apply_theme(self, self._viewer.theme)
+        self.review.strip.set_ink(get_theme(self._viewer.theme).text.as_hex())
 
     def _close(self) -> None:
         self._viewer.events.theme.disconnect(self._on_theme)

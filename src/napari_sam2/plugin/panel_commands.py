@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import napari.viewer
 
-from napari_sam2.plugin.panel_dialogs import PLUGIN
+from napari_sam2.widgets import PLUGIN
 from napari_sam2.widgets.actions import DEFAULT_KEYS
 
 if TYPE_CHECKING:

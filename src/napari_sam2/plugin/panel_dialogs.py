@@ -14,6 +14,7 @@ from napari_sam2.core.formatting import frame_word
 from napari_sam2.layers.axis_names import AXIS_WORDS, check_letters
 from napari_sam2.layers.image import axis_meanings
 from napari_sam2.plugin.three_planes_dock import open_three_planes
+from napari_sam2.widgets import PLUGIN
 from napari_sam2.widgets.views.axes_dialog import AxesDialog
 from napari_sam2.widgets.views.check_dialog import CheckDialog
 from napari_sam2.widgets.views.keys_sheet import KeysSheet
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.segment import SegmentController
     from napari_sam2.widgets.views.panels import Panels
 
-PLUGIN = "napari-sam2"
 SAMPLE = "ct_abdomen"
 _FOLDER, _PRESET = "folder of images", "window preset"
 

@@ -9,7 +9,7 @@ import napari.viewer
 from qtpy.QtCore import QTimer
 
 from napari_sam2.layers.proxy import unwrapped
-from napari_sam2.plugin.panel_dialogs import PLUGIN
+from napari_sam2.widgets import PLUGIN
 from napari_sam2.widgets.forms.follow_up_dock import FollowUpDock
 from napari_sam2.widgets.forms.review_dock import ReviewDock
 

@@ -83,6 +83,85 @@ def test_the_window_of_the_model_is_shown_while_a_mark_is_placed_only(make_drive
     assert group.outline.visible
 
 
+def test_the_sentence_fits_what_is_left_to_propagate(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    widget, controller = driver.widget, driver.controller
+
+    def said():
+        driver.settle()
+        return widget.header.hint_label.text(), stands_out(widget), "Continue" in widget.run.both_button.text()
+
+    looks_right = ("Looks right? Propagate through all slices (Shift+S)", ["both_button"], False)
+    left = "{} slices are not up to date: propagate (Shift+S), or correct more first."
+    save = ("Nothing is doubtful. Save the labels (Shift+E), or begin the next object (M).", ["save_button"], False)
+
+    def first(found):
+        return found[0].partition(";")[0], *found[1:]
+
+    driver.drag(0, 5, 5, 20, 20)
+    assert first(said()) == looks_right
+    driver.begin_run()
+    widget.run.stop_button.click()
+    assert said() == ("Correct what went wrong, then continue (Shift+S).", ["both_button"], True)
+    controller.step(back=True)
+    assert first(said()) == looks_right
+    controller.step(back=False)
+    driver.settle()
+    half = len(driver.filled())
+    assert said()[2]
+    driver.predictor.delay = 0
+    controller.propagate("both")
+    assert said() == save
+    controller.step(back=True)
+    assert said() == (left.format(12 - half), ["both_button"], False)
+    controller.step(back=False)
+    assert said() == save
+    driver.brush(6, (30, 30), (30, 40), size=3)
+    found = said()
+    assert found[0].endswith("are not up to date: propagate (Shift+S), or correct more first.")
+    assert found[1:] == (["both_button"], False)
+    controller.propagate("both")
+    driver.settle()
+    widget.run.range_entry.setChecked(True)
+    controller.objects.add()
+    assert said()[0].startswith("Paint object 2 on the slice where it is largest")
+    driver.drag(3, 25, 25, 35, 35)
+    assert first(said()) == looks_right
+    controller.objects.choose(1)
+    assert said()[0] == "This object is up to date, others are not: propagate (Shift+S)."
+    # Within the range that was chosen, nothing is left.
+    widget.run.first_box.setValue(3)
+    widget.run.last_box.setValue(3)
+    assert said() == save
+
+
+def test_what_is_doubtful_of_other_objects_is_not_forgotten(make_driver, volume_data, predictor):
+    driver = make_driver(volume_data)
+    driver.drag(5, 5, 5, 20, 20)
+    predictor.rivals = {8: 0.9, 9: 0.9}
+    driver.controller.propagate("both")
+    driver.settle()
+    hint = driver.widget.header.hint_label
+    assert hint.text() == "2 slices are doubtful: look at the next (N)."
+    driver.press("N")
+    assert hint.text() == "Is this slice right? Lock it (L); if not, click what is wrong."
+    driver.press("L")
+    assert hint.text() == "1 slice is doubtful: look at it (N)."
+    driver.press("L")
+    driver.show_frame(5)
+    assert hint.text() == "2 slices are doubtful: look at the next (N)."
+    driver.controller.objects.add()
+    predictor.rivals = {}
+    driver.drag(5, 25, 25, 35, 35)
+    driver.controller.propagate("both")
+    driver.settle()
+    assert driver.widget.header.hint_label.text() == "2 slices of other objects are doubtful: look there (N)."
+    driver.press("N")
+    driver.controller.context.submit(lambda w: w.change(lambda s: s.lock_frames(1, range(12))), "Locking…")
+    driver.settle()
+    assert driver.widget.header.hint_label.text().startswith("Every mask is locked. Save")
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_icons_have_the_colour_of_the_theme(make_driver, volume_data, theme):
     driver = make_driver(volume_data)

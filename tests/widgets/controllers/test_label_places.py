@@ -18,7 +18,7 @@ def test_large_labels_move_to_the_folder_that_was_chosen(make_driver, volume_dat
 
     def choose():
         dialog = shown_dialog(driver.widget, PlaceDialog)
-        dialog.edit.value = folder
+        dialog.fields.folder.value = folder
         dialog.accept()
 
     QTimer.singleShot(100, choose)

@@ -133,8 +133,8 @@ def test_an_object_is_limited_to_what_its_mask_holds(make_driver, monkeypatch):
     assert driver.labels[3, 20, 22] == 1
 
     def answer(dialog):
-        assert dialog.from_mask.enabled
-        dialog.low.value, dialog.use_high.value = 100, False
+        assert dialog.from_mask.isEnabled()
+        dialog.fields.low.value, dialog.fields.use_high.value = 100, False
         return True
 
     monkeypatch.setattr(RangeDialog, "exec", answer)

@@ -11,6 +11,8 @@ KEYS = {name: shown_key(key) for name, key in DEFAULT_KEYS.items()}
 CT = {"has_image": True, "frame_count": 48}
 MASK = {**CT, "marked": 1, "masked": 1, "any_mask": True, "name": "liver"}
 DONE = {**MASK, "masked": 24}
+LOOKS_RIGHT = "Looks right? Propagate through all slices (Shift+S); if not, click what is wrong."
+SAVE = "Nothing is doubtful. Save the labels (Shift+E), or begin the next object (M)."
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ DONE = {**MASK, "masked": 24}
             MASK,
             3,
             "propagate",
-            "Looks right? Propagate through all slices (Shift+S); if not, click what is wrong.",
+            LOOKS_RIGHT,
         ),
         (
             {**MASK, "is_running": True},
@@ -56,14 +58,64 @@ DONE = {**MASK, "masked": 24}
             "",
             "Watch the masks come; stop (X) where they go wrong, and correct them there.",
         ),
+        ({**MASK, "left": 47}, 3, "propagate", LOOKS_RIGHT),
+        # The model finds the object on no other slice.
+        ({**MASK, "left": 0}, 3, "save_labels", SAVE),
         ({**DONE, "is_stopped": True}, 3, "propagate", "Correct what went wrong, then continue (Shift+S)."),
-        ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next one (N)."),
+        ({**DONE, "is_stopped": True, "left": 24}, 3, "propagate", "Correct what went wrong, then continue (Shift+S)."),
+        ({**DONE, "is_stopped": True, "left": 0}, 3, "save_labels", SAVE),
+        # Of the run that was stopped nothing stands after undo.
+        ({**MASK, "left": 47, "is_stopped": False}, 3, "propagate", LOOKS_RIGHT),
+        (
+            {**DONE, "left": 24},
+            3,
+            "propagate",
+            "24 slices are not up to date: propagate (Shift+S), or correct more first.",
+        ),
+        (
+            {**DONE, "left": 1, "doubtful": 5, "is_saved": True},
+            3,
+            "propagate",
+            "1 slice is not up to date: propagate (Shift+S), or correct more first.",
+        ),
+        (
+            {**DONE, "left": 0, "left_of_others": 47},
+            3,
+            "propagate",
+            "This object is up to date, others are not: propagate (Shift+S).",
+        ),
+        (
+            {**DONE, "left": 0, "left_of_others": 47, "doubtful": 2},
+            3,
+            "next_doubtful",
+            "2 slices are doubtful: look at the next (N).",
+        ),
+        (
+            {**DONE, "left": 0, "doubtful_of_others": 1},
+            3,
+            "next_doubtful",
+            "1 slice of another object is doubtful: look there (N).",
+        ),
+        (
+            {**DONE, "left": 0, "doubtful_of_others": 3, "frame_axis": "t"},
+            3,
+            "next_doubtful",
+            "3 frames of other objects are doubtful: look there (N).",
+        ),
+        ({**DONE, "left": 0}, 3, "save_labels", SAVE),
+        ({**DONE, "doubtful": 5}, 3, "next_doubtful", "5 slices are doubtful: look at the next (N)."),
+        (
+            {**DONE, "doubtful": 5, "is_here_doubtful": True},
+            3,
+            "lock",
+            "Is this slice right? Lock it (L); if not, click what is wrong.",
+        ),
         ({**DONE, "doubtful": 1}, 3, "next_doubtful", "1 slice is doubtful: look at it (N)."),
         (
-            {**DONE, "doubtful": 5, "reviewed": True},
+            {**DONE, "left": 0, "reviewed": True},
             3,
             "save_labels",
-            "Nothing is doubtful. Save the labels (Shift+E), or begin the next object (M).",
+            "Every mask is locked. Save the labels (Shift+E), or begin the next object (M).",
         ),
         ({**DONE, "is_saved": True}, 3, "", "Saved. Begin the next object (M), or measure under Finish."),
         (

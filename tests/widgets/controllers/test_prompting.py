@@ -46,7 +46,7 @@ def test_objects_of_another_labels_layer_start_a_run(make_driver, volume_data):
 
     dialog = LabelsDialog(driver.controller.prompting.labels_to_take(), "slices", driver.widget)
     assert dialog.request() == LabelsRequest(other, False, None)
-    dialog.every_box.setValue(4)
+    dialog.fields.every.native.setValue(4)
     assert dialog.request() == LabelsRequest(other, False, 4)
     driver.show_frame(5)
     driver.controller.prompting.take_labels(dialog.request())

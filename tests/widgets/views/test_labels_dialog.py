@@ -21,16 +21,16 @@ def test_at_first_all_objects_of_the_first_layer_are_taken_on_the_shown_frame(di
 
 
 def test_a_step_between_frames_chooses_many_of_them(dialog):
-    dialog.every.value = 4
-    assert dialog.many.value
+    dialog.fields.every.value = 4
+    assert dialog.fields.many.value
     assert dialog.request() == LabelsRequest(ONE, False, 4)
-    dialog.many.value = False
+    dialog.fields.many.value = False
     assert dialog.request() == LabelsRequest(ONE, False, None)
 
 
 def test_another_layer_and_its_selected_label_can_be_chosen(dialog):
-    dialog.layer.value = TWO
-    dialog.only_selected.value = True
+    dialog.fields.layer.value = TWO
+    dialog.fields.only_selected.value = True
     assert dialog.request() == LabelsRequest(TWO, True, None)
 
 
@@ -41,5 +41,5 @@ def test_the_form_speaks_of_frames(dialog):
 @pytest.mark.parametrize("step", [0, 1001])
 def test_a_step_out_of_range_is_refused(dialog, step):
     with pytest.raises(ValueError, match="10"):
-        dialog.every.value = step
-    assert dialog.every.value == 10
+        dialog.fields.every.value = step
+    assert dialog.fields.every.value == 10

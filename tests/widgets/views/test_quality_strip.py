@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from napari.utils.theme import get_theme
 from qtpy.QtCore import QPointF, Qt
+from qtpy.QtGui import QColor
 
 from napari_sam2.widgets.views.quality_strip import QualityStrip
 
@@ -80,3 +82,39 @@ def test_a_click_names_the_nearest_frame(strip, qtbot, x, frame):
 def test_the_way_back_is_a_circle_at_its_agreement(strip):
     strip.set_scores(SCORES, {3})
     assert [list(values) for values in strip.back.getData()] == [[2.0], [0.6]]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_lines_are_seen_on_each_theme_and_told_apart_without_colour(strip, theme):
+    colors = get_theme(theme)
+    strip.set_ink(colors.text.as_hex())
+    area, rival = (item.opts["pen"] for item in (strip.area, strip.rival))
+    assert area.style() == Qt.PenStyle.SolidLine
+    assert rival.style() == Qt.PenStyle.CustomDashLine
+    for pen in (area, rival):
+        assert contrast(pen.color(), QColor(colors.background.as_hex())) > 4.5
+    strip.set_scores(SCORES, {3})
+    assert area.color().name() in strip.legend.text()
+    assert rival.color().name() in strip.legend.text()
+
+
+def contrast(one, other):
+    """The ratio of the luminances of two colours, as WCAG 2 has it."""
+
+    def luminance(color):
+        parts = np.array(color.getRgbF()[:3])
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        return linear @ (0.2126, 0.7152, 0.0722)
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_legend_names_what_is_there_and_does_not_widen_the_dock(strip):
+    strip.set_scores(SCORES[SCORES["locked"]], set())
+    narrow = strip.minimumSizeHint().width()
+    words = {"sure", "doubtful", "area", "rival", "locked", "marked"}
+    assert {word for word in words if word in strip.legend.text()} == {"sure", "area", "locked"}
+    strip.set_scores(SCORES, {3})
+    assert {word for word in words if word in strip.legend.text()} == words
+    assert strip.minimumSizeHint().width() == narrow

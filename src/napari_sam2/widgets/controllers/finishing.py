@@ -68,7 +68,7 @@ class Finishing(QObject):
         panel.onion_skin_changed.connect(self.set_onion_skin)
         panel.forbid_clicked.connect(self.forbid)
         panel.rule_chosen.connect(self.set_rule)
-        panel.reviewed.connect(self.review)
+        panel.reviewed.connect(lambda state, comment: self.review(state, comment))
 
     # ------------------------------------------------------------------ what the panel asks for
 
@@ -128,10 +128,10 @@ class Finishing(QObject):
         where = None if layer is None else np.array(layer.data).reshape(worker.volume.label_shape)
         self._change(lambda session: session.forbid(where), "Setting limits…")
 
-    def review(self, state: str, comment: str) -> None:
-        """Say what was found of the current object; an empty state takes it back."""
-        obj_id = self._context.current_object
-        self._change(lambda session: session.review(obj_id, state or None, comment if state else ""), "Reviewing…")
+    def review(self, state: str, comment: str, obj_id: int | None = None) -> None:
+        """Say what was found of an object, the current one by default; an empty state takes it back."""
+        whose = self._context.current_object if obj_id is None else obj_id
+        self._change(lambda session: session.review(whose, state or None, comment if state else ""), "Reviewing…")
 
     def _change(self, call: Callable[[VideoSession], Any], text: str, frames: tuple[int, ...] | None = ()) -> None:
         self._context.submit(lambda worker: worker.change(call, frames), text)

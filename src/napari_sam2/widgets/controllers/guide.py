@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_sam2.widgets.controllers.keys import Keys
     from napari_sam2.widgets.controllers.many import Many
     from napari_sam2.widgets.controllers.models import Models
+    from napari_sam2.widgets.controllers.objects import Objects
     from napari_sam2.widgets.controllers.propagating import Propagating
     from napari_sam2.widgets.controllers.proposing import Proposing
     from napari_sam2.widgets.controllers.session_files import SessionFiles
@@ -38,6 +39,7 @@ class GuideSources(NamedTuple):
     keys: Keys
     many: Many
     proposing: Proposing
+    objects: Objects
 
 
 class Guide(QObject):
@@ -73,10 +75,13 @@ class Guide(QObject):
         known.keys.changed.connect(self._on_keys)
         for signal in (known.tools.shown, known.many.asked, known.proposing.asked):
             signal.connect(self.refresh)
+        self._was_doubtful = False
+        self._selection.frame_changed.connect(self._on_frame)
 
     def refresh(self) -> None:
         """Show what can be used, and what to do next."""
         state = self.state()
+        self._was_doubtful = state.is_here_doubtful
         self._header.set_hint(next_step(state, self._shown_keys))
         self._steps.set_next(next_action(state))
         now = stage(state)
@@ -93,7 +98,8 @@ class Guide(QObject):
         if worker is None:
             return PanelState(refused=refused)
         obj_id = context.current_object
-        found, scores = worker.objects.get(obj_id), worker.scores(obj_id)
+        found, doubtful = worker.objects.get(obj_id), self._known.objects.doubtful
+        left = self._known.propagating.remaining.by_object(worker)
         coming = sum(marked == obj_id for marked, _ in worker.pending.shown)
         return PanelState(
             has_image=True,
@@ -111,7 +117,11 @@ class Guide(QObject):
             any_mask=any(o.frames for o in worker.objects.values()),
             marked=max(coming, 0 if found is None else found.prompts),
             masked=0 if found is None else found.frames,
-            doubtful=0 if scores is None else int(scores["doubtful"].sum()),
+            left=None if left is None else left.get(obj_id, 0),
+            left_of_others=sum(n for i, n in (left or {}).items() if i != obj_id),
+            doubtful=len(doubtful.get(obj_id, ())),
+            doubtful_of_others=sum(len(frames) for i, frames in doubtful.items() if i != obj_id),
+            is_here_doubtful=self._is_here_doubtful(),
             reviewed=found is not None and found.state == "reviewed",
             name=f"object {obj_id}" if found is None else found.name,
             is_stopped=self._known.propagating.was_stopped(worker),
@@ -123,6 +133,15 @@ class Guide(QObject):
         self._steps.set_folded(0, self._folded.get("0", now == 3))
         for i in (1, 2):
             self._steps.set_folded(i, self._folded.get(str(i), False))
+
+    def _is_here_doubtful(self) -> bool:
+        frames = self._known.objects.doubtful.get(self._context.current_object, ())
+        return self._selection.shown_frame() in frames
+
+    def _on_frame(self) -> None:
+        # Whoever moves through the slices does not wait for more than what changes by that.
+        if self._is_here_doubtful() != self._was_doubtful:
+            self.refresh()
 
     def _on_keys(self, keys: Mapping[str, str]) -> None:
         self._shown_keys = _shown(keys)

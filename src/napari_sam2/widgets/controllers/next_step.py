@@ -37,14 +37,18 @@ class PanelState:
         Whether any object has a mask.
     marked, masked
         On how many frames the current object is marked, and has a mask.
-    doubtful
-        On how many frames its mask may be wrong.
+    left, left_of_others
+        How many of its masks, and of those of the other objects, a run would compute; None: not counted yet.
+    doubtful, doubtful_of_others
+        On how many frames its mask, or one of another object, may be wrong.
+    is_here_doubtful
+        Whether the shown frame is one of these.
     reviewed
         Whether every mask of it is locked.
     name
         Of the current object.
     is_stopped
-        Whether the last run was stopped before its end.
+        Whether the last run was stopped before its end, and some of it stands.
     is_saved
         Whether the labels were just saved.
     """
@@ -64,7 +68,11 @@ class PanelState:
     any_mask: bool = False
     marked: int = 0
     masked: int = 0
+    left: int | None = None
+    left_of_others: int = 0
     doubtful: int = 0
+    doubtful_of_others: int = 0
+    is_here_doubtful: bool = False
     reviewed: bool = False
     name: str = ""
     is_stopped: bool = False
@@ -92,13 +100,7 @@ def next_action(state: PanelState) -> str:
     """Return the action that most people ask for next, whose button stands out; empty where none does."""
     if not state.has_image or state.is_running or state.model_missing or not state.masked:
         return ""
-    if state.is_proposed or state.is_dividing:
-        return ""
-    if state.is_stopped or (state.frame_count > 1 and state.masked <= max(state.marked, 1)):
-        return "propagate"
-    if state.doubtful and not state.reviewed:
-        return "next_doubtful"
-    return "" if state.is_saved else "save_labels"
+    return "" if state.is_proposed or state.is_dividing else _with_masks(state, {})[0]
 
 
 def next_step(state: PanelState, keys: Mapping[str, str]) -> str:
@@ -133,7 +135,7 @@ def next_step(state: PanelState, keys: Mapping[str, str]) -> str:
         if state.is_computing:
             return "The mask is on its way."
         return f"Show its mask{_key(keys, 'answer')}, or propagate{_key(keys, 'propagate')}."
-    return _with_masks(state, keys)
+    return _with_masks(state, keys)[1]
 
 
 def _mark(state: PanelState, keys: Mapping[str, str]) -> str:
@@ -148,23 +150,39 @@ def _mark(state: PanelState, keys: Mapping[str, str]) -> str:
     return f"Draw a box{_key(keys, 'box')} around {it}{where}, or click on it{_key(keys, 'point')}."
 
 
-def _with_masks(state: PanelState, keys: Mapping[str, str]) -> str:
-    words = frame_word(state.frame_axis, 2)
-    new, save = _key(keys, "new_object"), _key(keys, "save_labels")
-    if state.is_stopped:
-        return f"Correct what went wrong, then continue{_key(keys, 'propagate')}."
-    if state.frame_count < 2:
-        return f"Looks right? Save the labels{save}, or begin the next object{new}."
-    if state.masked <= max(state.marked, 1):
-        return f"Looks right? Propagate through all {words}{_key(keys, 'propagate')}; if not, click what is wrong."
-    if state.doubtful and not state.reviewed:
-        what = f"{state.doubtful} {frame_word(state.frame_axis, state.doubtful)}"
-        verb = "is" if state.doubtful == 1 else "are"
-        pronoun = "it" if state.doubtful == 1 else "the next one"
-        return f"{what} {verb} doubtful: look at {pronoun}{_key(keys, 'next_doubtful')}."
+def _with_masks(state: PanelState, keys: Mapping[str, str]) -> tuple[str, str]:
+    """Return the action and the sentence where the current object has a mask."""
+    new, save, run = (_key(keys, name) for name in ("new_object", "save_labels", "propagate"))
+    if state.frame_count < 2 and not state.is_saved:
+        return "save_labels", f"Looks right? Save the labels{save}, or begin the next object{new}."
+    if state.masked <= max(state.marked, 1) and state.left != 0:
+        words = frame_word(state.frame_axis, 2)
+        return "propagate", f"Looks right? Propagate through all {words}{run}; if not, click what is wrong."
+    if state.is_stopped and (state.left != 0 or state.left_of_others):
+        return "propagate", f"Correct what went wrong, then continue{run}."
+    if state.left:
+        what = _count(state, state.left, "is not up to date", "are not up to date")
+        return "propagate", f"{what}: propagate{run}, or correct more first."
+    if state.is_here_doubtful:
+        here = frame_word(state.frame_axis)
+        return "lock", f"Is this {here} right? Lock it{_key(keys, 'lock')}; if not, click what is wrong."
+    if state.doubtful:
+        what = _count(state, state.doubtful, "is doubtful: look at it", "are doubtful: look at the next")
+        return "next_doubtful", f"{what}{_key(keys, 'next_doubtful')}."
+    if state.left_of_others:
+        return "propagate", f"This object is up to date, others are not: propagate{run}."
+    if state.doubtful_of_others:
+        what = _count(state, state.doubtful_of_others, "of another object is", "of other objects are")
+        return "next_doubtful", f"{what} doubtful: look there{_key(keys, 'next_doubtful')}."
     if state.is_saved:
-        return f"Saved. Begin the next object{new}, or measure under Finish."
-    return f"Nothing is doubtful. Save the labels{save}, or begin the next object{new}."
+        return "", f"Saved. Begin the next object{new}, or measure under Finish."
+    found = "Every mask is locked." if state.reviewed else "Nothing is doubtful."
+    return "save_labels", f"{found} Save the labels{save}, or begin the next object{new}."
+
+
+def _count(state: PanelState, count: int, one: str, many: str) -> str:
+    """Return a number of frames with what is said of one, or of several."""
+    return f"{count} {frame_word(state.frame_axis, count)} {one if count == 1 else many}"
 
 
 def _key(keys: Mapping[str, str], name: str) -> str:

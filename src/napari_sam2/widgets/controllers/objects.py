@@ -31,6 +31,11 @@ class Objects(QObject):
         Keeps the current object.
     panel
         The view.
+
+    Attributes
+    ----------
+    doubtful : dict of int to frozenset of int
+        The frames on which the mask of an object may be wrong, where nobody has locked or reviewed it.
     """
 
     visibility_changed = Signal()
@@ -41,6 +46,7 @@ class Objects(QObject):
         self._selection = context.selection
         self._tools = tools
         self._panel = panel
+        self.doubtful: dict[int, frozenset[int]] = {}
         panel.object_chosen.connect(self.choose)
         panel.next_clicked.connect(self.add)
         panel.reset_clicked.connect(self.reset)
@@ -143,6 +149,7 @@ class Objects(QObject):
         worker, layer_group = self._selection.worker, self._selection.layer_group
         hidden = layer_group.colors.hidden if layer_group is not None else frozenset()
         rows = []
+        self.doubtful = {}
         if worker is not None:
             axis = worker.grid.frame_axis
             for i, o in worker.objects.items():
@@ -167,10 +174,12 @@ class Objects(QObject):
             return ("no mark", "Nothing is marked yet.") if not about.prompts else ("marked", "It has no mask yet.")
         if about.state == "reviewed":
             return "locked", "Every mask is locked."
+        scores = None if worker is None else worker.scores(obj_id)
+        frames = () if scores is None else scores.index[scores["doubtful"]]
+        self.doubtful[obj_id] = frozenset(int(frame) for frame in frames)
         if about.frames <= max(about.prompts, 1):
             return "one mask" if about.frames == 1 else "marked", "It was not propagated yet."
-        scores = None if worker is None else worker.scores(obj_id)
-        doubtful = 0 if scores is None else int(scores["doubtful"].sum())
+        doubtful = len(frames)
         return (f"{doubtful} doubtful", "Look at them.") if doubtful else ("done", "Nothing is doubtful about it.")
 
     def _on_picked(self, obj_id: int) -> None:

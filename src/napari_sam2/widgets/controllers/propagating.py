@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from qtpy.QtCore import QObject
 
 from napari_sam2.core.formatting import frame_word
+from napari_sam2.widgets.controllers.remaining import Remaining
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +61,7 @@ class Propagating(QObject):
             keys,
             panel,
         )
+        self.remaining = Remaining(context, runs, panel)
         self._stopped: set[int] = set()
         self._closed = False
         panel.run_clicked.connect(self.propagate)
@@ -128,8 +130,11 @@ class Propagating(QObject):
             self._runs.stop()
 
     def was_stopped(self, worker: SessionWorker) -> bool:
-        """Return whether the last run of a session was stopped before its end."""
-        return id(worker) in self._stopped
+        """Return whether the last run of a session was stopped, and something of it stands and something is left."""
+        if id(worker) not in self._stopped or not any(o.frames > max(o.prompts, 1) for o in worker.objects.values()):
+            return False
+        left = self.remaining.by_object(worker)
+        return left is None or any(left.values())
 
     def forget(self, worker: SessionWorker) -> None:
         """End the run of a session that is about to be closed."""

@@ -116,8 +116,9 @@ class SegmentController(QObject):
         self.propagating = Propagating(self.context, self.runs, self.labels, self.run_estimator, self.keys, panels.run)
         actions = commands(panels, self.tools, self.objects, self.prompting, self.propagating, self.review)
         self.shortcuts = Keys(self.selection, self.keys, actions, self.preferences, self)
-        sources = self.tools, self.models, self.propagating, self.files, self.shortcuts, self.many, self.proposing
-        self.guide = Guide(self.context, GuideSources(*sources), panels.header, panels.steps, self.preferences)
+        known = self.tools, self.models, self.propagating, self.files, self.shortcuts
+        sources = GuideSources(*known, self.many, self.proposing, self.objects)
+        self.guide = Guide(self.context, sources, panels.header, panels.steps, self.preferences)
         self.tour = Tour(self.context, self.tools, self.guide, panels, panels.tour)
         self._connect()
         self.further = Further(self.context, self.tools, self.prompting, self.propagating, self.labels, self.keys)
@@ -165,9 +166,8 @@ class SegmentController(QObject):
             self.objectName()
         except RuntimeError:
             return False  # Gone with its window; no worker can report any more.
-        waits = self.prompting.busy or self.contrast.busy or self.labels.busy
-        waits = waits or self.tools.busy or self.editing.busy or self.files.busy
-        return waits or self.queue.busy or self.runs.running
+        parts = self.prompting, self.contrast, self.labels, self.propagating.remaining, self.tools, self.editing
+        return any(each.busy for each in (*parts, self.files, self.queue)) or self.runs.running
 
     def flush(self) -> None:
         """Hand over what was drawn a moment ago: it is a step of its own, before the one to come.

@@ -253,6 +253,7 @@ class RunView(Protocol):
 
     run_clicked: Any
     stop_clicked: Any
+    range_changed: Any
 
     def frames(self) -> range:
         """Return the chosen range."""

@@ -4,7 +4,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from magicgui import magicgui
 from napari.layers import Image, Labels
 
 from napari_sam2.errors import SessionFileError, VolumeError
@@ -13,7 +12,7 @@ from napari_sam2.layers.image import volume_from_layer
 from napari_sam2.layers.label_table import label_names
 from napari_sam2.layers.labels_on_image import labels_on
 from napari_sam2.widgets.forms.background import Steps
-from napari_sam2.widgets.forms.form_dock import FormDock
+from napari_sam2.widgets.forms.study_dock import StudyDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _LAYERS, _FILE = "labels in the viewer", "a session file"
 
 
-class FollowUpDock(FormDock):
+class FollowUpDock(StudyDock):
     """Carries objects over from an earlier study; what comes is a session of the later image.
 
     Parameters
@@ -37,10 +36,7 @@ class FollowUpDock(FormDock):
     """
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer", show_segment: "Callable[[], Any]") -> None:
-        super().__init__(napari_viewer)
-        self._show_segment = show_segment
-        self._fields: Any = magicgui(self.carry_over, call_button="Carry over")
-        self.lay_out(self._fields)
+        super().__init__(napari_viewer, show_segment, self.carry_over, "Carry over")
         self.column.addStretch(1)
         self._fields.source.changed.connect(self._show_source)
         self._show_source(_FILE)

@@ -4,7 +4,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from magicgui import magicgui
 from napari.layers import Image
 
 from napari_sam2.errors import NapariSam2Error, ReadError
@@ -13,8 +12,9 @@ from napari_sam2.review.cases import session_beside
 from napari_sam2.review.summary import SummaryRow, summarise, write_summary
 from napari_sam2.session.storage.image_identity import place_of
 from napari_sam2.session.storage.locations import peek
+from napari_sam2.widgets import PLUGIN
 from napari_sam2.widgets.forms.background import Steps
-from napari_sam2.widgets.forms.form_dock import FormDock
+from napari_sam2.widgets.forms.study_dock import StudyDock
 from napari_sam2.widgets.views.review_cases import CaseLine, ObjectLine, ReviewCases
 
 if TYPE_CHECKING:
@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
     from napari_sam2.review.cases import ReviewCase
 
-_PLUGIN = "napari-sam2"
 
-
-class ReviewDock(FormDock):
+class ReviewDock(StudyDock):
     """Steps through the cases of a list.
 
     Parameters
@@ -39,19 +37,16 @@ class ReviewDock(FormDock):
     """
 
     def __init__(self, napari_viewer: "napari.viewer.Viewer", show_segment: "Callable[[], Any]") -> None:
-        super().__init__(napari_viewer)
+        self.view = view = ReviewCases()
+        super().__init__(napari_viewer, show_segment, self.open_list, "Open list", view)
         self.review: ReviewList | None = None
         self.index: int | None = None
-        self._show_segment = show_segment
         # The controller of the dock widget.
         self._segment: Any = None
         # Of the open case.
         self._image: Image | None = None
         self._group: Any = None
         self._opening = False
-        self.view = view = ReviewCases()
-        self._fields: Any = magicgui(self.open_list, call_button="Open list")
-        self.lay_out(self._fields, view)
         self._fields.source.changed.connect(
             lambda kind: setattr(self._fields.cases, "mode", "d" if "folder" in kind else "r")
         )
@@ -161,7 +156,7 @@ class ReviewDock(FormDock):
         session = case.session or (None if case.image is None else session_beside(case.image))
         self._opening = True
         if session is None or (case.image is not None and place_of(peek(session).header.image, session) is None):
-            layers = [la for la in self.viewer.open(str(case.image), plugin=_PLUGIN) if isinstance(la, Image)]
+            layers = [la for la in self.viewer.open(str(case.image), plugin=PLUGIN) if isinstance(la, Image)]
             if not layers:
                 raise ReadError(f"No image of {case.image} was opened.")
             self._image = layers[0]
@@ -192,8 +187,8 @@ class ReviewDock(FormDock):
             return
         self._opening = False
         self._image, self._group = self._segment.selection.image, self._segment.selection.layer_group
-        if not self._fields.effort.value:
-            self._change(lambda session: setattr(session, "log_times", False))
+        if not self._fields.effort.value and self._worker is not None and self._worker.session is not None:
+            self._segment.finishing.set_rule("log_times", False)
         case = self.review.cases[self.index]
         self.say(f"{case.name}, {self.index + 1} of {len(self.review.cases)}.")
         self._show_objects()
@@ -220,12 +215,9 @@ class ReviewDock(FormDock):
             self._show()
 
     def review_object(self, obj_id: int, state: str, comment: str) -> None:
-        """Keep what was found of an object, as a step of the session; no state takes it back."""
-        self._change(lambda session: session.review(obj_id, state or None, comment if state else ""))
-
-    def _change(self, call: "Callable[[Any], None]") -> None:
+        """Keep what was found of an object, as a step of the session."""
         if self._worker is not None and self._worker.session is not None:
-            self._segment.context.submit(lambda worker: worker.change(call, ()), "Reviewing…")
+            self._segment.finishing.review(state, comment, obj_id)
 
     def _show(self) -> None:
         review, index = self.review, self.index

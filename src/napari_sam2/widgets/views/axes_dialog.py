@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from magicgui.widgets import ComboBox, Container
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
+
+from napari_sam2.widgets.views.form_dialog import FormDialog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 
-class AxesDialog(QDialog):
+class AxesDialog(FormDialog):
     """A list for each axis; :meth:`letters` has the answer once it was accepted.
 
     Parameters
@@ -33,22 +35,13 @@ class AxesDialog(QDialog):
         check: Callable[[str], str],
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("What are the axes?")
         self._check = check
         choices = [(f"{word} ({letter})", letter) for letter, word in words.items()]
         self.boxes = [ComboBox(label=text, choices=choices, value=letter) for text, letter in axes]
-        self.form = Container(widgets=self.boxes)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(QLabel("The image is followed along time or depth; of channels the model sees up to three."))
-        layout.addWidget(self.form.native)
-        layout.addWidget(self.problem)
-        layout.addWidget(self.buttons)
+        hint = "The image is followed along time or depth; of channels the model sees up to three."
+        super().__init__("What are the axes?", Container(widgets=self.boxes), hint, self.problem, parent=parent)
         for box in self.boxes:
             box.changed.connect(lambda _: self._show_problem())
         self._show_problem()
@@ -60,7 +53,5 @@ class AxesDialog(QDialog):
     def _show_problem(self) -> None:
         problem = self._check(self.letters())
         self.problem.setText(f"Not like this: {problem}" if problem else "")
-        ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        assert ok is not None
-        ok.setEnabled(not problem)
-        ok.setToolTip(problem)
+        self.ok_button.setEnabled(not problem)
+        self.ok_button.setToolTip(problem)

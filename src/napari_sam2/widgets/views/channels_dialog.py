@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from qtpy.QtGui import QColor, QIcon, QPixmap
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+
+from napari_sam2.widgets.views.form_dialog import FormDialog
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from qtpy.QtWidgets import QWidget
 
 COLOURS = ("red", "green", "blue")
 _SWATCHES = ("#e8453c", "#3aa655", "#3f72e8")
@@ -37,7 +40,7 @@ class Channel:
     color: tuple[float, float, float] | None = None
 
 
-class ChannelsDialog(QDialog):
+class ChannelsDialog(FormDialog):
     """A list for each colour; :meth:`channels` has the answer once it was accepted.
 
     Parameters
@@ -60,35 +63,20 @@ class ChannelsDialog(QDialog):
         limits: Sequence[tuple[float, float]] | None = None,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Channels as colours")
-        self.setMinimumWidth(420)
         self._channels = list(channels)
         self.boxes = self._boxes(current)
-        self.own = CheckBox(text="limits of my own, black and white:", value=False, visible=limits is not None)
+        self.own = CheckBox(text="limits of my own, black and white:", value=False)
         self.limits_boxes = [self._pair(c, pair) for c, pair in zip(COLOURS, limits or (), strict=False)]
-        self.form = Container(widgets=self.boxes)
-        hint = QLabel(
-            "The model sees these channels in one picture. "
-            + (
-                "Each is shown to it as its layer is to you: move the contrast slider of the layer."
-                if limits is None
-                else "Each is shown to it by its own range of values, or by the limits that you give."
-            )
+        self.limits_form = Container(widgets=self.limits_boxes)
+        hint = "The model sees these channels in one picture. " + (
+            "Each is shown to it as its layer is to you: move the contrast slider of the layer."
+            if limits is None
+            else "Each is shown to it by its own range of values, or by the limits that you give."
         )
-        hint.setWordWrap(True)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(hint)
-        layout.addWidget(self.form.native)
-        if limits is not None:
-            layout.addWidget(self.own.native)
-            self.limits_form = Container(widgets=self.limits_boxes)
-            layout.addWidget(self.limits_form.native)
-        layout.addWidget(self.buttons)
-        for box in self.boxes:
+        below = () if limits is None else (self.own.native, self.limits_form.native)
+        super().__init__("Channels as colours", Container(widgets=self.boxes), hint, *below, parent=parent)
+        for colour, box in zip(COLOURS, self.boxes, strict=True):
+            box.native.setAccessibleName(colour)
             box.changed.connect(lambda _: self._check())
         self._check()
 
@@ -120,7 +108,8 @@ class ChannelsDialog(QDialog):
 
     def _pair(self, colour: str, limits: tuple[float, float]) -> Container:
         low, high = (FloatSpinBox(value=v, min=-_FAR, max=_FAR, step=1.0) for v in limits)
-        for box in (low, high):
+        for box, end in ((low, "black"), (high, "white")):
+            box.native.setAccessibleName(f"{colour}, {end}")
             box.changed.connect(lambda _: self._on_limit())
         return Container(label=colour, widgets=[low, high], layout="horizontal", labels=False)
 
@@ -133,11 +122,9 @@ class ChannelsDialog(QDialog):
         values = [int(box.value) for box in self.boxes]
         gap = any(a < 0 <= b for a, b in pairwise(values)) or not self.channels()
         empty = any(low >= high for low, high in self.limits() or ())
-        ok = self.buttons.button(QDialogButtonBox.StandardButton.Ok)
-        assert ok is not None
-        ok.setEnabled(not gap and not empty)
+        self.ok_button.setEnabled(not gap and not empty)
         gap_text = "Choose red first, then green, then blue." if gap else ""
-        ok.setToolTip(gap_text or ("Black has to lie below white." if empty else ""))
+        self.ok_button.setToolTip(gap_text or ("Black has to lie below white." if empty else ""))
 
 
 def _icon(color: tuple[float, float, float]) -> QIcon:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QAction, QKeyEvent, QKeySequence
-from qtpy.QtWidgets import QAbstractButton, QComboBox, QHBoxLayout, QLabel, QMenu, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QWidget,
+)
 
 from napari_sam2.core.formatting import in_terms_of
 from napari_sam2.widgets.actions import DEFAULT_KEYS, shown_key
@@ -37,6 +48,7 @@ def button(text: str, tip: str, clicked: Callable[[], object] | None = None, act
     """Make a push button; ``clicked`` is called without arguments, and the key of ``action`` is shown."""
     made = QPushButton()
     _dress(made, text, tip, action, _WITH_KEY)
+    leave_focus(made)
     if clicked is not None:
         made.clicked.connect(lambda: clicked())
     return made
@@ -69,6 +81,7 @@ def icon_button(
     # Before napari's style is there, a row of buttons asks for twice the width, and the dock would keep it.
     made.setMinimumWidth(_ICON_WIDTH)
     set_icon(made, icon)
+    leave_focus(made)
     if clicked is not None:
         made.clicked.connect(lambda: clicked())
     return made
@@ -201,19 +214,36 @@ def _show_tip(of: Any) -> None:
 
 
 class _Letters(QObject):
-    """Lets letters and digits pass by a list; Qt would look for a line that begins with them."""
+    """Lets letters pass by a list, where Qt would look for a line that begins with them, or by a number."""
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Leave them to whoever is above."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and event.text().isalnum():
-            event.ignore()
-            return True
+        """Leave them to whoever is above; digits too, but for numbers."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
+            text = event.text()
+            if text.isalpha() or (text.isalnum() and not isinstance(watched, QAbstractSpinBox)):
+                event.ignore()
+                return True
         return False
 
 
 def leave_letters(widget: QWidget) -> None:
     """Leave letters and digits to the keys of the panel, also while a list has the focus after a click."""
     widget.installEventFilter(_Letters(widget))
+
+
+def leave_focus(made: QPushButton) -> None:
+    """Leave the focus to the picture when a button is clicked; else Space, napari's key to pan, would press it again.
+
+    The Tab key still leads to the button. What is being typed elsewhere ends as if the button had the focus.
+    """
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    made.pressed.connect(_end_typing)
+
+
+def _end_typing() -> None:
+    typed_in = QApplication.focusWidget()
+    if isinstance(typed_in, QLineEdit | QAbstractSpinBox):
+        typed_in.clearFocus()
 
 
 def combo(tip: str, name: str = "") -> QComboBox:

@@ -1,15 +1,14 @@
 """Asks which objects of which labels layer, on which slices, shall be taken as masks."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: magicgui reads them.
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from magicgui.widgets import ComboBox, Container, RadioButtons, SpinBox
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
+from magicgui import magicgui
+from qtpy.QtWidgets import QWidget
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from napari_sam2.widgets.views.form_dialog import FormDialog
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class LabelsRequest:
     every: int | None
 
 
-class LabelsDialog(QDialog):
+class LabelsDialog(FormDialog):
     """A small form; :meth:`request` has the answer once it was accepted.
 
     Parameters
@@ -35,26 +34,30 @@ class LabelsDialog(QDialog):
     """
 
     def __init__(self, layers: Sequence[tuple[str, Any]], called: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Start from labels")
-        self.layer = ComboBox(label="Labels", choices=list(layers))
-        self.only_selected = RadioButtons(
-            label="Objects", choices=[("all objects", False), ("the selected label only", True)], value=False
-        )
-        self.many = RadioButtons(
-            label=called.capitalize(), choices=[("on the one shown", False), ("on one in …", True)], value=False
-        )
-        self.every = SpinBox(label="… one in", value=10, min=1, max=1000)
-        self.every.changed.connect(lambda _: setattr(self.many, "value", True))
-        self.every_box = self.every.native
-        self.form = Container(widgets=[self.layer, self.only_selected, self.many, self.every])
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(self.form.native)
-        layout.addWidget(buttons)
+        options: dict[str, Any] = {"layer": {"choices": list(layers)}, "many": {"label": called.capitalize()}}
+        self.fields = magicgui(_fields, call_button=False, **options)
+        self.fields.every.changed.connect(lambda _: setattr(self.fields.many, "value", True))
+        super().__init__("Start from labels", self.fields, parent=parent)
 
     def request(self) -> LabelsRequest:
         """Return the choice that the form shows."""
-        return LabelsRequest(self.layer.value, self.only_selected.value, self.every.value if self.many.value else None)
+        found = self.fields.asdict()
+        return LabelsRequest(found["layer"], found["only_selected"], found["every"] if found["many"] else None)
+
+
+def _fields(
+    layer: Annotated[Any, {"widget_type": "ComboBox", "label": "Labels"}],
+    only_selected: Annotated[
+        bool,
+        {
+            "widget_type": "RadioButtons",
+            "choices": [("all objects", False), ("the selected label only", True)],
+            "label": "Objects",
+        },
+    ] = False,
+    many: Annotated[
+        bool, {"widget_type": "RadioButtons", "choices": [("on the one shown", False), ("on one in …", True)]}
+    ] = False,
+    every: Annotated[int, {"label": "… one in", "min": 1, "max": 1000}] = 10,
+) -> None:
+    """Ask for objects of a labels layer."""

@@ -94,7 +94,7 @@ class ObjectsPanel(QWidget):
         buttons.addWidget(self.more_button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         for each in (self.search_field, self.table):
             layout.addWidget(each)
         layout.addLayout(buttons)

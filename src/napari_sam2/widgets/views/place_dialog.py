@@ -1,14 +1,16 @@
 """Asks in which folder labels live that are too large for the memory."""
 
-from __future__ import annotations
-
+# Annotations are not postponed here: magicgui reads them.
 from pathlib import Path
+from typing import Annotated
 
-from magicgui.widgets import CheckBox, Container, FileEdit
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from magicgui import magicgui
+from qtpy.QtWidgets import QWidget
+
+from napari_sam2.widgets.views.form_dialog import FormDialog
 
 
-class PlaceDialog(QDialog):
+class PlaceDialog(FormDialog):
     """A folder; :meth:`folder` has the answer once it was accepted.
 
     Parameters
@@ -22,26 +24,22 @@ class PlaceDialog(QDialog):
     """
 
     def __init__(self, folder: Path | None, where: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Where large labels are kept")
-        self.setMinimumWidth(420)
-        hint = QLabel(
+        self.fields = magicgui(_fields, call_button=False, labels=False)
+        self.fields.update(own=folder is not None, folder=folder or Path.home())
+        self.fields.folder.changed.connect(lambda _: setattr(self.fields.own, "value", True))
+        hint = (
             "Labels of more than 1 GiB are kept on disk, slice by slice as they are computed. By default they lie in "
             f"an OME-Zarr image, else beside the session's file.\nNow: {where}"
         )
-        hint.setWordWrap(True)
-        self.own = CheckBox(text="in a folder of my choice:", value=folder is not None)
-        self.edit = FileEdit(mode="d", value=folder or Path.home(), nullable=False)
-        self.edit.changed.connect(lambda _: setattr(self.own, "value", True))
-        self.form = Container(widgets=[self.own, self.edit], labels=False)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        self.buttons.accepted.connect(self.accept)
-        self.buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        layout.addWidget(hint)
-        layout.addWidget(self.form.native)
-        layout.addWidget(self.buttons)
+        super().__init__("Where large labels are kept", self.fields, hint, parent=parent)
 
     def folder(self) -> Path | None:
         """Return the folder that the form shows; None for the default."""
-        return Path(self.edit.value) if self.own.value else None
+        return Path(self.fields.folder.value) if self.fields.own.value else None
+
+
+def _fields(
+    own: Annotated[bool, {"text": "in a folder of my choice:"}] = False,
+    folder: Annotated[Path, {"mode": "d", "label": "folder"}] = Path(),
+) -> None:
+    """Ask for a folder."""

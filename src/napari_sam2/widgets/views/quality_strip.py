@@ -16,25 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Seen on napari's dark and on its light theme.
-GOOD, DOUBTFUL, AREA, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#a0a0a0", "#b060e0", "#ff4d6d"
-LOCKED, PROMPTED, BACK, RIVAL = "#009e73", "#e6c200", "#e6e6e6", "#00ffd0"
-HEIGHT = 92
+GOOD, DOUBTFUL, DISAGREEMENT, HERE = "#5b9bd5", "#ff8c1a", "#b060e0", "#ff4d6d"
+LOCKED, PROMPTED = "#009e73", "#e6c200"
+# The line of rivals on a dark and on a light theme; its dashes tell it from the line of areas whatever the eye.
+RIVAL_ON_DARK, RIVAL_ON_LIGHT, DASHES = "#00ffd0", "#7a0099", (2, 1.4)
+HEIGHT = 80
 # The rows of marks below the bars.
 _LOCK_ROW, _PROMPT_ROW, _FLOOR = -0.12, -0.28, -0.4
 _TIP = (
     "The current object on every slice; a click goes there.\n"
     "Bars: how sure the model is of its mask; orange: doubtful, look at it (N goes to the next one).\n"
-    "Grey line: area, against its largest. Cyan line: how far something reaches that looks like it, where it rises.\n"
+    "Line: area, against its largest. Dashed line: how far something reaches that looks like it, where it rises.\n"
     "Violet: how much the masks from both sides disagree.\n"
     "Open circles, after a check: how well the way back agrees; under 0.6 the slice is doubtful.\n"
     "Green dots: locked. Yellow triangles: marked. Red line: the slice shown."
-)
-_LEGEND = (
-    (GOOD, "■", "sure"),
-    (DOUBTFUL, "■", "doubtful"),
-    (AREA, "━", "area"),
-    (LOCKED, "●", "locked"),
-    (PROMPTED, "▲", "marked"),
 )
 
 
@@ -59,10 +54,10 @@ class QualityStrip(QWidget):
         self.plot.setYRange(_FLOOR, 1.05, padding=0)
         self.good = pg.BarGraphItem(x=[], height=[], width=1, brush=GOOD, pen=None)
         self.doubtful = pg.BarGraphItem(x=[], height=[], width=1, brush=DOUBTFUL, pen=None)
-        self.area = pg.PlotCurveItem(pen=pg.mkPen(AREA, width=1.5), connect="finite")
-        self.rival = pg.PlotCurveItem(pen=pg.mkPen(RIVAL, width=2), connect="finite")
+        self.area = pg.PlotCurveItem(connect="finite")
+        self.rival = pg.PlotCurveItem(connect="finite")
         self.disagreement = pg.ScatterPlotItem(symbol="d", size=6, brush=DISAGREEMENT, pen=None)
-        self.back = pg.ScatterPlotItem(symbol="o", size=5, brush=None, pen=pg.mkPen(BACK))
+        self.back = pg.ScatterPlotItem(symbol="o", size=5, brush=None)
         self.locked = pg.ScatterPlotItem(symbol="o", size=6, brush=LOCKED, pen=None)
         self.prompted = pg.ScatterPlotItem(symbol="t1", size=8, brush=PROMPTED, pen=None)
         self.here = pg.InfiniteLine(0, pen=pg.mkPen(HERE, width=1.5))
@@ -85,9 +80,25 @@ class QualityStrip(QWidget):
         layout.setSpacing(0)
         layout.addWidget(self.plot)
         self.legend = QLabel()
+        # What comes later must not widen the dock.
+        self.legend.setWordWrap(True)
+        self.legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         layout.addWidget(self.legend)
-        self._explain(False)
+        self._seen: tuple[bool, ...] = (False, False, False, False)
+        self.set_ink("#f0f1f2")
         self.set_frames(1)
+
+    def set_ink(self, color: str) -> None:
+        """Draw lines and circles so that they are seen wherever text of this colour is."""
+        self._ink = color
+        self._rival_ink = RIVAL_ON_DARK if pg.mkColor(color).lightness() > 128 else RIVAL_ON_LIGHT
+        self.area.setPen(pg.mkPen(color, width=1.5))
+        pen = pg.mkPen(self._rival_ink, width=2.5, dash=DASHES)
+        # Others reach into the gaps.
+        pen.setCapStyle(Qt.PenCapStyle.FlatCap)
+        self.rival.setPen(pen)
+        self.back.setPen(pg.mkPen(color))
+        self._explain()
 
     def set_frames(self, count: int) -> None:
         """Say how many frames there are."""
@@ -118,7 +129,8 @@ class QualityStrip(QWidget):
         self.doubtful.setOpts(x=frames[doubtful], height=iou[doubtful])
         self._draw_line(self.area, frames, area / max(area.max(initial=0), 1))
         self._draw_line(self.rival, frames, rival)
-        self._explain(bool(np.isfinite(rival).any()))
+        self._seen = (*(bool(each.any()) for each in (doubtful, np.isfinite(rival), locked)), bool(prompted))
+        self._explain()
         known = np.isfinite(disagreement)
         self.disagreement.setData(frames[known], disagreement[known])
         known = np.isfinite(back)
@@ -127,10 +139,20 @@ class QualityStrip(QWidget):
         marked = np.array(sorted(prompted), float)
         self.prompted.setData(marked, np.full(len(marked), _PROMPT_ROW))
 
-    def _explain(self, rivals: bool) -> None:
-        """Say what the signs mean; of lines that there are."""
-        signs = (*_LEGEND, (RIVAL, "━", "rival")) if rivals else _LEGEND
-        parts = [f'<span style="color: {color}">{sign}</span> {text}' for color, sign, text in signs]
+    def _explain(self) -> None:
+        """Say what the signs mean that there are."""
+        doubtful, rivals, locked, marked = self._seen
+        signs = (
+            (True, GOOD, "■", "sure"),
+            (doubtful, DOUBTFUL, "■", "doubtful"),
+            (True, self._ink, "━", "area"),
+            (rivals, self._rival_ink, "╍", "rival"),
+            (locked, LOCKED, "●", "locked"),
+            (marked, PROMPTED, "▲", "marked"),
+        )
+        parts = [
+            f'<span style="color: {color}">{sign}</span>&nbsp;{text}' for is_seen, color, sign, text in signs if is_seen
+        ]
         self.legend.setText("&nbsp; ".join(parts))
 
     def _draw_line(self, item: Any, frames: NDArray[np.float64], values: NDArray[np.float64]) -> None:

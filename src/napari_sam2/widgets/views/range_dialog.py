@@ -1,14 +1,18 @@
 """Asks for the values that an object may have."""
 
-from __future__ import annotations
+# Annotations are not postponed here: magicgui reads them.
+from typing import Annotated
 
-from magicgui.widgets import CheckBox, Container, FloatSpinBox, PushButton
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
+from magicgui import magicgui
+from qtpy.QtWidgets import QWidget
 
-_FAR = 1e12
+from napari_sam2.widgets.views.common import button, set_reason
+from napari_sam2.widgets.views.form_dialog import FormDialog
+
+_VALUE = {"min": -1e12, "max": 1e12, "step": 1.0}
 
 
-class RangeDialog(QDialog):
+class RangeDialog(FormDialog):
     """Two numbers; :meth:`answer` has them once it was accepted.
 
     Parameters
@@ -27,39 +31,36 @@ class RangeDialog(QDialog):
         suggested: tuple[float, float] | None,
         parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Limit by intensity")
-        start = [n if n is not None else (suggested or (0.0, 0.0))[i] for i, n in enumerate(now)]
-        limits = {"min": -_FAR, "max": _FAR, "step": 1.0}
-        self.use_low = CheckBox(text="lowest value", value=now[0] is not None or suggested is not None)
-        self.low = FloatSpinBox(value=start[0], **limits)
-        self.use_high = CheckBox(text="highest value", value=now[1] is not None or suggested is not None)
-        self.high = FloatSpinBox(value=start[1], **limits)
-        self.from_mask = PushButton(text="Take from the mask here", enabled=suggested is not None)
-        self.from_mask.tooltip = (
-            "The values inside the object's mask on the shown slice, without the outermost ones."
-            if suggested is not None
-            else "The object has no mask on the shown slice."
+        self.fields = magicgui(_fields, call_button=False, labels=False)
+        low, high = (n if n is not None else s for n, s in zip(now, suggested or (None, None), strict=True))
+        self._show(low, high)
+        self.from_mask = button(
+            "Take from the mask here",
+            "The values inside the object's mask on the shown slice, without the outermost ones.",
+            lambda: self._show(*suggested) if suggested is not None else None,
         )
-        self._suggested = suggested
-        self.from_mask.changed.connect(self._take_suggested)
-        self.form = Container(widgets=[self.use_low, self.low, self.use_high, self.high, self.from_mask], labels=False)
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
-        layout = QVBoxLayout(self)
-        hint = QLabel("Voxels with other values will not belong to the object. Without a tick there is no limit.")
-        hint.setWordWrap(True)
-        layout.addWidget(hint)
-        layout.addWidget(self.form.native)
-        layout.addWidget(buttons)
+        set_reason(self.from_mask, "" if suggested is not None else "the object has no mask on the shown slice.")
+        super().__init__(
+            "Limit by intensity",
+            self.fields,
+            "Voxels with other values will not belong to the object. Without a tick there is no limit.",
+            self.from_mask,
+            parent=parent,
+        )
 
     def answer(self) -> tuple[float | None, float | None]:
         """Return the range that the form shows."""
-        low = float(self.low.value) if self.use_low.value else None
-        return low, float(self.high.value) if self.use_high.value else None
+        found = self.fields.asdict()
+        return found["low"] if found["use_low"] else None, found["high"] if found["use_high"] else None
 
-    def _take_suggested(self) -> None:
-        if self._suggested is not None:
-            self.use_low.value = self.use_high.value = True
-            self.low.value, self.high.value = self._suggested
+    def _show(self, low: float | None, high: float | None) -> None:
+        self.fields.update(use_low=low is not None, low=low or 0.0, use_high=high is not None, high=high or 0.0)
+
+
+def _fields(
+    use_low: Annotated[bool, {"text": "lowest value"}] = False,
+    low: Annotated[float, {"label": "lowest value", **_VALUE}] = 0.0,
+    use_high: Annotated[bool, {"text": "highest value"}] = False,
+    high: Annotated[float, {"label": "highest value", **_VALUE}] = 0.0,
+) -> None:
+    """Ask for a range of values."""

@@ -74,7 +74,7 @@ class ReviewPanel(QWidget):
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         layout.addWidget(self.strip)
         layout.addWidget(self.note_label)
         layout.addLayout(row(self.doubtful_button, self.lock_button))

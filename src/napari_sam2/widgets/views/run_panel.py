@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QSpinBox, QVBoxLayout, QWidget
 
 from napari_sam2.io.formats import label_names
-from napari_sam2.widgets.views.common import button, entry, icon_button, menu, row, set_reason, set_text
+from napari_sam2.widgets.views.common import button, entry, icon_button, leave_letters, menu, row, set_reason, set_text
 from napari_sam2.widgets.views.theming import set_icon
 
 
@@ -108,11 +108,11 @@ class RunPanel(QWidget):
         runs = QHBoxLayout()
         runs.setSpacing(3)
         for each, stretch in ((self.back_button, 0), (self.both_button, 1), (self.forward_button, 0)):
-            each.setMinimumHeight(30)
+            each.setMinimumHeight(28)
             runs.addWidget(each, stretch)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(3)
         column.addLayout(runs)
         column.addWidget(self.range_row)
         column.addWidget(self.forecast_label)
@@ -180,4 +180,5 @@ def _number(tip: str, name: str) -> QSpinBox:
     box.setToolTip(tip)
     box.setAccessibleName(name)
     box.setMaximum(0)
+    leave_letters(box)
     return box

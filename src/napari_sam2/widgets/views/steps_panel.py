@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from napari_sam2.widgets.views.common import action_of, button
+from napari_sam2.widgets.views.common import action_of, button, leave_focus
 from napari_sam2.widgets.views.elided_label import ElidedLabel
 from napari_sam2.widgets.views.theming import set_primary
 
@@ -42,12 +42,13 @@ class Step(QWidget):
         font.setBold(True)
         self.heading.setFont(font)
         self.heading.clicked.connect(self._on_click)
+        leave_focus(self.heading)
         self.summary = ElidedLabel(1)
         self.summary.setIndent(18)
         self.content = QWidget()
         self.column = QVBoxLayout(self.content)
-        self.column.setContentsMargins(2, 2, 2, 2)
-        self.column.setSpacing(4)
+        self.column.setContentsMargins(2, 0, 2, 0)
+        self.column.setSpacing(3)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -97,7 +98,7 @@ class StepsPanel(QWidget):
         self.steps = [Step(i + 1, title) for i, title in enumerate(TITLES)]
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
+        column.setSpacing(2)
         self.welcome = self._make_welcome()
         column.addWidget(self.welcome)
         for i, (step, widgets) in enumerate(zip(self.steps, contents, strict=True)):
