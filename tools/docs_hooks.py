@@ -79,7 +79,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Make roles of docstrings, such as ``:meth:`accept```, links to the reference, and pictures links to themselves."""
+    """Make links of roles in docstrings, such as ``:meth:`accept```, and of pictures, which open in full size."""
     html = _PICTURE.sub(r'<a href="\1" title="In full size">\g<0></a>', html)
     return _ROLE.sub(_reference, html)
 
