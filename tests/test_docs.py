@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -95,6 +96,38 @@ def test_links_to_files_go_somewhere(page):
             assert file.parent == DOCS / "images", f"{target} is not among the pictures"
         elif not (file.is_relative_to(DOCS) and file.relative_to(DOCS).as_posix() in NOT_YET):
             assert file.exists(), f"{target} is not there"
+
+
+# What napari itself calls its menus.
+_MENUS_OF_NAPARI = {"plugins", "file", "open", "open sample", "open folder", "layers", "annotate", "measure", "filter"}
+_IN_THE_WINDOW = re.compile(r"(?<![\w*])\*([^*]+)\*(?![\w*])")
+
+
+def shown(text):
+    """Return a text of the window as it is compared: without mnemonic, dots and letter case."""
+    return " ".join(text.replace("&", "").split()).rstrip(".…:").strip().lower()
+
+
+def test_each_way_through_menus_that_a_page_names_is_there():
+    manifest = (ROOT / "napari.yaml").read_text(encoding="utf-8")
+    known = {"…", *re.findall(r'(?:title|display_name): "?([^"\n]+)', manifest)}
+    package = ROOT / "src" / "napari_sam2"
+    for path in (path for part in ("widgets", "plugin", "io") for path in (package / part).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    known = {shown(text.partition(" (")[0]) for text in known} | _MENUS_OF_NAPARI
+    ways, wrong = 0, []
+    for page in PAGES:
+        if {"contributing", "research", "CHANGELOG.md", "SECURITY.md"} & set(page.relative_to(ROOT).parts):
+            continue
+        text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for way in _IN_THE_WINDOW.findall(text.replace("**", "")):
+            steps = way.split("▸")
+            ways += len(steps) > 1
+            if len(steps) > 1 and not {shown(step) for step in steps} <= known:
+                wrong.append(f"{name_of(page)}: {way}")
+    assert wrong == []
+    assert ways > 50
 
 
 def test_the_reference_has_every_public_name():
