@@ -165,6 +165,9 @@ def test_each_dependency_has_a_lower_bound_a_licence_and_a_line_in_the_conda_rec
     conda = {"dask": "dask-core", "torch": "pytorch"}
     recipe = (ROOT / "tools/conda/recipe.yaml").read_text(encoding="utf-8")
     notices = (ROOT / "docs/reference/third_party.md").read_text(encoding="utf-8").lower()
+    assert f'python_min: "{PROJECT["project"]["requires-python"].removeprefix(">=")}"' in recipe
+    # Beside them: three of the host, Python, a maintainer.
+    assert recipe.count("\n    - ") == len(PROJECT["project"]["dependencies"]) + 5
     bounds = lower_bounds()
     assert len(bounds) == len(PROJECT["project"]["dependencies"])
     for name, version in bounds.items():
