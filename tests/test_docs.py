@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 import napari_sam2
+from napari_sam2.cli.main import build_parser
 from tools.docs_hooks import COMMAND_LINE, NOT_YET, command_line_help
 from tools.docs_site import check_site
 
@@ -159,6 +161,15 @@ def test_the_reference_has_every_command():
     for command in ("segment", "batch", "demo", "download", "info", "doctor", "evaluate", "bundle", "review"):
         assert f"\n## {command}\n" in f"\n{text}"
     assert "--accept-licence" in text
+
+
+def test_each_command_of_a_page_is_understood():
+    parser, parsed = build_parser(), 0
+    for page in PAGES:
+        for line in re.findall(r"^ {4,}napari-sam2 (.+)$", page.read_text(encoding="utf-8"), re.M):
+            parser.parse_args(shlex.split(line.split("  #")[0]))
+            parsed += 1
+    assert parsed > 15
 
 
 def test_every_block_that_does_not_run_says_so():
