@@ -5,7 +5,7 @@ VENV := .venv
 PARITY := .venv-parity
 LOWEST := .venv-lowest
 PY := $(VENV)/bin/python
-# What a Qt 6 window under Xvfb needs on Debian.
+# What a Qt 6 window under Xvfb needs on Debian and Ubuntu; newer ones of both call some of these NAMEt64.
 DEBIAN := xvfb xauth libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 \
 	libxcb-xinerama0 libxcb-xkb1
@@ -95,7 +95,7 @@ $(VENV)/installed-dev: pyproject.toml $(VENV)/torch
 
 system:
 	@command -v dpkg-query >/dev/null || { echo "Not Debian: a virtual screen (xvfb-run) must be there for the window tests."; exit 0; }; \
-	missing=$$(for p in $(DEBIAN); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done | tr '\n' ' '); \
+	missing=$$(for p in $(DEBIAN); do dpkg-query -W -f='$${Status}\n' $$p $${p}t64 2>/dev/null | grep -q 'ok installed' || echo $$p; done | tr '\n' ' '); \
 	if [ -n "$$missing" ]; then \
 		if [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $$missing >/dev/null; \
 		else echo "Missing system packages: $$missing. Install them with: sudo apt-get install $$missing"; exit 1; fi; \

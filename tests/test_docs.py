@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 import napari_sam2
+from napari_sam2.cli.main import build_parser
 from tools.docs_hooks import COMMAND_LINE, NOT_YET, command_line_help
 from tools.docs_site import check_site
 
@@ -97,6 +100,38 @@ def test_links_to_files_go_somewhere(page):
             assert file.exists(), f"{target} is not there"
 
 
+# What napari itself calls its menus.
+_MENUS_OF_NAPARI = {"plugins", "file", "open", "open sample", "open folder", "layers", "annotate", "measure", "filter"}
+_IN_THE_WINDOW = re.compile(r"(?<![\w*])\*([^*]+)\*(?![\w*])")
+
+
+def shown(text):
+    """Return a text of the window as it is compared: without mnemonic, dots and letter case."""
+    return " ".join(text.replace("&", "").split()).rstrip(".…:").strip().lower()
+
+
+def test_each_way_through_menus_that_a_page_names_is_there():
+    manifest = (ROOT / "napari.yaml").read_text(encoding="utf-8")
+    known = {"…", *re.findall(r'(?:title|display_name): "?([^"\n]+)', manifest)}
+    package = ROOT / "src" / "napari_sam2"
+    for path in (path for part in ("widgets", "plugin", "io") for path in (package / part).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    known = {shown(text.partition(" (")[0]) for text in known} | _MENUS_OF_NAPARI
+    ways, wrong = 0, []
+    for page in PAGES:
+        if {"contributing", "research", "CHANGELOG.md", "SECURITY.md"} & set(page.relative_to(ROOT).parts):
+            continue
+        text = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for way in _IN_THE_WINDOW.findall(text.replace("**", "")):
+            steps = way.split("▸")
+            ways += len(steps) > 1
+            if len(steps) > 1 and not {shown(step) for step in steps} <= known:
+                wrong.append(f"{name_of(page)}: {way}")
+    assert wrong == []
+    assert ways > 50
+
+
 def test_the_reference_has_every_public_name():
     text = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     shown = {name.rsplit(".", 1)[-1] for name in re.findall(r"^::: (\S+)$", text, re.M)}
@@ -126,6 +161,15 @@ def test_the_reference_has_every_command():
     for command in ("segment", "batch", "demo", "download", "info", "doctor", "evaluate", "bundle", "review"):
         assert f"\n## {command}\n" in f"\n{text}"
     assert "--accept-licence" in text
+
+
+def test_each_command_of_a_page_is_understood():
+    parser, parsed = build_parser(), 0
+    for page in PAGES:
+        for line in re.findall(r"^ {4,}napari-sam2 (.+)$", page.read_text(encoding="utf-8"), re.M):
+            parser.parse_args(shlex.split(line.split("  #")[0]))
+            parsed += 1
+    assert parsed > 15
 
 
 def test_every_block_that_does_not_run_says_so():

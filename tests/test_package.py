@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 import napari_sam2
+from support.recipe_pages import RecipePage
 from tools.lowest import NOT_IN_LOWEST, lower_bounds
 from tools.metadata_hook import absolute_links
+from tools.release_blanks import BLANKS
+from tools.release_blanks import main as release_blanks
 from tools.release_notes import release_notes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,6 +111,49 @@ def test_a_release_needs_a_dated_section(tmp_path):
         release_notes("v0.3.0", tmp_path)
 
 
+def test_a_blank_is_open_until_it_is_filled_in(tmp_path, capsys):
+    filled = {
+        "pyproject.toml": 'repository = "https://github.com/o/napari-sam2"\n',
+        "mkdocs.yml": "site_url: https://o.github.io/napari-sam2\nrepo_url: https://github.com/o/napari-sam2\n",
+        "CITATION.cff": "repository-code: https://github.com/o/x\ndate-released: 2026-12-01\ndoi: 10.5281/zenodo.1\n",
+        "tools/conda/recipe.yaml": f'  sha256: "{"0a" * 32}"\n  homepage: https://o.github.io\n'
+        "  repository: https://github.com/o/x\n  recipe-maintainers:\n    - o\n",
+    }
+    (tmp_path / "tools/conda").mkdir(parents=True)
+    for file, text in filled.items():
+        (tmp_path / file).write_text(text)
+    assert release_blanks(tmp_path) == 0
+    assert capsys.readouterr().out == "Nothing is open.\n"
+    for blank in BLANKS:
+        text = filled[blank.file]
+        (tmp_path / blank.file).write_text(text.replace(blank.key, "something"))
+        assert blank.is_open(tmp_path), blank
+        assert release_blanks(tmp_path) == int(blank.before_tag)
+        assert f"{blank.file}: {blank.key} is open" in capsys.readouterr().out
+        (tmp_path / blank.file).write_text(text)
+
+
+def test_the_page_on_releases_lists_the_blanks_and_the_workflow_looks_for_them():
+    rows = RecipePage("releasing.md").rows("file")
+    listed = {(file.strip("`"), key.strip("`"), when == "before the tag") for file, key, _, when in rows}
+    assert listed == {(blank.file, blank.key, blank.before_tag) for blank in BLANKS}
+    workflow = (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+    assert workflow.index("tools.release_blanks") < workflow.index("make package")
+    assert "NAPARI_SAM2_REPOSITORY: " in workflow
+
+
+def test_no_other_file_says_that_something_is_to_fill_in():
+    looked_at = [p for folder in ("docs", "tools", ".github") for p in (ROOT / folder).rglob("*") if p.is_file()]
+    looked_at += [p for p in ROOT.iterdir() if p.is_file()]
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in looked_at
+        if path.suffix in (".md", ".yml", ".yaml", ".toml", ".cff")
+        and re.search(r"to[ -]fill[ -]in", path.read_text(encoding="utf-8"), re.IGNORECASE)
+    }
+    assert named == {blank.file for blank in BLANKS}
+
+
 def test_version_stands_in_one_form_everywhere():
     version = PROJECT["project"]["version"]
     assert napari_sam2.__version__ == version
@@ -119,6 +165,9 @@ def test_each_dependency_has_a_lower_bound_a_licence_and_a_line_in_the_conda_rec
     conda = {"dask": "dask-core", "torch": "pytorch"}
     recipe = (ROOT / "tools/conda/recipe.yaml").read_text(encoding="utf-8")
     notices = (ROOT / "docs/reference/third_party.md").read_text(encoding="utf-8").lower()
+    assert f'python_min: "{PROJECT["project"]["requires-python"].removeprefix(">=")}"' in recipe
+    # Beside them: three of the host, Python, a maintainer.
+    assert recipe.count("\n    - ") == len(PROJECT["project"]["dependencies"]) + 5
     bounds = lower_bounds()
     assert len(bounds) == len(PROJECT["project"]["dependencies"])
     for name, version in bounds.items():

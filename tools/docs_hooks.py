@@ -33,6 +33,7 @@ NOT_YET = ("keys.md", "performance.md", "explanation/tracking_options.md")
 COMMAND_LINE = "<!-- command line -->"
 _LINK = re.compile(r"(!?)\[([^\]\[]*)\]\(([^)\s]+)\)")
 _ROLE = re.compile(r":(?:func|meth|attr|class|data|mod|exc):\s*<code>([\w.~]+)</code>")
+_PICTURE = re.compile(r'<img [^>]*?src="([^"]+)"[^>]*>')
 _ELSEWHERE = re.compile(r"^(?:[a-z]+:|#|/)")
 logger = logging.getLogger("mkdocs.plugins.napari_sam2")
 
@@ -78,7 +79,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Turn the roles of docstrings, such as ``:meth:`accept```, into links to the reference."""
+    """Make links of roles in docstrings, such as ``:meth:`accept```, and of pictures, which open in full size."""
+    html = _PICTURE.sub(r'<a href="\1" title="In full size">\g<0></a>', html)
     return _ROLE.sub(_reference, html)
 
 

@@ -1,9 +1,9 @@
 """Put the address of the repository into the metadata of a package, and nowhere else.
 
-The address is that of ``[tool.napari-sam2] repository`` in ``pyproject.toml``; where that is empty, the environment
-variable ``NAPARI_SAM2_REPOSITORY``, which the release workflow sets. From it come the project URLs, and the links and
-pictures of the README become absolute, as PyPI and the napari hub need them. Without an address there are no URLs, and
-the README stays as it is.
+The address is ``repository`` of ``[tool.hatch.metadata.hooks.custom]`` in ``pyproject.toml``; where that is empty, the
+environment variable ``NAPARI_SAM2_REPOSITORY``, which the release workflow sets. From it come the project URLs, and the
+links and pictures of the README become absolute, as PyPI and the napari hub need them. Without an address there are no
+URLs, and the README stays as it is.
 """
 
 from __future__ import annotations

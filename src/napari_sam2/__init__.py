@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_sam2.io.tables import write_table
     from napari_sam2.io.tracks import write_tracks
     from napari_sam2.session import VideoSession
+    from napari_sam2.session.combining.consensus import track_axes
     from napari_sam2.session.combining.fusion import fuse_axes
     from napari_sam2.session.combining.time_points import track_4d
 
@@ -48,6 +49,7 @@ _HOME = {
     "run_batch": "batch",
     "suv_unit": "io.dicom.suv",
     "track_4d": "session.combining.time_points",
+    "track_axes": "session.combining.consensus",
     "write_labels": "io",
     "write_mesh": "io.mesh",
     "write_table": "io.tables",
@@ -74,6 +76,7 @@ __all__ = [
     "run_batch",
     "suv_unit",
     "track_4d",
+    "track_axes",
     "write_labels",
     "write_mesh",
     "write_table",

@@ -85,6 +85,23 @@ def test_a_bundle_installs_without_an_index(index, hub, tmp_path, capsys):
     assert "models/toy.safetensors, wheels/needed-1.2-py3-none-any.whl" in done.stderr
 
 
+def test_a_bundle_of_a_wheel_has_the_window_too(index, tmp_path):
+    wheel = next(index.glob("napari_sam2-*.whl")).rename(tmp_path / f"napari_sam2-{ns.__version__}-py3-none-any.whl")
+    out = tmp_path / "bundle"
+    assert main(["bundle", str(out), "--package", str(wheel), "--no-index", "--find-links", str(index)]) == 0
+    assert {path.name.split("-")[0] for path in (out / "wheels").iterdir()} == {"napari_sam2", "needed", "pip"}
+
+    (out / "wheels" / "needed-1.2-py3-none-any.whl").unlink()
+    sums = (out / "SHA256SUMS").read_text(encoding="utf-8").splitlines(keepends=True)
+    (out / "SHA256SUMS").write_text("".join(line for line in sums if "needed" not in line), encoding="utf-8")
+    command = [sys.executable, str(out / "install.py"), "--into", str(tmp_path / "env")]
+    env = {**os.environ, "PIP_NO_INDEX": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Not installed" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_bundle_that_cannot_be_made_says_why(index, tmp_path, capsys):
     out = tmp_path / "bundle"
     nothing = tmp_path / "nothing"

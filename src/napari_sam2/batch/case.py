@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from napari_sam2.core.volume import ImageVolume
     from napari_sam2.engine.protocols import VideoPredictor
 
+_LOCK = ".lock"
+
 
 def run_case(
     job: Job,
@@ -93,7 +95,7 @@ def _alone(folder: Path, wait_s: float) -> Iterator[None]:
 
     Another process that has it is waited for as long as it writes something every `wait_s` seconds.
     """
-    lock, seen = FileLock(folder / ".lock"), _last_written(folder)
+    lock, seen = FileLock(folder / _LOCK), _last_written(folder)
     try:
         while True:
             try:
@@ -117,6 +119,9 @@ def _last_written(folder: Path) -> int:
     """Return when something in a folder was written last, in nanoseconds."""
     times = []
     for path in folder.iterdir():
+        # Some versions of filelock change the lock each time that they ask for it.
+        if path.name == _LOCK:
+            continue
         # A file that is being replaced may be gone by now.
         with suppress(FileNotFoundError):
             times.append(path.stat().st_mtime_ns)

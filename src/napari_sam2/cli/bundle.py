@@ -37,7 +37,7 @@ def add_parser(commands: SubParsers) -> None:
     bundle.add_argument("out", type=Path, metavar="FOLDER", help="of the bundle; new or empty")
     bundle.add_argument("--model", action="append", default=[], help="a published model to take along; may be repeated")
     bundle.add_argument("--accept-licence", action="store_true", help="accept the terms of a model that has some")
-    bundle.add_argument("--package", help="requirement or wheel to install (default: this version, with its window)")
+    bundle.add_argument("--package", help="requirement or wheel to install, with its window (default: this version)")
     bundle.add_argument("--also", action="append", default=[], metavar="REQUIREMENT", help="a further package")
     bundle.add_argument("--platform", action="append", default=[], help="of the other computer, such as win_amd64")
     bundle.add_argument("--python", metavar="VERSION", help="of the other computer, such as 3.12")
@@ -59,7 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     wheels = out / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     package = arguments.package or f"napari-sam2[all]=={ns.__version__}"
-    _download([package, "pip", *arguments.also], wheels, arguments)
+    # A wheel's path names no extra, but the window comes with one.
+    asked = f"{package}[all]" if package.endswith(".whl") else package
+    _download([asked, "pip", *arguments.also], wheels, arguments)
     (out / "models").mkdir()
     for _, path in models:
         # What lies in the cache is a link; the bundle holds the bytes.

@@ -70,7 +70,11 @@ def main() -> int:
     if wrong:
         print(f"Damaged or missing: {', '.join(wrong)}. Copy the bundle again.", file=sys.stderr)
         return 2
-    python = install(HERE, target)
+    try:
+        python = install(HERE, target)
+    except subprocess.CalledProcessError as error:
+        print("Not installed: what a program said above tells why. Nothing else was changed.", file=sys.stderr)
+        return int(error.returncode)
     print(f"\nInstalled. Start the window with {python.with_name('napari')}\n", flush=True)
     return subprocess.run([str(python), "-m", "napari_sam2.cli", "doctor"], check=False).returncode
 

@@ -8,7 +8,8 @@ from napari_sam2.engine.remote.connection import is_remote
 from napari_sam2.interaction.loaded_model import ModelChoice
 from napari_sam2.session.storage.locations import read_user_file, write_user_file
 
-_FILE = "settings.json"
+# Not settings.json: that holds the models of the user, and on Windows it lies in the same folder.
+_FILE = "window.json"
 _MODEL, _DEVICE = "model", "device"
 
 

@@ -85,7 +85,8 @@ def track_axes(
     Yields
     ------
     AxisResult
-        Each finished frame.
+        Each finished frame: its `axis`, the `session` of that axis, and the `result`, as
+        :meth:`VideoSession.propagate` yields it.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def track_axes(
 
     Examples
     --------
-    >>> for step in track_axes(session_z, {"y": None, "x": session_x}):  # doctest: +SKIP
+    >>> for step in ns.track_axes(session_z, {"y": None, "x": session_x}):  # doctest: +SKIP
     ...     print(step.axis, step.result.frame)
     """
     opinions: list[VideoSession] = []
