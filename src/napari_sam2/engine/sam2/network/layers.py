@@ -29,8 +29,26 @@ class PointwiseConv2d(nn.Conv2d):
         """Map (B, in, H, W) to (B, out, H, W)."""
         if not cpu_kernels.takes(x):
             return super().forward(x)
-        # Maps that come from tokens lie in memory as tokens already, so this copies nothing.
-        return cpu_kernels.linear(x.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias).permute(0, 3, 1, 2)
+        return _in_each_pixel(x, self.weight[:, :, 0, 0], self.bias)
+
+    def after(self, first: PointwiseConv2d, x: Tensor) -> Tensor:
+        """Map (B, in, H, W) through ``first`` and through this layer, on a CPU as the one layer that they make."""
+        if not cpu_kernels.takes(x):
+            through: Tensor = self(first(x))
+            return through
+        weight = self.weight[:, :, 0, 0]
+        bias = F.linear(_bias_of(first), weight, self.bias)
+        return _in_each_pixel(x, weight @ first.weight[:, :, 0, 0], bias)
+
+
+def _bias_of(layer: nn.Conv2d) -> Tensor:
+    assert layer.bias is not None  # as `PointwiseConv2d` makes it
+    return layer.bias
+
+
+def _in_each_pixel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    # Maps that come from tokens lie in memory as tokens already, so this copies nothing.
+    return cpu_kernels.linear(x.permute(0, 2, 3, 1), weight, bias).permute(0, 3, 1, 2)
 
 
 class Mlp(nn.Module):

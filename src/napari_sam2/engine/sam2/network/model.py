@@ -93,9 +93,9 @@ class Sam2Model(nn.Module):
         pixels : Tensor, (B, 3, S, S)
             Already normalised with ``config.pixel_mean`` and ``pixel_std``.
         """
-        s4, s8, s16 = self.image_encoder(pixels.to(self.dtype))
         decoder = self.sam_mask_decoder
-        return ImageFeatures(s16=s16, s8=decoder.conv_s1(s8), s4=decoder.conv_s0(s4))
+        s4, s8, s16 = self.image_encoder(pixels.to(self.dtype), (decoder.conv_s0, decoder.conv_s1))
+        return ImageFeatures(s16=s16, s8=s8, s4=s4)
 
     def condition_without_memory(self, s16: Tensor) -> Tensor:
         """Mark features (B, C, h, w) as those of a frame without any memory."""
