@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,16 @@ def _seed() -> None:
     torch.manual_seed(3)
 
 
+@pytest.fixture(params=[True, False], ids=["wide registers", "narrow registers"])
+def _of_both_kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Either kind of CPU, whatever this one is: oneDNN serves both."""
+    monkeypatch.setattr(cpu_kernels, "_has_wide_registers", lambda: request.param)
+    cpu_kernels._multiplies_with_onednn.cache_clear()
+    yield
+    cpu_kernels._multiplies_with_onednn.cache_clear()
+
+
+@pytest.mark.usefixtures("_of_both_kinds")
 @pytest.mark.parametrize("activation", ["none", "relu", "gelu"])
 def test_layer(activation: cpu_kernels.ActivationName) -> None:
     x, weight, bias = torch.randn(2, 5, 300), torch.randn(70, 300) / 17, torch.randn(70)
@@ -42,6 +53,7 @@ def test_where_a_gradient_is_wanted_all_goes_the_usual_way() -> None:
         assert not cpu_kernels.takes(torch.ones(2, dtype=torch.bfloat16))
 
 
+@pytest.mark.usefixtures("_of_both_kinds")
 @pytest.mark.parametrize(("queries", "keys", "narrow"), [(40, 4000, False), (700, 300, False), (130, 2000, True)])
 def test_attention(queries: int, keys: int, narrow: bool) -> None:
     """Slices of a wider tensor, as heads are; and values of another width that all heads share."""
@@ -85,7 +97,7 @@ def test_trunk_block(monkeypatch: pytest.MonkeyPatch, pool: bool, side: int) -> 
     short = x if block.proj is None else hiera.max_pool(block.proj(normed))
     y = short + out[:, : side // half, : side // half]
     expected = y + block.mlp(block.norm2(y))
-    monkeypatch.setattr(cpu_kernels, "_AT_ONCE", 1)
+    monkeypatch.setattr(cpu_kernels, "numbers_at_once", lambda: 1)
     with torch.inference_mode():
         torch.testing.assert_close(block(x), expected, rtol=1e-4, atol=1e-4)
 

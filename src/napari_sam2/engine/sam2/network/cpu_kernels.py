@@ -1,9 +1,9 @@
-"""Matrix products and attention on a CPU through oneDNN.
+"""Matrix products and attention of float32 on a CPU, arranged so that the fast registers and the cache are used.
 
-torch multiplies float32 matrices with MKL, which does not use the wide registers of every CPU; oneDNN does, and takes
-the activation with it. Its product of a layer is part of torch, as the operator that compiled networks call. It has no
-gradients, so training goes the usual way, as do GPUs, half precision, and a torch that lacks the operator. Figures are
-in ``benchmarks/NOTES.md``.
+torch multiplies float32 matrices with MKL, which does not use the wide registers (AVX-512) of every CPU; oneDNN does,
+and takes the activation with it. Its product of a layer is part of torch, as the operator that compiled networks call.
+It has no gradients. A CPU without those registers multiplies as fast with MKL, and attends faster with torch's own
+kernel. Training goes the usual way, as do GPUs and half precision. Figures are in ``benchmarks/NOTES.md``.
 """
 
 from __future__ import annotations
@@ -22,13 +22,18 @@ _LEAST_SCORES = 2**17  # of one head: below this, torch's fused attention over t
 
 
 @functools.cache
-def _has_onednn() -> bool:
-    return bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+def _has_wide_registers() -> bool:
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+@functools.cache
+def _multiplies_with_onednn() -> bool:
+    return _has_wide_registers() and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def takes(x: Tensor) -> bool:
-    """Return whether a tensor's products can be left to oneDNN: float32 on a CPU, and nobody wants a gradient."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and _has_onednn()
+    """Return whether this module arranges the work on a tensor: float32 on a CPU, and nobody wants a gradient."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled()
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: ActivationName = "none") -> Tensor:
@@ -46,7 +51,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Ac
     -------
     Tensor, (..., m)
     """
-    if takes(x):
+    if takes(x) and _multiplies_with_onednn():
         algorithm = "none" if activation == "gelu" else ""
         product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm)
         return product
@@ -61,9 +66,13 @@ def numbers_at_once() -> int:
     return _AT_ONCE * torch.get_num_threads()
 
 
-def suits(query: Tensor, key: Tensor) -> bool:
-    """Return whether `attention` is the quicker way for these (B, heads, n, d) and (B, heads, m, d)."""
-    return takes(query) and query.shape[2] * key.shape[2] >= _LEAST_SCORES
+def suits(query: Tensor, key: Tensor, value_width: int) -> bool:
+    """Return whether `attention` is the quicker way for these (B, heads, n, d) and (B, heads, m, d).
+
+    Without wide registers it is only where the values are narrower than the keys, which torch's own has no use for.
+    """
+    is_large = query.shape[2] * key.shape[2] >= _LEAST_SCORES
+    return is_large and takes(query) and (_has_wide_registers() or value_width < key.shape[3])
 
 
 def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ class Attention(nn.Module):
         return x.reshape(*x.shape[:2], self.num_heads, -1).transpose(1, 2)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        if cpu_kernels.suits(query, key):
+        if cpu_kernels.suits(query, key, value.shape[-1]):
             attended: Tensor = self.out_proj(cpu_kernels.attention(query, key, value))
             return attended
         out = F.scaled_dot_product_attention(query, key, value)
@@ -98,7 +98,7 @@ class RopeAttention(Attention):
         grids = key[:, :, :grid_tokens].view(*key.shape[:2], -1, table.shape[1], key.shape[-1])
         rotate_in_place(grids, table)
         rotate_in_place(query, table)
-        if self.num_heads > 1 or not cpu_kernels.suits(query, key):
+        if self.num_heads > 1 or not cpu_kernels.suits(query, key, value.shape[-1]):
             return self._attend(query, key, self._heads(self.v_proj(value)))
         averaged = cpu_kernels.attention(query, key, value[:, None])
         projected: Tensor = self.out_proj(self.v_proj(averaged))
