@@ -44,20 +44,28 @@ def write_report(results: Path, page: Path) -> None:
     images.mkdir(parents=True, exist_ok=True)
     parts = [_HEAD]
     compared = [r for r in found if "seconds" in r and "setting" in r]
-    for device, title in (("cpu", "On a CPU"), ("cuda", "On a GPU")):
-        here = [r for r in compared if r["setting"]["device"].startswith(device)]
-        here += [run for r in found if "runs" in r for run in r["runs"] if device == "cuda"]
-        if here:
-            parts += [f"## {title}\n", _machine(here), _ratios(here), _rates(here), _memory(here)]
-            parts.append(_compared_plot(here, images / f"performance-{device}.svg"))
-        elif device == "cuda":
-            parts.append(
-                "## On a GPU\n\nNot measured yet: no GPU was at hand. One command of at most ten minutes measures and "
-                "records all of it:\n`python -m benchmarks --gpu --peer sam2 --json benchmarks/results/gpu.json`.\n"
-            )
+    on_cpu = [r for r in compared if r["setting"]["device"] == "cpu"]
+    # The width of the registers decides how much there is to gain: each kind of CPU has a part of its own.
+    for instructions in sorted({r["machine"]["instructions"] for r in on_cpu}, reverse=True):
+        here = [r for r in on_cpu if r["machine"]["instructions"] == instructions]
+        parts += _part(f"On a CPU with {instructions}", here, images / f"performance-cpu-{instructions.lower()}.svg")
+    on_gpu = [r for r in compared if r["setting"]["device"].startswith("cuda")]
+    on_gpu += [run for r in found if "runs" in r for run in r["runs"]]
+    if on_gpu:
+        parts += _part("On a GPU", on_gpu, images / "performance-cuda.svg")
+    else:
+        parts.append(
+            "## On a GPU\n\nNot measured yet: no GPU was at hand. One command of at most ten minutes measures and "
+            "records all of it:\n`python -m benchmarks --gpu --peer sam2 --json benchmarks/results/gpu.json`.\n"
+        )
     parts += [_scale(r, images) for r in found if "scale" in r]
     parts += [_window(r) for r in found if "window" in r]
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+
+
+def _part(title: str, results: Sequence[dict[str, Any]], plot: Path) -> list[str]:
+    tables = [_machine(results), _ratios(results), _rates(results), _memory(results)]
+    return [f"## {title}\n", *tables, _compared_plot(results, plot)]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
