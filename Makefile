@@ -16,7 +16,7 @@ demo: $(VENV)/installed
 	$(VENV)/bin/napari-sam2 demo --out out/demo
 
 test: $(VENV)/installed-dev system check
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m pytest -n auto --dist loadfile
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(PY) -m pytest -n auto --dist loadfile --durations 30
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/ruff check .

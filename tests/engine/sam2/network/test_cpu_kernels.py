@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -25,12 +24,9 @@ def _seed() -> None:
 
 
 @pytest.fixture(params=[True, False], ids=["wide registers", "narrow registers"])
-def _of_both_kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Either kind of CPU, whatever this one is: oneDNN serves both."""
+def _of_both_kinds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Either kind of CPU, whatever this one is."""
     monkeypatch.setattr(cpu_kernels, "_has_wide_registers", lambda: request.param)
-    cpu_kernels._multiplies_with_onednn.cache_clear()
-    yield
-    cpu_kernels._multiplies_with_onednn.cache_clear()
 
 
 @pytest.mark.usefixtures("_of_both_kinds")

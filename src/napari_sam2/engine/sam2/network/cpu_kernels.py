@@ -1,9 +1,10 @@
-"""Matrix products and attention of float32 on a CPU, arranged so that the fast registers and the cache are used.
+"""Matrix products and attention on a CPU through oneDNN.
 
 torch multiplies float32 matrices with MKL, which does not use the wide registers (AVX-512) of every CPU; oneDNN does,
 and takes the activation with it. Its product of a layer is part of torch, as the operator that compiled networks call.
-It has no gradients. A CPU without those registers multiplies as fast with MKL, and attends faster with torch's own
-kernel. Training goes the usual way, as do GPUs and half precision. Figures are in ``benchmarks/NOTES.md``.
+It has no gradients, so training goes the usual way, as do GPUs, half precision, and a torch that lacks the operator.
+A CPU without those registers computes GELU apart, and attends with torch's own kernel, because both are faster there.
+Figures are in ``benchmarks/NOTES.md``.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ def _has_wide_registers() -> bool:
 
 
 @functools.cache
-def _multiplies_with_onednn() -> bool:
-    return _has_wide_registers() and torch._C._has_mkldnn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+def _has_onednn() -> bool:
+    return bool(torch._C._has_mkldnn) and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
 def takes(x: Tensor) -> bool:
-    """Return whether this module arranges the work on a tensor: float32 on a CPU, and nobody wants a gradient."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled()
+    """Return whether a tensor's products can be left to oneDNN: float32 on a CPU, and nobody wants a gradient."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and _has_onednn()
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: ActivationName = "none") -> Tensor:
@@ -51,14 +52,16 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None, activation: Ac
     -------
     Tensor, (..., m)
     """
-    if takes(x) and _multiplies_with_onednn():
-        algorithm = "none" if activation == "gelu" else ""
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm)
-        return product
-    out = F.linear(x, weight, bias)
-    if activation == "none":
-        return out
-    return F.relu(out) if activation == "relu" else F.gelu(out)
+    if not takes(x):
+        out = F.linear(x, weight, bias)
+        if activation == "none":
+            return out
+        return F.relu(out) if activation == "relu" else F.gelu(out)
+    if activation == "gelu" and not _has_wide_registers():
+        return F.gelu(linear(x, weight, bias))
+    algorithm = "none" if activation == "gelu" else ""
+    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, activation, [], algorithm)
+    return product
 
 
 def numbers_at_once() -> int:
