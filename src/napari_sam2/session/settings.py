@@ -9,7 +9,7 @@ from napari_sam2.core.arguments import check_choice, check_window
 from napari_sam2.core.intensity import default_mapping
 from napari_sam2.core.intensity_mapping import IntensityMapping
 from napari_sam2.core.masks import check_overlap
-from napari_sam2.engine.options import ClickMask, MemoryRule
+from napari_sam2.engine.options import TrackingOptions
 from napari_sam2.engine.protocols import check_model
 from napari_sam2.errors import NapariSam2Error, VolumeError
 from napari_sam2.session.log.records import META_RULES, Neighbours, Rules
@@ -77,10 +77,8 @@ def check_rules(grid: FrameGrid, exact: bool, neighbours: Any, memory: Any, clic
     """Return the rules by which frames are tracked; NapariSam2Error that says which one cannot be."""
     rules = Rules(neighbours, memory, click_mask, motion)
     check_choice("neighbours", rules.neighbours, get_args(Neighbours))
-    check_choice("memory", rules.memory, get_args(MemoryRule))
-    check_choice("click_mask", rules.click_mask, get_args(ClickMask))
-    if not isinstance(rules.motion, bool):
-        raise NapariSam2Error(f"motion={rules.motion!r} must be True or False.")
+    # Refuses what the model's options do not know.
+    TrackingOptions(rules.memory, rules.click_mask, rules.motion)
     if exact and rules != META_RULES:
         only = ", ".join(f"{name}={value!r}" for name, value in META_RULES._asdict().items())
         raise NapariSam2Error(
