@@ -36,14 +36,10 @@ class PointwiseConv2d(nn.Conv2d):
         if not cpu_kernels.takes(x):
             through: Tensor = self(first(x))
             return through
+        assert first.bias is not None  # a convolution has one unless it is told otherwise
         weight = self.weight[:, :, 0, 0]
-        bias = F.linear(_bias_of(first), weight, self.bias)
+        bias = F.linear(first.bias, weight, self.bias)
         return _in_each_pixel(x, weight @ first.weight[:, :, 0, 0], bias)
-
-
-def _bias_of(layer: nn.Conv2d) -> Tensor:
-    assert layer.bias is not None  # as `PointwiseConv2d` makes it
-    return layer.bias
 
 
 def _in_each_pixel(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
