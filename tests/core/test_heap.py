@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -10,6 +12,23 @@ import pytest
 
 from napari_sam2.core import heap
 from napari_sam2.core.heap import HeapTrimmer
+
+# Makes and frees 12 arrays of 3 MiB side by side, again and again, and prints how many pages the system cleared.
+_ARRAYS = """
+import resource
+import numpy as np
+from napari_sam2.core.heap import keep_freed_memory
+keep_freed_memory()
+
+def make():
+    return [np.ones(3 * 2**20, np.uint8) for _ in range(12)]
+
+make()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    make()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
 
 
 @pytest.fixture
@@ -44,7 +63,23 @@ def test_without_glibc_nothing_happens(monkeypatch):
         trimmer()
 
 
-@pytest.mark.skipif(sys.platform != "linux" or heap._malloc_trim() is None, reason="needs glibc")
+needs_glibc = pytest.mark.skipif(heap._malloc_trim() is None, reason="needs glibc")
+
+
+@needs_glibc
+def test_what_is_freed_is_kept_for_the_next_array():
+    def cleared_pages(**environment: str) -> int:
+        result = subprocess.run(
+            [sys.executable, "-c", _ARRAYS], env=os.environ | environment, capture_output=True, text=True, check=True
+        )
+        return int(result.stdout)
+
+    assert cleared_pages() < 500
+    # 3 MiB are 768 pages, and a user's own choice stands.
+    assert cleared_pages(MALLOC_TRIM_THRESHOLD_="1048576") > 5000
+
+
+@needs_glibc
 def test_a_heap_full_of_holes_is_given_back():
     # Small arrays lie in the heap; every second one stays, so that the heap cannot shrink from its end.
     arrays = [np.ones(12_000, np.uint8) for _ in range(8000)]

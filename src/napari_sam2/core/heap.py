@@ -1,14 +1,17 @@
-"""Give freed memory back to the system in a long computation.
+"""Decide what becomes of freed memory: kept for the next array, or given back to the system.
 
 glibc keeps what is freed for the next array, in a heap for each thread. Where several threads read planes of many
 megabytes, as Zarr's do, these heaps fill with holes, and a process grows by the hundred megabytes that holds no more
-than before. ``malloc_trim`` gives the holes back; it takes milliseconds, so it is called now and then only. (To give
-back at once whatever is freed makes small frames take twice as long.)
+than before. ``malloc_trim`` gives the holes back; it takes milliseconds, so it is called now and then only.
+
+By default glibc also gives back the end of a heap as soon as some megabytes of it are free, which a small network frees
+and wants again in each of its layers: the system then clears thousands of pages for every frame.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache
 from typing import TYPE_CHECKING
@@ -20,6 +23,21 @@ if TYPE_CHECKING:
 
 _EVERY = 5  # calls
 _GROWN = 32 * 2**20  # bytes
+# Parameters of mallopt, and bytes. Arrays of 32 MiB and more, the most that it takes, go straight back to the system.
+_M_TRIM_THRESHOLD, _KEPT = -1, 64 * 2**20
+_M_MMAP_THRESHOLD, _LARGE = -3, 32 * 2**20
+_USERS_CHOICE = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+
+
+def keep_freed_memory() -> None:
+    """Let each heap of this process keep up to 64 MiB that are free, for the next array.
+
+    Nothing happens without glibc, or where the user has set its parameters in the environment.
+    """
+    library = _c_library()
+    if hasattr(library, "malloc_trim") and not any(name in os.environ for name in _USERS_CHOICE):
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
 
 class HeapTrimmer:
@@ -41,14 +59,12 @@ class HeapTrimmer:
 
 
 @cache
+def _c_library() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
 def _malloc_trim() -> Callable[[int], int] | None:
-    if sys.platform != "linux":
-        return None
-    try:
-        trim: Callable[[int], int] = ctypes.CDLL(None).malloc_trim
-    except (AttributeError, OSError):
-        return None
-    return trim
+    return getattr(_c_library(), "malloc_trim", None)
 
 
 def _resident() -> int:

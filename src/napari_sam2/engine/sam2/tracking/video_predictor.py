@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 import torch
 
+from napari_sam2.core.heap import keep_freed_memory
 from napari_sam2.engine.device import release_memory
 from napari_sam2.engine.sam2.network.config import ZoomPolicy
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget, EmbeddingStore
@@ -57,6 +58,8 @@ class Sam2VideoPredictor:
         self._model: Sam2Model | None = model
         self.store = EmbeddingStore(model.device, budget)
         on_cpu = model.device.type == "cpu"
+        if on_cpu:
+            keep_freed_memory()
         batch = max(1, _CPU_BATCH_PIXELS // model.image_size**2) if on_cpu else _GPU_BATCH
         self.batch_sizer = BatchSizer(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
         self.batch_sizer.notes.extend(notes)
