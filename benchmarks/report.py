@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,10 @@ def write_report(results: Path, page: Path) -> None:
     parts = [_HEAD]
     compared = [r for r in found if "seconds" in r and "setting" in r]
     on_cpu = [r for r in compared if r["setting"]["device"] == "cpu"]
-    # The width of the registers decides how much there is to gain: each kind of CPU has a part of its own.
-    for instructions in sorted({r["machine"]["instructions"] for r in on_cpu}, reverse=True):
-        here = [r for r in on_cpu if r["machine"]["instructions"] == instructions]
-        parts += _part(f"On a CPU with {instructions}", here, images / f"performance-cpu-{instructions.lower()}.svg")
+    # Maker and width of the registers decide how much there is to gain: each kind of CPU has a part of its own.
+    for kind in sorted({_kind_of_cpu(r) for r in on_cpu}):
+        here = [r for r in on_cpu if _kind_of_cpu(r) == kind]
+        parts += _part(f"On {kind}", here, images / f"performance-{kind.lower().replace(' ', '-')}.svg")
     on_gpu = [r for r in compared if r["setting"]["device"].startswith("cuda")]
     on_gpu += [run for r in found if "runs" in r for run in r["runs"]]
     if on_gpu:
@@ -61,6 +62,12 @@ def write_report(results: Path, page: Path) -> None:
     parts += [_scale(r, images) for r in found if "scale" in r]
     parts += [_window(r) for r in found if "window" in r]
     page.write_text("\n".join(part for part in parts if part), encoding="utf-8")
+
+
+def _kind_of_cpu(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    name = re.sub(r"\((R|TM)\)| Processor$", "", machine["cpu"])
+    return f"{name} with {machine['instructions']}"
 
 
 def _part(title: str, results: Sequence[dict[str, Any]], plot: Path) -> list[str]:

@@ -57,6 +57,7 @@ def test_page(tmp_path: Path) -> None:
         "a": compared(peer=True),
         "b": compared(peer=False),
         "wide": {**compared(peer=True), "machine": {**MACHINE, "instructions": "AVX512"}},
+        "maker": {**compared(peer=True), "machine": {**MACHINE, "cpu": "Maker(R) Chip(R) Processor"}},
         "c": {"scale": scale, "usual": usual, "embeddings_budget_mib": 256, "machine": MACHINE},
         "d": {
             "window": {"at_rest": beats, "during_run": beats, "slices": 9, "side": 64, "seconds": 2.0},
@@ -72,9 +73,14 @@ def test_page(tmp_path: Path) -> None:
     assert "| sam2.1-tiny, 512 px, 4 objects | transformers 5.1 | float32 | 2.00× | 2.00× | 2.00× | 0.9991 |" in text
     assert "| sam2.1-tiny, 512 px, 4 objects | napari-sam2 | 500 | – | 100 | 200 | 8.0 | 31 |" in text
     assert "A processor, 2 cores, 2 threads (AVX2)" in text
-    assert re.findall("^## (On .*)$", text, re.MULTILINE) == ["On a CPU with AVX512", "On a CPU with AVX2", "On a GPU"]
+    assert re.findall("^## On (.*)$", text, re.MULTILINE) == [
+        "A processor with AVX2",
+        "A processor with AVX512",
+        "Maker Chip with AVX2",
+        "a GPU",
+    ]
     assert "Not measured yet: no GPU was at hand" in text
-    for name in ("cpu-avx512", "cpu-avx2", "slices", "objects", "side", "memory"):
+    for name in ("a-processor-with-avx512", "maker-chip-with-avx2", "slices", "objects", "side", "memory"):
         plot = page.parent / "images" / f"performance-{name}.svg"
         assert ElementTree.parse(plot).getroot().tag.endswith("svg")
         assert f"(images/{plot.name})" in text
