@@ -35,7 +35,9 @@ def keep_freed_memory() -> None:
     Nothing happens without glibc, or where the user has set its parameters in the environment.
     """
     library = _c_library()
-    if hasattr(library, "malloc_trim") and not any(name in os.environ for name in _USERS_CHOICE):
+    if library is None or any(name in os.environ for name in _USERS_CHOICE):
+        return
+    if hasattr(library, "malloc_trim"):
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
         library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
 
