@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_sam2.batch.case import run_case
 from napari_sam2.batch.records import CaseRecord, case_folder, read_record, worker_name
-from napari_sam2.engine.remote.worker_memory import reuse_freed_memory
 from napari_sam2.errors import ClusterError, NapariSam2Error
 
 if TYPE_CHECKING:
@@ -201,5 +200,4 @@ def compute_on_worker(job: Job, out: Path, model: str, device: str) -> CaseRecor
 def _loaded(model: str, device: str) -> VideoPredictor:
     from napari_sam2.engine import load_predictor
 
-    reuse_freed_memory()
     return load_predictor(model, device=device)

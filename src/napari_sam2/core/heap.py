@@ -5,7 +5,8 @@ megabytes, as Zarr's do, these heaps fill with holes, and a process grows by the
 than before. ``malloc_trim`` gives the holes back; it takes milliseconds, so it is called now and then only.
 
 By default glibc also gives back the end of a heap as soon as some megabytes of it are free, which a small network frees
-and wants again in each of its layers: the system then clears thousands of pages for every frame.
+and wants again in each of its layers: the system then clears thousands of pages for every frame. A worker of Dask gives
+back even more, which takes as long as the network itself (``benchmarks/freed_memory.py``, ``remote_model.py``).
 """
 
 from __future__ import annotations
@@ -26,16 +27,18 @@ _GROWN = 32 * 2**20  # bytes
 # Parameters of mallopt, and bytes. Arrays of 32 MiB and more, the most that it takes, go straight back to the system.
 _M_TRIM_THRESHOLD, _KEPT = -1, 64 * 2**20
 _M_MMAP_THRESHOLD, _LARGE = -3, 32 * 2**20
-_USERS_CHOICE = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+_CHOICES = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TOP_PAD_")
+_OF_DASK = ("MALLOC_TRIM_THRESHOLD_", "65536")  # what its nanny starts every worker with
 
 
 def keep_freed_memory() -> None:
     """Let each heap of this process keep up to 64 MiB that are free, for the next array.
 
-    Nothing happens without glibc, or where the user has set its parameters in the environment.
+    Nothing happens without glibc, or where somebody other than Dask has set its parameters in the environment.
     """
     library = _c_library()
-    if library is None or any(name in os.environ for name in _USERS_CHOICE):
+    chosen = {name: os.environ[name] for name in _CHOICES if name in os.environ}
+    if library is None or chosen.items() - {_OF_DASK}:
         return
     if hasattr(library, "malloc_trim"):
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE)

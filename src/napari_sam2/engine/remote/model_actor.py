@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.engine.protocols import ConditioningFrame
 from napari_sam2.engine.remote.wire import Answer, LargePlanes
-from napari_sam2.engine.remote.worker_memory import reuse_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -142,7 +141,6 @@ class ModelActor:
     """
 
     def __init__(self, load: Load, name: str, device: str) -> None:
-        reuse_freed_memory()
         self._predictor = load(name, device=device)
         self._store = FrameStore()
         self._streams: dict[str, _Stream] = {}
