@@ -46,7 +46,7 @@ def arrays(draw):
     return values, axes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_any_image_goes_through_a_session_and_its_file(data):
     values, axes = data.draw(arrays())

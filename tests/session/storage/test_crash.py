@@ -154,8 +154,8 @@ def kill_often(folder: Path, rounds: range) -> int:
     return told
 
 
-def test_ten_kills_lose_nothing_that_was_acknowledged(tmp_path):
-    assert kill_often(tmp_path, range(10)) > 200
+def test_twenty_kills_lose_nothing_that_was_acknowledged(tmp_path):
+    assert kill_often(tmp_path, range(20)) > 400
 
 
 @pytest.mark.slow
