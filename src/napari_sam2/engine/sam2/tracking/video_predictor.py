@@ -57,9 +57,8 @@ class Sam2VideoPredictor:
         self.name = name
         self._model: Sam2Model | None = model
         self.store = EmbeddingStore(model.device, budget)
+        keep_freed_memory()
         on_cpu = model.device.type == "cpu"
-        if on_cpu:
-            keep_freed_memory()
         batch = max(1, _CPU_BATCH_PIXELS // model.image_size**2) if on_cpu else _GPU_BATCH
         self.batch_sizer = BatchSizer(model.device, self.store, frames_at_once=min(batch, _GPU_BATCH))
         self.batch_sizer.notes.extend(notes)
