@@ -104,9 +104,12 @@ def test_measuring_is_said_and_gives_way_to_a_run(calm, qtbot, monkeypatch):
     label = found.widget.run.forecast_label
     assert label.text().startswith("Measuring")
     monkeypatch.setattr(forecast, "calibrate", measure)
+    show, shown = found.widget.run.set_forecast, []
+    monkeypatch.setattr(found.widget.run, "set_forecast", lambda *texts: (shown.append(texts[0]), show(*texts)))
     found.widget.run.both_button.click()
     wait()
     assert gave_way
+    assert not any(text.startswith("Measuring") for text in shown), "nothing is left to run"
     assert label.text() == "All slices are up to date."
 
 

@@ -138,12 +138,27 @@ class RunEstimator(QObject):
             with self._model_in_use:
                 return self._estimate_run(worker, session, predictor, choice, frames)
 
-        if (choice, session.frame_shape) not in self._calibrations:
-            self._estimate = None
-            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of image.")
+        def count() -> int:
+            return session.count_stale(frames=frames)[1]
+
+        def measure(masks: int) -> None:
+            if self._paused.is_set():
+                return
+            if (choice, session.frame_shape) not in self._calibrations:
+                self._estimate = None
+                self._show_measuring(masks)
+            self._queue.submit(look, self._on_estimate, "", key="look")
+
         self._cancel.set()
         self._paused.clear()
-        self._queue.submit(look, self._on_estimate, "", key="look")
+        self._queue.submit(count, measure, "", key="count")
+
+    def _show_measuring(self, masks: int) -> None:
+        """Say what will take a moment; after a run nobody waits for it, only encoding ahead does."""
+        if masks:
+            self._run.set_forecast("Measuring how fast this model is here …", "Once for each model and size of image.")
+        else:
+            self._run.set_forecast(self._up_to_date(), "")
 
     def _estimate_run(
         self,
@@ -180,7 +195,7 @@ class RunEstimator(QObject):
             return
         found = estimate.forecast
         if found is None:
-            self._run.set_forecast(f"All {self._slices()} are up to date.", "")
+            self._run.set_forecast(self._up_to_date(), "")
         else:
             self._run.set_forecast(found.short, f"The run takes {found.text}")
         session = estimate.worker.session
@@ -214,6 +229,9 @@ class RunEstimator(QObject):
                 return session.encode_ahead(frames, cancelled=cancel.is_set, progress=note)
 
         self._queue.submit(encode, done, "", key="encode")
+
+    def _up_to_date(self) -> str:
+        return f"All {self._slices()} are up to date."
 
     def _slices(self) -> str:
         worker = self._context.selection.worker
