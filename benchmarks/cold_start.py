@@ -14,12 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
+
+from benchmarks.tries import run_in_turn, tries_table
 
 _MODES = ("cold", "warm", "napari alone")
 _ROWS = {
@@ -48,30 +49,11 @@ def main() -> None:
         print(json.dumps(_one_try(given.mode)), flush=True)
         # What is measured is over; napari's own way out takes seconds.
         os._exit(0)
-    tries: dict[str, list[dict[str, float]]] = {mode: [] for mode in _MODES}
-    for _ in range(given.tries):
-        for mode in _MODES:  # in turn, so that all see the same load
-            command = [sys.executable, "-m", "benchmarks.cold_start", "--mode", mode]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            tries[mode].append(json.loads(done.stdout.splitlines()[-1]))
+    tries = run_in_turn("benchmarks.cold_start", "--mode", _MODES, given.tries)
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump(tries, file, indent=2)
-    print(_table(tries))
-
-
-def _table(tries: dict[str, list[dict[str, float]]]) -> str:
-    """Lay out the median of the tries, with the least and the most."""
-    lines = ["| | " + " | ".join(tries) + " |", "|---|" + "---|" * len(tries)]
-    for key, title in _ROWS.items():
-        cells = []
-        for results in tries.values():
-            values = [r[key] for r in results if key in r]
-            digits = 0 if key.endswith("_ms") else 2
-            middle, low, high = (f"{f(values):.{digits}f}" if values else "" for f in (statistics.median, min, max))
-            cells.append(f"{middle} ({low}–{high})" if values else "–")
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    print(tries_table(tries, _ROWS))
 
 
 def _one_try(mode: str) -> dict[str, float]:

@@ -13,13 +13,12 @@ import json
 import os
 import resource
 import statistics
-import subprocess
-import sys
 import time
 from unittest import mock
 
 from benchmarks.clips import make_clip
 from benchmarks.ours import Ours
+from benchmarks.tries import run_in_turn, tries_table
 from benchmarks.weights import random_model
 from napari_sam2.engine import load_predictor
 from napari_sam2.engine.sam2.tracking import video_predictor
@@ -38,20 +37,9 @@ def main() -> None:
     if given.side:
         print(json.dumps(_one_try(given.side)), flush=True)
         return
-    tries: dict[str, list[dict[str, float]]] = {side: [] for side in _SIDES}
-    for _ in range(given.tries):
-        for side in _SIDES:
-            command = [sys.executable, "-m", "benchmarks.freed_memory", "--side", side]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            tries[side].append(json.loads(done.stdout.splitlines()[-1]))
+    tries = run_in_turn("benchmarks.freed_memory", "--side", _SIDES, given.tries)
     print(f"load average at the end: {os.getloadavg()[0]:.1f}")
-    print("| median of tries (least to most) | " + " | ".join(_SIDES) + " |\n|---|---|---|")
-    for key in tries["kept"][0]:
-        cells = []
-        for side in _SIDES:
-            values = [found[key] for found in tries[side]]
-            cells.append(f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f})")
-        print(f"| {key} | " + " | ".join(cells) + " |")
+    print(tries_table(tries, {key: key for key in tries["kept"][0]}))
 
 
 def _one_try(side: str) -> dict[str, float]:
