@@ -70,7 +70,10 @@ def test_page(tmp_path: Path) -> None:
         (folder / f"{name}.json").write_text(json.dumps(result))
     write_report(folder, page)
     text = page.read_text()
-    assert "| sam2.1-tiny, 512 px, 4 objects | transformers 5.1 | float32 | 2.00× | 2.00× | 2.00× | 0.9991 |" in text
+    assert (
+        "| sam2.1-tiny, 512 px, 4 objects | 10; 40 | transformers 5.1 | float32 | 2.00× | 2.00× | 2.00× | 0.9991 |"
+        in text
+    )
     assert "| sam2.1-tiny, 512 px, 4 objects | napari-sam2 | 500 | – | 100 | 200 | 8.0 | 31 |" in text
     assert "A processor, 2 cores, 2 threads (AVX2)" in text
     assert re.findall("^## On (.*)$", text, re.MULTILINE) == [
