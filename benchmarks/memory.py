@@ -16,6 +16,7 @@ import torch
 
 from benchmarks.clips import make_clip
 from benchmarks.ours import Ours
+from benchmarks.tries import run_alone, why_it_failed
 from napari_sam2.engine.sam2 import Sam2Model, released_config
 from napari_sam2.engine.sam2.precision import set_precision
 from napari_sam2.engine.sam2.tracking.video_predictor import Sam2VideoPredictor
@@ -40,13 +41,13 @@ def peaks(setting: Setting, model: Sam2Model | None, say: Say) -> dict[str, dict
         weights = Path(folder) / "weights.pt"
         torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, weights)
         for side in sides:
-            command = [sys.executable, "-m", "benchmarks.memory", side, str(weights), json.dumps(asdict(setting))]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                say(f"memory  {side}: not measured ({(done.stderr.strip().splitlines() or ['no output'])[-1]})")
+            given = json.dumps(asdict(setting))
+            try:
+                found[side] = run_alone("benchmarks.memory", side, str(weights), given, quietly=True)
+            except subprocess.CalledProcessError as error:
+                say(f"memory  {side}: not measured ({why_it_failed(error)})")
                 found[side] = None
                 continue
-            found[side] = json.loads(done.stdout.splitlines()[-1])
             say(f"memory  {side:5s} {found[side]}")
     return found
 

@@ -19,6 +19,7 @@ import torch
 import napari_sam2 as ns
 from benchmarks.machine import describe
 from benchmarks.memory import forget_peak, peak_of_this_process
+from benchmarks.tries import run_alone, why_it_failed
 from napari_sam2.engine.sam2.tracking.embedding_store import Budget
 
 SLICES, OBJECTS, SIDES = (200, 500, 1000, 2000), (1, 4, 16, 64), (256, 512, 1024, 2048, 4096, 8192)
@@ -94,12 +95,11 @@ def measure_scale(
     for axis, values in axes.items():
         for value in values:
             given = {**USUAL, axis: value, "threads": threads}
-            command = [sys.executable, "-m", "benchmarks.scale", json.dumps(given)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                say(f"{axis} {value}: not measured ({(done.stderr.strip().splitlines() or ['no output'])[-1]})")
+            try:
+                point = run_alone("benchmarks.scale", json.dumps(given), quietly=True)
+            except subprocess.CalledProcessError as error:
+                say(f"{axis} {value}: not measured ({why_it_failed(error)})")
                 continue
-            point = json.loads(done.stdout.splitlines()[-1])
             found.setdefault(axis, []).append(point)
             say(f"{axis} {value}: {point['ms_a_slice']:.0f} ms a slice, {point['peak_mib']} MiB")
             keep(result)

@@ -1,4 +1,4 @@
-"""Tries in processes of their own, the kinds in turn so that all see the same load; and their table."""
+"""Measurements in processes of their own; kinds of them in turn, so that all see the same load; and their table."""
 
 from __future__ import annotations
 
@@ -11,21 +11,37 @@ from collections.abc import Mapping, Sequence
 Tries = dict[str, list[dict[str, float]]]
 
 
-def run_in_turn(module: str, option: str, kinds: Sequence[str], count: int) -> Tries:
-    """Run ``python -m MODULE OPTION KIND`` for each kind, ``count`` times over.
+def run_alone(module: str, *arguments: str, quietly: bool = False) -> dict[str, float]:
+    """Run ``python -m MODULE ARGUMENTS…`` and return what it found: its last line is a JSON object of numbers.
 
-    Returns
-    -------
-    dict
-        For each kind what each try found: the last line that it prints is a JSON object of numbers.
+    Parameters
+    ----------
+    quietly
+        Keep what it writes to stderr for the error, instead of showing it.
+
+    Raises
+    ------
+    subprocess.CalledProcessError
+        If it fails.
     """
+    stderr = subprocess.PIPE if quietly else None
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def why_it_failed(error: subprocess.CalledProcessError) -> str:
+    """Return the last line that a quiet process wrote before it failed."""
+    return str((error.stderr.strip().splitlines() or ["no output"])[-1])
+
+
+def run_in_turn(module: str, option: str, kinds: Sequence[str], count: int) -> Tries:
+    """Run ``python -m MODULE OPTION KIND`` for each kind, ``count`` times over; see `run_alone`."""
     tries: Tries = {kind: [] for kind in kinds}
     for _ in range(count):
         for kind in kinds:
-            done = subprocess.run(
-                [sys.executable, "-m", module, option, kind], check=True, stdout=subprocess.PIPE, text=True
-            )
-            tries[kind].append(json.loads(done.stdout.splitlines()[-1]))
+            tries[kind].append(run_alone(module, option, kind))
     return tries
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from benchmarks.tries import run_in_turn, tries_table
+from benchmarks.tries import run_alone, run_in_turn, tries_table, why_it_failed
 
 MODULE = """
 import json, os, sys
@@ -31,6 +31,15 @@ def test_a_try_that_fails_ends_the_measurement(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(subprocess.CalledProcessError):
         run_in_turn("tried", "--kind", ("one",), 1)
+
+
+def test_a_quiet_failure_says_why(tmp_path, monkeypatch, capfd):
+    (tmp_path / "tried.py").write_text("raise SystemExit('no memory is left')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run_alone("tried", quietly=True)
+    assert why_it_failed(failed.value) == "no memory is left"
+    assert capfd.readouterr().err == ""
 
 
 def test_the_table_has_medians_with_least_and_most():
