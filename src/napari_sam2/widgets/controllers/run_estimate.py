@@ -134,24 +134,26 @@ class RunEstimator(QObject):
             return
         frames, choice = self._run.frames(), model_cache.choice
 
-        def look() -> RunEstimate | None:
-            with self._model_in_use:
-                return self._estimate_run(worker, session, predictor, choice, frames)
+        if (choice, session.frame_shape) not in self._calibrations:
+            self._estimate = None
 
-        def count() -> int:
-            return session.count_stale(frames=frames)[1]
+        def count() -> tuple[int, int]:
+            return session.count_stale(frames=frames)
 
-        def measure(masks: int) -> None:
+        def estimate(stale: tuple[int, int]) -> None:
+            def look() -> RunEstimate | None:
+                with self._model_in_use:
+                    return self._estimate_run(worker, session, predictor, choice, frames, stale)
+
             if self._paused.is_set():
                 return
             if (choice, session.frame_shape) not in self._calibrations:
-                self._estimate = None
-                self._show_measuring(masks)
+                self._show_measuring(stale[1])
             self._queue.submit(look, self._on_estimate, "", key="look")
 
         self._cancel.set()
         self._paused.clear()
-        self._queue.submit(count, measure, "", key="count")
+        self._queue.submit(count, estimate, "", key="count")
 
     def _show_measuring(self, masks: int) -> None:
         """Say what will take a moment; after a run nobody waits for it, only encoding ahead does."""
@@ -167,6 +169,7 @@ class RunEstimator(QObject):
         predictor: VideoPredictor,
         choice: ModelChoice,
         frames: range,
+        stale: tuple[int, int],
     ) -> RunEstimate | None:
         from napari_sam2.engine.diagnostics.resource_estimate import calibrate, can_calibrate, forecast
 
@@ -179,7 +182,7 @@ class RunEstimator(QObject):
         budget = predictor.store.budget
         # Nobody asked for files: what is made ahead unasked stays in memory.
         kept = (budget.device + budget.ram) // max(measured.embedding_bytes, 1)
-        count, masks = session.count_stale(frames=frames)
+        count, masks = stale
         if not masks:
             return RunEstimate(worker, None, kept)
         objects = max(1, round(masks / count))
