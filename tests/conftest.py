@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from napari import Viewer
 
 
 @pytest.fixture(autouse=True)
@@ -15,11 +19,12 @@ def _own_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("NAPARI_SAM2_DATA", str(tmp_path / "napari-sam2-data"))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _quick_collection():
-    """What earlier modules left stays: else the teardown of each window walks through all of it several times."""
+@pytest.fixture
+def make_napari_viewer(make_napari_viewer: Callable[..., Viewer]) -> Callable[..., Viewer]:
+    """napari's own; what earlier tests left is frozen first, because napari collects garbage for each layer removed."""
     gc.collect()
     gc.freeze()
+    return make_napari_viewer
 
 
 @pytest.fixture
