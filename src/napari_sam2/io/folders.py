@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.held_files import is_held
 from napari_sam2.io.formats import DICOM, TIFF
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def holds_dicom(folder: Path) -> bool:
     """Tell whether one of the first files is DICOM; looks at suffixes and at the four letters after the preamble."""
     seen = 0
     for file in folder.rglob("*"):
-        if not file.is_file():
+        if not file.is_file() or is_held(file):
             continue
         if file.suffix.lower() in DICOM.suffixes:
             return True

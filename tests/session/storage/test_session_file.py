@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -13,7 +17,11 @@ import pytest
 
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import SessionBusyError, SessionFileError
+from napari_sam2.io.dicom.opening import looks_like_dicom
+from napari_sam2.io.folders import holds_dicom
 from napari_sam2.session import VideoSession
+from napari_sam2.session.storage.database import check_session_file
+from napari_sam2.session.storage.locations import peek
 from napari_sam2.session.storage.session_file import FORMAT_VERSION
 from support.predictors import SHAPE, FakePredictor, numbered_volume
 from support.session_view import log_of
@@ -140,6 +148,45 @@ def test_open_file_is_locked(session, volume, tmp_path):
     session.add_box(5, 1, (2, 2, 4, 4))
     session.close()
     assert 5 in reopen(tmp_path / "a.sam2", volume).objects
+
+
+def is_locked_for_others(path):
+    """Whether another process is refused."""
+    ask = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN EXCLUSIVE')"
+    done = subprocess.run([sys.executable, "-c", ask, str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or "database is locked" in done.stderr
+    return done.returncode != 0
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda path: reopen(path, numbered_volume()),
+        peek,
+        lambda path: VideoSession(FakePredictor(), numbered_volume()).save(path),
+        check_session_file,
+        lambda path: holds_dicom(path.parent),
+        looks_like_dicom,
+    ],
+)
+def test_a_second_look_at_an_open_file_leaves_it_locked(session, tmp_path, look):
+    path = tmp_path / "a.sam2"
+    session.save(path)
+    assert is_locked_for_others(path)
+    with suppress(SessionFileError):
+        look(path)
+    assert is_locked_for_others(path)
+    session.close()
+    assert not is_locked_for_others(path)
+
+
+def test_a_session_that_nobody_keeps_lets_its_file_go(tmp_path, volume):
+    path = tmp_path / "a.sam2"
+    other = VideoSession(FakePredictor(), volume)
+    other.save(path)
+    del other
+    gc.collect()
+    reopen(path, volume).close()
 
 
 def test_no_save_during_a_run(session, tmp_path):

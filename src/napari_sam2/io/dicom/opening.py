@@ -8,6 +8,8 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.held_files import is_held
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -49,6 +51,8 @@ def quiet() -> Iterator[None]:
 
 def looks_like_dicom(path: Path) -> bool:
     """Tell whether the file has the DICOM prefix, or starts like a data set that lost it."""
+    if is_held(path):
+        return False
     try:
         with path.open("rb") as stream:
             head = stream.read(132)

@@ -9,12 +9,15 @@ import zlib
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from napari_sam2.core.held_files import hold, is_held, unless_held
 from napari_sam2.core.paths import advice_for, check_file
 from napari_sam2.errors import SessionFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from napari_sam2.core.held_files import FileKey
 
 APPLICATION_ID = 0x53414D32  # "SAM2"
 FORMAT_VERSION = 1
@@ -25,6 +28,7 @@ _ADVICE = {
     "attempt to write a readonly database": "You may not write there: save the session in another folder.",
     "unable to open database file": "You may not write there: save the session in another folder.",
 }
+_LOCKED = "database is locked"  # As SQLite has it.
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -40,12 +44,18 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def check_session_file(path: Path) -> None:
-    """Refuse what is no session file of a known version, before SQLite touches it."""
+    """Refuse what is no session file of a known version, before SQLite touches it.
+
+    One that this process has open is not looked at: it was checked before, and would lose its lock.
+    """
     check_file(path, SessionFileError)
     try:
-        with path.open("rb") as file:
-            head = file.read(100)
-            size = file.seek(0, os.SEEK_END)
+        with unless_held(path) as may_open:
+            if not may_open:
+                return
+            with path.open("rb") as file:
+                head = file.read(100)
+                size = file.seek(0, os.SEEK_END)
     except OSError as error:
         raise SessionFileError(f"{path} cannot be opened: {error.strerror or error}.") from error
     if len(head) < 100 or not head.startswith(_HEADER) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
@@ -63,8 +73,18 @@ def check_session_file(path: Path) -> None:
         raise SessionFileError(f"{path} is damaged: it is cut off after {size} bytes. It was left as it is.")
 
 
+def hold_alone(path: Path) -> FileKey:
+    """Note that this process opens a session file; an error like that of another process if it has done so before."""
+    key = hold(path)
+    if key is None:
+        raise sqlite3.OperationalError(_LOCKED)
+    return key
+
+
 def refuse_if_open(path: Path) -> None:
     """Raise an error if a session file is open in another session; what is no session file is passed over."""
+    if is_held(path):
+        raise sqlite3.OperationalError(_LOCKED)
     try:
         check_session_file(path)
     except SessionFileError:

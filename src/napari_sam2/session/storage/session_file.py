@@ -11,12 +11,14 @@ import hashlib
 import json
 import os
 import sqlite3
+import weakref
 import zlib
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_sam2.core.held_files import let_go
 from napari_sam2.core.paths import is_folder, why_no_file
 from napari_sam2.errors import SessionFileError
 from napari_sam2.session.log.codec import dumps
@@ -56,6 +58,7 @@ class SessionFile:
         self.path = path
         self._db = connection
         self._ids: dict[Step, int] = {}
+        self._let_go: Callable[[], object] = lambda: None  # Of a new file, which nobody knows yet.
 
     # ------------------------------------------------------------------ opening
 
@@ -103,18 +106,19 @@ class SessionFile:
             If it is no session file, from a newer version, damaged, or open elsewhere. It is then left as it was.
         """
         database.check_session_file(path)
-        with database.reading(path):
-            db = database.connect(path)
-            try:
-                db.execute("BEGIN EXCLUSIVE")
-                db.execute("COMMIT")
-                found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
-                if found != "ok":
-                    raise ValueError(found)
-            except BaseException:
-                db.close()
-                raise
-        return cls(path, db)
+        with database.reading(path), ExitStack() as undo:
+            key = database.hold_alone(path)
+            undo.callback(let_go, key)
+            db = undo.enter_context(closing(database.connect(path)))
+            db.execute("BEGIN EXCLUSIVE")
+            db.execute("COMMIT")
+            found = db.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise ValueError(found)
+            undo.pop_all()
+        file = cls(path, db)
+        file._let_go = weakref.finalize(file, let_go, key)
+        return file
 
     def load(self, history: History) -> None:
         """Make a history what the file holds."""
@@ -147,11 +151,12 @@ class SessionFile:
         try:
             self.mark_open(False)
         finally:
-            self._db.close()
+            self.abandon()
 
     def abandon(self) -> None:
         """Unlock the file and leave it as it is."""
         self._db.close()
+        self._let_go()
 
     # ------------------------------------------------------------------ header
 
