@@ -202,3 +202,23 @@ def test_an_object_without_a_mask_has_nothing_to_split(volume):
     session.add_box(1, 7, (4, 5, 10, 12))
     assert session.apply("split") == []
     assert session.mask(1, 7) is None
+
+
+def test_a_limit_may_be_infinite_in_a_session_with_a_file(session, volume, tmp_path):
+    path = tmp_path / "a.sam2"
+    session.save(path)
+    before = areas(session)
+    session.apply("threshold", obj_id=1, low=5300, high=np.inf)
+    expected = areas(session)
+    assert expected != before
+    session.close()
+    again = VideoSession.open(path, FakePredictor(), volume)
+    assert areas(again) == expected
+    assert again.steps[-1].arguments["values"] == {"low": 5300, "high": "inf"}
+
+
+def test_parts_of_the_last_object_get_numbers_that_labels_can_have(session):
+    session.add_mask(65535, 15, box_mask(2, 2, 6, 6) | box_mask(12, 12, 18, 18))
+    session.predict_frame(15)
+    assert session.apply("split", obj_id=65535) == [2]
+    assert set(np.unique(session.frame_labels(15))) == {0, 2, 65535}

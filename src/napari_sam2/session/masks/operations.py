@@ -93,9 +93,15 @@ def _outcome(
     # Of an object without a voxel there is nothing to split.
     masks = {i: found[0] for i, found in parts.items() if found}
     others = [part for found in parts.values() for part in found[1:] if part]
-    masks |= dict(enumerate(others, start=max(state.object_ids(), default=0) + 1))
-    kept = {key: value for key, value in values.items() if isinstance(value, str | bool | int | float | np.generic)}
+    masks |= dict(zip(objects.new_ids(state, len(others)), others, strict=True))
+    logged = {k: v for k, v in values.items() if isinstance(v, str | bool | int | float | np.generic)}
+    kept = {key: _as_json(value) for key, value in logged.items()}
     return _Outcome(masks, {"operation": operation.name, "objects": ids, "frames": chosen, "values": kept})
+
+
+def _as_json(value: str | float | np.generic) -> Any:
+    """Return a parameter as the log tells it: JSON has no infinite numbers."""
+    return str(value) if isinstance(value, float | np.floating) and not np.isfinite(value) else value
 
 
 def _objects(state: SessionState, obj_id: int | Iterable[int] | None) -> list[int]:
