@@ -107,6 +107,19 @@ def test_a_log_is_complete_until_its_oldest_steps_go():
     assert history.get(MASK, 1, 3) == record(1)
 
 
+def test_steps_that_were_undone_for_good_leave_room():
+    history = History(budget_bytes=700)
+    for n in range(1, 4):
+        with history.step("edit") as put:
+            put(MASK, 1, 3, record(n))
+        if n < 3:
+            history.undo()
+    with history.step("edit") as put:
+        put(MASK, 1, 4, record(1))
+    assert not history.truncated
+    assert len(history.steps) == 2
+
+
 def test_the_last_step_stays_whatever_the_budget():
     history = History(budget_bytes=0)
     with history.step("edit") as put:

@@ -192,6 +192,7 @@ class History:
             if step.time is None and self.clock is not None:
                 step.time = int(self.clock())
             lost = list(self._undone)
+            self._bytes -= sum(map(_size_of, lost))
             self._undone.clear()
             self._done.append(step)
         self._bytes += sum(_size(change) for change in new)
@@ -240,8 +241,7 @@ class History:
         for kind, obj_id, frame, value in values:
             self._set(kind, obj_id, frame, value)
         self._done, self._undone = list(done), list(undone)
-        changes = [change for step in (*done, *undone) for change in step.changes]
-        self._bytes = sum(_size(change) for change in changes)
+        self._bytes = sum(map(_size_of, (*done, *undone)))
 
     def _write(self, write: Callable[[Journal], None]) -> None:
         if self._journal is None:
@@ -261,7 +261,7 @@ class History:
         lost = []
         while self._bytes > self.budget_bytes and len(self._done) > 1:
             oldest = self._done.pop(0)
-            self._bytes -= sum(_size(change) for change in oldest.changes)
+            self._bytes -= _size_of(oldest)
             self.truncated = True
             lost.append(oldest)
         return lost
@@ -277,6 +277,10 @@ class History:
         else:
             values[frame] = value
         self.revision += 1
+
+
+def _size_of(step: Step) -> int:
+    return sum(_size(change) for change in step.changes)
 
 
 def _size(change: Change[Any]) -> int:
