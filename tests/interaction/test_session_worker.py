@@ -8,8 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_sam2.core.frames import FrameGrid
 from napari_sam2.core.masks import RunLengthMask
 from napari_sam2.core.prompts import BoxPrompt, PointPrompt, PromptSet
+from napari_sam2.errors import SessionFileError
+from napari_sam2.interaction.autosave import Autosave
+from napari_sam2.interaction.session_worker import SessionWorker
+from napari_sam2.session import VideoSession
+from napari_sam2.session.storage.locations import Recent
+from napari_sam2.session.storage.session_file import SessionFile
+from support.predictors import FakePredictor
 
 CLICK = PromptSet((PointPrompt(20, 25),))
 CLICKS = PromptSet((PointPrompt(20, 25), PointPrompt(5, 5, False)))
@@ -130,3 +138,30 @@ def test_marks_that_come_and_go_before_there_is_a_session_load_no_model(worker, 
     assert loads == []
     assert worker.session is None
     assert not worker.pending
+
+
+@pytest.mark.parametrize("end", ["done", "closed"])
+def test_what_a_run_computed_after_its_file_refused_gets_another_file(volume, model_cache, monkeypatch, end):
+    def refuse(*_):
+        raise SessionFileError("the share is gone")
+
+    worker = SessionWorker(volume, FrameGrid.of(volume), (0, 1000), model_cache, Autosave(Recent()))
+    worker.pending.add([((1, 5), BOX)])
+    worker.sync(preview=True)
+    session, first = worker.session, worker.session.path
+    run = worker.run("forward", range(12), threading.Event(), lambda *_: None)
+    with monkeypatch.context() as patched:
+        patched.setattr(SessionFile, "append", refuse)
+        next(run)
+        next(run)
+        if end == "closed":
+            run.close()
+    if end == "done":
+        with pytest.raises(SessionFileError, match="gone"):
+            list(run)
+    assert worker.sync_before_closing().warnings == []
+    frames = session.objects[1].frames
+    worker.close()
+    assert frames == {"done": 7, "closed": 4}[end]
+    kept = VideoSession.open_copy(first.with_name("image-2.sam2"), FakePredictor(), volume)
+    assert kept.objects[1].frames == frames

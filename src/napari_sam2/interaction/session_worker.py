@@ -165,7 +165,7 @@ class SessionWorker:
         """Tell the session which prompts changed, without a model if none is loaded."""
         update = Update()
         if not self.pending:
-            return update
+            return self._keep(update)
         if self.session is None:
             self.session = self._new_session(UnloadedModel(self._model_cache.choice.name))
         tell(self.session, self.pending.take(), update)
@@ -297,7 +297,12 @@ class SessionWorker:
         """Track all prompted objects, unless it was closed; see :func:`napari_sam2.interaction.runs.propagate`."""
         if self.closed:
             return
-        yield from runs.propagate(self.open(), direction, frames, stop, progress)
+        try:
+            yield from runs.propagate(self.open(), direction, frames, stop, progress)
+        except SessionFileError:
+            # The run went on in memory; what it computed needs a file before the next step.
+            self._keep(Update())
+            raise
 
     def close(self) -> None:
         """End the session, also in the middle of a run; what it computed stays in the labels layer."""
@@ -340,6 +345,10 @@ class SessionWorker:
     def _finish(self, update: Update) -> Update:
         """Give the session a file, if it needs one, and add the new notes of the model to the warnings."""
         update.warnings += self._model_cache.new_notes()
+        return self._keep(update)
+
+    def _keep(self, update: Update) -> Update:
+        """Give the session a file, if it needs one."""
         session = self.session
         if self._autosave is None or session is None or session.path is not None or not session.objects:
             return update

@@ -73,10 +73,10 @@ class FileLink:
 
     def close(self) -> None:
         """Close the file for good."""
-        if self.file is not None:
+        file, self.file = self.file, None
+        if file is not None:
             self._state.history.bind(None)
-            self.file.close()
-            self.file = None
+            file.close()
 
     def keep_settings(self) -> None:
         """Write the settings of the session that can change, where they did."""
@@ -97,11 +97,23 @@ class FileLink:
             self.file.write_header(replace(self.file.header(), model=self._model()))
 
     def _bind(self, file: SessionFile) -> None:
-        if self.file is not None:
-            self.file.close()
-        file.mark_open(True)
-        self.file = file
+        try:
+            file.mark_open(True)
+        except SessionFileError:
+            file.abandon()
+            raise
+        old, self.file = self.file, file
         self._state.history.bind(file)
+        if old is None:
+            return
+        if old.path == file.path:
+            old.abandon()  # It was removed; what SQLite writes beside it would be taken for that of the new one.
+            return
+        try:
+            old.close()
+        except SessionFileError as error:
+            # The reason to save elsewhere may be that nothing can be written there.
+            _log.warning("%s", error)
 
     def _header(self) -> SessionHeader:
         state, grid = self._state, self._state.grid
