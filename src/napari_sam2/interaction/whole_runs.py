@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from napari_sam2.errors import SessionBusyError
 from napari_sam2.interaction.update import draw_frames
-from napari_sam2.session.combining.consensus import axes_work, has_marks, track_axes
+from napari_sam2.session.combining.consensus import axes_work, track_axes
 from napari_sam2.session.combining.time_points import track_4d
 
 if TYPE_CHECKING:
@@ -111,14 +111,14 @@ def run_through_time(
 
 
 class _Sessions(MutableMapping[int, "VideoSession"]):
-    """The sessions of the time points that have something to track from, as :func:`track_4d` keeps them."""
+    """The sessions of the time points, as :func:`track_4d` keeps them."""
 
     def __init__(self, workers: Mapping[int, SessionWorker]) -> None:
         self._workers = workers
 
     def __getitem__(self, time: int) -> VideoSession:
         session = self._workers[time].session if time in self._workers else None
-        if session is None or not has_marks(session):
+        if session is None:
             raise KeyError(time)
         return session
 

@@ -78,3 +78,37 @@ def test_left_before_its_end_it_keeps_what_was_tracked_along_its_own_axis(cube):
 def test_without_any_mark_it_says_so(cube):
     with pytest.raises(PromptError, match="nothing to propagate"):
         finished(track_axes(along(cube, "z"), {"x": None}))
+
+
+def test_what_was_mended_by_hand_along_another_axis_is_what_counts_there(cube):
+    z, x = along(cube, "z"), along(cube, "x", (6, (2, 2, 8, 9)))
+    list(x.propagate())
+    hand = np.zeros(x.frame_shape, bool)
+    hand[4:6, 4:6] = True
+    x.edit_mask(1, 6, hand)
+    x.add_points(1, 10, [(3, 3)], [0])
+    x.predict_frame(10)
+    seen = {frame: int(x.mask(1, frame).sum()) for frame in (6, 10)}
+    tracked = {s.result.frame: int(s.result.masks[1].sum()) for s in track_axes(z, {"x": x}) if s.axis == "x"}
+    assert seen[6] == 4
+    assert {frame: tracked[frame] for frame in seen} == seen
+
+
+def test_what_is_forbidden_is_forbidden_along_all_axes(cube):
+    where = np.zeros(SHAPE, np.uint8)
+    where[:, :, 8:] = 1
+    z, y = along(cube, "z", (5, (3, 4, 9, 12))), along(cube, "y", (6, (0, 4, 10, 12)))
+    z.forbid(where)
+    finished(track_axes(z, {"y": y, "x": None}))
+    assert (z.labels()[:, :, :8] == 1).any()
+    assert not (z.labels()[:, :, 8:] == 1).any()
+
+
+def test_an_object_that_was_deleted_during_the_run_stays_away(cube):
+    z = along(cube, "z", (5, (3, 4, 9, 10)))
+    z.add_box(2, 5, (1, 1, 3, 3))
+    steps = track_axes(z, {"y": None})
+    for step in steps:
+        if step.axis == "y" and 2 in z.objects:
+            z.delete_object(2)
+    assert list(z.objects) == [1]

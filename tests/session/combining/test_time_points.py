@@ -145,3 +145,28 @@ def test_it_needs_a_time_point_a_prompt_and_an_array_that_fits(movie):
         ns.track_4d(VideoSession(FakePredictor(), movie, "z", at={"t": 0}))
     with pytest.raises(PromptError, match="out has shape"):
         ns.track_4d(begun(movie), out=np.zeros((2, 2)))
+
+
+def test_the_values_of_an_object_are_limited_at_all_time_points(movie):
+    session, sessions = begun(movie), {}
+    session.set_intensity_range(1, None, 1e6)
+    list(ns.track_4d(session, [1], sessions=sessions))
+    assert sessions[1].intensity_range(1) == session.intensity_range(1)
+    assert sessions[1].intensity_range(3) == session.intensity_range(3)
+
+
+def test_a_time_point_without_marks_is_seeded_in_its_own_session(movie):
+    session, sessions = begun(movie), {}
+    list(ns.track_4d(session, [1, 2], sessions=sessions))
+    there = sessions[1]
+    before = there.labels()
+    there.delete_object(1)
+    there.delete_object(3)
+    list(ns.track_4d(session, [1, 2], sessions=sessions))
+    assert sessions[1] is there
+    assert np.array_equal(there.labels(), before)
+    assert [info.name for info in there.objects.values()] == ["object 1", "nucleus"]
+    while list(there.objects):
+        there.undo()
+    there.undo()
+    assert list(there.objects) == [3]

@@ -62,3 +62,26 @@ def test_beyond_a_cut_nothing_is_stale(session):
     session.add_box(1, 10, (4, 5, 10, 12))
     session.cut(1, 15, "above")
     assert sorted(stale(session)) == list(range(16))
+
+
+@pytest.mark.parametrize("is_previewed", [False, True])
+def test_a_frame_without_the_object_is_known_before_anything_is_tracked_from_it(session, is_previewed):
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[5:12, 5:12] = True
+    session.add_mask(1, 4, mask)
+    session.add_mask(1, 16, np.zeros_like(mask))
+    if is_previewed:
+        session.predict_frame(16)
+    list(session.propagate())
+    assert [f for f in range(4, 20) if session.mask(1, f).any()] == list(range(4, 16))
+
+
+def test_what_a_click_that_finds_nothing_was_to_give_comes_from_elsewhere(session):
+    mask = np.zeros(SHAPE[1:], bool)
+    mask[5:12, 5:12] = True
+    session.add_mask(1, 4, mask)
+    session.add_points(1, 16, [(20, 20)], [0])
+    list(session.propagate())
+    assert not session.mask(1, 16).any()
+    assert [f for f in range(4, 20) if session.mask(1, f).any()] == list(range(4, 16))
+    assert stale(session) == {}

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_sam2.errors import PromptError
 from napari_sam2.session.combining.fusion import fuse_axes
-from napari_sam2.session.combining.time_points import session_like
+from napari_sam2.session.combining.seeding import copy_range, has_marks, marked_objects, session_like
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -104,7 +104,7 @@ def track_axes(
     ...     print(step.axis, step.result.frame)
     """
     opinions: list[VideoSession] = []
-    axis = str(session.grid.frame_axis)
+    axis, objects = str(session.grid.frame_axis), set(session.objects)
     try:
         if has_marks(session):
             yield from _tracked(session)
@@ -122,7 +122,10 @@ def track_axes(
                 yield from _tracked(seeded)
         if len(opinions) < 2:
             return []
-        return session.take_tracked(fuse_axes(opinions, rule))
+        fused = fuse_axes(opinions, rule)
+        # Not those that the user deleted meanwhile.
+        fused[np.isin(fused, list(objects.difference(session.objects)))] = 0
+        return session.take_tracked(fused)
     finally:
         for opinion in opinions:
             if opinion is not session:
@@ -135,16 +138,6 @@ def _work(session: VideoSession, axis: str, objects: int, frames: int | None = N
     return AxisWork(axis, volume.size_of(axis) if frames is None else frames, objects, (height, width))
 
 
-def has_marks(session: VideoSession) -> bool:
-    """Return whether there is anything in a session from which to track."""
-    return bool(marked_objects(session))
-
-
-def marked_objects(session: VideoSession) -> list[int]:
-    """List the objects of a session that have prompts or accepted masks."""
-    return [i for i in session.objects if session.prompted_frames(i) or session.accepted_masks(i)]
-
-
 def _tracked(session: VideoSession) -> Iterator[AxisResult]:
     with closing(cast("Generator[FrameResult, None, None]", session.propagate())) as run:
         for result in run:
@@ -153,26 +146,35 @@ def _tracked(session: VideoSession) -> Iterator[AxisResult]:
 
 
 def _empty(session: VideoSession, axis: str) -> VideoSession:
-    """Return a session for the moment along another axis of the same part."""
+    """Return a session for the moment along another axis of the same part, with what is forbidden there."""
     fixed = {a: i for a, i in session.grid.at if a not in session.volume.spatial_axes}
-    return session_like(session, axis, fixed)
+    made = session_like(session, axis, fixed)
+    forbidden = {k: mask for k in range(session.frame_count) if (mask := session.forbidden(k)) is not None}
+    if forbidden:
+        where = np.zeros(session.grid.label_shape, bool)
+        for frame, mask in forbidden.items():
+            where[session.frame_index(frame)] = mask
+        made.forbid(where)
+    return made
 
 
 def _copy(session: VideoSession, axis: str, other: VideoSession) -> VideoSession:
-    """Return a session for the moment with the prompts and the accepted masks of another one."""
+    """Return a session for the moment with the prompts and the accepted masks of another one.
+
+    Where prompts correct a mask, or the user changed or locked what they gave, it gets the mask.
+    """
     made = _empty(session, axis)
     for obj_id in marked_objects(other):
-        prompted = set(other.prompted_frames(obj_id))
-        for frame in sorted(prompted):
-            prompts = other.prompts(obj_id, frame)
-            if prompts is not None:
+        masks = other.accepted_masks(obj_id)
+        for frame, accepted in other._state.accepted(obj_id).items():
+            prompts = accepted.prompts
+            if prompts is not None and (accepted.base is None or frame not in masks):
                 box = None if prompts.box is None else (prompts.box.y0, prompts.box.x0, prompts.box.y1, prompts.box.x1)
                 mask = None if prompts.mask is None else prompts.mask.mask.decode()
                 made.set_prompts(obj_id, frame, prompts.coordinates.tolist(), prompts.labels.tolist(), box, mask)
-        for frame, mask in other.accepted_masks(obj_id).items():
-            if frame not in prompted:
-                made.add_mask(obj_id, frame, mask)
-        _limit(made, session, obj_id)
+            elif frame in masks:
+                made.add_mask(obj_id, frame, masks[frame])
+        copy_range(session, made, obj_id)
     return made
 
 
@@ -190,7 +192,7 @@ def _seeded(session: VideoSession, axis: str, opinions: list[VideoSession]) -> V
             if seed is not None:
                 made = made or _empty(session, axis)
                 made.add_mask(obj_id, *seed)
-                _limit(made, session, obj_id)
+                copy_range(session, made, obj_id)
                 known.add(obj_id)
     return made
 
@@ -208,12 +210,3 @@ def _largest(stack: NDArray[np.bool_], place: int) -> tuple[int, NDArray[np.bool
     areas = stack.sum(axis=tuple(i for i in range(stack.ndim) if i != place))
     frame = int(areas.argmax())
     return (frame, np.take(stack, frame, axis=place)) if areas[frame] else None
-
-
-def _limit(made: VideoSession, session: VideoSession, obj_id: int) -> None:
-    """Limit an object to the values that it is limited to in the session that gets the result."""
-    if obj_id not in session.objects:
-        return
-    limit = session.intensity_range(obj_id)
-    if (limit.low, limit.high) != (None, None):
-        made.set_intensity_range(obj_id, limit.low, limit.high)

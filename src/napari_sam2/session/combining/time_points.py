@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 import numpy as np
 
 from napari_sam2.errors import PromptError
-from napari_sam2.session.session import VideoSession
+from napari_sam2.session.combining.seeding import copy_range, has_marks, session_like
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, MutableMapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam2.engine.protocols import FrameResult
+    from napari_sam2.session.session import VideoSession
 
 Seeds = Literal["middle", "accepted"]
 
@@ -57,9 +58,9 @@ def track_4d(
 
     What is kept: each time point has a session of its own, in ``sessions`` from its first prompt on, with its masks,
     its steps and undo; ``out`` holds the labels of all. The model's memory of a stack is freed when it is finished. To
-    go on after a stop, call it again with the same ``sessions``: a time point that has a session there is not seeded
-    again, and of its stack only what is stale is computed, so that corrections in it stay and are what seeds the next.
-    Take the later ones out of ``sessions`` to have them seeded anew after a correction.
+    go on after a stop, call it again with the same ``sessions``: a time point whose session there has marks is not
+    seeded again, and of its stack only what is stale is computed, so that corrections in it stay and are what seeds the
+    next. Take the later ones out of ``sessions`` to have them seeded anew after a correction.
 
     Parameters
     ----------
@@ -113,12 +114,12 @@ def _steps(
     yield from _stack(start, known[start], out)
     last = start
     for time in wanted:
-        if time not in known:
+        if time not in known or not has_marks(known[time]):
             found = _handed_on(known[last], last, time, seeds, moves)
             if not found:
                 # All objects have ended.
                 return
-            known[time] = _seeded(known[last], time, found)
+            known[time] = _seeded(known[last], time, found, known.get(time))
         yield from _stack(time, known[time], out)
         last = time
 
@@ -172,6 +173,7 @@ def _moved(
     along = session_like(session, "t", at if axis is None else {**at, axis: frame})
     for obj_id, mask in masks.items():
         along.add_mask(obj_id, time, mask)
+        copy_range(session, along, obj_id)
     for _ in along.propagate("forward" if to > time else "backward", frames=[to]):
         pass
     tracked = {obj_id: along.mask(obj_id, to) for obj_id in masks}
@@ -179,34 +181,21 @@ def _moved(
     return {obj_id: mask for obj_id, mask in tracked.items() if mask is not None and mask.any()}
 
 
-def _seeded(session: VideoSession, time: int, masks: dict[tuple[int, int], NDArray[np.bool_]]) -> VideoSession:
-    """Return a new session on another time point, with these masks as prompts."""
-    new = session_like(session, session.grid.frame_axis, {**dict(session.grid.at), "t": time})
+def _seeded(
+    session: VideoSession, time: int, masks: dict[tuple[int, int], NDArray[np.bool_]], there: VideoSession | None
+) -> VideoSession:
+    """Return the session of another time point, a new one if none is there, with these masks as prompts."""
+    if there is None:
+        there = session_like(session, session.grid.frame_axis, {**dict(session.grid.at), "t": time})
+    known = set(there.objects)
     for (obj_id, frame), mask in masks.items():
-        new.add_mask(obj_id, frame, mask)
+        there.add_mask(obj_id, frame, mask)
     for obj_id, info in session.objects.items():
-        if obj_id in new.objects:
-            new.rename_object(obj_id, info.name)
-            new.recolor_object(obj_id, info.color)
-    return new
-
-
-def session_like(session: VideoSession, frame_axis: str | None, at: dict[str, int]) -> VideoSession:
-    """Return an empty session on another part of the image, with the model and the rules of this one."""
-    return VideoSession(
-        session.predictor,
-        session.volume,
-        frame_axis,
-        session.mapping,
-        at,
-        session.grid.channels or None,
-        session.zoom,
-        session.overlap,
-        neighbours=session.neighbours,
-        memory=session.memory,
-        click_mask=session.click_mask,
-        log_times=session.log_times,
-    )
+        if obj_id in there.objects and obj_id not in known:
+            there.rename_object(obj_id, info.name)
+            there.recolor_object(obj_id, info.color)
+            copy_range(session, there, obj_id)
+    return there
 
 
 def _checked(session: VideoSession, times: Iterable[int] | None, seeds: str) -> tuple[int, list[int]]:
@@ -221,7 +210,7 @@ def _checked(session: VideoSession, times: Iterable[int] | None, seeds: str) -> 
         )
     if session.exact:
         raise PromptError("track_4d does not work in exact mode: Meta's predictor knows no volumes through time.")
-    if not any(session.accepted_masks(i) or session.prompted_frames(i) for i in session.objects):
+    if not has_marks(session):
         raise PromptError("There is nothing to propagate: add a point, a box or a mask to an object first.")
     count = session.volume.size_of("t")
     wanted = list(range(start + 1, count) if times is None else times)

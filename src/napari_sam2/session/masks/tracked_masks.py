@@ -45,7 +45,9 @@ def _take_frame(state: SessionState, put: Put, frame: int, picture: Any) -> bool
         accepted = state.accepted(obj_id)
         if frame in accepted or not within_cuts(state.history, obj_id, frame):
             continue
-        mask, record = RunLengthMask.encode(picture == obj_id), state.mask_record(obj_id, frame)
+        limit, record = state.limit_of(obj_id, frame), state.mask_record(obj_id, frame)
+        inside = picture == obj_id if limit is None else (picture == obj_id) & ~limit.decode()
+        mask = RunLengthMask.encode(inside)
         if (record is None and not mask.area) or (record is not None and record.mask == mask):
             continue
         # Fresh as long as the accepted frames beside it stand. No model made it.

@@ -34,8 +34,12 @@ def conditioning_records(history: History, obj_id: int) -> dict[int, Conditionin
             out[frame] = ConditioningRecord(frame, None, record.mask, None, record.mask.area == 0, follows)
         elif frame in prompts:
             asked = prompts[frame]
-            empty = record is not None and record.mask.area == 0 and is_answer(record, asked)
-            follows = _follows(frame, asked.mask_alone, record, base is not None)
+            given = asked.mask_alone
+            is_answered = record is not None and is_answer(record, asked)
+            # An empty mask that was given needs no answer.
+            known = record.mask if record is not None and is_answered else given
+            empty = known is not None and known.area == 0
+            follows = _follows(frame, given, record, base is not None)
             out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
     return out
 

@@ -80,7 +80,8 @@ class ChunkedRun:
 
     def _in_chunks(self, chunks: list[list[int]]) -> Iterator[FrameResult]:
         step: Step | None = None
-        done, frames = 0, [self._make_run(c, None, None, ()).count()[0] for c in chunks]
+        with self._state.lock:
+            done, frames = 0, [self._make_run(c, None, None, ()).count()[0] for c in chunks]
         for number, chunk in enumerate(chunks):
             run = self._make_run(chunk, self._told(done, sum(frames[number + 1 :])), step, chunks)
             yield from run.results()
@@ -90,7 +91,8 @@ class ChunkedRun:
         if self._chosen is None:
             # What was prompted meanwhile.
             first = {i for chunk in chunks for i in chunk}
-            late = [i for i in self._make_run(None, None, None, ()).due_objects() if i not in first]
+            with self._state.lock:
+                late = [i for i in self._make_run(None, None, None, ()).due_objects() if i not in first]
             yield from self._make_run(late, self._told(done, 0), step, chunks).results()
 
     def _told(self, before: int, after: int) -> Progress | None:

@@ -284,11 +284,14 @@ class Run:
         frame = next((f for f, found in self._state.pending.items() if set(self._tasks[f]) <= set(found)), None)
         if frame is None:
             return None
-        self._store(frame, self._state.pending.pop(frame))
+        found = self._state.pending.pop(frame)
+        self._store(frame, found)
         self._tasks.pop(frame)
         self._finished.add(frame)
         self._compare()
-        self._planned_at = (self._state.history.revision, self._planned_at[1])
+        if not any(p.record.source == "prompt" and not p.record.mask.area for p in found.values()):
+            # Else the object is not where it was prompted, and what was to be tracked from there comes from elsewhere.
+            self._planned_at = (self._state.history.revision, self._planned_at[1])
         return self._result(frame)
 
     def _store(self, frame: int, found: dict[int, PendingMask]) -> None:
