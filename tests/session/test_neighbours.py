@@ -266,3 +266,61 @@ def test_two_touching_bodies_keep_apart_with_the_starter():
         assert session.mask(1, 3)[22:42, 22:44].mean() > 0.8
     assert reach["limit"] == 0
     assert reach["free"] > 1000
+
+
+@pytest.mark.parametrize("how", ["lock", "forbid", "lock of the prompted frame", "setting"])
+def test_what_a_limit_made_stale_stays_so_until_it_is_computed(how):
+    def made(later=lambda session: None):
+        session = VideoSession(
+            FakePredictor(shift=0), numbered_volume(), neighbours="free" if how == "setting" else "limit"
+        )
+        session.add_box(1, 5, (4, 4, 10, 18))
+        list(session.propagate(objects=[1]))
+        if how == "forbid":
+            where = np.zeros(SHAPE, bool)
+            where[8] = box_mask(*RIGHT)
+            session.forbid(where)
+        else:
+            accept_right(session, 5 if how == "lock of the prompted frame" else 8)
+        session.neighbours = "limit"
+        later(session)
+        return session
+
+    whole = made()
+    due = stale(whole)
+    assert len(due) >= 12
+    list(whole.propagate(objects=[1]))
+    masks = whole.labels(overlap="layers")
+    # A stop after the first frame, and going on.
+    stopped = made()
+    run = stopped.propagate(objects=[1])
+    first = next(run).frame
+    run.close()
+    assert stale(stopped) == [f for f in due if f != first]
+    list(stopped.propagate(objects=[1]))
+    assert np.array_equal(stopped.labels(overlap="layers"), masks)
+    assert stale(stopped) == []
+    assert stopped.replay() == 0
+    # Something else that is done meanwhile.
+    renamed = made()
+    for result in renamed.propagate(objects=[1]):
+        if result.frame == first:
+            renamed.rename_object(1, "liver")
+    assert np.array_equal(renamed.labels(overlap="layers"), masks)
+    # A preview before the run.
+    previewed = made(lambda session: session.predict_frame(5))
+    assert stale(previewed) == [f for f in due if f != 5]
+    # Taken back, all is as it was.
+    while len(stopped.steps) > len(made().steps):
+        stopped.undo()
+    assert stale(stopped) == due
+
+
+def test_a_forced_run_of_some_frames_is_replayed_where_it_left_others_stale():
+    session = VideoSession(FakePredictor(shift=0), numbered_volume())
+    session.add_box(1, 5, (4, 4, 10, 18))
+    list(session.propagate(objects=[1]))
+    accept_right(session, 8)
+    list(session.propagate(objects=[1], frames=range(7, 10), force=True))
+    assert stale(session) == list(range(10, SHAPE[0]))
+    assert session.replay() == 0

@@ -21,6 +21,7 @@ from napari_sam2.session.log.kinds import BASE, MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.objects import objects
 from napari_sam2.session.state import checks
+from napari_sam2.session.tracking.limited_masks import put_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -262,7 +263,7 @@ def _keep_answers(
     for obj_id, record in answers.items():
         if state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
             with state.history.writing(_step_of(state, obj_id, frame) or later) as put:
-                put(MASK, obj_id, frame, record)
+                put_limited(state, put, obj_id, frame, record)
 
 
 def _step_of(state: SessionState, obj_id: int, frame: int) -> Step | None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.state.limits import matters, touch
+from napari_sam2.session.tracking.planning import owner_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from napari_sam2.session.log.history import Put
     from napari_sam2.session.log.records import MaskRecord
     from napari_sam2.session.state.session_state import SessionState
+    from napari_sam2.session.tracking.planning import Direction
 
 
 class ChangedLimits:
@@ -28,6 +34,44 @@ class ChangedLimits:
         """Return whether there is such a mask from an accepted frame on, as far as a frame that is tracked from it."""
         low, high = min(owner, frame), max(owner, frame)
         return any(low <= f <= high for f in self._frames)
+
+
+def put_limited(
+    state: SessionState,
+    put: Put,
+    obj_id: int,
+    frame: int,
+    record: MaskRecord,
+    direction: Direction = "both",
+    computed: Container[int] = (),
+) -> None:
+    """Keep a mask of the model; where it replaces one that other limits concern, what was tracked from that is stale.
+
+    The mask that is replaced was all that told so. The others lose their sources, which no run and no crash before they
+    are computed can take back; those of the frames ``computed`` follow from the new mask already.
+    """
+    old = state.mask_record(obj_id, frame)
+    was_concerned = old is not None and bool(old.model) and _is_concerned(state, obj_id, frame, old)
+    put(MASK, obj_id, frame, record)
+    if not was_concerned:
+        return
+    accepted = state.accepted(obj_id)
+    for other, beyond in list(state.history.frames(MASK, obj_id).items()):
+        if other == frame or other in computed or beyond.source != "track" or not beyond.model:
+            continue
+        found = owner_of(accepted, other, direction)
+        if found is not None and min(found[0].frame, other) <= frame <= max(found[0].frame, other):
+            put(MASK, obj_id, other, replace(beyond, computed_from=()))
+
+
+def has_lost_its_sources(before: MaskRecord | None, after: MaskRecord | None) -> bool:
+    """Return whether a mask changed only in that it counts as stale from now on, see :func:`put_limited`."""
+    return (
+        before is not None
+        and after is not None
+        and not after.computed_from
+        and replace(before, computed_from=()) == after
+    )
 
 
 def _is_concerned(state: SessionState, obj_id: int, frame: int, record: MaskRecord) -> bool:

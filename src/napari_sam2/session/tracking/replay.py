@@ -12,6 +12,7 @@ from napari_sam2.session.log.history import is_of
 from napari_sam2.session.log.kinds import BASE, MASK
 from napari_sam2.session.state.session_state import SessionState
 from napari_sam2.session.tracking.exact import replay_exactly
+from napari_sam2.session.tracking.limited_masks import has_lost_its_sources
 from napari_sam2.session.tracking.propagation import Run
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def replay(state: SessionState) -> int:
     else:
         for step in state.history.steps:
             # The contrast limits may change in the middle of a run.
-            for _, changes in groupby(step.changes, key=_settings):
+            for _, changes in groupby(filter(_is_more_than_a_note, step.changes), key=_settings):
                 _do_again(again, step, list(changes))
     changed = [
         (obj_id, frame, record)
@@ -74,7 +75,7 @@ def _do_again(again: SessionState, step: Step, changes: list[Change[Any]]) -> No
         chunks = [[i for i in objects if i in chunk] for chunk in how.get("chunks", ())]
         chunks.append([i for i in objects if not any(i in chunk for chunk in chunks)])
         # What counts as fresh is a matter of the version that ran; what it computed stands in the log.
-        exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes if not _is_comparison(c)}
+        exactly = None if how["force"] else {(c.obj_id, c.frame) for c in changes}
         for chunk in chunks:
             run = Run(again, how["direction"], frames, chunk, how["force"], how["stop_when_gone"], None, exactly)
             for _ in run.results():
@@ -99,11 +100,12 @@ def _is_answer(step: Step, record: MaskRecord | None) -> bool:
     return step.name in step_names.ANSWERING and record is not None and record.source == "prompt"
 
 
-def _is_comparison(change: Change[Any]) -> bool:
-    """Return whether only the disagreement with the other track was noted."""
+def _is_more_than_a_note(change: Change[Any]) -> bool:
+    """Return whether anything was computed: not only the disagreement with the other track, or that a mask is stale."""
     if not is_of(change, MASK) or change.before is None or change.after is None:
-        return False
-    return replace(change.before, disagreement=change.after.disagreement) == change.after
+        return True
+    is_comparison = replace(change.before, disagreement=change.after.disagreement) == change.after
+    return not is_comparison and not has_lost_its_sources(change.before, change.after)
 
 
 def _settings(change: Change[Any]) -> tuple[IntensityMapping | None, Rules] | None:
