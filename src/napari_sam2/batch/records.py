@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_sam2.batch.job import Job
 
 RECORD_NAME = "case.json"
+# Of the whole batch, in the folder above.
+RESULTS_NAME = "results.csv"
+SUMMARY_NAME = "summary.html"
 
 
 @dataclass(frozen=True)
