@@ -7,6 +7,7 @@ our own would have to repeat their many ways to say the same thing.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -147,8 +148,44 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
             writer.Execute(image)
         except RuntimeError as error:
             raise WriteError(f"{path} could not be written: {_reason(error)}.\nNothing was changed.") from error
+        del image
         if text:
             _put_lines(temporary, text)
+        _check_written(temporary, array.transpose(), path)
+
+
+def _check_written(temporary: Path, values: NDArray[Any], path: Path) -> None:
+    """Read a written file again: ITK does not tell that its last block did not fit on the disk.
+
+    Raises
+    ------
+    WriteError
+        If the file does not hold the values.
+    """
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        # The array is a view of the image's memory, which must stay.
+        image = _reader(temporary).Execute()
+        found = sitk.GetArrayViewFromImage(image)
+        is_whole = found.shape == values.shape and all(map(np.array_equal, found, values))
+        if temporary.suffix.lower() == ".nrrd":
+            is_whole = is_whole and _ends_whole(temporary, values.nbytes)
+    except RuntimeError:
+        is_whole = False
+    if not is_whole:
+        raise WriteError(
+            f"{path} could not be written: what reached the disk is not whole.\n"
+            "Nothing was changed. Check that the disk is there, and has space."
+        )
+
+
+def _ends_whole(path: Path, size: int) -> bool:
+    """Tell whether a file ends as gzip does, with the size of its content; ITK does not look at it."""
+    with path.open("rb") as stream:
+        stream.seek(-4, os.SEEK_END)
+        return int.from_bytes(stream.read(), "little") == size % 2**32
 
 
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
