@@ -21,13 +21,13 @@ from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io.dtypes import native
 from napari_sam2.io.itk_header import check_header
+from napari_sam2.io.itk_label_note import LABELS_KEY, label_fields, note_in_fields
 from napari_sam2.io.label_grid import (
     LabelNote,
     as_labels,
     checked_labels,
     flat_axes,
     label_note_in,
-    label_text,
     on_volume_grid,
     to_file_order,
 )
@@ -46,8 +46,6 @@ _PLACE_FIELDS = (
     *(b"space", b"space dimension", b"space directions", b"space origin", b"space units"),
     *(b"spacings", b"units", b"axis mins"),
 )
-# Where our labels have their names; its presence says that these are labels.
-LABELS_KEY = "napari_sam2_labels"
 
 
 def read_itk(path: Path) -> ImageVolume:
@@ -132,7 +130,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
     interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
-    image.SetMetaData(LABELS_KEY, label_text(names, **flat_axes(volume), **interval))
+    for key, value in label_fields(path, names, **flat_axes(volume), **interval).items():
+        image.SetMetaData(key, value)
     if array.ndim == 4 and volume.is_time_declared:
         image.SetMetaData(_FOURTH, "time")
     if names and path.suffix.lower() == ".nrrd":
@@ -231,7 +230,7 @@ def read_itk_label_note(path: Path) -> LabelNote | None:
         # Whoever opens it as an image is told what is wrong with it.
         return None
     if LABELS_KEY in about:
-        return label_note_in(about[LABELS_KEY])
+        return note_in_fields(about)
     segments = [key.removesuffix("_LabelValue") for key in about if key.endswith("_LabelValue")]
     if not segments or reader.GetNumberOfComponents() > 1:
         return None
