@@ -265,15 +265,17 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
     except RuntimeError as error:
         raise ReadError(f"{path} cannot be read: {_reason(error)}.\nCopy or download it again.") from error
     values = native(sitk.GetArrayFromImage(image))
-    lines = _lines(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
-    # The lines of a file of vectors speak of one axis more than labels have.
+    fields = _nrrd_fields(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
+    lines = {key: b": " + value for key, value in fields.items() if key in _PLACE_FIELDS}
+    # The lines of a file of vectors speak of one axis more than labels have, also where a vector has one value.
+    is_alike = values.ndim == ndim and fields.get(b"dimension") == str(ndim).encode()
     place = {
         "origin": image.GetOrigin(),
         "spacing": image.GetSpacing(),
         "direction": image.GetDirection(),
         "shape": image.GetSize(),
         "ndim": ndim,
-        "nrrd_lines": lines if values.ndim == ndim else {},
+        "nrrd_lines": lines if is_alike else {},
         # Only NRRD says what an axis is.
         "fourth_axis": image.GetMetaData(_FOURTH) if image.HasMetaDataKey(_FOURTH) else "",
         **_units(image, lines, notes),
@@ -313,12 +315,12 @@ def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[s
     }
 
 
-def _lines(path: Path) -> dict[bytes, bytes]:
-    """Return the lines of an NRRD header that say where the image is, as they stand in the file."""
+def _nrrd_fields(path: Path) -> dict[bytes, bytes]:
+    """Return the fields of an NRRD header, as they stand in the file."""
     with path.open("rb") as stream:
         header = stream.read(2**16).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     fields = (line.partition(b":") for line in header.split(b"\n"))
-    return {key: b": " + value.strip() for key, _, value in fields if key in _PLACE_FIELDS}
+    return {key: value.strip() for key, _, value in fields}
 
 
 def _put_lines(path: Path, lines: Mapping[bytes, bytes]) -> None:
