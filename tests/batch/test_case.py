@@ -7,10 +7,10 @@ import pytest
 from filelock import FileLock
 
 import napari_sam2 as ns
-from napari_sam2.batch import read_jobs
+from napari_sam2.batch import read_jobs, run_batch
 from napari_sam2.batch.case import run_case
 from napari_sam2.batch.job import BoxOnFrame, Job
-from napari_sam2.batch.records import read_record
+from napari_sam2.batch.records import read_record, write_record
 from support.predictors import FakePredictor
 
 
@@ -75,6 +75,25 @@ def test_another_job_of_the_same_name_is_refused_and_the_results_stay(job, tmp_p
     assert "results of another job" in other.error
     assert read_record(tmp_path / "case0") == done
     assert (tmp_path / "case0" / "case0_labels.nii.gz").read_bytes() == before
+
+
+def test_a_case_that_another_model_computed_is_not_done(job, tmp_path) -> None:
+    run_case(job, tmp_path, FakePredictor())
+    other = FakePredictor()
+    other.name = "another"
+    assert "results of another job" in run_case(job, tmp_path, other).error
+    table = run_batch([job], tmp_path, model="starter", dry_run=True)
+    assert list(table["status"]) == ["to do"]
+    assert list(run_batch([job], tmp_path, model=FakePredictor().name, dry_run=True)["status"]) == ["done"]
+
+
+def test_a_record_of_an_earlier_version_still_says_what_is_done(job, tmp_path) -> None:
+    """It knew no model of the whole batch."""
+    first = run_case(job, tmp_path, FakePredictor())
+    write_record(tmp_path / "case0", replace(first, fingerprint=job.fingerprint))
+    again = FakePredictor()
+    assert run_case(job, tmp_path, again).status == "done"
+    assert again.asked == []
 
 
 def test_the_session_of_a_failed_job_is_moved_aside_not_lost(job, tmp_path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -106,4 +106,33 @@ def write_record(folder: Path, record: CaseRecord) -> None:
 def is_done(folder: Path, job: Job) -> bool:
     """Return whether a case was finished from this very job."""
     record = read_record(folder)
-    return record is not None and record.status == "done" and record.fingerprint == job.fingerprint
+    return record is not None and record.status == "done" and is_of(record, job)
+
+
+def is_of(record: CaseRecord, job: Job) -> bool:
+    """Return whether a record is of this very job.
+
+    Parameters
+    ----------
+    record
+        Of a case; one of an earlier version counts too, whose fingerprint knew no model of the whole batch, and took
+        paths as they were typed.
+    job
+        With its model, that of the whole batch if it has none of its own.
+    """
+    if record.fingerprint == job.fingerprint:
+        return True
+    if os.path.abspath(record.image) != os.path.abspath(job.image):
+        return False
+    models = {job.model, None} if record.model == job.model else {job.model}
+    prompts = {job.prompts, _from_here(job.prompts)}
+    earlier = (replace(job, image=record.image, model=m, prompts=p) for m in models for p in prompts)
+    return any(record.fingerprint == each.fingerprint for each in earlier)
+
+
+def _from_here(path: str | None) -> str | None:
+    try:
+        return None if path is None else os.path.relpath(path)
+    except ValueError:
+        # On another drive of Windows.
+        return path
