@@ -87,12 +87,22 @@ def test_a_case_that_another_model_computed_is_not_done(job, tmp_path) -> None:
     assert list(run_batch([job], tmp_path, model=FakePredictor().name, dry_run=True)["status"]) == ["done"]
 
 
-def test_a_record_of_an_earlier_version_still_says_what_is_done(job, tmp_path) -> None:
-    """It knew no model of the whole batch."""
+def test_a_record_of_an_earlier_version_still_says_what_is_done(job, study, tmp_path, monkeypatch) -> None:
+    """It knew no model of the whole batch, and paths as they were typed."""
     first = run_case(job, tmp_path, FakePredictor())
-    write_record(tmp_path / "case0", replace(first, fingerprint=job.fingerprint))
+    earlier = replace(job, image="case0.nii.gz", prompts="case0_labels.nii.gz")
+    write_record(tmp_path / "case0", replace(first, fingerprint=earlier.fingerprint, image=earlier.image))
+    monkeypatch.chdir(study)
     again = FakePredictor()
     assert run_case(job, tmp_path, again).status == "done"
+    assert again.asked == []
+
+
+def test_a_case_is_done_by_whatever_way_its_list_is_given(study, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(study)
+    run_case(read_jobs(".")[0], tmp_path, FakePredictor())
+    again = FakePredictor()
+    assert run_case(read_jobs(study)[0], tmp_path, again).status == "done"
     assert again.asked == []
 
 

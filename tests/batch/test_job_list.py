@@ -40,6 +40,17 @@ def test_paths_are_relative_to_the_table_and_names_come_from_the_image(tmp_path)
     assert (job.name, job.image, job.prompts) == ("head", str(tmp_path / "sub/head.nii.gz"), "/else/p.json")
 
 
+def test_paths_are_absolute_by_whatever_way_the_list_is_given(tmp_path, monkeypatch) -> None:
+    """So that they are the same job, and a worker in another folder finds them."""
+    folder = tmp_path.resolve() / "study"
+    folder.mkdir()
+    path = table(folder, "image,prompts\nhead.nii.gz,head.json\n")
+    monkeypatch.chdir(folder)
+    (job,) = read_jobs("jobs.csv")
+    assert (job.image, job.prompts) == (str(folder / "head.nii.gz"), str(folder / "head.json"))
+    assert read_jobs("../study/jobs.csv") == read_jobs(path) == [job]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -40,14 +40,14 @@ def read_jobs(source: str | PathLike[str]) -> list[Job]:
     Returns
     -------
     list of Job
-        In the order of the table, or of the images' names.
+        In the order of the table, or of the images' names; with absolute paths.
 
     Raises
     ------
     JobError
         With the line and column of what cannot be understood.
     """
-    path = checked_path(source, JobError, "list of jobs")
+    path = _absolute(checked_path(source, JobError, "list of jobs"))
     jobs = _from_folder(path) if is_folder(path) else _from_table(path)
     _check_names(jobs, path)
     return jobs
@@ -180,6 +180,11 @@ def _parse_direction(text: str) -> str:
     if text not in _DIRECTIONS:
         raise ValueError
     return text
+
+
+def _absolute(path: Path) -> Path:
+    """Return the path that a worker of any working folder can open, the same by whatever way a list is given."""
+    return path.resolve() if ".." in path.parts else path.absolute()
 
 
 def _beside(text: str, folder: Path) -> Path:
