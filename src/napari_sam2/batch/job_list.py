@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from napari_sam2.batch.job import BoxOnFrame, Job
 from napari_sam2.core.paths import check_file, checked_path, is_folder
 from napari_sam2.errors import JobError
-from napari_sam2.io.formats import by_suffix, without_suffix
+from napari_sam2.io.formats import by_suffix, stems_of, without_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -199,14 +199,18 @@ def _from_folder(folder: Path) -> list[Job]:
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     names = {p.name for p in entries}
     images = [p for p in entries if (is_folder(p) or _is_image(p)) and not _is_labels(p)]
+    plain_names = {stem_of(image) for image in images}
     jobs = []
     for image in images:
-        stem = stem_of(image)
-        beside = next((n for suffix in _PROMPTS_BESIDE if (n := stem + suffix) in names), None)
-        labels = next((p.name for p in entries if _is_labels(p) and p.name.startswith(f"{stem}_labels.")), None)
+        plain = stem_of(image)
+        # What has the plain name of another image is that one's.
+        stems = [stem for stem in reversed(stems_of(image)) if stem == plain or stem not in plain_names]
+        beside = next((n for suffix in _PROMPTS_BESIDE for stem in stems if (n := stem + suffix) in names), None)
+        beginnings = tuple(f"{stem}_labels." for stem in stems)
+        labels = next((p.name for p in entries if _is_labels(p) and p.name.startswith(beginnings)), None)
         prompts = beside or labels
         if prompts is not None:
-            jobs.append(Job(name=stem, image=str(image), prompts=str(folder / prompts)))
+            jobs.append(Job(name=plain, image=str(image), prompts=str(folder / prompts)))
     if not jobs:
         raise JobError(
             f"{folder} holds no image with prompts beside it.\n"
@@ -225,7 +229,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_labels(path: Path) -> bool:
-    return _is_image(path) and stem_of(path).endswith("_labels")
+    return _is_image(path) and stems_of(path)[0].endswith("_labels")
 
 
 def _check_names(jobs: Iterable[Job], path: Path) -> None:
