@@ -91,7 +91,7 @@ def write_labels(
     >>> volume = ns.read_volume("ct_folder/")  # doctest: +SKIP
     >>> ns.write_labels("liver.dcm", labels, volume, {1: "liver"}, kind="rtstruct")  # doctest: +SKIP
     """
-    path = check_label_target(path, volume)
+    path = check_label_target(path, volume, kind)
     names = checked_names(names)
     _check_codes(codes)
     found = label_format(path)
@@ -135,7 +135,7 @@ def _write_plain(
     return targets
 
 
-def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
+def check_label_target(path: str | PathLike[str], volume: ImageVolume, kind: DicomKind | None = None) -> Path:
     """Return the path of labels to be written, or say why they cannot be; for use before long work.
 
     Parameters
@@ -143,7 +143,10 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
     path
         Its suffix must be known, and its folder must be there.
     volume
-        The volume of the labels; the path must be none of the files that it came from, nor hold one of them.
+        The volume of the labels; the path must be none of the files that it came from, nor hold one of them. A
+        DICOM file needs one that was read from DICOM, with identifiers to refer to.
+    kind
+        Of a DICOM file, as :func:`write_labels` takes it.
 
     Returns
     -------
@@ -167,6 +170,10 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
     if os.path.exists(path) and volume.source is not None:
         _check_keeps_image(path, volume.source)
+    if label_format(path) is DICOM:
+        from napari_sam2.io.dicom.source_series import checked_header
+
+        checked_header(path, volume, "RT-STRUCT" if kind == "rtstruct" else "DICOM-SEG")
     return path
 
 
