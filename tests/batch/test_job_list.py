@@ -86,6 +86,15 @@ def test_a_folder_gives_the_images_that_have_prompts_beside_them(study) -> None:
     }
 
 
+def test_json_of_another_program_beside_an_image_is_no_prompts(study) -> None:
+    (study / "case0.json").write_text('{"Modality": "CT", "Manufacturer": "none"}')
+    (study / "case1.json").write_text('{"format": "napari-sam2 prompts", "version": 99}')
+    found = {job.name: job.prompts for job in read_jobs(study)}
+    assert found["case0"] == str(study / "case0_labels.nii.gz")
+    # What is wrong with our own is told, not passed over.
+    assert found["case1"] == str(study / "case1.json")
+
+
 def test_a_folder_without_prompts_says_what_to_put_there(tmp_path) -> None:
     with pytest.raises(JobError, match="holds no image with prompts"):
         read_jobs(tmp_path)

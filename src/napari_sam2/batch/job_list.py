@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -205,7 +206,8 @@ def _from_folder(folder: Path) -> list[Job]:
         plain = stem_of(image)
         # What has the plain name of another image is that one's.
         stems = [stem for stem in reversed(stems_of(image)) if stem == plain or stem not in plain_names]
-        beside = next((n for suffix in _PROMPTS_BESIDE for stem in stems if (n := stem + suffix) in names), None)
+        called = (stem + suffix for suffix in _PROMPTS_BESIDE for stem in stems)
+        beside = next((n for n in called if n in names and not _is_sidecar(folder / n)), None)
         beginnings = tuple(f"{stem}_labels." for stem in stems)
         labels = next((p.name for p in entries if _is_labels(p) and p.name.startswith(beginnings)), None)
         prompts = beside or labels
@@ -217,6 +219,20 @@ def _from_folder(folder: Path) -> list[Job]:
             "Put NAME.sam2, NAME_prompts.json or NAME_labels.nii.gz beside each image, or give a CSV file."
         )
     return jobs
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Tell whether a file is JSON of another program, such as what BIDS has beside each image.
+
+    What is no JSON, or says that it holds prompts, is told to the user when the job is checked.
+    """
+    if path.suffix.lower() != ".json" or path.stem.endswith("_prompts"):
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and bool(found) and "format" not in found
 
 
 def stem_of(image: Path) -> str:
