@@ -9,6 +9,7 @@ from filelock import FileLock
 import napari_sam2 as ns
 from napari_sam2.batch import read_jobs, run_batch
 from napari_sam2.batch.case import run_case
+from napari_sam2.batch.checks import check_job
 from napari_sam2.batch.job import BoxOnFrame, Job
 from napari_sam2.batch.records import read_record, write_record
 from support.predictors import FakePredictor
@@ -85,6 +86,24 @@ def test_a_case_that_another_model_computed_is_not_done(job, tmp_path) -> None:
     table = run_batch([job], tmp_path, model="starter", dry_run=True)
     assert list(table["status"]) == ["to do"]
     assert list(run_batch([job], tmp_path, model=FakePredictor().name, dry_run=True)["status"]) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        ("axis", {"frame_axis": "z"}),
+        ("at", {"at": {"t": 1}}),
+        ("channel", {"channel": 0}),
+        ("window", {"contrast_limits": (0.0, 1.0)}),
+    ],
+)
+def test_what_a_session_file_has_of_its_own_is_refused_beside_it(job, tmp_path, column, given) -> None:
+    session = ns.VideoSession(FakePredictor(), ns.read_volume(job.image))
+    session.save(tmp_path / "own.sam2")
+    session.close()
+    job = replace(job, prompts=str(tmp_path / "own.sam2"))
+    assert check_job(job, "starter") is None
+    assert f"{column} has no effect beside a session file" in check_job(replace(job, **given), "starter")
 
 
 def test_a_record_of_an_earlier_version_still_says_what_is_done(job, study, tmp_path, monkeypatch) -> None:
