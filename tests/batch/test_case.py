@@ -115,6 +115,12 @@ def test_a_record_of_an_earlier_version_still_says_what_is_done(job, study, tmp_
     again = FakePredictor()
     assert run_case(job, tmp_path, again).status == "done"
     assert again.asked == []
+    # So too the path of a model of its own.
+    earlier = replace(earlier, model="mine.pt")
+    noted = replace(first, fingerprint=earlier.fingerprint, image=earlier.image, model="mine.pt")
+    write_record(tmp_path / "case0", noted)
+    assert run_case(replace(job, model=str(study / "mine.pt")), tmp_path, again).status == "done"
+    assert again.asked == []
 
 
 def test_a_case_is_done_by_whatever_way_its_list_is_given(study, tmp_path, monkeypatch) -> None:

@@ -40,6 +40,13 @@ def test_paths_are_relative_to_the_table_and_names_come_from_the_image(tmp_path)
     assert (job.name, job.image, job.prompts) == ("head", str(tmp_path / "sub/head.nii.gz"), "/else/p.json")
 
 
+def test_a_checkpoint_is_looked_for_beside_the_table(tmp_path) -> None:
+    for name in ("mine.pt", "starter"):
+        (tmp_path / name).write_bytes(b"")
+    path = table(tmp_path, "image,model\na.nii,mine.pt\nb.nii,starter\nc.nii,sam2.1-tiny\nd.nii,other.pt\n")
+    assert [job.model for job in read_jobs(path)] == [str(tmp_path / "mine.pt"), "starter", "sam2.1-tiny", "other.pt"]
+
+
 def test_paths_are_absolute_by_whatever_way_the_list_is_given(tmp_path, monkeypatch) -> None:
     """So that they are the same job, and a worker in another folder finds them."""
     folder = tmp_path.resolve() / "study"

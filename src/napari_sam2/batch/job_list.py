@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from napari_sam2.batch.job import BoxOnFrame, Job
 from napari_sam2.core.paths import check_file, checked_path, is_folder
+from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.errors import JobError
 from napari_sam2.io.formats import by_suffix, stems_of, without_suffix
 
@@ -99,7 +100,7 @@ def _job(row: dict[str | None, Any], where: str, folder: Path) -> Job:
         image=image,
         prompts=str(_beside(given["prompts"], folder)) if "prompts" in given else None,
         boxes=parsed("boxes", parse_boxes, "OBJECT:FRAME,Y0,X0,Y1,X1; …", ()),
-        model=given.get("model"),
+        model=_model(given["model"], folder) if "model" in given else None,
         frame_axis=given.get("axis"),
         at=parsed("at", _parse_at, "t=3 c=0", {}),
         channel=parsed("channel", int, "0"),
@@ -191,6 +192,12 @@ def _absolute(path: Path) -> Path:
 def _beside(text: str, folder: Path) -> Path:
     path = Path(text).expanduser()
     return path if path.is_absolute() else folder / path
+
+
+def _model(text: str, folder: Path) -> str:
+    """Return the path of a checkpoint, relative to the table as all paths are; anything else is a name."""
+    path = _beside(text, folder)
+    return str(path) if path.is_file() and text not in MODELS else text
 
 
 # ---------------------------------------------------------------------- folders

@@ -122,12 +122,19 @@ def is_of(record: CaseRecord, job: Job) -> bool:
     """
     if record.fingerprint == job.fingerprint:
         return True
-    if os.path.abspath(record.image) != os.path.abspath(job.image):
+    if not _is_same_place(record.image, job.image):
         return False
-    models = {job.model, None} if record.model == job.model else {job.model}
+    models = {job.model}
+    if job.model is not None and _is_same_place(record.model, job.model):
+        models |= {record.model, None}
     prompts = {job.prompts, _from_here(job.prompts)}
     earlier = (replace(job, image=record.image, model=m, prompts=p) for m in models for p in prompts)
     return any(record.fingerprint == each.fingerprint for each in earlier)
+
+
+def _is_same_place(one: str, other: str) -> bool:
+    """Tell whether two paths are one, from the working folder; also whether two names are."""
+    return os.path.abspath(one) == os.path.abspath(other)
 
 
 def _from_here(path: str | None) -> str | None:
