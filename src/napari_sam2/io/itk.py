@@ -130,8 +130,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
     interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
-    for key, value in label_fields(path, names, **flat_axes(volume), **interval).items():
-        image.SetMetaData(key, value)
+    for field, content in label_fields(path, names, **flat_axes(volume), **interval).items():
+        image.SetMetaData(field, content)
     if array.ndim == 4 and volume.is_time_declared:
         image.SetMetaData(_FOURTH, "time")
     if names and path.suffix.lower() == ".nrrd":
