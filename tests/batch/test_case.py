@@ -7,10 +7,11 @@ import pytest
 from filelock import FileLock
 
 import napari_sam2 as ns
-from napari_sam2.batch import read_jobs
+from napari_sam2.batch import read_jobs, run_batch
 from napari_sam2.batch.case import run_case
+from napari_sam2.batch.checks import check_job
 from napari_sam2.batch.job import BoxOnFrame, Job
-from napari_sam2.batch.records import read_record
+from napari_sam2.batch.records import read_record, write_record
 from support.predictors import FakePredictor
 
 
@@ -75,6 +76,59 @@ def test_another_job_of_the_same_name_is_refused_and_the_results_stay(job, tmp_p
     assert "results of another job" in other.error
     assert read_record(tmp_path / "case0") == done
     assert (tmp_path / "case0" / "case0_labels.nii.gz").read_bytes() == before
+
+
+def test_a_case_that_another_model_computed_is_not_done(job, tmp_path) -> None:
+    run_case(job, tmp_path, FakePredictor())
+    other = FakePredictor()
+    other.name = "another"
+    assert "results of another job" in run_case(job, tmp_path, other).error
+    table = run_batch([job], tmp_path, model="starter", dry_run=True)
+    assert list(table["status"]) == ["to do"]
+    assert list(run_batch([job], tmp_path, model=FakePredictor().name, dry_run=True)["status"]) == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [
+        ("axis", {"frame_axis": "z"}),
+        ("at", {"at": {"t": 1}}),
+        ("channel", {"channel": 0}),
+        ("window", {"contrast_limits": (0.0, 1.0)}),
+    ],
+)
+def test_what_a_session_file_has_of_its_own_is_refused_beside_it(job, tmp_path, column, given) -> None:
+    session = ns.VideoSession(FakePredictor(), ns.read_volume(job.image))
+    session.save(tmp_path / "own.sam2")
+    session.close()
+    job = replace(job, prompts=str(tmp_path / "own.sam2"))
+    assert check_job(job, "starter") is None
+    assert f"{column} has no effect beside a session file" in check_job(replace(job, **given), "starter")
+
+
+def test_a_record_of_an_earlier_version_still_says_what_is_done(job, study, tmp_path, monkeypatch) -> None:
+    """It knew no model of the whole batch, and paths as they were typed."""
+    first = run_case(job, tmp_path, FakePredictor())
+    earlier = replace(job, image="case0.nii.gz", prompts="case0_labels.nii.gz")
+    write_record(tmp_path / "case0", replace(first, fingerprint=earlier.fingerprint, image=earlier.image))
+    monkeypatch.chdir(study)
+    again = FakePredictor()
+    assert run_case(job, tmp_path, again).status == "done"
+    assert again.asked == []
+    # So too the path of a model of its own.
+    earlier = replace(earlier, model="mine.pt")
+    noted = replace(first, fingerprint=earlier.fingerprint, image=earlier.image, model="mine.pt")
+    write_record(tmp_path / "case0", noted)
+    assert run_case(replace(job, model=str(study / "mine.pt")), tmp_path, again).status == "done"
+    assert again.asked == []
+
+
+def test_a_case_is_done_by_whatever_way_its_list_is_given(study, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(study)
+    run_case(read_jobs(".")[0], tmp_path, FakePredictor())
+    again = FakePredictor()
+    assert run_case(read_jobs(study)[0], tmp_path, again).status == "done"
+    assert again.asked == []
 
 
 def test_the_session_of_a_failed_job_is_moved_aside_not_lost(job, tmp_path) -> None:

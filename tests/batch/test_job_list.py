@@ -40,6 +40,24 @@ def test_paths_are_relative_to_the_table_and_names_come_from_the_image(tmp_path)
     assert (job.name, job.image, job.prompts) == ("head", str(tmp_path / "sub/head.nii.gz"), "/else/p.json")
 
 
+def test_a_checkpoint_is_looked_for_beside_the_table(tmp_path) -> None:
+    for name in ("mine.pt", "starter"):
+        (tmp_path / name).write_bytes(b"")
+    path = table(tmp_path, "image,model\na.nii,mine.pt\nb.nii,starter\nc.nii,sam2.1-tiny\nd.nii,other.pt\n")
+    assert [job.model for job in read_jobs(path)] == [str(tmp_path / "mine.pt"), "starter", "sam2.1-tiny", "other.pt"]
+
+
+def test_paths_are_absolute_by_whatever_way_the_list_is_given(tmp_path, monkeypatch) -> None:
+    """So that they are the same job, and a worker in another folder finds them."""
+    folder = tmp_path.resolve() / "study"
+    folder.mkdir()
+    path = table(folder, "image,prompts\nhead.nii.gz,head.json\n")
+    monkeypatch.chdir(folder)
+    (job,) = read_jobs("jobs.csv")
+    assert (job.image, job.prompts) == (str(folder / "head.nii.gz"), str(folder / "head.json"))
+    assert read_jobs("../study/jobs.csv") == read_jobs(path) == [job]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -73,6 +91,15 @@ def test_a_folder_gives_the_images_that_have_prompts_beside_them(study) -> None:
         "case1": str(study / "case1_prompts.json"),
         "case2": str(study / "case2_labels.nii.gz"),
     }
+
+
+def test_json_of_another_program_beside_an_image_is_no_prompts(study) -> None:
+    (study / "case0.json").write_text('{"Modality": "CT", "Manufacturer": "none"}')
+    (study / "case1.json").write_text('{"format": "napari-sam2 prompts", "version": 99}')
+    found = {job.name: job.prompts for job in read_jobs(study)}
+    assert found["case0"] == str(study / "case0_labels.nii.gz")
+    # What is wrong with our own is told, not passed over.
+    assert found["case1"] == str(study / "case1.json")
 
 
 def test_a_folder_without_prompts_says_what_to_put_there(tmp_path) -> None:

@@ -56,6 +56,8 @@ def test_missing_image(tmp_path, capsys):
         (["--box", "3,30,20,71,61", "--out", "{image}"], "the image itself"),
         (["--box", "3,30,20,71,61", "--out", "{folder}/labels.xyz"], "suffix"),
         (["--box", "3,30,20,71,61", "--out", "{folder}/none/labels.tif"], "does not exist"),
+        # The file is refused before the model is looked for.
+        (["--box", "3,30,20,71,61", "--out", "{folder}/liver.dcm", "--model", "sam9"], "was not read from one"),
         (["--box", "3.5,30,20,71,61", "--out", "{folder}/labels.tif"], "whole number"),
         (["--point", "nan,30,20", "--out", "{folder}/labels.tif"], "not of the form"),
         (["--point", "3,30,20", "--at", "t", "--out", "{folder}/labels.tif"], "AXIS=INDEX"),

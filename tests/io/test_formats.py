@@ -15,7 +15,15 @@ from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import WriteError
 from napari_sam2.evaluation import find_sets, label_file
 from napari_sam2.io import formats
-from napari_sam2.io.formats import FORMATS, by_suffix, label_format, label_formats, label_suffixes, without_suffix
+from napari_sam2.io.formats import (
+    FORMATS,
+    by_suffix,
+    label_format,
+    label_formats,
+    label_suffixes,
+    stems_of,
+    without_suffix,
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +42,36 @@ def test_the_manifest_reads_the_suffixes_of_the_table(manifest):
 def test_the_manifest_writes_the_suffixes_of_the_table(manifest):
     (writer,) = [w for w in manifest["writers"] if w["command"] == "napari-sam2.write_labels"]
     assert tuple(writer["filename_extensions"]) == label_suffixes()
+
+
+@pytest.mark.parametrize(
+    ("name", "stems"),
+    [
+        ("a.nii.gz", ["a", "a.nii"]),
+        ("a.tif", ["a"]),
+        ("ct.abdomen.tif", ["ct.abdomen"]),
+        ("a.OME.TIF", ["a", "a.OME"]),
+        ("a.ome.tiff", ["a", "a.ome"]),
+        ("a.companion.ome", ["a", "a.companion"]),
+        ("photo.png", ["photo", "photo.png"]),
+        ("a.zarr/", ["a", "a.zarr"]),
+        ("a.ome.zarr/", ["a", "a.ome", "a.ome.zarr"]),
+        ("scan 1.5 mm/", ["scan 1.5 mm"]),
+    ],
+)
+def test_an_image_and_the_files_beside_it_share_a_name(tmp_path, name, stems):
+    path = tmp_path / name
+    path.mkdir() if name.endswith("/") else path.write_bytes(b"")
+    assert stems_of(path) == stems
+
+
+def test_labels_beside_an_ome_tiff_are_found_under_either_name(tmp_path):
+    image = tmp_path / "a.ome.tif"
+    image.write_bytes(b"")
+    for name in ("a_labels.ome.tif", "a.ome_labels.tif"):
+        (tmp_path / name).write_bytes(b"")
+        assert label_file(image) == tmp_path / name
+        assert label_file(tmp_path / name) is None
 
 
 def test_the_name_of_the_plugin_needs_no_escape():

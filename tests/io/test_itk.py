@@ -62,6 +62,25 @@ def test_vectors_are_no_labels_and_two_part_files_are_not_written(tmp_path) -> N
         write_labels(tmp_path / "a.mhd", np.zeros((3, 4, 5), np.uint8), volume)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_labels_of_vectors_of_one_value_open_again(tmp_path, first) -> None:
+    """An axis of vectors has no place in space, and labels have none: they do not take the image's lines."""
+    directions = ["(1,0,0)", "(0,2,0)", "(0,0,3)"]
+    place, sizes = (0, "1 20 20 6") if first else (3, "20 20 6 1")
+    directions.insert(place, "none")
+    kinds = ["domain"] * 3
+    kinds.insert(place, "list")
+    header = f"NRRD0005\ntype: short\ndimension: 4\nspace: left-posterior-superior\nsizes: {sizes}\n"
+    header += f"space directions: {' '.join(directions)}\nkinds: {' '.join(kinds)}\nendian: little\nencoding: raw\n"
+    header += "space origin: (1,2,3)\n\n"
+    (tmp_path / "a.nrrd").write_bytes(header.encode() + DATA.astype("<i2").tobytes())
+    volume = read_volume(tmp_path / "a.nrrd")
+    assert (volume.shape, volume.spacing) == ((6, 20, 20), (3, 2, 1))
+    write_labels(tmp_path / "l.nrrd", DATA, volume)
+    assert np.array_equal(read_labels(tmp_path / "l.nrrd", volume), DATA)
+    assert sitk.ReadImage(str(tmp_path / "l.nrrd")).GetOrigin() == (1, 2, 3)
+
+
 def test_labels_on_another_grid_are_refused(tmp_path) -> None:
     volume = ImageVolume(np.zeros((3, 4, 5)), units="mm")
     write_labels(tmp_path / "l.nrrd", np.zeros((3, 4, 5), np.uint8), volume)

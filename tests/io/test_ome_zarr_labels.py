@@ -12,6 +12,7 @@ import zarr
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError, WriteError
 from napari_sam2.io import read_labels, read_volume, write_labels
+from napari_sam2.io.label_files import read_label_file
 from napari_sam2.io.ome_zarr import read_levels
 from napari_sam2.io.ome_zarr_labels import write_ome_zarr_labels
 from support.zarr import DATA, write_store
@@ -38,6 +39,30 @@ def test_labels_go_into_their_image(tmp_path, version) -> None:
     assert np.array_equal(np.asarray(read_levels(inside)[1]), labels[..., ::2, ::2])
     # The image itself is as it was.
     assert np.array_equal(np.asarray(read_volume(path).array), DATA)
+
+
+@pytest.mark.parametrize(("inner", "opened"), [("0", "."), ("0", "0"), ("A/1/0", "A/1/0")])
+def test_a_store_that_holds_the_image_is_not_replaced(tmp_path, inner, opened) -> None:
+    """A file of bioformats2raw has its image in group 0, a plate its images in wells and fields."""
+    store = tmp_path / "scan.zarr"
+    zarr.open_group(str(store), mode="w", zarr_format=3).attrs.put({"bioformats2raw.layout": 3})
+    write_store(store / inner)
+    volume = read_volume(store / opened)
+    with pytest.raises(WriteError, match=r"scan\.zarr was not written: it holds the image"):
+        write_labels(store, np.zeros(volume.label_shape, np.uint8), volume)
+    assert np.array_equal(np.asarray(read_volume(store / inner).array), DATA)
+
+
+def test_labels_in_an_image_may_be_saved_over_themselves_but_not_over_the_image(tmp_path) -> None:
+    path = write_store(tmp_path / "a.zarr")
+    volume = read_volume(path)
+    write_labels(path / "labels" / "cells", np.ones(volume.label_shape, np.uint8), volume)
+    found = read_label_file(path / "labels" / "cells")
+    with pytest.raises(WriteError, match="holds the image"):
+        write_labels(path, found.labels, found.grid)
+    write_labels(path / "labels" / "cells", found.labels * 2, found.grid)
+    assert np.array_equal(np.asarray(read_volume(path).array), DATA)
+    assert (read_labels(path / "labels" / "cells", volume) == 2).all()
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5", None])

@@ -14,8 +14,9 @@ from PIL import Image
 
 import napari_sam2 as ns
 from napari_sam2.cli import main
+from napari_sam2.errors import WriteError
 from napari_sam2.review import ReviewList
-from napari_sam2.review.summary import summarise, summary_page, summary_table, write_summary
+from napari_sam2.review.summary import check_summary_path, summarise, summary_page, summary_table, write_summary
 from support.predictors import FakePredictor
 
 HOSTILE = '<script>alert("x")</script> & <img src=http://example.org/x.png>'
@@ -115,6 +116,28 @@ def test_the_command_writes_both_files(study, tmp_path, capsys):
     assert "summary.csv" in told.out
     assert len(pd.read_csv(tmp_path / "summary.csv")) == 3
     assert (tmp_path / "summary.html").read_text().count("<article>") == 3
+
+
+def test_the_command_does_not_replace_its_own_list(study, monkeypatch, capsys):
+    """The list may well be called review.csv; its summary then has another name, or is refused."""
+    monkeypatch.chdir(study.folder)
+    table = study.table("image,session", "a.nii.gz,").rename("review.csv")
+    before = table.read_text()
+    assert main(["review", "review.csv"]) == 0
+    assert table.read_text() == before
+    assert (study.folder / "review_summary.html").exists()
+    assert main(["review", "review.csv", "--out", "review.html"]) == 2
+    assert "it is the list of cases" in capsys.readouterr().err
+    assert table.read_text() == before
+    assert not (study.folder / "review.html").exists()
+
+
+@pytest.mark.parametrize("name", ["results.html", "summary.html"])
+def test_the_results_of_a_batch_are_not_replaced(study, name):
+    (study.folder / "a").mkdir()
+    (study.folder / "a" / "case.json").write_text("{}")
+    with pytest.raises(WriteError, match="belongs to a batch"):
+        check_summary_path(study.folder / name, study.folder)
 
 
 def test_pixels_that_are_not_square_are_shown_in_their_shape(tmp_path):

@@ -18,7 +18,15 @@ from napari_sam2.analysis.measurements import measure_objects
 from napari_sam2.batch.operations import apply_operations
 from napari_sam2.batch.pictures import write_picture
 from napari_sam2.batch.prompts import begin_session
-from napari_sam2.batch.records import CaseRecord, case_folder, is_done, read_record, worker_name, write_record
+from napari_sam2.batch.records import (
+    CaseRecord,
+    case_folder,
+    is_done,
+    is_of,
+    read_record,
+    worker_name,
+    write_record,
+)
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.errors import JobError, NapariSam2Error, OutOfMemoryError, SessionFileError, WriteError
 from napari_sam2.io import check_label_target, read_volume, write_labels
@@ -65,6 +73,8 @@ def run_case(
     CaseRecord
         What became of it; a failure is in its ``error``, with the details in ``out/NAME/error.txt``.
     """
+    # What another model computed is another result.
+    job = job if job.model else replace(job, model=predictor.name)
     folder, began = case_folder(out, job), time.monotonic()
     record = CaseRecord(job.name, "running", job.fingerprint, job.image, predictor.name, worker=worker_name())
     try:
@@ -139,7 +149,7 @@ def _session_file(folder: Path, job: Job) -> Path:
         If the folder holds the results of another job.
     """
     path, known = folder / f"{job.name}.sam2", read_record(folder)
-    if known is None or known.fingerprint == job.fingerprint:
+    if known is None or is_of(known, job):
         return path
     if known.status != "failed":
         raise JobError(

@@ -77,8 +77,13 @@ def _check_prompts(job: Job) -> None:
         peek(path)
         given = [
             called
-            for called, value in (("axis", job.frame_axis), ("at", job.at), ("window", job.contrast_limits))
-            if value
+            for called, is_given in (
+                ("axis", bool(job.frame_axis)),
+                ("at", bool(job.at)),
+                ("channel", job.channel is not None),
+                ("window", job.contrast_limits is not None),
+            )
+            if is_given
         ]
         if given:
             raise JobError(

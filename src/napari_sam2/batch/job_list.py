@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from napari_sam2.batch.job import BoxOnFrame, Job
 from napari_sam2.core.paths import check_file, checked_path, is_folder
+from napari_sam2.engine.catalog.registry import MODELS
 from napari_sam2.errors import JobError
-from napari_sam2.io.formats import by_suffix, without_suffix
+from napari_sam2.io.formats import by_suffix, stems_of, without_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -40,14 +42,14 @@ def read_jobs(source: str | PathLike[str]) -> list[Job]:
     Returns
     -------
     list of Job
-        In the order of the table, or of the images' names.
+        In the order of the table, or of the images' names; with absolute paths.
 
     Raises
     ------
     JobError
         With the line and column of what cannot be understood.
     """
-    path = checked_path(source, JobError, "list of jobs")
+    path = _absolute(checked_path(source, JobError, "list of jobs"))
     jobs = _from_folder(path) if is_folder(path) else _from_table(path)
     _check_names(jobs, path)
     return jobs
@@ -98,7 +100,7 @@ def _job(row: dict[str | None, Any], where: str, folder: Path) -> Job:
         image=image,
         prompts=str(_beside(given["prompts"], folder)) if "prompts" in given else None,
         boxes=parsed("boxes", parse_boxes, "OBJECT:FRAME,Y0,X0,Y1,X1; …", ()),
-        model=given.get("model"),
+        model=_model(given["model"], folder) if "model" in given else None,
         frame_axis=given.get("axis"),
         at=parsed("at", _parse_at, "t=3 c=0", {}),
         channel=parsed("channel", int, "0"),
@@ -182,9 +184,20 @@ def _parse_direction(text: str) -> str:
     return text
 
 
+def _absolute(path: Path) -> Path:
+    """Return the path that a worker of any working folder can open, the same by whatever way a list is given."""
+    return path.resolve() if ".." in path.parts else path.absolute()
+
+
 def _beside(text: str, folder: Path) -> Path:
     path = Path(text).expanduser()
     return path if path.is_absolute() else folder / path
+
+
+def _model(text: str, folder: Path) -> str:
+    """Return the path of a checkpoint, relative to the table as all paths are; anything else is a name."""
+    path = _beside(text, folder)
+    return str(path) if path.is_file() and text not in MODELS else text
 
 
 # ---------------------------------------------------------------------- folders
@@ -194,20 +207,39 @@ def _from_folder(folder: Path) -> list[Job]:
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     names = {p.name for p in entries}
     images = [p for p in entries if (is_folder(p) or _is_image(p)) and not _is_labels(p)]
+    plain_names = {stem_of(image) for image in images}
     jobs = []
     for image in images:
-        stem = stem_of(image)
-        beside = next((n for suffix in _PROMPTS_BESIDE if (n := stem + suffix) in names), None)
-        labels = next((p.name for p in entries if _is_labels(p) and p.name.startswith(f"{stem}_labels.")), None)
+        plain = stem_of(image)
+        # What has the plain name of another image is that one's.
+        stems = [stem for stem in reversed(stems_of(image)) if stem == plain or stem not in plain_names]
+        called = (stem + suffix for suffix in _PROMPTS_BESIDE for stem in stems)
+        beside = next((n for n in called if n in names and not _is_sidecar(folder / n)), None)
+        beginnings = tuple(f"{stem}_labels." for stem in stems)
+        labels = next((p.name for p in entries if _is_labels(p) and p.name.startswith(beginnings)), None)
         prompts = beside or labels
         if prompts is not None:
-            jobs.append(Job(name=stem, image=str(image), prompts=str(folder / prompts)))
+            jobs.append(Job(name=plain, image=str(image), prompts=str(folder / prompts)))
     if not jobs:
         raise JobError(
             f"{folder} holds no image with prompts beside it.\n"
             "Put NAME.sam2, NAME_prompts.json or NAME_labels.nii.gz beside each image, or give a CSV file."
         )
     return jobs
+
+
+def _is_sidecar(path: Path) -> bool:
+    """Tell whether a file is JSON of another program, such as what BIDS has beside each image.
+
+    What is no JSON, or says that it holds prompts, is told to the user when the job is checked.
+    """
+    if path.suffix.lower() != ".json" or path.stem.endswith("_prompts"):
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and bool(found) and "format" not in found
 
 
 def stem_of(image: Path) -> str:
@@ -220,7 +252,7 @@ def _is_image(path: Path) -> bool:
 
 
 def _is_labels(path: Path) -> bool:
-    return _is_image(path) and stem_of(path).endswith("_labels")
+    return _is_image(path) and stems_of(path)[0].endswith("_labels")
 
 
 def _check_names(jobs: Iterable[Job], path: Path) -> None:

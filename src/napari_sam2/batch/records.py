@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_sam2.batch.job import Job
 
 RECORD_NAME = "case.json"
+# Of the whole batch, in the folder above.
+RESULTS_NAME = "results.csv"
+SUMMARY_NAME = "summary.html"
 
 
 @dataclass(frozen=True)
@@ -103,4 +106,40 @@ def write_record(folder: Path, record: CaseRecord) -> None:
 def is_done(folder: Path, job: Job) -> bool:
     """Return whether a case was finished from this very job."""
     record = read_record(folder)
-    return record is not None and record.status == "done" and record.fingerprint == job.fingerprint
+    return record is not None and record.status == "done" and is_of(record, job)
+
+
+def is_of(record: CaseRecord, job: Job) -> bool:
+    """Return whether a record is of this very job.
+
+    Parameters
+    ----------
+    record
+        Of a case; one of an earlier version counts too, whose fingerprint knew no model of the whole batch, and took
+        paths as they were typed.
+    job
+        With its model, that of the whole batch if it has none of its own.
+    """
+    if record.fingerprint == job.fingerprint:
+        return True
+    if not _is_same_place(record.image, job.image):
+        return False
+    models = {job.model}
+    if job.model is not None and _is_same_place(record.model, job.model):
+        models |= {record.model, None}
+    prompts = {job.prompts, _from_here(job.prompts)}
+    earlier = (replace(job, image=record.image, model=m, prompts=p) for m in models for p in prompts)
+    return any(record.fingerprint == each.fingerprint for each in earlier)
+
+
+def _is_same_place(one: str, other: str) -> bool:
+    """Tell whether two paths are one, from the working folder; also whether two names are."""
+    return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _from_here(path: str | None) -> str | None:
+    try:
+        return None if path is None else os.path.relpath(path)
+    except ValueError:
+        # On another drive of Windows.
+        return path

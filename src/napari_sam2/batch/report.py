@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from napari_sam2.batch.records import CaseRecord
+from napari_sam2.batch.records import RESULTS_NAME, SUMMARY_NAME, CaseRecord
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.formatting import duration
 
@@ -44,9 +44,9 @@ def write_results(out: Path, records: Sequence[CaseRecord]) -> None:
     WriteError
         If the disk refuses.
     """
-    with replacing(out / "results.csv") as part:
+    with replacing(out / RESULTS_NAME) as part:
         results_table(records).to_csv(part, index=False)
-    with replacing(out / "summary.html") as part:
+    with replacing(out / SUMMARY_NAME) as part:
         part.write_text(_page(out, records), encoding="utf-8")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -84,12 +85,14 @@ def run_batch(
     WriteError
         If the folder of the results cannot be written.
     """
-    todo = read_jobs(jobs) if isinstance(jobs, str | PathLike) else list(jobs)
+    listed = read_jobs(jobs) if isinstance(jobs, str | PathLike) else jobs
+    # The model is a part of the job: what another one computed is not done.
+    todo = [job if job.model else replace(job, model=model) for job in listed]
     records: dict[str, CaseRecord] = {}
     for job in todo:
         if job.name in records:
             raise JobError(f"Two jobs have the name {job.name!r}.\nGive each a name of its own.")
-        records[job.name] = _before(job, Path(out), model)
+        records[job.name] = _before(job, Path(out))
     if dry_run:
         return results_table(records.values())
     folder = check_out(out)
@@ -127,14 +130,13 @@ def _own_cluster(count: int, device: str) -> AbstractContextManager[Client]:
     return local_cluster(count, device)
 
 
-def _before(job: Job, out: Path, model: str) -> CaseRecord:
+def _before(job: Job, out: Path) -> CaseRecord:
     """Return the record of a job as it stands before the batch: done, failed by the checks, or still to do."""
     if is_done(case_folder(out, job), job):
         found = read_record(case_folder(out, job))
         assert found is not None
         return found
-    problem = check_job(job, model)
-    blank = CaseRecord(job.name, "running", job.fingerprint, job.image, job.model or model)
-    return blank if problem is None else CaseRecord(
-        job.name, "failed", job.fingerprint, job.image, job.model or model, error=problem
-    )  # fmt: skip
+    assert job.model is not None
+    problem = check_job(job, job.model)
+    status: Literal["running", "failed"] = "running" if problem is None else "failed"
+    return CaseRecord(job.name, status, job.fingerprint, job.image, job.model, error=problem or "")

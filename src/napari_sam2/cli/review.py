@@ -18,7 +18,10 @@ def add_parser(commands: SubParsers) -> None:
     """Add the command and its options."""
     review = commands.add_parser("review", help="summary of reviewed cases: a table, and a page with pictures")
     review.add_argument("cases", help="CSV with columns image and session, a folder of images, or results of a batch")
-    review.add_argument("--out", default="review.html", help="NAME.html; the table is NAME.csv (default: %(default)s)")
+    # Not review.html: its table would be review.csv, a likely name of the list itself.
+    review.add_argument(
+        "--out", default="review_summary.html", help="NAME.html; the table is NAME.csv (default: %(default)s)"
+    )
     review.add_argument("--no-effort", action="store_true", help="leave out interactions and time at work")
     review.set_defaults(run=run)
 
@@ -28,13 +31,15 @@ def run(arguments: argparse.Namespace) -> None:
     from tqdm import tqdm
 
     from napari_sam2.review.case_list import ReviewList
-    from napari_sam2.review.summary import summarise, write_summary
+    from napari_sam2.review.summary import check_summary_path, summarise, write_summary
 
     review = ReviewList(arguments.cases)
+    out = checked_path(arguments.out, WriteError)
+    check_summary_path(out, review.source)
     bar = tqdm(summarise(review, effort=not arguments.no_effort), "reading", len(review.cases), file=sys.stderr)
     rows = list(bar)
     for row in rows:
         if row.problem:
             print(f"{row.case.name}: {row.problem}", file=sys.stderr)
-    for path in write_summary(checked_path(arguments.out, WriteError), rows, review.source.name):
+    for path in write_summary(out, rows, review.source.name):
         print(f"wrote {path}")

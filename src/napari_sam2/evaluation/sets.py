@@ -23,7 +23,7 @@ from napari_sam2.core.paths import check_file
 from napari_sam2.core.units import millimetres_per_unit
 from napari_sam2.core.volume import ImageVolume
 from napari_sam2.errors import ReadError
-from napari_sam2.io.formats import FORMATS, ZARR, by_suffix, without_suffix
+from napari_sam2.io.formats import FORMATS, ZARR, by_suffix, stems_of, without_suffix
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,11 +151,17 @@ def _listed(entries: Sequence[SetEntry]) -> str:
 
 def label_file(image: Path) -> Path | None:
     """Return the label file beside an image: ``NAME_labels`` or ``NAME_label``, best with the same suffix."""
-    name = without_suffix(image.name)
-    if name.endswith(("_label", "_labels")):
+    names = stems_of(image)
+    if names[0].endswith(("_label", "_labels")):
         return None
-    suffixes = [image.name[len(name) :], *(s for f in FORMATS if f.labels_reader for s in f.suffixes)]
-    beside = (image.with_name(f"{name}{end}{suffix}") for suffix in suffixes for end in ("_labels", "_label"))
+    own = image.name[len(without_suffix(image.name)) :]
+    suffixes = [own, f".ome{own}", *(s for f in FORMATS if f.labels_reader for s in f.suffixes)]
+    beside = (
+        image.with_name(f"{name}{end}{suffix}")
+        for name in reversed(names)
+        for suffix in suffixes
+        for end in ("_labels", "_label")
+    )
     return next((p for p in beside if p.exists()), None)
 
 

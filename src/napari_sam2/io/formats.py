@@ -282,6 +282,35 @@ def without_suffix(name: str) -> str:
     return name[: -len(max(endings, key=len))] if endings else name
 
 
+def stems_of(image: Path) -> list[str]:
+    """Return by which names the files beside an image are called after it: its session, its prompts, its labels.
+
+    Parameters
+    ----------
+    image
+        A file or folder.
+
+    Returns
+    -------
+    list of str
+        First the one that new files get, without an ``.ome`` before the suffix, then those of earlier versions. The
+        last is the surest, because no other image has it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> stems_of(Path("head.nii.gz"))[0], stems_of(Path("cells.ome.tif"))
+    ('head', ['cells', 'cells.ome'])
+    """
+    plain, is_folder = without_suffix(image.name), image.is_dir()
+    before = image.name if is_folder else image.stem
+    # A folder's name may well have a dot in it; a file's last dot begins its suffix, whatever that is.
+    new = before if plain == image.name else plain
+    if new.lower().endswith(".ome"):
+        new = new[: -len(".ome")]
+    return list(dict.fromkeys((new, plain, before)))
+
+
 def volume_names() -> str:
     """Name the formats of images in a sentence.
 

@@ -7,6 +7,7 @@ our own would have to repeat their many ways to say the same thing.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,13 +21,13 @@ from napari_sam2.core.volume import ImageVolume, VolumeSource
 from napari_sam2.errors import ReadError, VolumeError, WriteError
 from napari_sam2.io.dtypes import native
 from napari_sam2.io.itk_header import check_header
+from napari_sam2.io.itk_label_note import LABELS_KEY, label_fields, note_in_fields
 from napari_sam2.io.label_grid import (
     LabelNote,
     as_labels,
     checked_labels,
     flat_axes,
     label_note_in,
-    label_text,
     on_volume_grid,
     to_file_order,
 )
@@ -45,8 +46,6 @@ _PLACE_FIELDS = (
     *(b"space", b"space dimension", b"space directions", b"space origin", b"space units"),
     *(b"spacings", b"units", b"axis mins"),
 )
-# Where our labels have their names; its presence says that these are labels.
-LABELS_KEY = "napari_sam2_labels"
 
 
 def read_itk(path: Path) -> ImageVolume:
@@ -131,7 +130,8 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
     image.SetSpacing(place["spacing"])
     image.SetDirection(place["direction"])
     interval = {"frame_interval": volume.spacing_of("t")} if volume.has_frame_interval else {}
-    image.SetMetaData(LABELS_KEY, label_text(names, **flat_axes(volume), **interval))
+    for field, content in label_fields(path, names, **flat_axes(volume), **interval).items():
+        image.SetMetaData(field, content)
     if array.ndim == 4 and volume.is_time_declared:
         image.SetMetaData(_FOURTH, "time")
     if names and path.suffix.lower() == ".nrrd":
@@ -147,8 +147,44 @@ def write_itk_labels(path: Path, labels: Any, volume: ImageVolume, names: Mappin
             writer.Execute(image)
         except RuntimeError as error:
             raise WriteError(f"{path} could not be written: {_reason(error)}.\nNothing was changed.") from error
+        del image
         if text:
             _put_lines(temporary, text)
+        _check_written(temporary, array.transpose(), path)
+
+
+def _check_written(temporary: Path, values: NDArray[Any], path: Path) -> None:
+    """Read a written file again: ITK does not tell that its last block did not fit on the disk.
+
+    Raises
+    ------
+    WriteError
+        If the file does not hold the values.
+    """
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        # The array is a view of the image's memory, which must stay.
+        image = _reader(temporary).Execute()
+        found = sitk.GetArrayViewFromImage(image)
+        is_whole = found.shape == values.shape and all(map(np.array_equal, found, values))
+        if temporary.suffix.lower() == ".nrrd":
+            is_whole = is_whole and _ends_whole(temporary, values.nbytes)
+    except RuntimeError:
+        is_whole = False
+    if not is_whole:
+        raise WriteError(
+            f"{path} could not be written: what reached the disk is not whole.\n"
+            "Nothing was changed. Check that the disk is there, and has space."
+        )
+
+
+def _ends_whole(path: Path, size: int) -> bool:
+    """Tell whether a file ends as gzip does, with the size of its content; ITK does not look at it."""
+    with path.open("rb") as stream:
+        stream.seek(-4, os.SEEK_END)
+        return int.from_bytes(stream.read(), "little") == size % 2**32
 
 
 def read_itk_labels(path: Path, volume: ImageVolume) -> NDArray[Any]:
@@ -194,7 +230,7 @@ def read_itk_label_note(path: Path) -> LabelNote | None:
         # Whoever opens it as an image is told what is wrong with it.
         return None
     if LABELS_KEY in about:
-        return label_note_in(about[LABELS_KEY])
+        return note_in_fields(about)
     segments = [key.removesuffix("_LabelValue") for key in about if key.endswith("_LabelValue")]
     if not segments or reader.GetNumberOfComponents() > 1:
         return None
@@ -229,15 +265,17 @@ def _open(path: Path, notes: list[str]) -> tuple[NDArray[Any], dict[str, Any]]:
     except RuntimeError as error:
         raise ReadError(f"{path} cannot be read: {_reason(error)}.\nCopy or download it again.") from error
     values = native(sitk.GetArrayFromImage(image))
-    lines = _lines(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
-    # The lines of a file of vectors speak of one axis more than labels have.
+    fields = _nrrd_fields(path) if path.suffix.lower() in (".nrrd", ".nhdr") else {}
+    lines = {key: b": " + value for key, value in fields.items() if key in _PLACE_FIELDS}
+    # The lines of a file of vectors speak of one axis more than labels have, also where a vector has one value.
+    is_alike = values.ndim == ndim and fields.get(b"dimension") == str(ndim).encode()
     place = {
         "origin": image.GetOrigin(),
         "spacing": image.GetSpacing(),
         "direction": image.GetDirection(),
         "shape": image.GetSize(),
         "ndim": ndim,
-        "nrrd_lines": lines if values.ndim == ndim else {},
+        "nrrd_lines": lines if is_alike else {},
         # Only NRRD says what an axis is.
         "fourth_axis": image.GetMetaData(_FOURTH) if image.HasMetaDataKey(_FOURTH) else "",
         **_units(image, lines, notes),
@@ -277,12 +315,12 @@ def _units(image: Any, lines: Mapping[bytes, bytes], notes: list[str]) -> dict[s
     }
 
 
-def _lines(path: Path) -> dict[bytes, bytes]:
-    """Return the lines of an NRRD header that say where the image is, as they stand in the file."""
+def _nrrd_fields(path: Path) -> dict[bytes, bytes]:
+    """Return the fields of an NRRD header, as they stand in the file."""
     with path.open("rb") as stream:
         header = stream.read(2**16).replace(b"\r\n", b"\n").partition(b"\n\n")[0]
     fields = (line.partition(b":") for line in header.split(b"\n"))
-    return {key: b": " + value.strip() for key, _, value in fields if key in _PLACE_FIELDS}
+    return {key: value.strip() for key, _, value in fields}
 
 
 def _put_lines(path: Path, lines: Mapping[bytes, bytes]) -> None:

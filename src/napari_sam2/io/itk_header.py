@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _HEAD = 2**16
+# Names of many labels make the header of a MetaImage long.
+_META_HEAD = 2**22
 _META_DATA = re.compile(rb"^ElementDataFile\s*=\s*(.*?)\s*$", re.MULTILINE)
 _NRRD_DATA = re.compile(rb"^data ?file:\s*(.*?)\s*$", re.MULTILINE | re.IGNORECASE)
 
@@ -25,12 +27,12 @@ def check_header(path: Path) -> None:
         With the reason and what to do about it.
     """
     check_file(path)
+    nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     try:
         with path.open("rb") as stream:
-            head = stream.read(_HEAD)
+            head = stream.read(_HEAD if nrrd else _META_HEAD)
     except OSError as error:
         raise ReadError(f"{path} cannot be read: {error.strerror or error}.\nCheck that its drive is there.") from error
-    nrrd = path.suffix.lower() in (".nrrd", ".nhdr")
     if not head:
         raise ReadError(f"{path} cannot be read: it is empty.\nCopy or download it again.")
     if not (head.startswith(b"NRRD") if nrrd else re.search(rb"^\s*NDims\s*=", head, re.MULTILINE)):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
-    from napari_sam2.core.volume import ImageVolume
+    from napari_sam2.core.volume import ImageVolume, VolumeSource
     from napari_sam2.io.dicom.terminology import SegmentCode
     from napari_sam2.io.formats import Format
 
@@ -91,7 +91,7 @@ def write_labels(
     >>> volume = ns.read_volume("ct_folder/")  # doctest: +SKIP
     >>> ns.write_labels("liver.dcm", labels, volume, {1: "liver"}, kind="rtstruct")  # doctest: +SKIP
     """
-    path = check_label_target(path, volume)
+    path = check_label_target(path, volume, kind)
     names = checked_names(names)
     _check_codes(codes)
     found = label_format(path)
@@ -135,7 +135,7 @@ def _write_plain(
     return targets
 
 
-def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
+def check_label_target(path: str | PathLike[str], volume: ImageVolume, kind: DicomKind | None = None) -> Path:
     """Return the path of labels to be written, or say why they cannot be; for use before long work.
 
     Parameters
@@ -143,7 +143,10 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
     path
         Its suffix must be known, and its folder must be there.
     volume
-        The volume of the labels; the path must be none of the files that it came from.
+        The volume of the labels; the path must be none of the files that it came from, nor hold one of them. A
+        DICOM file needs one that was read from DICOM, with identifiers to refer to.
+    kind
+        Of a DICOM file, as :func:`write_labels` takes it.
 
     Returns
     -------
@@ -165,10 +168,26 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume) -> Path:
     # The groups inside an OME-Zarr are made as they are needed.
     if not is_inside_zarr(path) and not is_folder(path.parent):
         raise WriteError(f"{path} cannot be written: the folder {path.parent} does not exist.\nCreate it first.")
-    sources = () if volume.source is None else volume.source.paths
-    if os.path.exists(path) and any(os.path.exists(source) and path.samefile(source) for source in sources):
-        raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
+    if os.path.exists(path) and volume.source is not None:
+        _check_keeps_image(path, volume.source)
+    if label_format(path) is DICOM:
+        from napari_sam2.io.dicom.source_series import checked_header
+
+        checked_header(path, volume, "RT-STRUCT" if kind == "rtstruct" else "DICOM-SEG")
     return path
+
+
+def _check_keeps_image(path: Path, source: VolumeSource) -> None:
+    """Refuse a target that is the image, or a store or folder that the image lies in: it would be replaced whole."""
+    if any(os.path.exists(p) and path.samefile(p) for p in source.paths):
+        raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
+    # Labels that were opened as labels have no paths: they may be saved over themselves, but not over what holds them.
+    opened = () if source.opened is None else (source.opened,)
+    target = path.resolve()
+    for part in (*source.paths, *opened):
+        place = part.resolve()
+        if target in place.parents or (target == place and source.paths):
+            raise WriteError(f"{path} was not written: it holds the image {part}.\nGive the labels another name.")
 
 
 def _check_codes(codes: Any) -> None:

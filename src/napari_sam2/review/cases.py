@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_sam2.batch.records import RECORD_NAME, read_record
 from napari_sam2.core.paths import check_file, checked_path, is_folder, why_no_file
 from napari_sam2.errors import ReadError, SessionFileError
-from napari_sam2.io.formats import by_suffix, without_suffix
+from napari_sam2.io.formats import by_suffix, stems_of, without_suffix
 from napari_sam2.session.storage.database import check_session_file
 from napari_sam2.session.storage.session_file import SUFFIX
 
@@ -86,8 +86,8 @@ def read_cases(source: str | PathLike[str]) -> list[ReviewCase]:
 
 def session_beside(image: Path) -> Path | None:
     """Return the session file of the image's name beside it; None where there is none."""
-    found = image.with_name(without_suffix(image.name) + SUFFIX)
-    return found if found.exists() else None
+    places = (image.with_name(stem + SUFFIX) for stem in reversed(stems_of(image)))
+    return next((place for place in places if place.exists()), None)
 
 
 def _from_table(path: Path) -> list[ReviewCase]:
@@ -138,9 +138,13 @@ def _from_folder(folder: Path) -> list[ReviewCase]:
     entries = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     sessions = {p.stem: p for p in entries if p.suffix == SUFFIX}
     cases = {stem: ReviewCase(stem, None, path, stem) for stem, path in sessions.items()}
+    plain_names = {without_suffix(p.name) for p in entries if p.suffix != SUFFIX}
     for path in entries:
-        stem = without_suffix(path.name)
-        is_image = by_suffix(path.name) is not None and not stem.endswith("_labels")
+        stems, plain = stems_of(path), without_suffix(path.name)
+        # A session with the plain name of another image is that one's.
+        ours = (stem for stem in reversed(stems) if stem in sessions and (stem == plain or stem not in plain_names))
+        stem = next(ours, plain)
+        is_image = by_suffix(path.name) is not None and not stems[0].endswith("_labels")
         if is_image or (is_folder(path) and stem in sessions):
             cases[stem] = ReviewCase(stem, path, sessions.get(stem), stem)
     return [cases[stem] for stem in sorted(cases)]

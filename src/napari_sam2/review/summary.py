@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from napari_sam2.batch.records import RECORD_NAME, RESULTS_NAME, SUMMARY_NAME
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.formatting import duration
-from napari_sam2.errors import NapariSam2Error
+from napari_sam2.errors import NapariSam2Error, WriteError
 from napari_sam2.io.tables import write_table
 from napari_sam2.review.findings import CaseFindings, ObjectFinding, findings_of, read_findings
 from napari_sam2.review.progress import Verdict
@@ -106,13 +107,36 @@ def summary_table(rows: Sequence[SummaryRow]) -> pd.DataFrame:
     return table.astype(dict.fromkeys(whole, "Int64"))
 
 
+def check_summary_path(path: Path, source: Path) -> None:
+    """Refuse a name under which a summary would replace what it is the summary of; for use before long work.
+
+    Parameters
+    ----------
+    path
+        Either of the two names that :func:`write_summary` writes.
+    source
+        Of the list of cases.
+
+    Raises
+    ------
+    WriteError
+        If one of the two files is the list itself, or a result of a batch.
+    """
+    of_batch = any(path.parent.glob(f"*/{RECORD_NAME}"))
+    for target in _files_of(path):
+        if target.exists() and source.exists() and target.samefile(source):
+            raise WriteError(f"{target} was not written: it is the list of cases.\nGive the summary another name.")
+        if of_batch and target.name in (RESULTS_NAME, SUMMARY_NAME):
+            raise WriteError(f"{target} was not written: it belongs to a batch.\nGive the summary another name.")
+
+
 def write_summary(path: Path, rows: Sequence[SummaryRow], title: str) -> list[Path]:
     """Write the table as ``NAME.csv`` and the page as ``NAME.html``.
 
     Parameters
     ----------
     path
-        Either of the two names.
+        Either of the two names; :func:`check_summary_path` tells which it must not be.
     rows
         Of :func:`summarise`.
     title
@@ -128,7 +152,7 @@ def write_summary(path: Path, rows: Sequence[SummaryRow], title: str) -> list[Pa
     WriteError
         If the disk refuses.
     """
-    table, page = path.with_suffix(".csv"), path.with_suffix(".html")
+    table, page = _files_of(path)
     write_table(table, summary_table(rows))
     with replacing(page) as part:
         part.write_text(summary_page(rows, title), encoding="utf-8")
@@ -149,6 +173,10 @@ def summary_page(rows: Sequence[SummaryRow], title: str) -> str:
         + f"<h1>Review of {escape(title)}</h1>\n<p>{len(rows)} cases: {counts}. Not a medical device.</p>\n"
         + f"{articles}\n</body></html>\n"
     )
+
+
+def _files_of(path: Path) -> tuple[Path, Path]:
+    return path.with_suffix(".csv"), path.with_suffix(".html")
 
 
 def _of_object(found: ObjectFinding) -> dict[str, object]:

@@ -130,6 +130,22 @@ def test_monochrome1_with_a_rescale(tmp_path, stored) -> None:
     assert np.array_equal(read_volume(tmp_path).array, 4095 - stored.astype(int) - 1024)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_monochrome1_slices_of_different_rescales_are_mirrored_about_one_value(tmp_path, lazy) -> None:
+    """As positron emission is stored; one activity is one value on all slices."""
+    for index, slope in enumerate((1, 2, 4)):
+        plane = np.full((4, 6), 1200 // slope, np.uint16)
+        plane[0] = 2400 // slope
+        header = {"PhotometricInterpretation": "MONOCHROME1", "RescaleSlope": slope, "RescaleIntercept": 0}
+        header |= {"BitsStored": 12, "HighBit": 11, "WindowCenter": 1800, "WindowWidth": 1200}
+        dataset(plane, (0.0, 0.0, 2.0 * index), **header).save_as(tmp_path / f"{index}.dcm")
+    volume = read_volume(tmp_path, lazy=lazy)
+    values = np.asarray(volume.array)
+    assert (values[:, 1:] == 4 * 4095 - 1200).all()
+    assert (values[:, 0] == 4 * 4095 - 2400).all()
+    assert volume.window == (4 * 4095 - 2400, 4 * 4095 - 1200)
+
+
 def test_window_and_padding_are_in_output_values(tmp_path, stored) -> None:
     write_series(tmp_path, stored, WindowCenter=[40, 600], WindowWidth=[400, 2800], PixelPaddingValue=0)
     volume = read_volume(tmp_path)

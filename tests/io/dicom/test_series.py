@@ -73,6 +73,14 @@ def test_uneven_gaps_are_refused_and_small_jitter_is_noted(tmp_path, stored) -> 
     assert any("jitter" in note for note in volume.source.notes)
 
 
+def test_gaps_whose_small_differences_add_up_are_refused(tmp_path) -> None:
+    """The middle slice of these would lie a quarter of a step beside its place."""
+    heights = np.cumsum([0.0] + [0.625] * 50 + [0.632] * 50)
+    write_series(tmp_path, np.zeros((101, 4, 4), np.uint16), heights=heights.tolist())
+    with pytest.raises(ReadError, match=r"0\.625 to 0\.632 mm: .* would lie 0\.1[78] mm beside its place"):
+        read_volume(tmp_path)
+
+
 def test_a_tilted_gantry_shears_the_affine(tmp_path, stored) -> None:
     for index, plane in enumerate(stored):
         dataset(plane, (0.0, 0.5 * index, 2.0 * index)).save_as(tmp_path / f"{index}.dcm")

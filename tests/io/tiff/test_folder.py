@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tifffile
@@ -25,6 +27,9 @@ def write_row(folder, pattern: str, data: np.ndarray = STACK, numbers: range = r
         ("cells 2024 t{:02d}.tif", "tyx", range(4)),
         ("a_z{:04d}_x20.tif", "zyx", range(0, 40, 10)),
         ("scan-ch{}.tif", "cyx", range(1, 5)),
+        ("time_{:03d}.tif", "tyx", range(4)),
+        ("frame-{:02d}.tif", "tyx", range(4)),
+        ("img_slice {}.tif", "zyx", range(4)),
     ],
 )
 def test_a_folder_of_numbered_files_is_one_image(tmp_path, pattern, axes, numbers) -> None:
@@ -47,14 +52,16 @@ def test_a_missing_file_of_a_row_is_named(tmp_path) -> None:
     assert "brain_003.tif" in caught.value.headline
 
 
-def test_two_numbers_are_two_axes(tmp_path) -> None:
+@pytest.mark.parametrize("between", ["", "_"])
+def test_two_numbers_are_two_axes(tmp_path, between) -> None:
     for time in range(2):
-        write_row(tmp_path, f"a_t{time}_z{{:02d}}.tif", STACK + 1000 * time)
+        write_row(tmp_path, f"a_t{between}{time}_z{between}{{:02d}}.tif", STACK + 1000 * time)
     volume = read_volume(tmp_path)
     assert volume.axes == "tzyx"
     assert np.array_equal(volume.array, [STACK, STACK + 1000])
-    (tmp_path / "a_t1_z02.tif").unlink()
-    with pytest.raises(ReadError, match=r"a_t1_z02\.tif is missing"):
+    gone = f"a_t{between}1_z{between}02.tif"
+    (tmp_path / gone).unlink()
+    with pytest.raises(ReadError, match=rf"{re.escape(gone)} is missing"):
         read_volume(tmp_path)
 
 

@@ -181,6 +181,15 @@ def test_the_summary_tells_of_the_open_case_too(desk, folder):
     assert "Wrote" in desk.dock.status.text()
 
 
+def test_the_summary_does_not_replace_the_list(desk, folder):
+    before = (folder / "list.csv").read_text()
+    desk.open(folder / "list.csv")
+    desk.dock.save_summary(folder / "list.html")
+    desk.settle()
+    assert "it is the list of cases" in desk.dock.status.text()
+    assert (folder / "list.csv").read_text() == before
+
+
 def test_what_is_in_memory_only_is_not_lost_by_a_step(desk, folder):
     desk.open(folder / "list.csv")
     desk.dock.open_case(3)

@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 # Gaps may differ from their median by 1.5 %. Resampled scans jitter by about 1 % because positions are stored
 # with few digits, which is harmless; a missing slice differs by 100 %, and nothing in between is in regular use.
 GAP_TOLERANCE = 0.015
+# Gaps that differ by less can still add up. Beyond this share of a step beside their place in a volume of equal steps,
+# slices are refused, as labels that lie so far beside an image are; jitter alone comes to about 1 %.
+_DRIFT_TOLERANCE = 0.1
 # Slices closer than this share of the median gap (and this many mm) lie at one position.
 _SAME_POSITION = 0.02
 _SAME_POSITION_MM = 1e-3
 _NOTED_JITTER = 1e-3
+_RESAMPLE = "Resample it to equal gaps first (for example with dcm2niix) and open the result."
 # Half a degree: below it a drift within the plane is rounding, above it a tilted gantry.
 _TILT_DEGREES = 0.5
 
@@ -129,7 +133,7 @@ def _single(facts: SliceHeader) -> SliceOrder:
 
 
 def _regular(stack: list[SliceHeader], normal: NDArray[np.float64]) -> tuple[NDArray[np.float64], list[str]]:
-    """Return the affine of an ordered stack; raise NoVolumeError if its gaps are irregular."""
+    """Return the affine of an ordered stack; raise NoVolumeError if its gaps are irregular or drift."""
     first = stack[0]
     rows, columns = first.pixel.steps
     notes = [] if first.pixel.spacing else ["the files have no pixel spacing; 1 pixel is taken for the unit"]
@@ -147,6 +151,9 @@ def _regular(stack: list[SliceHeader], normal: NDArray[np.float64]) -> tuple[NDA
     deviation = abs(float(gaps[worst]) - median) / median
     if deviation > GAP_TOLERANCE:
         raise NoVolumeError(_gap_text(stack, gaps, median, worst, tilt), _gap_remedy(gaps, median))
+    beside = np.linalg.norm(origins - origins[0] - np.arange(len(stack))[:, None] * step, axis=1)
+    if beside.max() > _DRIFT_TOLERANCE * np.linalg.norm(step):
+        raise NoVolumeError(_drift_text(stack, gaps, beside), _RESAMPLE)
     if deviation > _NOTED_JITTER:
         notes.append(
             f"the gaps between slices jitter from {gaps.min():.3f} to {gaps.max():.3f} mm; "
@@ -170,10 +177,17 @@ def _gap_text(stack: list[SliceHeader], gaps: NDArray[np.float64], median: float
     return f"{tilted}{why}: gaps are {listed} between {between}"
 
 
+def _drift_text(stack: list[SliceHeader], gaps: NDArray[np.float64], beside: NDArray[np.float64]) -> str:
+    return (
+        f"the gaps between slices are not equal, from {gaps.min():.3f} to {gaps.max():.3f} mm: at equal gaps "
+        f"{stack[int(np.argmax(beside))].name} would lie {beside.max():.2f} mm beside its place"
+    )
+
+
 def _gap_remedy(gaps: NDArray[np.float64], median: float) -> str:
     if any(_missing(float(g), median) for g in gaps):
         return "Export the series again with all its slices."
-    return "Resample it to equal gaps first (for example with dcm2niix) and open the result."
+    return _RESAMPLE
 
 
 def _missing(gap: float, median: float) -> int:

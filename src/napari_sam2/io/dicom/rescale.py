@@ -47,6 +47,8 @@ class StoredPixels:
         How many bits of a stored sample are the value, and how many stand below them.
     photometric
         PhotometricInterpretation.
+    common_mirror
+        :attr:`mirror` of the whole series, where its slices are rescaled each in its own way.
     notes
         What is not shown, and what was assumed.
     """
@@ -66,6 +68,7 @@ class StoredPixels:
     shift: int = 0
     is_signed: bool = False
     photometric: str = ""
+    common_mirror: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -73,6 +76,8 @@ class StoredPixels:
         """For MONOCHROME1: every value v becomes mirror - v, so that bright is bright."""
         if not self.inverted or self.low is None or self.high is None:
             return None
+        if self.common_mirror is not None:
+            return self.common_mirror
         return self.slope * (self.low + self.high) + 2 * self.intercept
 
     @property
@@ -82,13 +87,19 @@ class StoredPixels:
             return None
         if self.modality_table:
             return np.dtype(np.uint8 if self.high < 2**8 else np.uint16)
-        plain = self.slope == 1.0 and self.intercept == 0.0
-        if self.colours == 3 or plain:
+        if self.colours == 3 or self._keeps_type:
             return np.dtype(f"{'i' if self.low < 0 else 'u'}{self.itemsize}")
-        if not (self.slope.is_integer() and self.intercept.is_integer()):
+        if not all(n.is_integer() for n in (self.slope, self.intercept, self.common_mirror or 0.0)):
             return np.dtype(np.float32)
         ends = sorted((self.slope * self.low + self.intercept, self.slope * self.high + self.intercept))
+        if self.mirror is not None:
+            ends = [self.mirror - ends[1], self.mirror - ends[0]]
         return smallest(int(ends[0]), int(ends[1]), np.dtype(np.float32))
+
+    @property
+    def _keeps_type(self) -> bool:
+        """Whether values are as they are stored, or mirrored about the middle of the stored range."""
+        return self.slope == 1.0 and self.intercept == 0.0 and self.common_mirror is None
 
     def values(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Apply slope, intercept and inversion to stored grey values ``(Y, X)``."""
@@ -104,9 +115,8 @@ class StoredPixels:
             return plane
         wide = plane.astype(np.int64 if plane.dtype.kind in "iu" else np.float64)
         turned = rescaled(wide, -1.0, mirror)
-        # Mirrored about the middle of the stored range, unsigned values stay in their type.
-        plain = self.slope == 1.0 and self.intercept == 0.0 and plane.dtype.kind == "u"
-        return turned.astype(plane.dtype) if plain else turned
+        # Unsigned values stay in their type.
+        return turned.astype(plane.dtype) if self._keeps_type and plane.dtype.kind == "u" else turned
 
     def unpacked(self, stored: NDArray[Any]) -> NDArray[Any]:
         """Shift values down that stand above unused bits; `stored` as they are in the file."""

@@ -164,7 +164,7 @@ def read_dicom(path: Path, series: str | int | None = None, lazy: bool = False) 
 def _read(folder: DicomFolder, chosen: SeriesInfo, lazy: bool) -> ImageVolume:
     """Read a series; damaged slices at its ends are left out, lazily those that their header shows to be damaged."""
     path, skipped = folder.path, list(folder.skipped)
-    slices = list(chosen.slices)
+    slices = _mirrored_alike(list(chosen.slices))
     plan = _plan(path, slices, skipped)
     # The same type lazily and not, so that an image is the same however it was opened.
     dtype = _common_type(slices)
@@ -194,6 +194,15 @@ def _read(folder: DicomFolder, chosen: SeriesInfo, lazy: bool) -> ImageVolume:
     else:
         array = stacked([decoded[facts] for facts in ordered], dtype).reshape(kept)
     return _volume(path, chosen, plan, array, axes, tuple(skipped + left_out), notes)
+
+
+def _mirrored_alike(slices: list[SliceHeader]) -> list[SliceHeader]:
+    """Give MONOCHROME1 slices of different rescales one value about which they are mirrored, so that they compare."""
+    mirrors = {s.stored.mirror for s in slices} - {None}
+    if len(mirrors) < 2:
+        return slices
+    common = max(m for m in mirrors if m is not None)
+    return [replace(s, stored=replace(s.stored, common_mirror=common)) if s.stored.inverted else s for s in slices]
 
 
 def _decoded(slices: list[SliceHeader]) -> tuple[dict[SliceHeader, NDArray[Any]], dict[Path, UndecodableError]]:

@@ -99,7 +99,7 @@ def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _
         if [w.lower() for w in part[::2]] != [w.lower() for w in parts[0][::2]]:
             raise _several(folder, files, f"{files[0].name} and {path.name} are not numbered alike")
     fields = [i for i in range(1, len(parts[0]), 2) if len({int(p[i]) for p in parts}) > 1]
-    letters = [_WORDS.get(re.split(r"[^a-z]", parts[0][i - 1].lower())[-1], "") for i in fields]
+    letters = [_WORDS.get(_word_before(parts[0][i - 1]), "") for i in fields]
     assumed = len(fields) == 1 and (letters[0] == "" or letters[0] in inner)
     if assumed:
         letters = ["z" if "z" not in inner else "t"]
@@ -111,6 +111,11 @@ def _row(folder: Path, files: Sequence[Path], inner: str, notes: list[str]) -> _
     if len(found) < len(files):
         raise _several(folder, files, "two of them have the same number")
     return _Row(found, "".join(letters[n] for n in order), not (assumed and letters == ["t"]))
+
+
+def _word_before(text: str) -> str:
+    """Return the last word of what stands before a number, as in ``img_time_``; a separator may follow it."""
+    return re.split(r"[^a-z]", text.lower().rstrip(" _.-"))[-1]
 
 
 def _complete(row: _Row) -> list[tuple[int, ...]]:

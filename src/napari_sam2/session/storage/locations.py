@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.user_folders import data_folder
 from napari_sam2.errors import SessionFileError, WriteError
+from napari_sam2.io.formats import stems_of
 from napari_sam2.samples import sample_folder
 from napari_sam2.session.storage import image_identity
 from napari_sam2.session.storage.session_file import SUFFIX, SessionFile
@@ -29,7 +30,6 @@ logger = logging.getLogger(__name__)
 FOLDER_VARIABLE = "NAPARI_SAM2_DATA"
 RECENT_COUNT = 12
 _RECENT = "recent.json"
-_IMAGE_SUFFIXES = (".nii.gz", ".ome.tif", ".ome.tiff", ".ome.zarr")
 
 
 def user_folder() -> Path:
@@ -49,12 +49,7 @@ def beside(volume: ImageVolume) -> Path | None:
     path = Path(image)
     if path.parent == sample_folder() or not os.access(path.parent, os.W_OK):
         return None
-    name = path.name
-    for suffix in (*_IMAGE_SUFFIXES, "" if path.is_dir() else path.suffix):
-        if suffix and name.lower().endswith(suffix.lower()):
-            name = name[: -len(suffix)]
-            break
-    return path.with_name(name + SUFFIX)
+    return path.with_name(stems_of(path)[0] + SUFFIX)
 
 
 def new_place(volume: ImageVolume, folder: Path | None = None) -> Path:

@@ -9,7 +9,7 @@ from napari.layers import Image
 from napari_sam2.errors import NapariSam2Error, ReadError
 from napari_sam2.review.case_list import ReviewList
 from napari_sam2.review.cases import session_beside
-from napari_sam2.review.summary import SummaryRow, summarise, write_summary
+from napari_sam2.review.summary import SummaryRow, check_summary_path, summarise, write_summary
 from napari_sam2.session.storage.image_identity import place_of
 from napari_sam2.session.storage.locations import peek
 from napari_sam2.widgets import PLUGIN
@@ -272,4 +272,6 @@ class ReviewDock(StudyDock):
             page = write_summary(path, rows, review.source.name)[1]
             self.say(f"Wrote {page}, and the table beside it.")
 
-        self.work("Reading the sessions", steps, done)
+        with self.telling():
+            check_summary_path(path, review.source)
+            self.work("Reading the sessions", steps, done)
