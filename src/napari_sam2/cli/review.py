@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_sam2.core.paths import checked_path
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
     from napari_sam2.cli.options import SubParsers
 
 
+_OUT, _OTHER_OUT = "review.html", "review_summary.html"
+
+
 def add_parser(commands: SubParsers) -> None:
     """Add the command and its options."""
     review = commands.add_parser("review", help="summary of reviewed cases: a table, and a page with pictures")
     review.add_argument("cases", help="CSV with columns image and session, a folder of images, or results of a batch")
-    # Not review.html: its table would be review.csv, a likely name of the list itself.
     review.add_argument(
-        "--out", default="review_summary.html", help="NAME.html; the table is NAME.csv (default: %(default)s)"
+        "--out",
+        help=f"NAME.html; the table is NAME.csv (default: {_OUT}, or {_OTHER_OUT} where that is the list itself)",
     )
     review.add_argument("--no-effort", action="store_true", help="leave out interactions and time at work")
     review.set_defaults(run=run)
@@ -34,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_sam2.review.summary import check_summary_path, summarise, write_summary
 
     review = ReviewList(arguments.cases)
-    out = checked_path(arguments.out, WriteError)
+    out = checked_path(_default_out(review.source) if arguments.out is None else arguments.out, WriteError)
     check_summary_path(out, review.source)
     bar = tqdm(summarise(review, effort=not arguments.no_effort), "reading", len(review.cases), file=sys.stderr)
     rows = list(bar)
@@ -43,3 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"{row.case.name}: {row.problem}", file=sys.stderr)
     for path in write_summary(out, rows, review.source.name):
         print(f"wrote {path}")
+
+
+def _default_out(source: Path) -> str:
+    table = Path(_OUT).with_suffix(".csv")
+    return _OTHER_OUT if table.exists() and table.samefile(source) else _OUT
