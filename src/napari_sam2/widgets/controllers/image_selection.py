@@ -152,12 +152,12 @@ class ImageSelection(QObject):
             self.choose_image(current)
 
     def choose_image(self, image: Any) -> None:
-        """Work on another image; the markers of the one before are hidden, its session is kept."""
+        """Work on another image; of the one before, tool and markers are put away, and the session is kept."""
         if not (image is None or isinstance(image, Image)) or image is self.image:
             return
         self.about_to_change.emit()
         if self.layer_group is not None:
-            self.layer_group.set_prompts_visible(False)
+            self.layer_group.put_aside()
         self._watch.follow(None)
         self.image = self.axis = None
         self.channels.choose(None)

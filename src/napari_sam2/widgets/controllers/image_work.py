@@ -67,7 +67,7 @@ class ImageWork(QObject):
     def adopt(self, image: Image) -> None:
         """Begin to work on an image, or go on with it."""
         if id(image) in self._layer_groups:
-            self._layer_groups[id(image)].set_prompts_visible(True)
+            self._layer_groups[id(image)].take_up()
             return
         callbacks = LayerCallbacks(
             self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
