@@ -48,6 +48,8 @@ class ImageSelection(QObject):
     about_to_change = Signal()
     changed = Signal()
     frame_changed = Signal()
+    # The viewer shows another plane, or the volume in 3-D.
+    turned = Signal()
     contrast_changed = Signal(float, float)
     message = Signal(str)
     failed = Signal(object)
@@ -81,6 +83,8 @@ class ImageSelection(QObject):
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
+        viewer.dims.events.order.connect(self._on_turned)
+        viewer.dims.events.ndisplay.connect(self._on_turned)
         self._at: tuple[tuple[str, int], ...] = ()
         self._refused: tuple[Image, str] | None = None
 
@@ -253,6 +257,11 @@ class ImageSelection(QObject):
         worker = self.worker
         return 0 if self.image is None or worker is None else self._position.frame(self.image, worker.grid)
 
+    def shows_frame(self) -> bool:
+        """Return whether the viewer shows a frame: not a plane across them, and not the volume in 3-D."""
+        worker = self.worker
+        return self.image is not None and worker is not None and self._position.shows_frame(self.image, worker.grid)
+
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
         if self.image is not None and self.axis is not None:
@@ -263,6 +272,8 @@ class ImageSelection(QObject):
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self.viewer.dims.events.order.disconnect(self._on_turned)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_turned)
         self._watch.follow(None)
         self._work.drop_all()
         self.image = None
@@ -297,6 +308,9 @@ class ImageSelection(QObject):
             self.changed.emit()
         else:
             self.frame_changed.emit()
+
+    def _on_turned(self, event: Any = None) -> None:
+        self.turned.emit()
 
     def _shows_other_channel(self) -> bool:
         return self.channels.key is None and self._position.shows_other_channel(self.image, self.worker)

@@ -34,12 +34,15 @@ class ViewerPosition:
 
     def turn(self, image: Image, grid: FrameGrid) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
-        dims = self._viewer.dims
-        offset = dims.ndim - image.ndim
-        plane = [offset + grid.label_axes.index(a) for a in grid.plane_axes]
+        dims, plane = self._viewer.dims, self._plane(image, grid)
         if list(dims.order[-2:]) != plane:
             others = [i for i in range(dims.ndim) if i not in plane]
             dims.order = (*others, *plane)
+
+    def shows_frame(self, image: Image, grid: FrameGrid) -> bool:
+        """Return whether a frame is what is shown: not a plane across the frames, and not the volume in 3-D."""
+        dims = self._viewer.dims
+        return dims.ndisplay == 2 and set(dims.order[-2:]) == set(self._plane(image, grid))
 
     def frame(self, image: Image, grid: FrameGrid) -> int:
         """Return the frame that is shown."""
@@ -73,6 +76,11 @@ class ViewerPosition:
         """Return whether another channel is shown than the one that a session looks at."""
         channel = self.channel(image)
         return worker is not None and channel is not None and worker.grid.channels != (channel,)
+
+    def _plane(self, image: Image, grid: FrameGrid) -> list[int]:
+        """Return the viewer's axes that lie in a frame."""
+        offset = self._viewer.dims.ndim - image.ndim
+        return [offset + grid.label_axes.index(a) for a in grid.plane_axes]
 
     def _index(self, image: Image, place: int, count: int) -> int:
         """Return where the viewer stands along one axis of the image."""
