@@ -147,6 +147,8 @@ class LayerGroup:
         assert labels is not None
         self._let_labels_go()
         self.labels = None
+        # Whoever had the brush in hand would go on in a layer that no session has.
+        labels.mode = "pan_zoom"
         labels.name = f"{labels.name} (other data)"
         return str(labels.name)
 
