@@ -158,6 +158,22 @@ def test_the_range_of_a_run_follows_the_number_of_slices(make_driver, volume_dat
         assert run.frames() == range(count)
 
 
+def test_a_spacing_that_is_put_right_counts_at_once(make_driver, volume_data):
+    driver = make_driver(volume_data, units=("mm",) * 3)
+    driver.click(5, 20, 20)
+    table = driver.controller.panels.objects.table
+    before = table.item(0, 4).text()
+    driver.show_frame(8)
+    driver.image.scale = (10, 1, 1)
+    driver.settle()
+    assert driver.session.volume.spacing == (10, 1, 1)
+    assert table.item(0, 4).text() == driver.controller.objects._rows()[0].size != before
+    # The viewer stands where it stood, which is in another slice now; a stroke belongs to that one.
+    shown = driver.controller.selection.shown_frame()
+    driver.brush(shown, (30, 30))
+    assert driver.session.mask(1, shown)[30, 30]
+
+
 def test_colours_of_sixteen_bits_are_seen_by_their_values(make_driver):
     data = np.random.default_rng(1).integers(2000, 9000, (40, 50, 3)).astype(np.uint16)
     driver = make_driver(data, rgb=True)

@@ -32,8 +32,8 @@ class CurrentImage(Protocol):
     def look_anew(self) -> None:
         """Show it as it is now."""
 
-    def show_source(self) -> None:
-        """Show what of it is chosen."""
+    def show_moved(self) -> None:
+        """Show it where, and as large as, it is now."""
 
     def tell_contrast(self) -> None:
         """Show, and tell, its contrast limits."""
@@ -89,8 +89,8 @@ class ImageChanges:
         if image is None:
             return
         if layer_group is None or layer_axes(image) == layer_group.letters:
-            selection.show_source()
             self._work.measure_anew(image)
+            selection.show_moved()
             return
         # Its axes are others now; what was done before has no place on them.
         old = self._leave_labels(layer_group)

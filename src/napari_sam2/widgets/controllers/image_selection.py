@@ -48,6 +48,8 @@ class ImageSelection(QObject):
     about_to_change = Signal()
     changed = Signal()
     frame_changed = Signal()
+    # The image lies elsewhere, or is of another size.
+    moved = Signal()
     # The viewer shows another plane, or the volume in 3-D.
     turned = Signal()
     contrast_changed = Signal(float, float)
@@ -337,6 +339,13 @@ class ImageSelection(QObject):
         self.show_source()
         self._at = self._position.fixed(self.image, self.axis)
         self.changed.emit()
+
+    def show_moved(self) -> None:
+        """Show the current image where, and as large as, it is now."""
+        self.show_source()
+        # The same point of the world may be in another frame of it.
+        self._on_step()
+        self.moved.emit()
 
     def lose_channel(self, layer: Any) -> None:
         """See no channel in a layer any more, whose values are gone."""

@@ -154,7 +154,7 @@ class ImageWork(QObject):
                     volume = channels_volume(layers)
                 except VolumeError:
                     continue  # The layers do not move together; what was seen of them was where they were.
-            if worker.volume.shape == volume.shape:
+            if (worker.volume.axes, worker.volume.shape) == (volume.axes, volume.shape):
                 worker.set_volume(volume)
 
     def drop(self, image: Image) -> None:

@@ -144,6 +144,7 @@ class SegmentController(QObject):
         self.early_loading.changed.connect(self.status.set_loading)
         selection.about_to_change.connect(self.flush)
         selection.changed.connect(self._on_choice)
+        selection.moved.connect(self.refresh)
         selection.dropped.connect(self._retire)
         selection.failed.connect(self.report)
         selection.message.connect(lambda text: show_warning(text))
