@@ -11,6 +11,7 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes, name_axes
+from napari_sam2.layers.channel_layers import are_on_grid
 from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers import source_display
@@ -76,6 +77,7 @@ class ImageSelection(QObject):
         self._watch = ImageChanges(self, work)
         self.channels.limits_changed.connect(self.tell_contrast)
         self.channels.lost.connect(self.lose_channel)
+        self.channels.moved.connect(self.part_channels)
         self.markers_changed, self.tool_changed = work.markers_changed, work.tool_changed
         self.stroke_drawn, self.label_picked = work.stroke_drawn, work.label_picked
         self.dropped = work.dropped
@@ -342,6 +344,8 @@ class ImageSelection(QObject):
 
     def show_moved(self) -> None:
         """Show the current image where, and as large as, it is now."""
+        if self.image is not None:
+            self.part_channels(self.image)
         self.show_source()
         # The same point of the world may be in another frame of it.
         self._on_step()
@@ -354,6 +358,16 @@ class ImageSelection(QObject):
         self.choose_channels(None)
         self._work.drop_channel(self.image, layer)
         self.message.emit(f"The layer {str(layer.name)!r} is no channel any more: its values are others, or gone.")
+
+    def part_channels(self, moved: Image) -> None:
+        """See the image alone once a layer that is a channel does not lie on its grid any more."""
+        if self.image is None or are_on_grid(self.image, self.channels.layers):
+            return
+        self.choose_channels(None)
+        self.message.emit(
+            f"The layer {str(moved.name)!r} lies elsewhere now, so there are no channels any more. What was made with "
+            "them is kept; choose them again once they lie on one grid."
+        )
 
     def tell_contrast(self) -> None:
         """Show, and tell, the contrast limits as they are now."""
