@@ -87,6 +87,7 @@ class ImageSelection(QObject):
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
+        viewer.dims.events.units.connect(self._on_step)
         viewer.dims.events.order.connect(self._on_turned)
         viewer.dims.events.ndisplay.connect(self._on_turned)
         self._at: tuple[tuple[str, int], ...] = ()
@@ -103,6 +104,11 @@ class ImageSelection(QObject):
     def unavailable_reason(self) -> str:
         """Return why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
+
+    @property
+    def units_doubt(self) -> str:
+        """Return why a click marks another place than the one under the mouse; empty where it marks that one."""
+        return self._position.units_doubt(self.image)
 
     @property
     def worker(self) -> SessionWorker | None:
@@ -276,6 +282,7 @@ class ImageSelection(QObject):
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self.viewer.dims.events.units.disconnect(self._on_step)
         self.viewer.dims.events.order.disconnect(self._on_turned)
         self.viewer.dims.events.ndisplay.disconnect(self._on_turned)
         self._watch.follow(None)

@@ -145,6 +145,7 @@ class SegmentController(QObject):
         selection.about_to_change.connect(self.flush)
         selection.changed.connect(self._on_choice)
         selection.moved.connect(self.refresh)
+        self.tools.shown.connect(self._say_units_doubt)
         selection.dropped.connect(self._retire)
         selection.failed.connect(self.report)
         selection.message.connect(lambda text: show_warning(text))
@@ -272,6 +273,10 @@ class SegmentController(QObject):
     def show_message(self, text: str) -> None:
         """Say in the status line what happened."""
         self.context.show_message(text)
+
+    def _say_units_doubt(self) -> None:
+        if self.tools.active_tool() and (doubt := self.selection.units_doubt):
+            self.show_message(doubt)
 
     def report(self, error: Exception) -> None:
         """Show an error of ours as a sentence; let others reach napari's error dialog."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2.layers.axis_names import letters_of
 from napari_sam2.layers.image import channel_place, volume_from_layer
+from napari_sam2.layers.world_units import counts_alike, data_point, world_point
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -46,16 +45,25 @@ class ViewerPosition:
 
     def frame(self, image: Image, grid: FrameGrid) -> int:
         """Return the frame that is shown."""
-        point = image.world_to_data(self._viewer.dims.point[-image.ndim :])
+        point = data_point(self._viewer.dims, image).tolist()
         return min(max(grid.to_frame(point)[0], 0), grid.frame_count - 1)
+
+    def units_doubt(self, image: Image | None) -> str:
+        """Return why a click marks another place than the one under the mouse; empty where it marks that one."""
+        if image is None or counts_alike(self._viewer.dims, image):
+            return ""
+        return (
+            "Layers in other units are shown, and napari takes a click for one in those: it marks another place. "
+            "Give all layers the same unit, or remove the others."
+        )
 
     def go_to(self, image: Image, axis: str, index: int) -> None:
         """Move a slider to an index of the image."""
         dims = self._viewer.dims
         place = letters_of(image, volume_from_layer(image)).index(axis)
-        data = np.array(image.world_to_data(dims.point[-image.ndim :]), float)
+        data = data_point(dims, image)
         data[place] = index
-        dims.set_point(dims.ndim - image.ndim + place, image.data_to_world(data)[place])
+        dims.set_point(dims.ndim - image.ndim + place, world_point(dims, image, data)[place])
 
     def fixed(self, image: Image | None, frame_axis: str | None) -> tuple[tuple[str, int], ...]:
         """Return, of a 4-D image, the index of the axis that is neither followed nor in the frame."""
@@ -84,5 +92,5 @@ class ViewerPosition:
 
     def _index(self, image: Image, place: int, count: int) -> int:
         """Return where the viewer stands along one axis of the image."""
-        point = image.world_to_data(self._viewer.dims.point[-image.ndim :])
+        point = data_point(self._viewer.dims, image)
         return min(max(round(float(point[place])), 0), count - 1)
