@@ -152,6 +152,18 @@ def test_layers_follow_the_image_and_go_but_for_the_labels(group):
     assert np.allclose(labels.translate, (5, 6, 7))
 
 
+def test_labels_that_are_made_while_another_image_is_worked_on_cannot_be_drawn_on(group):
+    group.put_aside()
+    labels = group.ensure_labels()
+    assert not labels.editable
+    group.take_up()
+    assert labels.editable
+    group.put_aside()
+    group.remove_prompt_layers()
+    # They are the user's own now.
+    assert labels.editable
+
+
 def test_labels_of_another_shape_are_left_under_another_name(group):
     labels = group.ensure_labels()
     group.image.data = np.zeros((2, 30, 40), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -122,3 +123,18 @@ def test_steps_are_those_that_stand_and_cannot_be_changed(session):
     session.undo()
     session.undo()
     assert session.steps == (first,)
+
+
+def test_lengths_are_measured_with_the_geometry_that_was_set_last(session):
+    session.add_box(1, 7, (4, 5, 10, 12))
+    session.predict_frame(7)
+    volume = session.volume
+    apart = replace(volume, spacing=(10.0, 1.0, 1.0), units="mm", affine=None)
+    session.set_geometry(apart)
+    assert session.volume.spacing == (10.0, 1.0, 1.0)
+    assert session.volume.array is volume.array
+    assert np.array_equal(session.volume.affine, apart.affine)
+    session.apply("grow", [1], radius=4.0, dimensions=3)
+    assert np.flatnonzero((session.labels() == 1).any(axis=(1, 2))).tolist() == [7]
+    with pytest.raises(VolumeError, match="does not say where"):
+        session.set_geometry(replace(volume, array=volume.array[1:], affine=None))

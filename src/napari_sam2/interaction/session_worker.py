@@ -86,6 +86,8 @@ class SessionWorker:
     def set_volume(self, volume: ImageVolume) -> None:
         """Measure and save with the spacing and the place of this volume, whose values are the same."""
         self.volume = volume
+        if self.session is not None:
+            self.session.set_geometry(volume)
 
     def set_grid(self, grid: FrameGrid) -> None:
         """Use another description of the same frames, such as that of their layers."""

@@ -38,6 +38,11 @@ def layers_of_grid(viewer: ViewerModel, image: Image) -> list[Image]:
     return [image, *(layer for layer in others if _fit([image, layer]))]
 
 
+def are_on_grid(image: Image, layers: Sequence[Image]) -> bool:
+    """Return whether layers lie on the grid of an image, as those that :func:`layers_of_grid` lists."""
+    return all(layer is image or _fit([image, layer]) for layer in layers)
+
+
 def channels_volume(layers: Sequence[Image]) -> ImageVolume:
     """Return the image whose channels are these layers.
 

@@ -129,6 +129,10 @@ class ObjectColors:
         """Show or hide an object from the next drawing on."""
         self._hidden = self._hidden - {obj_id} if visible else self._hidden | {obj_id}
 
+    def keep(self, objects: Iterable[int]) -> None:
+        """Forget what is hidden but for these objects: the next one of a number that is gone is another object."""
+        self._hidden &= frozenset(objects)
+
     def draw(self, layer: Labels, colors: Mapping[int, tuple[float, float, float]]) -> None:
         """Draw objects in these ``(r, g, b)`` in 0…1, if anything changed; without any colour nothing does."""
         wanted = {obj_id: (*color, float(obj_id not in self._hidden)) for obj_id, color in colors.items()}

@@ -75,6 +75,7 @@ class LayerGroup:
         self._callbacks = callbacks
         # A shape that is being drawn is in the layer already; it is complete when napari says "added".
         self._has_contrast, self._quiet, self._fresh_points, self._drawn = False, 0, 0, False
+        self._is_aside = False
         on_geometry_change(image, self._follow_image)
 
     # ------------------------------------------------------------------ layers
@@ -108,6 +109,7 @@ class LayerGroup:
             self.labels.events.mode.connect(self._tool_event)
             self.labels.events.selected_label.connect(self._label_event)
             self.stroke_recorder = StrokeRecorder(self.labels, self._callbacks.stroke, channel_place(self.image))
+            self.stroke_recorder.allow(not self._is_aside)
             self.colors.forget()
             add_layer(self.viewer, self.labels, above=topmost(self.viewer, self.over))
         return self.labels
@@ -145,6 +147,8 @@ class LayerGroup:
         assert labels is not None
         self._let_labels_go()
         self.labels = None
+        # Whoever had the brush in hand would go on in a layer that no session has.
+        labels.mode = "pan_zoom"
         labels.name = f"{labels.name} (other data)"
         return str(labels.name)
 
@@ -160,11 +164,23 @@ class LayerGroup:
         claimed, self._has_contrast = not self._has_contrast, True
         return claimed
 
-    def set_prompts_visible(self, visible: bool) -> None:
-        """Show or hide the markers, for instance while another image is worked on."""
+    def put_aside(self) -> None:
+        """Hide the markers and put the tool down: another image is worked on, and no session would get a stroke."""
+        for layer in self.owned():
+            layer.mode = "pan_zoom"
+        self._set_aside(True)
+
+    def take_up(self) -> None:
+        """Show the markers, and let the user draw, when the image is worked on again."""
+        self._set_aside(False)
+
+    def _set_aside(self, aside: bool) -> None:
+        self._is_aside = aside
         for layer in (self.points, self.boxes, self.outline):
             if layer is not None:
-                layer.visible = visible
+                layer.visible = not aside
+        if self.stroke_recorder is not None:
+            self.stroke_recorder.allow(not aside)
 
     # ------------------------------------------------------------------ markers
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_sam2.errors import VolumeError
 from napari_sam2.layers.image import grid_for_layers, place_on
+from napari_sam2.layers.world_units import data_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,7 +117,7 @@ class OnionSkin:
         layer.selected_data = set()
 
     def _shown_frame(self) -> int:
-        point = self.image.world_to_data(np.array(self.viewer.dims.point)[-self.image.ndim :])
+        point = data_point(self.viewer.dims, self.image).tolist()
         return int(np.clip(self.grid.to_frame(point)[0], 0, self.grid.frame_count - 1))
 
     def _outline(self, frame: int) -> list[NDArray[np.float64]]:

@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_sam2.layers.axis_names import layer_axes
 from napari_sam2.layers.geometry import GEOMETRY_EVENTS, geometry_of
 from napari_sam2.layers.layer_order import add_layer
+from napari_sam2.layers.world_units import data_point, world_point
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,11 +83,11 @@ def on_a_voxel(dims: Dims, image: Layer) -> None:
     There napari brings it where shapes reach half a voxel farther than the image. It is where one rounds to this slice
     and another to the next, so that a mark would be of another slice than the one that is shown.
     """
-    here = np.array(image.world_to_data(dims.point[-image.ndim :]), float)
+    here = data_point(dims, image)
     between = np.abs(here - np.floor(here) - 0.5) < _NEAR
     if between.any():
         here[between] = np.rint(here[between])
-        dims.point = (*dims.point[: -image.ndim], *image.data_to_world(here))
+        dims.point = (*dims.point[: -image.ndim], *world_point(dims, image, here))
 
 
 class Mirror:
@@ -185,7 +186,7 @@ class Cross:
     def draw(self, image: Layer) -> None:
         """Put the lines where the viewer stands now, across an image."""
         dims, offset = self._viewer.dims, place_of_axes(self._viewer.dims, image)
-        here = np.array(image.world_to_data(dims.point[offset:]), float)
+        here = data_point(dims, image)
         # Within the image, on its grid: neither the scene nor the steps of the sliders may change by it.
         sizes = [image.extent.data[1][i] - image.extent.data[0][i] for i in range(image.ndim)]
         shown = [axis - offset for axis in dims.order[-2:]]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Index = tuple[int | slice, ...]
+# napari's ways of editing a labels layer by hand.
+BRUSH_MODES = ("paint", "erase", "fill", "polygon")
 
 
 class StrokeRecorder:
@@ -102,8 +104,15 @@ class StrokeRecorder:
             self._forget_history()
         return strokes
 
+    def allow(self, allowed: bool) -> bool:
+        """Let the user draw on the layer, or no longer; return whether that put a brush down."""
+        had_brush = self.labels.mode in BRUSH_MODES
+        self.labels.editable = allowed
+        return had_brush and not allowed
+
     def close(self) -> None:
-        """Stop watching."""
+        """Stop watching; the layer can be drawn on."""
+        self.labels.editable = True
         self.labels.events.paint.disconnect(self._on_paint)
         self.labels.events.data.disconnect(self._look)
         self.labels.events.n_edit_dimensions.disconnect(self._stay_on_the_slice)
@@ -156,9 +165,9 @@ class StrokeRecorder:
     def _forget_history(self) -> None:
         # Old strokes of napari's history would be written over newer masks. A layer that is made uneditable
         # forgets them; it also puts its tool down.
-        mode = self.labels.mode
-        self.labels.editable = False
-        self.labels.editable = True
+        mode, allowed = self.labels.mode, self.labels.editable
+        for editable in (True, False, allowed):
+            self.labels.editable = editable
         self.labels.mode = mode
 
     def _stay_on_the_slice(self, event: Any = None) -> None:

@@ -142,7 +142,8 @@ class PanelDialogs(QObject):
             self._controller.many.save_tracks(Path(name))
 
     def _ask_for_a_range(self) -> None:
-        dialog = RangeDialog(*self._controller.many.ranges(), self._widget)
+        shown = self._controller.selection.contrast_limits()
+        dialog = RangeDialog(*self._controller.many.ranges(), self._widget, shown)
         if dialog.exec():
             self._controller.many.set_range(*dialog.answer())
 

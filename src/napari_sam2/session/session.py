@@ -5,6 +5,7 @@ Whatever the dock widget can do is a method here; nothing in this module knows n
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +15,7 @@ from napari_sam2.core.masks import check_overlap
 from napari_sam2.core.paths import checked_path
 from napari_sam2.core.volume import ImageVolume, check_volume
 from napari_sam2.engine.protocols import check_model
-from napari_sam2.errors import SessionFileError
+from napari_sam2.errors import SessionFileError, VolumeError
 from napari_sam2.session import settings
 from napari_sam2.session.masks import edits, follow_up, interpolating, operations, tracked_masks
 from napari_sam2.session.objects import division, lineage, not_here, prompting, proposals, reviewing, value_ranges
@@ -315,6 +316,31 @@ class VideoSession:
             If the session was closed, or if a run is under way.
         """
         settings.use(self._state, self._link, predictor)
+
+    def set_geometry(self, volume: ImageVolume) -> None:
+        """Measure from now on with the spacing, the unit and the place of another description of the same image.
+
+        Steps that were made stay as they are, and so does what the file says of the image.
+
+        Parameters
+        ----------
+        volume
+            Of the axes and the shape of the session's.
+
+        Raises
+        ------
+        VolumeError
+            If it is of other axes, or of another shape.
+        """
+        check_volume(volume)
+        now = self.volume
+        if (volume.axes, volume.shape) != (now.axes, now.shape):
+            raise VolumeError(
+                f"A volume of {volume.shape} voxels along {volume.axes!r} does not say where one of {now.shape} along "
+                f"{now.axes!r} lies."
+            )
+        with self._lock:
+            self._state.volume = replace(now, spacing=volume.spacing, units=volume.units, affine=volume.affine)
 
     # ------------------------------------------------------------------ prompts
 

@@ -77,6 +77,23 @@ def test_a_channel_that_leaves_the_viewer_is_none_any_more(split):
     assert "no other layer" in split.widget.more.menu.channels_action.toolTip()
 
 
+@pytest.mark.parametrize("moved", ["first", "image"])
+def test_a_channel_that_is_moved_is_none_until_it_lies_on_the_grid_again(split, warned, moved):
+    choose(split, "pet", "ct")
+    split.click(3, 10, 10)
+    both, layer = split.session, getattr(split, moved)
+    layer.translate = (0, 3, 0)
+    split.settle()
+    assert split.controller.selection.channels.layers == ()
+    assert split.controller.selection.worker.grid.channels == ()
+    assert ["no channels any more" in text and layer.name in text for text in warned] == [True]
+    split.controller.selection.choose_axis("y")
+    split.controller.selection.choose_axis("z")
+    layer.translate = (0, 0, 0)
+    choose(split, "pet", "ct")
+    assert split.session is both
+
+
 def test_a_session_of_several_layers_is_opened_again_with_them(split, predictor, qtbot):
     choose(split, "pet", "ct")
     split.click(3, 10, 10)

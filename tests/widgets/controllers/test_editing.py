@@ -107,6 +107,47 @@ def test_the_brush_stays_on_the_shown_slice(make_driver, volume_data):
     assert driver.layer_group.labels.n_edit_dimensions == 2
 
 
+def test_the_brush_is_put_down_when_another_image_is_chosen(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.brush(5, (5, 5))
+    labels = driver.layer_group.labels
+    other = driver.viewer.add_image(volume_data.copy(), name="other")
+    driver.controller.selection.choose_image(other)
+    driver.settle()
+    driver.viewer.layers.selection.active = labels
+    assert labels.mode == "pan_zoom"
+    # Also not from napari's own controls.
+    labels.mode = "paint"
+    assert labels.mode == "pan_zoom"
+    driver.controller.selection.choose_image(driver.image)
+    driver.settle()
+    driver.brush(5, (20, 20))
+    assert driver.layer_group.labels is labels
+    assert np.array_equal(driver.labels[5] == 1, driver.session.mask(1, 5))
+    assert np.argwhere(driver.labels).tolist() == [[5, 5, 5], [5, 20, 20]]
+
+
+def test_the_brush_is_put_down_where_the_view_is_turned(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.brush(5, (5, 5))
+    labels, dims = driver.layer_group.labels, driver.viewer.dims
+    dims.order = (1, 0, 2)
+    assert labels.mode == "pan_zoom"
+    assert not labels.editable
+    assert "Take it up again" in driver.controller.context.last_message
+    driver.brush(6, (10, 10))
+    assert dims.order == (0, 1, 2)
+    dims.ndisplay = 3
+    assert not labels.editable
+    dims.ndisplay = 2
+    assert labels.editable
+    # The same plane, with its sides exchanged.
+    dims.order = (0, 2, 1)
+    assert labels.editable
+    assert np.array_equal(driver.labels, driver.session.labels())
+    assert np.argwhere(driver.labels).tolist() == [[5, 5, 5], [6, 10, 10]]
+
+
 @pytest.mark.parametrize("axis", ["y", "x"])
 def test_the_brush_edits_the_frames_of_another_axis(make_driver, volume_data, axis):
     driver = make_driver(volume_data, scale=(3, 0.7, 0.7))

@@ -133,6 +133,47 @@ def test_an_image_of_another_shape_gets_labels_of_its_own(make_driver, volume_da
     assert driver.labels[20, 25] == 1
 
 
+def test_other_values_of_the_same_shape_get_labels_of_their_own(make_driver, volume_data, warned):
+    driver = make_driver(volume_data)
+    driver.drag(2, 5, 5, 20, 20)
+    driver.controller.propagate("both")
+    driver.settle()
+    old, before = driver.layer_group.labels, driver.labels.copy()
+    driver.image.data = volume_data[::-1].copy()
+    driver.settle()
+    assert old.name == "SAM 2 labels (other data)"
+    assert np.array_equal(old.data, before)
+    assert ["other values" in text and old.name in text for text in warned] == [True]
+    # The mark counts for the new values; what was tracked through the old ones does not.
+    assert np.array_equal(driver.labels, driver.session.labels())
+    assert driver.filled() == [2]
+
+
+def test_the_range_of_a_run_follows_the_number_of_slices(make_driver, volume_data):
+    driver = make_driver(volume_data[:6].copy())
+    run = driver.controller.panels.run
+    for count in (12, 5):
+        driver.image.data = volume_data[:count].copy()
+        driver.settle()
+        assert run.frames() == range(count)
+
+
+def test_a_spacing_that_is_put_right_counts_at_once(make_driver, volume_data):
+    driver = make_driver(volume_data, units=("mm",) * 3)
+    driver.click(5, 20, 20)
+    table = driver.controller.panels.objects.table
+    before = table.item(0, 4).text()
+    driver.show_frame(8)
+    driver.image.scale = (10, 1, 1)
+    driver.settle()
+    assert driver.session.volume.spacing == (10, 1, 1)
+    assert table.item(0, 4).text() == driver.controller.objects._rows()[0].size != before
+    # The viewer stands where it stood, which is in another slice now; a stroke belongs to that one.
+    shown = driver.controller.selection.shown_frame()
+    driver.brush(shown, (30, 30))
+    assert driver.session.mask(1, shown)[30, 30]
+
+
 def test_colours_of_sixteen_bits_are_seen_by_their_values(make_driver):
     data = np.random.default_rng(1).integers(2000, 9000, (40, 50, 3)).astype(np.uint16)
     driver = make_driver(data, rgb=True)

@@ -94,7 +94,7 @@ def test_an_image_that_goes_takes_its_marks_along_and_leaves_its_labels(work, vi
 def test_marks_are_shown_again_when_an_image_is_worked_on_again(work, image):
     group = work.layer_group(image)
     points, _ = group.ensure_prompt_layers()
-    group.set_prompts_visible(False)
+    group.put_aside()
     work.adopt(image)
     assert work.layer_group(image) is group
     assert points.visible

@@ -44,6 +44,20 @@ def test_each_click_begins_the_next_object_even_if_clicks_come_fast(make_driver,
     assert driver.controller.tools.obj_id == 4
 
 
+def test_each_click_begins_the_next_object_also_after_an_undo_and_a_refused_click(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.widget.many.each_click_box.setChecked(True)
+    driver.click(3, 5, 5)
+    driver.click(3, 5, 20)
+    driver.press("Control-Z")
+    driver.click(3, 5, 35)
+    driver.click(3, 5, 70)
+    driver.click(3, 30, 5)
+    driver.click(3, 30, 20)
+    found = driver.layer_group.points.features["obj"].tolist()
+    assert len(found) == len(set(found)) == 4
+
+
 def test_a_click_outside_belongs_to_the_object_and_a_moved_point_begins_none(make_driver, volume_data):
     driver = make_driver(volume_data)
     driver.click(3, 5, 10)

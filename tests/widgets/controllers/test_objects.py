@@ -43,6 +43,23 @@ def test_objects_are_deleted_merged_ordered_hidden_and_measured(make_driver, vol
     assert not (driver.labels == 1).any()
 
 
+def test_a_new_object_is_seen_though_one_of_its_number_was_hidden_and_deleted(make_driver, volume_data):
+    driver = make_driver(volume_data)
+    driver.click(5, 10, 10)
+    driver.controller.objects.add()
+    driver.click(5, 25, 30)
+    driver.controller.objects.set_visible(2, False)
+    driver.controller.objects.delete()
+    driver.settle()
+    driver.controller.objects.add()
+    driver.click(5, 25, 30)
+    assert driver.controller.tools.obj_id == 2
+    assert driver.layer_group.labels.get_color(2)[3] == 1
+    driver.controller.objects.set_visible(1, False)
+    driver.click(5, 30, 30)
+    assert driver.layer_group.labels.get_color(1)[3] == 0
+
+
 def test_objects_are_counted_listed_and_reset_one_by_one(make_driver, volume_data):
     driver = make_driver(volume_data)
     driver.click(5, 10, 10)

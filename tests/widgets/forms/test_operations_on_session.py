@@ -118,6 +118,20 @@ def test_a_run_keeps_the_masks_to_itself(desk):
     driver.settle()
 
 
+def test_labels_of_another_image_are_refused_until_it_is_chosen(desk, volume_data):
+    driver, dock = desk
+    other = driver.viewer.add_image(volume_data.copy(), name="other")
+    driver.controller.selection.choose_image(other)
+    driver.settle()
+    dock.choice.operation.value = "grow"
+    dock.choice.all_objects.value = True
+    assert press(desk, dock.preview_button).startswith("These labels belong to an image that is not the one")
+    driver.controller.selection.choose_image(driver.image)
+    driver.settle()
+    assert "would change" in press(desk, dock.preview_button)
+    assert dock.values is not None
+
+
 def test_labels_are_plain_again_once_the_dock_widget_is_closed(desk):
     driver, dock = desk
     labels = driver.layer_group.labels

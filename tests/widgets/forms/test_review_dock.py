@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
+import tifffile
+from napari.layers import Image
 from qtpy.QtCore import Qt
 
 import napari_sam2 as ns
@@ -139,6 +141,22 @@ def test_a_case_without_a_session_gets_one_and_it_is_opened_again(desk, folder):
     desk.settle()
     assert desk.session.path == folder / "c.sam2"
     assert list(desk.session.objects) == [1]
+
+
+def test_all_channels_of_a_case_go_with_it(desk, tmp_path):
+    data = np.random.default_rng(0).integers(0, 60000, (2, 8, 30, 40)).astype(np.uint16)
+    for name in "ab":
+        tifffile.imwrite(tmp_path / f"{name}.ome.tif", data, metadata={"axes": "CZYX"}, ome=True)
+    (tmp_path / "list.csv").write_text("image\na.ome.tif\nb.ome.tif\n")
+    own = desk.viewer.add_image(data[0], name="of the user")
+    desk.open(tmp_path / "list.csv")
+    for index, name in enumerate("ab"):
+        desk.dock.open_case(index)
+        desk.settle()
+        images = [layer for layer in desk.viewer.layers if isinstance(layer, Image)]
+        assert images[0] is own
+        assert len(images) == 3
+        assert all(layer.name.startswith(name) for layer in images[1:])
 
 
 def test_a_broken_session_is_told_and_the_list_goes_on(desk, folder):

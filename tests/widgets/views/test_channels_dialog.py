@@ -46,6 +46,15 @@ def test_limits_of_ones_own_are_those_of_the_chosen_channels(make):
     assert "below white" in ok.toolTip()
 
 
+def test_limits_of_small_values_come_back_unrounded(make):
+    dialog, ok = make(FOUR, (3, 1), [(0.0, 0.0012345678), (0.1, 0.3), (0, 1)])
+    dialog.own.value = True
+    assert dialog.limits() == ((0.0, 0.0012345678), (0.1, 0.3))
+    assert ok.isEnabled()
+    dialog.limits_boxes[0][1].value = 0.002
+    assert dialog.limits() == ((0.0, 0.002), (0.1, 0.3))
+
+
 def test_layers_have_the_colour_in_which_they_are_shown(make):
     ct, pet = object(), object()
     dialog, _ = make([Channel("ct", ct, (1.0, 1.0, 1.0)), Channel("pet", pet, (1.0, 0.0, 0.0))], ())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, Signal
 
 from napari_sam2.layers.channel_layers import is_layers
+from napari_sam2.layers.geometry import on_geometry_change
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -25,6 +26,8 @@ class ChannelChoice(QObject):
     limits_changed = Signal()
     # A layer left the viewer, or has other values: it is no channel any more.
     lost = Signal(object)
+    # A layer lies elsewhere, or is of another size.
+    moved = Signal(object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -53,9 +56,13 @@ class ChannelChoice(QObject):
         for name, callback in pairs:
             emitter = getattr(layer.events, name)
             (emitter.connect if connect else emitter.disconnect)(callback)
+        on_geometry_change(layer, self._on_moved, connect=connect)
 
     def _on_limits(self, event: Any = None) -> None:
         self.limits_changed.emit()
 
     def _on_data(self, event: Any) -> None:
         self.lost.emit(event.source)
+
+    def _on_moved(self, event: Any) -> None:
+        self.moved.emit(event.source)

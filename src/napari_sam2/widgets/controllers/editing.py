@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_sam2.core.formatting import frame_word
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -38,6 +40,7 @@ class Editing(QObject):
         self._strokes.timeout.connect(self.take_strokes)
         self._selection.stroke_drawn.connect(lambda: self._strokes.start(0))
         self._selection.frame_changed.connect(self.watch)
+        self._selection.turned.connect(self.watch)
 
     @property
     def busy(self) -> bool:
@@ -45,11 +48,19 @@ class Editing(QObject):
         return self._strokes.isActive()
 
     def watch(self) -> None:
-        """Let the labels layer know which frame is shown, and of which session."""
+        """Let the labels layer know which frame is shown, and of which session; draw on nothing but a frame."""
         layer_group, worker = self._selection.layer_group, self._selection.worker
-        if layer_group is not None and layer_group.stroke_recorder is not None and worker is not None:
-            frame = self._selection.shown_frame()
-            layer_group.stroke_recorder.watch(frame, worker.grid.label_index(frame), worker)
+        if layer_group is None or layer_group.stroke_recorder is None or worker is None:
+            return
+        frame = self._selection.shown_frame()
+        layer_group.stroke_recorder.watch(frame, worker.grid.label_index(frame), worker)
+        # What is painted across frames would be in the layer, but in no session.
+        if layer_group.stroke_recorder.allow(self._selection.shows_frame()):
+            frames = frame_word(worker.grid.frame_axis, 2)
+            self._context.show_message(
+                f"The brush is put down: it draws on the {frames} that are followed, in 2-D. "
+                "Take it up again to turn the view back."
+            )
 
     def take_strokes(self) -> None:
         """Make each stroke that is complete a step of its session."""

@@ -32,8 +32,8 @@ class CurrentImage(Protocol):
     def look_anew(self) -> None:
         """Show it as it is now."""
 
-    def show_source(self) -> None:
-        """Show what of it is chosen."""
+    def show_moved(self) -> None:
+        """Show it where, and as large as, it is now."""
 
     def tell_contrast(self) -> None:
         """Show, and tell, its contrast limits."""
@@ -70,18 +70,17 @@ class ImageChanges:
         image, layer_group = selection.image, selection.layer_group
         if image is None or layer_group is None:
             return
-        # Other values under the same name: nothing that was computed holds any more.
+        # Other values under the same name: nothing that was computed holds any more, and no session has those masks.
         self._work.begin_anew(image)
-        old = "" if layer_group.fits() else layer_group.leave_labels()
+        what = "other values" if layer_group.fits() else "another shape"
+        old = self._leave_labels(layer_group)
         if layer_group.ndim != image.ndim:
             # Marks of three axes have no place in a picture of two.
             selection.choose_anew(image)
         else:
             selection.look_anew()
         if old:
-            selection.message.emit(
-                f"The image has another shape now; the labels made before are kept in the layer {old!r}."
-            )
+            selection.message.emit(f"The image has {what} now; the labels made before are kept in the layer {old!r}.")
 
     def _on_moved(self, event: Any = None) -> None:
         """Measure, and save, with the spacing and the place that the image has now."""
@@ -90,15 +89,22 @@ class ImageChanges:
         if image is None:
             return
         if layer_group is None or layer_axes(image) == layer_group.letters:
-            selection.show_source()
             self._work.measure_anew(image)
+            selection.show_moved()
             return
         # Its axes are others now; what was done before has no place on them.
-        made = layer_group.labels is not None and layer_group.labels in selection.viewer.layers
-        old = layer_group.leave_labels() if made else ""
+        old = self._leave_labels(layer_group)
         selection.choose_anew(image)
         if old:
             selection.message.emit(new_axes_text(image, old))
+
+    def _leave_labels(self, layer_group: LayerGroup) -> str:
+        """Leave the labels layer to the user; return its name, empty where none is in the viewer."""
+        if layer_group.labels is None:
+            return ""
+        shown = layer_group.labels in self._selection.viewer.layers
+        name = layer_group.leave_labels()
+        return name if shown else ""
 
     def _on_name(self, event: Any = None) -> None:
         self._selection.refresh_images()

@@ -11,6 +11,7 @@ from napari_sam2.errors import NapariSam2Error
 from napari_sam2.interaction.earlier_sessions import ImageSessions
 from napari_sam2.interaction.session_worker import SessionWorker
 from napari_sam2.layers.axis_names import layer_axes, name_axes
+from napari_sam2.layers.channel_layers import are_on_grid
 from napari_sam2.layers.image import axis_choices, shown_contrast_limits
 from napari_sam2.layers.layer_group import LayerGroup
 from napari_sam2.widgets.controllers import source_display
@@ -48,6 +49,10 @@ class ImageSelection(QObject):
     about_to_change = Signal()
     changed = Signal()
     frame_changed = Signal()
+    # The image lies elsewhere, or is of another size.
+    moved = Signal()
+    # The viewer shows another plane, or the volume in 3-D.
+    turned = Signal()
     contrast_changed = Signal(float, float)
     message = Signal(str)
     failed = Signal(object)
@@ -72,6 +77,7 @@ class ImageSelection(QObject):
         self._watch = ImageChanges(self, work)
         self.channels.limits_changed.connect(self.tell_contrast)
         self.channels.lost.connect(self.lose_channel)
+        self.channels.moved.connect(self.part_channels)
         self.markers_changed, self.tool_changed = work.markers_changed, work.tool_changed
         self.stroke_drawn, self.label_picked = work.stroke_drawn, work.label_picked
         self.dropped = work.dropped
@@ -81,6 +87,9 @@ class ImageSelection(QObject):
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.dims.events.current_step.connect(self._on_step)
+        viewer.dims.events.units.connect(self._on_step)
+        viewer.dims.events.order.connect(self._on_turned)
+        viewer.dims.events.ndisplay.connect(self._on_turned)
         self._at: tuple[tuple[str, int], ...] = ()
         self._refused: tuple[Image, str] | None = None
 
@@ -95,6 +104,11 @@ class ImageSelection(QObject):
     def unavailable_reason(self) -> str:
         """Return why the image that was chosen cannot be worked on; empty where none was, or it can."""
         return "" if self._refused is None else self._refused[1]
+
+    @property
+    def units_doubt(self) -> str:
+        """Return why a click marks another place than the one under the mouse; empty where it marks that one."""
+        return self._position.units_doubt(self.image)
 
     @property
     def worker(self) -> SessionWorker | None:
@@ -152,12 +166,12 @@ class ImageSelection(QObject):
             self.choose_image(current)
 
     def choose_image(self, image: Any) -> None:
-        """Work on another image; the markers of the one before are hidden, its session is kept."""
+        """Work on another image; of the one before, tool and markers are put away, and the session is kept."""
         if not (image is None or isinstance(image, Image)) or image is self.image:
             return
         self.about_to_change.emit()
         if self.layer_group is not None:
-            self.layer_group.set_prompts_visible(False)
+            self.layer_group.put_aside()
         self._watch.follow(None)
         self.image = self.axis = None
         self.channels.choose(None)
@@ -253,6 +267,11 @@ class ImageSelection(QObject):
         worker = self.worker
         return 0 if self.image is None or worker is None else self._position.frame(self.image, worker.grid)
 
+    def shows_frame(self) -> bool:
+        """Return whether the viewer shows a frame: not a plane across them, and not the volume in 3-D."""
+        worker = self.worker
+        return self.image is not None and worker is not None and self._position.shows_frame(self.image, worker.grid)
+
     def show_frame(self, frame: int) -> None:
         """Move the viewer's slider to a frame."""
         if self.image is not None and self.axis is not None:
@@ -263,6 +282,9 @@ class ImageSelection(QObject):
         self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.dims.events.current_step.disconnect(self._on_step)
+        self.viewer.dims.events.units.disconnect(self._on_step)
+        self.viewer.dims.events.order.disconnect(self._on_turned)
+        self.viewer.dims.events.ndisplay.disconnect(self._on_turned)
         self._watch.follow(None)
         self._work.drop_all()
         self.image = None
@@ -298,6 +320,9 @@ class ImageSelection(QObject):
         else:
             self.frame_changed.emit()
 
+    def _on_turned(self, event: Any = None) -> None:
+        self.turned.emit()
+
     def _shows_other_channel(self) -> bool:
         return self.channels.key is None and self._position.shows_other_channel(self.image, self.worker)
 
@@ -324,6 +349,15 @@ class ImageSelection(QObject):
         self._at = self._position.fixed(self.image, self.axis)
         self.changed.emit()
 
+    def show_moved(self) -> None:
+        """Show the current image where, and as large as, it is now."""
+        if self.image is not None:
+            self.part_channels(self.image)
+        self.show_source()
+        # The same point of the world may be in another frame of it.
+        self._on_step()
+        self.moved.emit()
+
     def lose_channel(self, layer: Any) -> None:
         """See no channel in a layer any more, whose values are gone."""
         if self.image is None or layer not in self.channels.layers:
@@ -331,6 +365,16 @@ class ImageSelection(QObject):
         self.choose_channels(None)
         self._work.drop_channel(self.image, layer)
         self.message.emit(f"The layer {str(layer.name)!r} is no channel any more: its values are others, or gone.")
+
+    def part_channels(self, moved: Image) -> None:
+        """See the image alone once a layer that is a channel does not lie on its grid any more."""
+        if self.image is None or are_on_grid(self.image, self.channels.layers):
+            return
+        self.choose_channels(None)
+        self.message.emit(
+            f"The layer {str(moved.name)!r} lies elsewhere now, so there are no channels any more. What was made with "
+            "them is kept; choose them again once they lie on one grid."
+        )
 
     def tell_contrast(self) -> None:
         """Show, and tell, the contrast limits as they are now."""

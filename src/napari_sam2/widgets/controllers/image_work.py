@@ -67,7 +67,7 @@ class ImageWork(QObject):
     def adopt(self, image: Image) -> None:
         """Begin to work on an image, or go on with it."""
         if id(image) in self._layer_groups:
-            self._layer_groups[id(image)].set_prompts_visible(True)
+            self._layer_groups[id(image)].take_up()
             return
         callbacks = LayerCallbacks(
             self.markers_changed.emit, self.tool_changed.emit, self.stroke_drawn.emit, self.label_picked.emit
@@ -154,7 +154,7 @@ class ImageWork(QObject):
                     volume = channels_volume(layers)
                 except VolumeError:
                     continue  # The layers do not move together; what was seen of them was where they were.
-            if worker.volume.shape == volume.shape:
+            if (worker.volume.axes, worker.volume.shape) == (volume.axes, volume.shape):
                 worker.set_volume(volume)
 
     def drop(self, image: Image) -> None:

@@ -138,6 +138,8 @@ class LabelsDrawing(QObject):
         if layer_group is not None and worker is not None:
             colors = {obj_id: info.color for obj_id, info in worker.objects.items()}
             layer_group.style(colors)
+            # Of a 4-D image, an object that is hidden may be at other time points only.
+            layer_group.colors.keep(obj_id for each in self._selection.workers() for obj_id in each.objects)
             if layer_group.labels is not None:
                 layer_group.colors.draw(layer_group.labels, colors)
 

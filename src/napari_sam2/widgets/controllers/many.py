@@ -49,12 +49,18 @@ class Many(QObject):
         panel.show_tracks_clicked.connect(self.show_tracks)
         self._selection.markers_changed.connect(self._on_marker)
         self._selection.changed.connect(self._on_choice)
+        # An undo and a refused click take marks away without a word of the layers.
+        context.changed.connect(self._count_anew)
 
     # ------------------------------------------------------------------ one click, one object
 
     def set_each_click(self, on: bool) -> None:
         """Say whether each point or box begins the next object."""
-        self._each_click, self._marks = on, self._count()
+        self._each_click = on
+        self._count_anew()
+
+    def _count_anew(self) -> None:
+        self._marks = self._count()
 
     def _count(self) -> int:
         group = self._selection.layer_group
@@ -229,5 +235,5 @@ class Many(QObject):
         self._end_division()
 
     def _on_choice(self) -> None:
-        self._marks = self._count()
+        self._count_anew()
         self._end_division()

@@ -97,7 +97,9 @@ class Prompting(QObject):
         worker.pending.change_to(layer_group.read(worker.grid))
         # Also those that were noted while a result was being drawn.
         self.answer_waiting()
-        if bad_box:
+        if (bad_box or bad_point) and (doubt := self._selection.units_doubt):
+            self._context.show_message(doubt)
+        elif bad_box:
             word = frame_word(worker.grid.frame_axis)
             self._context.show_message(f"A box has to hold at least one pixel of one {word}; it was taken away.")
         elif bad_point:

@@ -96,6 +96,7 @@ class SegmentController(QObject):
         self._closed = False
         self._chosen_for: LayerGroup | None = None
         self._channels: tuple[int, ...] = ()
+        self._frame_count = 0
         self.keys = KeyBinder({}, self.flush)
         self.tools = Tools(self.selection, panels.prompt, self.keys, lambda: self.labels.ensure_current(), self)
         self.context = ControllerContext(self.selection, self.tools, self.runs, self.queue, self)
@@ -143,6 +144,8 @@ class SegmentController(QObject):
         self.early_loading.changed.connect(self.status.set_loading)
         selection.about_to_change.connect(self.flush)
         selection.changed.connect(self._on_choice)
+        selection.moved.connect(self.refresh)
+        self.tools.shown.connect(self._say_units_doubt)
         selection.dropped.connect(self._retire)
         selection.failed.connect(self.report)
         selection.message.connect(lambda text: show_warning(text))
@@ -220,8 +223,9 @@ class SegmentController(QObject):
         count = worker.grid.frame_count if worker is not None else 0
         called = frame_word(None if worker is None else worker.grid.frame_axis, 2)
         # Another time point of the same image is no other choice: object, side and range stay as they are.
-        if layer_group is not self._chosen_for or turned:
+        if layer_group is not self._chosen_for or turned or count != self._frame_count:
             self.panels.run.set_frame_count(count, called)
+            self._frame_count = count
         if layer_group is not self._chosen_for:
             self.context.set_last_message(doubt_about(self.selection.image))
             self.tools.set_object(1)
@@ -269,6 +273,10 @@ class SegmentController(QObject):
     def show_message(self, text: str) -> None:
         """Say in the status line what happened."""
         self.context.show_message(text)
+
+    def _say_units_doubt(self) -> None:
+        if self.tools.active_tool() and (doubt := self.selection.units_doubt):
+            self.show_message(doubt)
 
     def report(self, error: Exception) -> None:
         """Show an error of ours as a sentence; let others reach napari's error dialog."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_sam2.layers.marker_style import NEGATIVE, POSITIVE
+from napari_sam2.layers.stroke_recorder import BRUSH_MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,6 @@ _TOOLS = {
     "brush": ("labels", "paint"),
 }
 _PROMPTS = ("point", "box", "lasso", "scribble", "line")
-# The other ways of editing a labels layer by hand; they count as the brush.
-_BRUSHES = ("paint", "erase", "fill", "polygon")
 
 
 class Tools(QObject):
@@ -129,7 +128,8 @@ class Tools(QObject):
             return ""
         mode = str(getattr(active, "mode", ""))
         if active is layer_group.labels:
-            return "brush" if mode in _BRUSHES else ""
+            # The other ways of editing a labels layer by hand count as the brush.
+            return "brush" if mode in BRUSH_MODES else ""
         for tool, (name, wanted) in _TOOLS.items():
             if mode == wanted and active is getattr(layer_group, name):
                 return tool

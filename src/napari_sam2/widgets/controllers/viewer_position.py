@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_sam2.layers.axis_names import letters_of
 from napari_sam2.layers.image import channel_place, volume_from_layer
+from napari_sam2.layers.world_units import counts_alike, data_point, world_point
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -34,25 +33,37 @@ class ViewerPosition:
 
     def turn(self, image: Image, grid: FrameGrid) -> None:
         """Order the viewer's axes so that a frame is what is shown, and its index is on a slider."""
-        dims = self._viewer.dims
-        offset = dims.ndim - image.ndim
-        plane = [offset + grid.label_axes.index(a) for a in grid.plane_axes]
+        dims, plane = self._viewer.dims, self._plane(image, grid)
         if list(dims.order[-2:]) != plane:
             others = [i for i in range(dims.ndim) if i not in plane]
             dims.order = (*others, *plane)
 
+    def shows_frame(self, image: Image, grid: FrameGrid) -> bool:
+        """Return whether a frame is what is shown: not a plane across the frames, and not the volume in 3-D."""
+        dims = self._viewer.dims
+        return dims.ndisplay == 2 and set(dims.order[-2:]) == set(self._plane(image, grid))
+
     def frame(self, image: Image, grid: FrameGrid) -> int:
         """Return the frame that is shown."""
-        point = image.world_to_data(self._viewer.dims.point[-image.ndim :])
+        point = data_point(self._viewer.dims, image).tolist()
         return min(max(grid.to_frame(point)[0], 0), grid.frame_count - 1)
+
+    def units_doubt(self, image: Image | None) -> str:
+        """Return why a click marks another place than the one under the mouse; empty where it marks that one."""
+        if image is None or counts_alike(self._viewer.dims, image):
+            return ""
+        return (
+            "Layers in other units are shown, and napari takes a click for one in those: it marks another place. "
+            "Give all layers the same unit, or remove the others."
+        )
 
     def go_to(self, image: Image, axis: str, index: int) -> None:
         """Move a slider to an index of the image."""
         dims = self._viewer.dims
         place = letters_of(image, volume_from_layer(image)).index(axis)
-        data = np.array(image.world_to_data(dims.point[-image.ndim :]), float)
+        data = data_point(dims, image)
         data[place] = index
-        dims.set_point(dims.ndim - image.ndim + place, image.data_to_world(data)[place])
+        dims.set_point(dims.ndim - image.ndim + place, world_point(dims, image, data)[place])
 
     def fixed(self, image: Image | None, frame_axis: str | None) -> tuple[tuple[str, int], ...]:
         """Return, of a 4-D image, the index of the axis that is neither followed nor in the frame."""
@@ -74,7 +85,12 @@ class ViewerPosition:
         channel = self.channel(image)
         return worker is not None and channel is not None and worker.grid.channels != (channel,)
 
+    def _plane(self, image: Image, grid: FrameGrid) -> list[int]:
+        """Return the viewer's axes that lie in a frame."""
+        offset = self._viewer.dims.ndim - image.ndim
+        return [offset + grid.label_axes.index(a) for a in grid.plane_axes]
+
     def _index(self, image: Image, place: int, count: int) -> int:
         """Return where the viewer stands along one axis of the image."""
-        point = image.world_to_data(self._viewer.dims.point[-image.ndim :])
+        point = data_point(self._viewer.dims, image)
         return min(max(round(float(point[place])), 0), count - 1)

@@ -181,6 +181,9 @@ class OperationsDock(FormDock):
             raise VolumeError(f"The labels {layer.name!r} hold no object.")
         if not objects:
             raise VolumeError("No object is chosen. Choose one or several in the list, or all.")
+        if self.values is None:
+            # Their image was not the one that is segmented when the operation was chosen.
+            self._make_values(layer)
         assert self.values is not None
         name = self.choice.operation.value
         values = self.values()
@@ -260,21 +263,23 @@ class OperationsDock(FormDock):
         """Put the fields of the chosen operation into their place; what was entered in fields that stay is kept."""
         self.drop_preview()
         self._layers_before = self._layers()
-        layout, old = self._place.layout(), self.values
+        old = self.values
         if old is not None:
-            layout.removeWidget(old.native)
+            self._place.layout().removeWidget(old.native)
             old.native.setParent(None)
             self.values = None
         layer = self.choice.labels_layer.value
-        if layer is None:
-            return
-        with self.telling():
-            operation = find_operation(self.choice.operation.value)
-            self.values = operation_form(operation, self._context(layer))
-            if old is not None and old.name == operation.name:
-                _copy_values(old, self.values)
-            layout.addWidget(self.values.native)
-            self.values.changed.connect(self.drop_preview)
+        if layer is not None:
+            with self.telling():
+                self._make_values(layer, old)
+
+    def _make_values(self, layer: Labels, old: FunctionGui | None = None) -> None:
+        operation = find_operation(self.choice.operation.value)
+        self.values = operation_form(operation, self._context(layer))
+        if old is not None and old.name == operation.name:
+            _copy_values(old, self.values)
+        self._place.layout().addWidget(self.values.native)
+        self.values.changed.connect(self.drop_preview)
 
     def _layers(self) -> list[Any]:
         """List the layers that an operation may take something from."""

@@ -10,6 +10,7 @@ import pandas as pd
 from napari_sam2.analysis.frame_measurements import checked_frame_axis
 from napari_sam2.layers.axis_names import finest
 from napari_sam2.layers.labels_on_image import layer_letters
+from napari_sam2.layers.world_units import data_point, world_point
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ def shown_index(viewer: ViewerModel, labels: Labels, volume: ImageVolume, axis: 
     if axis is None or axis not in letters:
         return None
     place = letters.index(axis)
-    index = round(float(labels.world_to_data(np.array(viewer.dims.point)[-labels.ndim :])[place]))
+    index = round(float(data_point(viewer.dims, labels)[place]))
     return int(np.clip(index, 0, finest(labels).shape[place] - 1))
 
 
@@ -45,7 +46,7 @@ def show_place(viewer: ViewerModel, labels: Labels, volume: ImageVolume, row: Ma
     """
     letters = layer_letters(labels, volume)
     frame_axis = checked_frame_axis(None, volume)
-    shown = dict(zip(letters, labels.world_to_data(np.array(viewer.dims.point)[-labels.ndim :]), strict=True))
+    shown = dict(zip(letters, data_point(viewer.dims, labels), strict=True))
     place = shown | {a: row[f"centroid_{a}"] for a in letters if not pd.isna(row.get(f"centroid_{a}"))}
     if any(str(name).startswith("long_axis") and not pd.isna(value) for name, value in row.items()):
         # Its diameters are drawn at the time that was shown when it was measured.
@@ -54,7 +55,7 @@ def show_place(viewer: ViewerModel, labels: Labels, volume: ImageVolume, row: Ma
         place[row["slice_axis"]] = row["slice"]
     if frame_axis is not None and not pd.isna(row.get("frame")):
         place[frame_axis] = row["frame"]
-    world = labels.data_to_world([float(place[a]) for a in letters])
+    world = world_point(viewer.dims, labels, [float(place[a]) for a in letters])
     first = viewer.dims.ndim - labels.ndim
     viewer.dims.set_point(range(first, viewer.dims.ndim), world)
     labels.selected_label = int(row["object"])

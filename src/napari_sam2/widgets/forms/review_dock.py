@@ -46,6 +46,9 @@ class ReviewDock(StudyDock):
         # Of the open case.
         self._image: Image | None = None
         self._group: Any = None
+        # The images that came with it: its further channels.
+        self._others: list[Image] = []
+        self._known: list[Any] = []
         self._opening = False
         self._fields.source.changed.connect(
             lambda kind: setattr(self._fields.cases, "mode", "d" if "folder" in kind else "r")
@@ -154,7 +157,7 @@ class ReviewDock(StudyDock):
     def _open(self, case: "ReviewCase") -> None:
         # One that was begun at an earlier visit is no line of the table.
         session = case.session or (None if case.image is None else session_beside(case.image))
-        self._opening = True
+        self._opening, self._known = True, list(self.viewer.layers)
         if session is None or (case.image is not None and place_of(peek(session).header.image, session) is None):
             layers = [la for la in self.viewer.open(str(case.image), plugin=PLUGIN) if isinstance(la, Image)]
             if not layers:
@@ -175,10 +178,11 @@ class ReviewDock(StudyDock):
             segment.context.updated.connect(lambda *_: self._show_objects())
 
     def _take_away(self) -> None:
-        """Remove the image of the case before with its labels; its session is closed by that, and complete."""
+        """Remove images and labels of the case before; its session is closed by that, and complete."""
         image, labels = self._image, None if self._group is None else self._group.labels
+        others, self._others = self._others, []
         self._image = self._group = None
-        for layer in (image, labels):
+        for layer in (image, *others, labels):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
 
@@ -187,6 +191,8 @@ class ReviewDock(StudyDock):
             return
         self._opening = False
         self._image, self._group = self._segment.selection.image, self._segment.selection.layer_group
+        came = [la for la in self.viewer.layers if isinstance(la, Image) and la not in self._known]
+        self._others = [la for la in came if la is not self._image]
         if not self._fields.effort.value and self._worker is not None and self._worker.session is not None:
             self._segment.finishing.set_rule("log_times", False)
         case = self.review.cases[self.index]

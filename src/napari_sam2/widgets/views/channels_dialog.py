@@ -10,6 +10,7 @@ from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox
 from qtpy.QtGui import QColor, QIcon, QPixmap
 
 from napari_sam2.widgets.views.form_dialog import FormDialog
+from napari_sam2.widgets.views.number_field import ExactField, decimals_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ class ChannelsDialog(FormDialog):
         self._channels = list(channels)
         self.boxes = self._boxes(current)
         self.own = CheckBox(text="limits of my own, black and white:", value=False)
+        self._limits: list[list[ExactField]] = []
         self.limits_boxes = [self._pair(c, pair) for c, pair in zip(COLOURS, limits or (), strict=False)]
         self.limits_form = Container(widgets=self.limits_boxes)
         hint = "The model sees these channels in one picture. " + (
@@ -88,7 +90,7 @@ class ChannelsDialog(FormDialog):
         """Return the limits of each channel that the user gave; None where he gave none."""
         if not self.own.value or not self.limits_boxes:
             return None
-        pairs = [(float(pair[0].value), float(pair[1].value)) for pair in self.limits_boxes]
+        pairs = [(low.value, high.value) for low, high in self._limits]
         return tuple(pairs[i] for i, box in enumerate(self.boxes) if box.value >= 0)
 
     def _boxes(self, current: Sequence[Any]) -> list[ComboBox]:
@@ -107,7 +109,11 @@ class ChannelsDialog(FormDialog):
         return boxes
 
     def _pair(self, colour: str, limits: tuple[float, float]) -> Container:
-        low, high = (FloatSpinBox(value=v, min=-_FAR, max=_FAR, step=1.0) for v in limits)
+        low, high = (FloatSpinBox(min=-_FAR, max=_FAR) for _ in limits)
+        fields = [ExactField(box, decimals_for([limits])) for box in (low, high)]
+        for field, value in zip(fields, limits, strict=True):
+            field.show(value)
+        self._limits.append(fields)
         for box, end in ((low, "black"), (high, "white")):
             box.native.setAccessibleName(f"{colour}, {end}")
             box.changed.connect(lambda _: self._on_limit())

@@ -8,8 +8,9 @@ from qtpy.QtWidgets import QWidget
 
 from napari_sam2.widgets.views.common import button, set_reason
 from napari_sam2.widgets.views.form_dialog import FormDialog
+from napari_sam2.widgets.views.number_field import ExactField, decimals_for
 
-_VALUE = {"min": -1e12, "max": 1e12, "step": 1.0}
+_VALUE = {"min": -1e12, "max": 1e12}
 
 
 class RangeDialog(FormDialog):
@@ -23,6 +24,8 @@ class RangeDialog(FormDialog):
         The range of what its mask on the shown frame holds; None where it has none there.
     parent
         Owner in Qt.
+    shown
+        The values that the picture shows as black and white, which the decimals have to suit as well.
     """
 
     def __init__(
@@ -30,8 +33,11 @@ class RangeDialog(FormDialog):
         now: tuple[float | None, float | None],
         suggested: tuple[float, float] | None,
         parent: QWidget | None = None,
+        shown: tuple[float, float] | None = None,
     ) -> None:
         self.fields = magicgui(_fields, call_button=False, labels=False)
+        decimals = decimals_for([now, suggested or (None, None), shown or (None, None)])
+        self._low, self._high = (ExactField(field, decimals) for field in (self.fields.low, self.fields.high))
         low, high = (n if n is not None else s for n, s in zip(now, suggested or (None, None), strict=True))
         self._show(low, high)
         self.from_mask = button(
@@ -50,11 +56,13 @@ class RangeDialog(FormDialog):
 
     def answer(self) -> tuple[float | None, float | None]:
         """Return the range that the form shows."""
-        found = self.fields.asdict()
-        return found["low"] if found["use_low"] else None, found["high"] if found["use_high"] else None
+        low = self._low.value if self.fields.use_low.value else None
+        return low, self._high.value if self.fields.use_high.value else None
 
     def _show(self, low: float | None, high: float | None) -> None:
-        self.fields.update(use_low=low is not None, low=low or 0.0, use_high=high is not None, high=high or 0.0)
+        self.fields.update(use_low=low is not None, use_high=high is not None)
+        self._low.show(low or 0.0)
+        self._high.show(high or 0.0)
 
 
 def _fields(
