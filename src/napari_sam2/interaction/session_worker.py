@@ -167,7 +167,7 @@ class SessionWorker:
         """Tell the session which prompts changed, without a model if none is loaded."""
         update = Update()
         if not self.pending:
-            return self._keep(update)
+            return update
         if self.session is None:
             self.session = self._new_session(UnloadedModel(self._model_cache.choice.name))
         tell(self.session, self.pending.take(), update)
@@ -299,12 +299,14 @@ class SessionWorker:
         """Track all prompted objects, unless it was closed; see :func:`napari_sam2.interaction.runs.propagate`."""
         if self.closed:
             return
+        session = self.open()
+        had_file = session.path is not None
         try:
-            yield from runs.propagate(self.open(), direction, frames, stop, progress)
-        except SessionFileError:
-            # The run went on in memory; what it computed needs a file before the next step.
-            self._keep(Update())
-            raise
+            yield from runs.propagate(session, direction, frames, stop, progress)
+        finally:
+            if had_file and session.path is None:
+                # The run went on in memory; what it computed may be all that is done before the window is closed.
+                self._keep(Update())
 
     def close(self) -> None:
         """End the session, also in the middle of a run; what it computed stays in the labels layer."""

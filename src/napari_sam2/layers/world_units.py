@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 def data_point(dims: Dims, layer: Layer) -> NDArray[np.float64]:
     """Return where a viewer stands, in data coordinates of a layer."""
-    world = np.array(dims.point[-layer.ndim :], float) * _steps(dims, layer)
-    return np.array(layer.world_to_data(world), float)
+    # A viewer that layers are taken out of may have fewer axes than one of them.
+    point = (0.0,) * (layer.ndim - dims.ndim) + tuple(dims.point)[-layer.ndim :]
+    return np.array(layer.world_to_data(np.array(point, float) * _steps(dims, layer)), float)
 
 
 def world_point(dims: Dims, layer: Layer, data: ArrayLike) -> NDArray[np.float64]:
