@@ -12,8 +12,9 @@ from napari_sam2.interaction.gentle_import import gently
 
 @pytest.fixture(autouse=True)
 def _as_in_use():
-    """Nothing is frozen, as in a user's process."""
+    """Nothing is frozen, as in a user's process, and nothing that earlier tests left goes away meanwhile."""
     gc.unfreeze()
+    gc.collect()
 
 
 def test_turns_are_short_and_nothing_is_collected_meanwhile():
