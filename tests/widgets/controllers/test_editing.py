@@ -134,7 +134,7 @@ def test_the_brush_is_put_down_where_the_view_is_turned(make_driver, volume_data
     dims.order = (1, 0, 2)
     assert labels.mode == "pan_zoom"
     assert not labels.editable
-    assert "Take it up again" in driver.controller.context.last_message
+    assert "needs the 2-D view of the slices: press D" in driver.controller.context.last_message
     driver.brush(6, (10, 10))
     assert dims.order == (0, 1, 2)
     dims.ndisplay = 3

@@ -57,10 +57,7 @@ class Editing(QObject):
         # What is painted across frames would be in the layer, but in no session.
         if layer_group.stroke_recorder.allow(self._selection.shows_frame()):
             frames = frame_word(worker.grid.frame_axis, 2)
-            self._context.show_message(
-                f"The brush is put down: it draws on the {frames} that are followed, in 2-D. "
-                "Take it up again to turn the view back."
-            )
+            self._context.show_message(f"The brush needs the 2-D view of the {frames}: press D.")
 
     def take_strokes(self) -> None:
         """Make each stroke that is complete a step of its session."""
