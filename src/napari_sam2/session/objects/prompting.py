@@ -21,7 +21,7 @@ from napari_sam2.session.log.kinds import BASE, MASK, PROMPTS
 from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.objects import objects
 from napari_sam2.session.state import checks
-from napari_sam2.session.tracking.limited_masks import put_limited
+from napari_sam2.session.tracking.limited_masks import concerned, leave_stale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -260,10 +260,13 @@ def _keep_answers(
 ) -> None:
     """Keep the answers to prompts that still stand as they were when they were asked."""
     later = Step(step_names.PREDICT_FRAME, {"frame": frame})
+    limited = concerned(state, frame, answers)
     for obj_id, record in answers.items():
         if state.accepted(obj_id).get(frame) == asked[obj_id][frame]:
             with state.history.writing(_step_of(state, obj_id, frame) or later) as put:
-                put_limited(state, put, obj_id, frame, record)
+                put(MASK, obj_id, frame, record)
+                if obj_id in limited:
+                    leave_stale(state, put, obj_id, frame)
 
 
 def _step_of(state: SessionState, obj_id: int, frame: int) -> Step | None:

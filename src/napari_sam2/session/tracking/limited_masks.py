@@ -10,7 +10,7 @@ from napari_sam2.session.state.limits import matters, touch
 from napari_sam2.session.tracking.planning import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from napari_sam2.session.log.history import Put
     from napari_sam2.session.log.records import MaskRecord
@@ -36,25 +36,25 @@ class ChangedLimits:
         return any(low <= f <= high for f in self._frames)
 
 
-def put_limited(
+def concerned(state: SessionState, frame: int, objects: Iterable[int]) -> list[int]:
+    """Return the objects whose mask of the model on a frame other limits concern; asked before it is replaced."""
+    records = {i: state.mask_record(i, frame) for i in objects}
+    return [i for i, r in records.items() if r is not None and r.model and _is_concerned(state, i, frame, r)]
+
+
+def leave_stale(
     state: SessionState,
     put: Put,
     obj_id: int,
     frame: int,
-    record: MaskRecord,
     direction: Direction = "both",
     computed: Container[int] = (),
 ) -> None:
-    """Keep a mask of the model; where it replaces one that other limits concern, what was tracked from that is stale.
+    """Take their sources from the masks that were tracked through one which :func:`concerned` tells of.
 
-    The mask that is replaced was all that told so. The others lose their sources, which no run and no crash before they
-    are computed can take back; those of the frames ``computed`` follow from the new mask already.
+    To be called when it was replaced, since it was all that told that they are stale. So nothing that ends a run before
+    they are computed, a crash included, makes them fresh. Those of the frames ``computed`` follow from the new mask.
     """
-    old = state.mask_record(obj_id, frame)
-    was_concerned = old is not None and bool(old.model) and _is_concerned(state, obj_id, frame, old)
-    put(MASK, obj_id, frame, record)
-    if not was_concerned:
-        return
     accepted = state.accepted(obj_id)
     for other, beyond in list(state.history.frames(MASK, obj_id).items()):
         if other == frame or other in computed or beyond.source != "track" or not beyond.model:
@@ -65,7 +65,7 @@ def put_limited(
 
 
 def has_lost_its_sources(before: MaskRecord | None, after: MaskRecord | None) -> bool:
-    """Return whether a mask changed only in that it counts as stale from now on, see :func:`put_limited`."""
+    """Return whether a mask changed only in that it counts as stale from now on, see :func:`leave_stale`."""
     return (
         before is not None
         and after is not None

@@ -21,7 +21,7 @@ from napari_sam2.session.log.kinds import MASK
 from napari_sam2.session.log.records import MaskRecord
 from napari_sam2.session.state.limits import matters
 from napari_sam2.session.state.tracks import ActiveTrack, PendingMask
-from napari_sam2.session.tracking.limited_masks import put_limited
+from napari_sam2.session.tracking.limited_masks import concerned, leave_stale
 from napari_sam2.session.tracking.stale_frames import StaleFrames
 from napari_sam2.session.tracking.work_list import WorkList
 
@@ -296,9 +296,12 @@ class Run:
         return self._result(frame)
 
     def _store(self, frame: int, found: dict[int, PendingMask]) -> None:
+        limited = concerned(self._state, frame, found)
         with self._state.history.writing(self._step_to_write()) as put:
             for obj_id, record in resolved(found).items():
-                put_limited(self._state, put, obj_id, frame, record, self.direction, self._finished)
+                put(MASK, obj_id, frame, record)
+            for obj_id in limited:
+                leave_stale(self._state, put, obj_id, frame, self.direction, self._finished)
 
     def _step_to_write(self) -> Step:
         history = self._state.history
