@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_sam2.core.paths import checked_path
+from napari_sam2.core.paths import checked_path, is_same_file
 from napari_sam2.errors import WriteError
 
 if TYPE_CHECKING:
@@ -50,5 +50,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _default_out(source: Path) -> str:
-    table = Path(_OUT).with_suffix(".csv")
-    return _OTHER_OUT if table.exists() and table.samefile(source) else _OUT
+    from napari_sam2.review.summary import files_of
+
+    return _OTHER_OUT if is_same_file(files_of(Path(_OUT))[0], source) else _OUT

@@ -87,6 +87,11 @@ def advice_for(error: OSError) -> str:
     return "Check that the disk is there, and has space."
 
 
+def is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file or folder; False where one of them is not there."""
+    return os.path.exists(one) and os.path.exists(other) and one.samefile(other)
+
+
 def check_file(path: Path, error: type[NapariSam2Error] = ReadError) -> None:
     """Refuse what is no regular file, before it is opened.
 

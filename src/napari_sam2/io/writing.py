@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from napari_sam2.core.arguments import checked_names
-from napari_sam2.core.paths import checked_path, is_folder
+from napari_sam2.core.paths import checked_path, is_folder, is_same_file
 from napari_sam2.core.volume import check_volume
 from napari_sam2.errors import WriteError
 from napari_sam2.io.formats import DICOM, is_inside_zarr, label_format, label_suffixes
@@ -179,7 +179,7 @@ def check_label_target(path: str | PathLike[str], volume: ImageVolume, kind: Dic
 
 def _check_keeps_image(path: Path, source: VolumeSource) -> None:
     """Refuse a target that is the image, or a store or folder that the image lies in: it would be replaced whole."""
-    if any(os.path.exists(p) and path.samefile(p) for p in source.paths):
+    if any(is_same_file(path, p) for p in source.paths):
         raise WriteError(f"{path} was not written: it is the image itself.\nGive the labels another name.")
     # Labels that were opened as labels have no paths: they may be saved over themselves, but not over what holds them.
     opened = () if source.opened is None else (source.opened,)

@@ -13,6 +13,7 @@ import pandas as pd
 from napari_sam2.batch.records import RECORD_NAME, RESULTS_NAME, SUMMARY_NAME
 from napari_sam2.core.atomic_write import replacing
 from napari_sam2.core.formatting import duration
+from napari_sam2.core.paths import is_same_file
 from napari_sam2.errors import NapariSam2Error, WriteError
 from napari_sam2.io.tables import write_table
 from napari_sam2.review.findings import CaseFindings, ObjectFinding, findings_of, read_findings
@@ -123,8 +124,8 @@ def check_summary_path(path: Path, source: Path) -> None:
         If one of the two files is the list itself, or a result of a batch.
     """
     of_batch = any(path.parent.glob(f"*/{RECORD_NAME}"))
-    for target in _files_of(path):
-        if target.exists() and source.exists() and target.samefile(source):
+    for target in files_of(path):
+        if is_same_file(target, source):
             raise WriteError(f"{target} was not written: it is the list of cases.\nGive the summary another name.")
         if of_batch and target.name in (RESULTS_NAME, SUMMARY_NAME):
             raise WriteError(f"{target} was not written: it belongs to a batch.\nGive the summary another name.")
@@ -152,7 +153,7 @@ def write_summary(path: Path, rows: Sequence[SummaryRow], title: str) -> list[Pa
     WriteError
         If the disk refuses.
     """
-    table, page = _files_of(path)
+    table, page = files_of(path)
     write_table(table, summary_table(rows))
     with replacing(page) as part:
         part.write_text(summary_page(rows, title), encoding="utf-8")
@@ -175,7 +176,8 @@ def summary_page(rows: Sequence[SummaryRow], title: str) -> str:
     )
 
 
-def _files_of(path: Path) -> tuple[Path, Path]:
+def files_of(path: Path) -> tuple[Path, Path]:
+    """Return the table and the page that a summary is written to, by the name of either."""
     return path.with_suffix(".csv"), path.with_suffix(".html")
 
 
