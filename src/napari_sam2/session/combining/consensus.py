@@ -123,8 +123,9 @@ def track_axes(
         if len(opinions) < 2:
             return []
         fused = fuse_axes(opinions, rule)
-        # Not those that the user deleted meanwhile.
-        fused[np.isin(fused, list(objects.difference(session.objects)))] = 0
+        deleted = objects.difference(session.objects)  # By the user, meanwhile.
+        if deleted:
+            fused[np.isin(fused, list(deleted))] = 0
         return session.take_tracked(fused)
     finally:
         for opinion in opinions:

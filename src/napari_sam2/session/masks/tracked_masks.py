@@ -46,7 +46,9 @@ def _take_frame(state: SessionState, put: Put, frame: int, picture: Any) -> bool
         if frame in accepted or not within_cuts(state.history, obj_id, frame):
             continue
         limit, record = state.limit_of(obj_id, frame), state.mask_record(obj_id, frame)
-        inside = picture == obj_id if limit is None else (picture == obj_id) & ~limit.decode()
+        inside = picture == obj_id
+        if limit is not None:
+            inside &= ~limit.decode()
         mask = RunLengthMask.encode(inside)
         if (record is None and not mask.area) or (record is not None and record.mask == mask):
             continue

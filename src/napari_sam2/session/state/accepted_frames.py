@@ -35,9 +35,8 @@ def conditioning_records(history: History, obj_id: int) -> dict[int, Conditionin
         elif frame in prompts:
             asked = prompts[frame]
             given = asked.mask_alone
-            is_answered = record is not None and is_answer(record, asked)
             # An empty mask that was given needs no answer.
-            known = record.mask if record is not None and is_answered else given
+            known = record.mask if record is not None and is_answer(record, asked) else given
             empty = known is not None and known.area == 0
             follows = _follows(frame, given, record, base is not None)
             out[frame] = ConditioningRecord(frame, asked, None, base, empty, follows)
